@@ -1,0 +1,87 @@
+"""The sample pictures in data/sample are what data/draw_sample.py draws."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from PIL import Image
+
+DATA = Path(__file__).parents[1] / "data"
+SAMPLE = DATA / "sample"
+LARGEST = 3_000_000  # bytes
+TOLERANCE = 1.0  # levels of 255; from Pillow 10.3 to 13.0 the worst picture moved by 0.17
+
+
+def names(folder: Path) -> list[str]:
+    """List the files below a folder, as sorted names relative to it."""
+    return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
+
+
+def pixels(path: Path) -> npt.NDArray[np.int16]:
+    """Decode a picture to (height, width, 3)."""
+    with Image.open(path) as image:
+        return np.asarray(image.convert("RGB"), dtype=np.int16)
+
+
+@pytest.fixture(scope="module")
+def redrawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Draw the sample anew, once, by the command the README of data/ gives."""
+    out = tmp_path_factory.mktemp("sample")
+    subprocess.run([sys.executable, str(DATA / "draw_sample.py"), str(out)], check=True)
+    return out
+
+
+def test_redrawing_gives_the_same_names(redrawn: Path) -> None:
+    """No committed picture is left over from an older script, and none is missing."""
+    assert names(redrawn) == names(SAMPLE)
+
+
+def test_redrawing_gives_the_same_pictures(redrawn: Path) -> None:
+    """Each picture redrawn differs from the committed one by at most TOLERANCE on average."""
+    off = {}
+    for name in names(SAMPLE):
+        drawn, committed = pixels(redrawn / name), pixels(SAMPLE / name)
+        assert drawn.shape == committed.shape, name
+        difference = float(np.abs(drawn - committed).mean())
+        if difference > TOLERANCE:
+            off[name] = difference
+    assert not off
+
+
+@pytest.mark.parametrize(("part", "count"), [("train", 240), ("test", 60)])
+def test_half_of_each_part_are_cats(part: str, count: int) -> None:
+    """A classifier that always gives one answer is right half of the time."""
+    assert len(names(SAMPLE / part / "cat")) == count // 2
+    assert len(names(SAMPLE / part / "noncat")) == count // 2
+
+
+def test_no_test_picture_is_also_a_training_picture() -> None:
+    """The test part measures pictures that training has not seen."""
+    train = {(SAMPLE / "train" / name).read_bytes() for name in names(SAMPLE / "train")}
+    test = {(SAMPLE / "test" / name).read_bytes() for name in names(SAMPLE / "test")}
+    assert len(train) == 240
+    assert not train & test
+
+
+def test_sample_has_both_formats_and_many_shapes() -> None:
+    """Preparing the sample meets JPEG and palette PNG, wide and tall, small and large."""
+    shapes = set()
+    for name in names(SAMPLE):
+        with Image.open(SAMPLE / name) as image:
+            shapes.add(image.size)
+            kind = {".jpg": ("JPEG", "RGB"), ".png": ("PNG", "P")}[Path(name).suffix]
+            assert (image.format, image.mode) == kind, name
+    assert {Path(name).suffix for name in names(SAMPLE)} == {".jpg", ".png"}
+    assert len(shapes) > 100
+    assert any(w > h for w, h in shapes)
+    assert any(w < h for w, h in shapes)
+    assert min(map(min, shapes)) >= 76
+    assert max(map(max, shapes)) <= 260
+
+
+def test_sample_is_small_enough_to_commit() -> None:
+    """The whole sample weighs at most LARGEST bytes."""
+    assert sum((SAMPLE / name).stat().st_size for name in names(SAMPLE)) <= LARGEST
