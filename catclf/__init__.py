@@ -1,0 +1,65 @@
+"""Train an image classifier with logistic regression, as the first deep-learning lecture does.
+
+The four verbs of the command line are four functions:
+
+>>> import catclf
+>>> catclf.prepare(["data/sample"], "data/dataset.h5")          # doctest: +SKIP
+>>> catclf.train("data/dataset.h5", "model.npz")                # doctest: +SKIP
+>>> catclf.evaluate("data/dataset.h5", "model.npz").accuracy    # doctest: +SKIP
+>>> catclf.load_model("model.npz").probability("cat.jpg")       # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from catclf.dataset import Dataset as Dataset
+    from catclf.dataset import open_dataset as open_dataset
+    from catclf.errors import CatclfError as CatclfError
+    from catclf.errors import DatasetError as DatasetError
+    from catclf.errors import DivergenceError as DivergenceError
+    from catclf.errors import ModelError as ModelError
+    from catclf.errors import PictureError as PictureError
+    from catclf.evaluation import evaluate as evaluate
+    from catclf.images import Preprocessing as Preprocessing
+    from catclf.images import read_picture as read_picture
+    from catclf.model import Model as Model
+    from catclf.model import load_model as load_model
+    from catclf.prediction import predict as predict
+    from catclf.preparation import prepare as prepare
+    from catclf.training import train as train
+
+# Where each public name lives. It is imported when it is first used: `catclf predict` needs
+# neither h5py nor anything of training, and its start-up is what a user feels.
+_HOMES = {
+    "CatclfError": "errors",
+    "Dataset": "dataset",
+    "DatasetError": "errors",
+    "DivergenceError": "errors",
+    "Model": "model",
+    "ModelError": "errors",
+    "PictureError": "errors",
+    "Preprocessing": "images",
+    "evaluate": "evaluation",
+    "load_model": "model",
+    "open_dataset": "dataset",
+    "predict": "prediction",
+    "prepare": "preparation",
+    "read_picture": "images",
+    "train": "training",
+}
+__all__ = sorted(["__version__", *_HOMES])
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'catclf' has no attribute {name!r}")
+    return getattr(import_module(f"catclf.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,149 @@
+"""The command line: the group of verbs, their configuration, and the boundary of errors."""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import errno
+import os
+import sys
+import tomllib
+from importlib import import_module
+from typing import Any, NoReturn
+
+import click
+
+from catclf import __version__
+from catclf.errors import CatclfError
+
+__all__ = ["app", "main"]
+
+# Each verb is a module of this package with a `command`; it is imported when it is called,
+# so that no verb pays for another's imports.
+VERBS = ("prepare", "train", "predict", "evaluate")
+
+
+class Verbs(click.Group):
+    """A group whose commands are imported when they are needed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the verbs, in the order they are used."""
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a verb's module and return its command."""
+        if cmd_name not in VERBS:
+            return None
+        command: click.Command = import_module(f"catclf.cli.{cmd_name}").command
+        return command
+
+
+@click.group(
+    cls=Verbs,
+    context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "CATCLF"},
+    epilog="""\b
+Example, in a fresh checkout:
+  catclf prepare && catclf train && catclf evaluate
+
+Every option can also be set by the environment, as CATCLF_TRAIN_LR sets the
+option --lr of train, or by a table a verb in the --config file. A flag goes
+before the environment, the environment before the file.""",
+)
+@click.option(
+    "--config",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Take options from a TOML file: a table a verb, such as [train] with lr = 0.01.",
+)
+@click.version_option(__version__, prog_name="catclf")
+@click.pass_context
+def app(ctx: click.Context, config: str | None) -> None:
+    """Train an image classifier with logistic regression, as the lecture derives it."""
+    if config is not None and ctx.invoked_subcommand is not None:
+        ctx.default_map = _read_config(ctx, config, ctx.invoked_subcommand)
+
+
+def _read_config(ctx: click.Context, path: str, verb: str) -> dict[str, Any]:
+    """Return the defaults that a config file gives a verb, each checked and converted."""
+    try:
+        with open(path, "rb") as file:
+            tables = tomllib.load(file)
+    except OSError as error:
+        raise CatclfError(f"cannot be read ({error.strerror})", path, "Check the path.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise CatclfError(f"is not TOML: {error}", path, "Mend the line.") from error
+    for name, table in tables.items():
+        if name not in VERBS:
+            raise CatclfError(f"unknown table [{name}]", path, _nearest(name, VERBS))
+        if not isinstance(table, dict):
+            raise CatclfError(f"{name} is not a table", path, f"Begin it with [{name}].")
+    command = app.get_command(ctx, verb)
+    assert command is not None, "click checks the verb before it calls the group"
+    known = {param.name: param for param in command.params if param.name}
+    values = {}
+    for key, value in tables.get(verb, {}).items():
+        param = known.get(key.replace("-", "_"))
+        if param is None or param.name is None:
+            shown = [name.replace("_", "-") for name in known]
+            raise CatclfError(f"unknown key {key!r} in [{verb}]", path, _nearest(key, shown))
+        try:
+            param.type_cast_value(click.Context(command), value)
+        except (click.BadParameter, TypeError, ValueError) as error:
+            reason = error.message if isinstance(error, click.BadParameter) else str(error)
+            raise CatclfError(f"[{verb}] {key}: {reason}", path, "Mend the value.") from None
+        values[param.name] = value
+    return {verb: values}
+
+
+def _nearest(word: str, known: tuple[str, ...] | list[str]) -> str:
+    near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+    if near:
+        return f"Did you mean {near[0]}?"
+    return f"Known are {', '.join(known)}."
+
+
+def main() -> NoReturn:
+    """Run the command line: results on stdout, errors as text on stderr, and an exit code."""
+    # A name that the terminal's encoding lacks is escaped, whatever the locale.
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    sys.exit(_run())
+
+
+def _run() -> int:
+    try:
+        code = app.main(prog_name="catclf", standalone_mode=False)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else 0
+    except CatclfError as error:
+        return _fail(str(error), error.exit_code)
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        return error.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return _fail("interrupted", 130)
+    except BrokenPipeError:
+        _silence_stdout()  # whoever read the results has seen enough
+        return 0
+    except OSError as error:
+        if error.filename is not None or error.errno not in (errno.ENOSPC, errno.EIO, errno.EFBIG):
+            raise
+        _silence_stdout()
+        return _fail(f"the results cannot be written ({error.strerror})", 1)
+
+
+def _fail(message: str, code: int) -> int:
+    with contextlib.suppress(OSError):
+        click.secho("Error: ", fg="red", nl=False, err=True)
+        click.echo(message, err=True)
+    return code
+
+
+def _silence_stdout() -> None:
+    """Send what is left in stdout's buffer nowhere: Python flushes it once more when it exits."""
+    with contextlib.suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

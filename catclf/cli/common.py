@@ -1,0 +1,135 @@
+"""What the verbs share: grouped help, checked numbers, notes and the progress bar."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from catclf.errors import printable
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
+
+__all__ = [
+    "FiniteFloat",
+    "Verb",
+    "bar",
+    "model_options",
+    "name_some",
+    "note",
+    "option",
+    "percent",
+    "quiet_option",
+]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class GroupedOption(click.Option):
+    """An option that stands under a heading of its verb's help, with its default."""
+
+    def __init__(self, *args: Any, group: str, **settings: Any) -> None:
+        super().__init__(*args, **{"show_default": True, **settings})
+        self.group = group
+
+
+def option(*names: str, group: str, **settings: Any) -> Callable[[F], F]:
+    """Declare an option under the heading `group`."""
+    return click.option(*names, cls=GroupedOption, group=group, **settings)
+
+
+class Verb(click.Command):
+    """A command whose help lists its options under their headings."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options, grouped; --help stands in the last group."""
+        groups: dict[str, list[tuple[str, str]]] = {}
+        for param in self.get_params(ctx):
+            record = param.get_help_record(ctx) if isinstance(param, click.Option) else None
+            if record is not None:
+                groups.setdefault(getattr(param, "group", "Output"), []).append(record)
+        for heading in sorted(groups, key=lambda name: name == "Output"):
+            with formatter.section(heading):
+                formatter.write_dl(groups[heading])
+
+
+class FiniteFloat(click.FloatRange):
+    """A range of numbers; click's own lets nan through, and infinity where there is no bound."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return the number; a usage error where it is none, not finite, or out of range."""
+        number: float = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is not a finite number.", param, ctx)
+        return number
+
+
+def quiet_option(function: F) -> F:
+    """Declare -q/--quiet."""
+    return option(
+        "-q", "--quiet", group="Output", is_flag=True, show_default=False, help="Show results only."
+    )(function)
+
+
+def model_options(function: F) -> F:
+    """Declare the options of the verbs that apply a model."""
+    function = option(
+        "--order",
+        group="Model",
+        type=click.Choice(["planes", "interleaved"]),
+        help="Only for a bare .npz of w and b: how the notebook unrolled its pictures; "
+        "interleaved is X.reshape(m, -1).T.",
+    )(function)
+    function = option(
+        "--threshold",
+        group="Model",
+        type=FiniteFloat(0, 1),
+        default=0.5,
+        metavar="P",
+        help="A picture is the positive class where its probability is above P.",
+    )(function)
+    return option(
+        "-m",
+        "--model",
+        group="Model",
+        type=click.Path(),
+        default="model.npz",
+        metavar="FILE",
+        help="The model to use.",
+    )(function)
+
+
+def note(text: str, quiet: bool = False) -> None:
+    """Say something on stderr that is no result."""
+    if not quiet:
+        click.echo(text, err=True)
+
+
+def name_some(names: Sequence[str], most: int = 5) -> str:
+    """Name the first few of many, and count the others."""
+    shown = ", ".join(printable(name) for name in names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
+
+
+def percent(share: float) -> str:
+    """Return a share as a percentage with two decimals."""
+    return f"{100 * share:.2f} %"
+
+
+@contextmanager
+def bar(total: int, unit: str, quiet: bool) -> Iterator[tqdm[Any] | None]:
+    """Yield a progress bar on stderr, or None where that is no terminal, or with --quiet."""
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    from tqdm import tqdm
+
+    with tqdm(total=total, unit=unit, leave=False, dynamic_ncols=True) as drawn:
+        yield drawn

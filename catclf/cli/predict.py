@@ -1,0 +1,116 @@
+"""``catclf predict``."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Callable
+
+import click
+
+from catclf.cli.common import Verb, model_options, name_some, note, option, quiet_option
+from catclf.errors import printable
+from catclf.model import load_model
+from catclf.prediction import Prediction, predict
+
+COLUMNS = ("file", "predicted", "positive", "probability", "error")
+
+
+@click.command(
+    cls=Verb,
+    epilog="""\b
+Examples:
+  catclf predict cat.jpg holiday/
+  catclf predict --format csv holiday > predictions.csv
+  curl -s https://example.org/cat.jpg | catclf predict -""",
+)
+@click.argument("image", nargs=-1, required=True, type=click.Path(allow_dash=True))
+@model_options
+@option(
+    "--format",
+    "form",
+    group="Output",
+    type=click.Choice(["text", "csv", "jsonl"]),
+    default="text",
+    help="How to write a line a picture.",
+)
+@quiet_option
+@click.pass_context
+def command(
+    ctx: click.Context,
+    image: tuple[str, ...],
+    model: str,
+    threshold: float,
+    order: str | None,
+    form: str,
+    quiet: bool,
+) -> None:
+    """Tell the probability that pictures are of the positive class.
+
+    IMAGE is a picture, a folder to search for pictures, or - for one picture on stdin. Every
+    probability is that of the positive class, which is named beside it. Where a picture cannot be
+    read the others are still predicted, and the exit code is 1.
+    """
+    loaded = load_model(model, order)  # type: ignore[arg-type]
+    if loaded.assumed is not None:
+        note(f"Warning: {printable(model)} {loaded.assumed}", quiet)
+    show = {"text": show_text, "csv": show_csv, "jsonl": show_json}[form]
+    if form == "csv":
+        click.echo(",".join(COLUMNS))
+    failed = 0
+    for prediction in predict(
+        [sys.stdin.buffer if name == "-" else name for name in image],
+        loaded,
+        threshold=threshold,
+        on_passed_over=lambda names: note(
+            f"Passed over, no pictures: {len(names)} ({name_some(names)})", quiet
+        ),
+    ):
+        show(prediction, loaded.positive)
+        failed += prediction.error is not None
+    ctx.exit(1 if failed else 0)
+
+
+def show_text(prediction: Prediction, positive: str) -> None:
+    """Write ``file: class, P(positive) = probability``, or the error on stderr."""
+    if prediction.error is not None:
+        click.echo(f"Error: {prediction.error}", err=True)
+    else:
+        click.echo(
+            f"{printable(prediction.name)}: {printable(prediction.predicted or '')}, "
+            f"P({printable(positive)}) = {prediction.probability:.4f}"
+        )
+
+
+def show_csv(prediction: Prediction, positive: str) -> None:
+    """Write a line of COLUMNS."""
+    writer = csv.writer(_Line(click.echo), lineterminator="")
+    writer.writerow(
+        [
+            printable(prediction.name),
+            prediction.predicted,
+            positive,
+            prediction.probability,
+            prediction.error and prediction.error.what,
+        ]
+    )
+
+
+def show_json(prediction: Prediction, positive: str) -> None:
+    """Write an object with the keys COLUMNS."""
+    values = (
+        prediction.name,
+        prediction.predicted,
+        positive,
+        prediction.probability,
+        prediction.error and prediction.error.what,
+    )
+    click.echo(json.dumps(dict(zip(COLUMNS, values, strict=True))))
+
+
+class _Line:
+    """What csv.writer needs of a file."""
+
+    def __init__(self, write: Callable[[str], None]) -> None:
+        self.write = write

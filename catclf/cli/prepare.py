@@ -1,0 +1,158 @@
+"""``catclf prepare``."""
+
+from __future__ import annotations
+
+import click
+
+from catclf.cli.common import FiniteFloat, Verb, bar, name_some, note, option, quiet_option
+from catclf.errors import printable
+from catclf.images import Preprocessing
+from catclf.preparation import Prepared, prepare
+
+DEFAULT = Preprocessing()
+
+
+@click.command(
+    cls=Verb,
+    epilog="""\b
+Examples:
+  catclf prepare                          the sample in data/sample
+  catclf prepare pets --positive cat      pets/cat, pets/dog, ...: cat or not
+  catclf prepare train_catvnoncat.h5 test_catvnoncat.h5""",
+)
+@click.argument("source", nargs=-1, type=click.Path())
+@option(
+    "-o",
+    "--output",
+    group="Output",
+    type=click.Path(),
+    default="data/dataset.h5",
+    metavar="FILE",
+    help="The dataset to write.",
+)
+@option(
+    "--size",
+    group="Pictures",
+    type=click.IntRange(1, 1024),
+    default=DEFAULT.size,
+    metavar="PIXELS",
+    help="Width and height of every picture.",
+)
+@option(
+    "--fit",
+    group="Pictures",
+    type=click.Choice(["squash", "crop", "pad"]),
+    default=DEFAULT.fit,
+    help="Make a picture square: squash it, crop its middle, or pad it with white.",
+)
+@option(
+    "--positive",
+    group="Classes and parts",
+    metavar="CLASS",
+    help="The class whose label is 1; all others are 0. By default, of two classes, the one that "
+    "does not begin with non, not or no, else the last in sorted order.",
+)
+@option(
+    "--test-split",
+    group="Classes and parts",
+    type=FiniteFloat(0, 1, max_open=True),
+    default=0.2,
+    metavar="SHARE",
+    help="Share of each class held out for testing, where the source names no parts.",
+)
+@option(
+    "--seed",
+    group="Classes and parts",
+    type=click.IntRange(0),
+    default=0,
+    metavar="N",
+    help="Seed of the split.",
+)
+@option(
+    "--workers",
+    group="Pictures",
+    type=click.IntRange(1, 256),
+    metavar="N",
+    help="Threads that decode pictures.  [default: one a core]",
+)
+@option(
+    "--strict",
+    group="Pictures",
+    is_flag=True,
+    show_default=False,
+    help="Stop at the first picture that cannot be read, instead of leaving it out.",
+)
+@quiet_option
+def command(
+    source: tuple[str, ...],
+    output: str,
+    size: int,
+    fit: str,
+    positive: str | None,
+    test_split: float,
+    seed: int,
+    workers: int | None,
+    strict: bool,
+    quiet: bool,
+) -> None:
+    """Turn labelled pictures into one dataset file.
+
+    SOURCE is a folder of class folders; a folder of train/ and test/ (or val/) folders of class
+    folders; a CSV of file,label[,split]; or one or two HDF5 files in the course's layout. Several
+    are put together. Without any it is data/sample.
+    """
+    with bar(0, " pictures", quiet) as drawn:
+
+        def progress(done: int, total: int) -> None:
+            if drawn is not None:
+                drawn.total = total
+                drawn.update(done - drawn.n)
+
+        prepared = prepare(
+            source or ("data/sample",),
+            output,
+            preprocessing=Preprocessing(size=size, fit=fit),  # type: ignore[arg-type]
+            positive=positive,
+            test_split=test_split,
+            seed=seed,
+            workers=workers,
+            strict=strict,
+            progress=progress,
+        )
+    _warn(prepared, quiet)
+    _show(prepared, size)
+
+
+def _show(prepared: Prepared, size: int) -> None:
+    pictures = sum(map(sum, prepared.counts.values()))
+    click.echo(
+        f"{printable(prepared.path)}: {pictures} pictures of {size}x{size} pixels, "
+        f"n_x = {3 * size * size}"
+    )
+    width = max(len("class"), *(len(printable(name)) for name in prepared.classes))
+    click.echo(f"label  {'class':{width}}  {'train':>7}  {'test':>7}")
+    for label, name in enumerate(prepared.classes):
+        train, test = (prepared.counts[part][label] for part in ("train", "test"))
+        click.echo(f"{label:>5}  {printable(name):{width}}  {train:>7}  {test:>7}")
+    if prepared.unreadable:
+        click.echo(f"left out: {len(prepared.unreadable)} pictures that cannot be read")
+    leaks = sum(twins.leak for twins in prepared.twins)
+    if leaks:
+        click.echo(f"in both parts: {leaks} pictures")
+    contradictory = sum(twins.contradictory for twins in prepared.twins)
+    if contradictory:
+        click.echo(f"under both labels: {contradictory} pictures")
+
+
+def _warn(prepared: Prepared, quiet: bool) -> None:
+    for error in prepared.unreadable:
+        where = printable(error.where or "")
+        note(f"Left out: {where}: {error.what}", quiet)
+    if prepared.passed_over:
+        count = len(prepared.passed_over)
+        note(f"Passed over, no pictures: {count} ({name_some(prepared.passed_over)})", quiet)
+    for twins in prepared.twins:
+        if twins.leak:
+            note(f"In both parts: {name_some(twins.names)} are the same picture", quiet)
+        if twins.contradictory:
+            note(f"Under both labels: {name_some(twins.names)} are the same picture", quiet)

@@ -1,0 +1,250 @@
+"""The prepared dataset: an HDF5 file of columns, labels and names, in two parts.
+
+    /            format, format_version, created_by, classes, preprocessing (JSON), digest
+    /train       columns (m, n_x) uint8, labels (m,) uint8, names (m,) UTF-8
+    /test        the same; attribute also_in_train: how many of its pictures train holds too
+
+HDF5 has no column-major order, so a column of X is a row on disk, contiguous. Every chunk carries
+a Fletcher-32 checksum and the metadata carry their own, so that damage is refused, not trained on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from catclf import __version__
+from catclf.errors import DatasetError
+from catclf.files import replacing
+from catclf.hdf5 import HDF5File, StoredArray, open_hdf5
+from catclf.images import Preprocessing
+
+__all__ = ["Dataset", "NewPart", "Part", "open_dataset", "write_dataset"]
+
+FORMAT = "catclf-dataset"
+FORMAT_VERSION = 1
+CHUNK_BYTES = 2**20
+PREPARE_AGAIN = "Run 'catclf prepare' again."
+
+
+@dataclass(frozen=True)
+class Part:
+    """The train or the test part of a dataset.
+
+    Parameters
+    ----------
+    columns
+        (m, n_x) uint8 on disk: the columns of X, one a row, not yet read.
+    labels
+        (m,) uint8, 0 or 1.
+    stored_names
+        (m,) on disk: what each picture is called.
+    also_in_train
+        How many of these pictures the train part holds too (0 for the train part itself).
+    """
+
+    columns: StoredArray
+    labels: NDArray[np.uint8]
+    stored_names: StoredArray
+    also_in_train: int
+
+    @property
+    def m(self) -> int:
+        """The number of examples."""
+        return self.labels.size
+
+    @cached_property
+    def X(self) -> NDArray[np.uint8]:
+        """The examples (n_x, m), one a column, pixels 0 to 255, read into memory."""
+        return self.columns[:].T
+
+    @property
+    def Y(self) -> NDArray[np.float64]:
+        """The labels (1, m)."""
+        return self.labels.astype(np.float64).reshape(1, -1)
+
+    @cached_property
+    def names(self) -> list[str]:
+        """What each picture is called."""
+        return [os.fsdecode(name) for name in self.stored_names[:]]
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A prepared dataset, open for reading.
+
+    Parameters
+    ----------
+    path
+        Its file.
+    classes
+        (negative, positive): the class at index 0 has label 0.
+    preprocessing
+        How its pictures became columns.
+    digest
+        SHA-256 of the train part's columns and labels, in hexadecimal.
+    train, test
+        Its parts; test may be empty.
+    """
+
+    path: str
+    classes: tuple[str, str]
+    preprocessing: Preprocessing
+    digest: str
+    train: Part
+    test: Part
+
+
+@contextmanager
+def open_dataset(path: str | os.PathLike[str]) -> Iterator[Dataset]:
+    """Open a prepared dataset; its columns are read when they are used, within the block.
+
+    Raises
+    ------
+    DatasetError
+        Where the file is missing, none of ours, of a newer catclf, damaged, or not complete.
+    """
+    if not os.path.exists(path):
+        raise DatasetError("no such file", path, "Run 'catclf prepare' first.")
+    with open_hdf5(path) as file:
+        yield _read_dataset(file)
+
+
+def _read_dataset(file: HDF5File) -> Dataset:
+    if file.attribute("format") != FORMAT:
+        raise DatasetError(
+            "is not a dataset that catclf prepared",
+            file.where,
+            f"Prepare it first: catclf prepare {file.where}"
+            if "list_classes" in file.names()
+            else PREPARE_AGAIN,
+        )
+    version = file.attribute("format_version")
+    if version != FORMAT_VERSION:
+        raise DatasetError(
+            f"has format version {version}; this catclf reads {FORMAT_VERSION}",
+            file.where,
+            "Update catclf, or prepare the dataset again.",
+        )
+    classes = file.attribute("classes")
+    if not isinstance(classes, np.ndarray) or classes.shape != (2,):
+        raise DatasetError("damaged: names no two classes", file.where, PREPARE_AGAIN)
+    try:
+        preprocessing = Preprocessing.from_record(json.loads(file.attribute("preprocessing")))
+    except (ValueError, TypeError) as error:
+        raise DatasetError(
+            f"damaged: its record of the preprocessing cannot be read ({error})",
+            file.where,
+            PREPARE_AGAIN,
+        ) from error
+    return Dataset(
+        path=file.where,
+        classes=(str(classes[0]), str(classes[1])),
+        preprocessing=preprocessing,
+        digest=str(file.attribute("digest")),
+        train=_read_part(file, "train", preprocessing.n_x),
+        test=_read_part(file, "test", preprocessing.n_x),
+    )
+
+
+def _read_part(file: HDF5File, name: str, n_x: int) -> Part:
+    columns = file.array(f"{name}/columns")
+    labels = file.array(f"{name}/labels")
+    names = file.array(f"{name}/names")
+    m = labels.shape[0] if len(labels.shape) == 1 else -1
+    if columns.shape != (m, n_x) or names.shape != (m,):
+        raise DatasetError(
+            f"damaged: columns {columns.shape}, labels {labels.shape} and names {names.shape} "
+            f"do not fit together for {n_x} features",
+            f"{file.where}:{name}",
+            PREPARE_AGAIN,
+        )
+    if columns.dtype != np.uint8 or labels.dtype != np.uint8 or names.dtype.kind != "S":
+        raise DatasetError("damaged: arrays of a wrong type", columns.where, PREPARE_AGAIN)
+    values = labels[:]
+    if values.size and values.max() > 1:
+        raise DatasetError("damaged: labels must be 0 or 1", labels.where, PREPARE_AGAIN)
+    also = file.attribute("also_in_train", name)
+    return Part(columns, values, names, 0 if also is None else int(also))
+
+
+@dataclass(frozen=True)
+class NewPart:
+    """A part of a dataset about to be written.
+
+    Parameters
+    ----------
+    blocks
+        The columns of X as rows, (k, n_x) uint8 at a time.
+    labels
+        (m,) uint8, 0 or 1.
+    names
+        What each picture is called.
+    also_in_train
+        How many of its pictures the train part holds too.
+    """
+
+    blocks: Iterable[NDArray[np.uint8]]
+    labels: NDArray[np.uint8]
+    names: Sequence[str]
+    also_in_train: int = 0
+
+
+def write_dataset(
+    path: str | os.PathLike[str],
+    classes: tuple[str, str],
+    preprocessing: Preprocessing,
+    train: NewPart,
+    test: NewPart,
+) -> None:
+    """Write a prepared dataset, whole or not at all."""
+    with (
+        replacing(path) as temporary,
+        h5py.File(temporary, "w", libver="latest", locking=False) as file,
+    ):
+        file.attrs["format"] = FORMAT
+        file.attrs["format_version"] = FORMAT_VERSION
+        file.attrs["created_by"] = f"catclf {__version__}"
+        file.attrs["classes"] = list(classes)
+        file.attrs["preprocessing"] = json.dumps(preprocessing.to_record())
+        file.attrs["digest"] = _write_part(file.create_group("train"), train, preprocessing.n_x)
+        _write_part(file.create_group("test"), test, preprocessing.n_x)
+        file["test"].attrs["also_in_train"] = test.also_in_train
+
+
+def _write_part(group: h5py.Group, part: NewPart, n_x: int) -> str:
+    """Write one part, and return the SHA-256 of its columns and labels."""
+    m = len(part.labels)
+    rows = max(1, min(m, CHUNK_BYTES // n_x))  # to a chunk
+    checked = {"fletcher32": True} if m else {}
+    columns = group.create_dataset(
+        "columns", (m, n_x), np.uint8, chunks=(rows, n_x) if m else None, **checked
+    )
+    digest = hashlib.sha256()
+    written = 0
+    for block in part.blocks:
+        columns[written : written + len(block)] = block
+        digest.update(np.ascontiguousarray(block).data)
+        written += len(block)
+    if written != m:
+        raise ValueError(f"{m} labels need {m} columns, got {written}")
+    group.create_dataset("labels", data=part.labels.astype(np.uint8), **checked)
+    digest.update(part.labels.astype(np.uint8).data)
+    names = [os.fsencode(name) for name in part.names]
+    width = max(map(len, names), default=1)
+    group.create_dataset(
+        "names",
+        data=np.array(names, dtype=h5py.string_dtype("utf-8", width)),
+        compression="gzip" if m else None,
+        **checked,
+    )
+    return digest.hexdigest()

@@ -1,0 +1,90 @@
+"""The lecture's explicit loops, before vectorization: the reference, in plain Python."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from catclf.descent import Columns, Settings
+
+Array = NDArray[np.float64]
+
+
+class Iterative:
+    """Gradient descent with one loop over the examples and one, inside it, over the features.
+
+    It shares no formula with the other methods, so that it can check them.
+
+    Parameters
+    ----------
+    columns
+        The columns of X as rows, (m, n_x) uint8.
+    Y
+        Labels (1, m).
+    settings
+        Rate, loss and penalty.
+    state
+        ``w`` (n_x, 1) and ``b`` () to begin from; zeros where it is None.
+    """
+
+    def __init__(
+        self, columns: Columns, Y: Array, settings: Settings, state: Mapping[str, Array] | None
+    ) -> None:
+        self.x = [[pixel / 255 for pixel in column] for column in columns[:].tolist()]
+        self.y = Y[0].tolist()
+        self.m, self.n_x = columns.shape
+        self.settings = settings
+        self.w = [0.0] * self.n_x if state is None else state["w"][:, 0].tolist()
+        self.b = 0.0 if state is None else float(state["b"])
+
+    def step(self, with_cost: bool) -> float | None:
+        """Update w and b once; return the cost before the update where it is asked for."""
+        lr, l2 = self.settings.learning_rate, self.settings.l2
+        before = self.cost() if with_cost else None
+        dw = [0.0] * self.n_x
+        db = 0.0
+        for i in range(self.m):
+            x = self.x[i]
+            z = self._z(x)
+            a = 1 / (1 + math.exp(-z)) if z >= 0 else math.exp(z) / (1 + math.exp(z))
+            dz = a - self.y[i]
+            if self.settings.loss == "squared-error":
+                dz *= a * (1 - a)
+            for j in range(self.n_x):
+                dw[j] += x[j] * dz
+            db += dz
+        for j in range(self.n_x):
+            self.w[j] = (1 - lr * l2) * self.w[j] - lr * dw[j] / self.m
+        self.b -= lr * db / self.m
+        return before
+
+    def _z(self, x: list[float]) -> float:
+        z = self.b
+        for j in range(self.n_x):
+            z += self.w[j] * x[j]
+        return z
+
+    def cost(self) -> float:
+        """Return the cost of w and b as they are."""
+        total = 0.0
+        for x, y in zip(self.x, self.y, strict=True):
+            z = self._z(x)
+            if self.settings.loss == "squared-error":
+                a = 1 / (1 + math.exp(-z)) if z >= 0 else math.exp(z) / (1 + math.exp(z))
+                total += (a - y) ** 2 / 2
+            else:
+                total += max(z, 0) + math.log1p(math.exp(-abs(z))) - y * z
+        return total / self.m + self.settings.l2 / 2 * sum(w * w for w in self.w)
+
+    def parameters(self) -> tuple[Array, float]:
+        """Return w, (n_x, 1), and b."""
+        return np.array(self.w).reshape(-1, 1), self.b
+
+    def state(self) -> dict[str, Array]:
+        """Return what a resumed run needs besides w and b: nothing."""
+        return {}

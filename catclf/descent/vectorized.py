@@ -1,0 +1,69 @@
+"""The lecture's four lines: whole matrices instead of loops."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from catclf.logistic import LOSSES, backward, cost, forward, sigmoid
+
+if TYPE_CHECKING:
+    from catclf.descent import Columns, Settings
+
+Array = NDArray[np.float64]
+
+
+class Vectorized:
+    """Gradient descent on X (n_x, m) in memory, in float64.
+
+    Parameters
+    ----------
+    columns
+        The columns of X as rows, (m, n_x) uint8.
+    Y
+        Labels (1, m).
+    settings
+        Rate, loss and penalty.
+    state
+        ``w`` (n_x, 1) and ``b`` () to begin from; zeros where it is None.
+    """
+
+    def __init__(
+        self, columns: Columns, Y: Array, settings: Settings, state: Mapping[str, Array] | None
+    ) -> None:
+        self.X = columns[:].T / 255  # (n_x, m)
+        self.Y = Y  # (1, m)
+        self.settings = settings
+        self.w = np.zeros((self.X.shape[0], 1)) if state is None else state["w"]
+        self.b = 0.0 if state is None else float(state["b"])
+
+    def step(self, with_cost: bool) -> float | None:
+        """Update w and b once; return the cost before the update where it is asked for."""
+        lr, l2, loss = self.settings.learning_rate, self.settings.l2, self.settings.loss
+        Z = forward(self.w, self.b, self.X)  # (1, m)
+        before = self._cost(Z) if with_cost else None
+        A = sigmoid(Z)
+        dZ = LOSSES[loss].dZ(A, self.Y)
+        dw, db = backward(self.X, dZ)  # (n_x, 1)
+        self.w = (1 - lr * l2) * self.w - lr * dw
+        self.b = self.b - lr * db
+        return before
+
+    def cost(self) -> float:
+        """Return the cost of w and b as they are."""
+        return self._cost(forward(self.w, self.b, self.X))
+
+    def _cost(self, Z: Array) -> float:
+        penalty = self.settings.l2 / 2 * float(np.vdot(self.w, self.w))
+        return cost(Z, self.Y, self.settings.loss, penalty)
+
+    def parameters(self) -> tuple[Array, float]:
+        """Return w, (n_x, 1), and b."""
+        return self.w, self.b
+
+    def state(self) -> dict[str, Array]:
+        """Return what a resumed run needs besides w and b: nothing."""
+        return {}

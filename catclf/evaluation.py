@@ -1,0 +1,220 @@
+"""What `evaluate` does: a model's predictions held against the labels of a dataset."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from catclf.dataset import Dataset, Part, open_dataset
+from catclf.errors import DatasetError, printable
+from catclf.files import replacing
+from catclf.logistic import cross_entropy, sigmoid
+from catclf.metrics import (
+    Confusion,
+    area_under_curve,
+    confusion,
+    majority_rate,
+    wilson_interval,
+)
+from catclf.model import Model, load_model
+
+__all__ = ["Evaluation", "Row", "evaluate", "evaluate_part"]
+
+Array = NDArray[np.float64]
+BLOCK = 256  # examples read at once
+
+
+@dataclass(frozen=True)
+class Row:
+    """One picture's label and prediction.
+
+    Parameters
+    ----------
+    name
+        What the picture is called.
+    label, predicted
+        Classes, by name.
+    probability
+        Of the positive class.
+    loss
+        Cross-entropy, in nats.
+    """
+
+    name: str
+    label: str
+    predicted: str
+    probability: float
+    loss: float
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How a model does on one part of a dataset.
+
+    Parameters
+    ----------
+    part
+        ``train`` or ``test``.
+    classes
+        (negative, positive).
+    threshold
+        A picture is predicted positive where its probability is above this.
+    confusion
+        Counts of the four outcomes.
+    interval
+        95 % Wilson interval of the accuracy.
+    majority_rate
+        The accuracy of always answering the more frequent class.
+    auc
+        Area under the ROC curve; None where a class is absent.
+    log_loss
+        Mean cross-entropy, in nats.
+    also_in_train
+        How many of the pictures the train part of the dataset holds too.
+    names, labels, probabilities, losses
+        The m pictures: what they are called, (m,) 0 or 1, and (m,) numbers.
+    """
+
+    part: str
+    classes: tuple[str, str]
+    threshold: float
+    confusion: Confusion
+    interval: tuple[float, float]
+    majority_rate: float
+    auc: float | None
+    log_loss: float
+    also_in_train: int
+    names: list[str]
+    labels: NDArray[np.uint8]
+    probabilities: Array
+    losses: Array
+
+    @property
+    def accuracy(self) -> float:
+        """Share of the pictures predicted right."""
+        return self.confusion.correct / self.confusion.total
+
+    def rows(self) -> Iterator[Row]:
+        """Yield each picture's label and prediction, in the dataset's order."""
+        for index in range(len(self.names)):
+            yield self._row(index)
+
+    def worst(self, count: int) -> list[Row]:
+        """Return the pictures predicted wrong, the most confident first, at most `count`."""
+        wrong = np.flatnonzero((self.probabilities > self.threshold) != (self.labels == 1))
+        order = wrong[np.argsort(-self.losses[wrong], kind="stable")]
+        return [self._row(int(index)) for index in order[:count]]
+
+    def _row(self, index: int) -> Row:
+        probability = float(self.probabilities[index])
+        return Row(
+            name=self.names[index],
+            label=self.classes[int(self.labels[index])],
+            predicted=self.classes[probability > self.threshold],
+            probability=probability,
+            loss=float(self.losses[index]),
+        )
+
+
+def evaluate(
+    dataset: str | os.PathLike[str],
+    model: str | os.PathLike[str] | Model,
+    *,
+    part: Literal["test", "train"] = "test",
+    threshold: float = 0.5,
+) -> Evaluation:
+    """Evaluate a model on a part of a prepared dataset.
+
+    Parameters
+    ----------
+    dataset
+        The prepared dataset file.
+    model
+        A model, or its file.
+    part
+        Which part.
+    threshold
+        A picture is predicted positive where its probability is above this.
+
+    Raises
+    ------
+    DatasetError, ModelError
+        Where a file cannot be used, the part is empty, or the two do not fit together.
+    """
+    if not isinstance(model, Model):
+        model = load_model(model)
+    with open_dataset(dataset) as opened:
+        refuse_misfit(opened, model)
+        return evaluate_part(opened, model, part, threshold)
+
+
+def refuse_misfit(dataset: Dataset, model: Model) -> None:
+    """Raise DatasetError where a dataset was not prepared as the model's pictures were."""
+    fix = "Prepare the dataset as the model's was, or train a model on this one."
+    if dataset.preprocessing.n_x != model.preprocessing.n_x or (
+        model.assumed is None and dataset.preprocessing != model.preprocessing
+    ):
+        raise DatasetError(
+            f"was prepared as {dataset.preprocessing.to_record()}, "
+            f"the model's pictures as {model.preprocessing.to_record()}",
+            dataset.path,
+            fix,
+        )
+    if model.assumed is None and dataset.classes != model.classes:
+        raise DatasetError(
+            f"has the classes {dataset.classes}, the model {model.classes}", dataset.path, fix
+        )
+
+
+def evaluate_part(
+    dataset: Dataset, model: Model, part: Literal["test", "train"], threshold: float = 0.5
+) -> Evaluation:
+    """Evaluate a model on a part of an open dataset; see `evaluate`."""
+    chosen: Part = dataset.test if part == "test" else dataset.train
+    if chosen.m == 0:
+        raise DatasetError(
+            f"its {part} part is empty",
+            dataset.path,
+            "Prepare it with a --test-split above 0, or evaluate with --split train.",
+        )
+    Z = np.concatenate(
+        [model.logits(chosen.columns[i : i + BLOCK]) for i in range(0, chosen.m, BLOCK)]
+    )
+    losses = cross_entropy(Z, chosen.labels.astype(np.float64))
+    probabilities = sigmoid(Z)
+    counts = confusion(chosen.labels, (probabilities > threshold).astype(np.uint8))
+    return Evaluation(
+        part=part,
+        classes=dataset.classes,
+        threshold=threshold,
+        confusion=counts,
+        interval=wilson_interval(counts.correct, counts.total),
+        majority_rate=majority_rate(chosen.labels),
+        auc=area_under_curve(chosen.labels, Z),  # logits do not tie where probabilities saturate
+        log_loss=float(losses.mean()),
+        also_in_train=chosen.also_in_train,
+        names=chosen.names,
+        labels=chosen.labels,
+        probabilities=probabilities,
+        losses=losses,
+    )
+
+
+def write_predictions(path: str | os.PathLike[str], evaluation: Evaluation) -> None:
+    """Write a CSV line a picture: name, label, prediction, probability, loss."""
+    with (
+        replacing(path) as temporary,
+        open(temporary, "w", encoding="utf-8", newline="") as file,
+    ):
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["file", "label", "predicted", "probability", "loss"])
+        for row in evaluation.rows():
+            writer.writerow(
+                [printable(row.name), row.label, row.predicted, row.probability, row.loss]
+            )

@@ -1,0 +1,129 @@
+"""Output files: written whole or not at all.
+
+Every file the project makes goes through `replacing`: the old file stays intact until a complete
+new one, flushed to the disk, takes its name.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from catclf.errors import CatclfError
+
+__all__ = ["is_lfs_pointer", "replacing"]
+
+
+@contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield the path of an empty temporary file that becomes `path` when the block ends well.
+
+    The temporary file stands in the same folder, so that `os.replace` is atomic. When the block
+    raises, it is removed and `path` is as it was. Two processes that write one output each have
+    a temporary file of their own; the last to finish wins.
+
+    Parameters
+    ----------
+    path
+        The output. Its folder is made where it is missing. A symbolic link is followed: the file
+        it points at is replaced, the link stays.
+
+    Yields
+    ------
+    pathlib.Path
+        The temporary file, to be opened and filled by the caller, and closed before the block
+        ends.
+
+    Raises
+    ------
+    CatclfError
+        Where the file cannot be written: no such folder, no permission, no space, too large.
+    """
+    target = Path(os.path.realpath(path))
+    if target.is_dir():
+        raise CatclfError("is a folder, not a file", path, "Name a file to write to.")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _remove_stale(target)
+        temporary = _create_beside(target)
+        try:
+            yield temporary
+            _sync(temporary)
+            os.replace(temporary, target)
+        except BaseException:
+            with suppress(OSError):
+                temporary.unlink()
+            raise
+        _sync(target.parent)
+    except OSError as error:
+        raise _unwritable(error, path) from error
+
+
+def _create_beside(target: Path) -> Path:
+    owner = f"{socket.gethostname()}.{os.getpid()}"
+    temporary = target.with_name(f".{target.name}.{owner}.{secrets.token_hex(4)}.tmp")
+    # Mode 0666 & ~umask, as `open` would give; `tempfile` gives 0600, which locks out a group.
+    os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o666))
+    return temporary
+
+
+def _remove_stale(target: Path) -> None:
+    """Remove temporary files of `target` whose process, on this host, was killed."""
+    mine = f".{target.name}.{socket.gethostname()}."
+    for name in os.listdir(target.parent):
+        if name.startswith(mine) and name.endswith(".tmp"):
+            process = name.removeprefix(mine).split(".")[0]
+            if process.isdecimal() and not _is_alive(int(process)):
+                with suppress(OSError):
+                    (target.parent / name).unlink()
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True  # somebody else's, or no number of a process: not ours to judge
+    return True
+
+
+def _sync(path: Path) -> None:
+    """Wait until a file, or a folder's list of names, is on the disk."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        # Some file systems cannot sync a folder, and say so; the file itself is synced.
+        if not (path.is_dir() and error.errno in (errno.EINVAL, errno.ENOTSUP)):
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def _unwritable(error: OSError, path: str | os.PathLike[str]) -> CatclfError:
+    reasons = {
+        errno.ENOSPC: ("the disk is full", "Free some space, or write elsewhere."),
+        errno.EDQUOT: ("the disk quota is used up", "Free some space, or write elsewhere."),
+        errno.EFBIG: ("the file would be too large", "Raise the limit, or write elsewhere."),
+        errno.EACCES: ("no permission to write here", "Write elsewhere, or mend the permissions."),
+        errno.EPERM: ("no permission to write here", "Write elsewhere, or mend the permissions."),
+        errno.EROFS: ("the file system is read-only", "Write elsewhere."),
+        errno.ENOTDIR: ("part of the path is a file, not a folder", "Name another path."),
+        errno.EEXIST: ("part of the path is a file, not a folder", "Name another path."),
+        errno.ENAMETOOLONG: ("the file's name is too long", "Name a shorter one."),
+    }
+    what, fix = reasons.get(
+        error.errno or 0, (f"cannot be written ({error.strerror or error})", "Write elsewhere.")
+    )
+    return CatclfError(f"{what}; nothing was changed", path, fix)
+
+
+def is_lfs_pointer(head: bytes) -> bool:
+    """Tell from a file's first bytes whether Git LFS left its pointer in place of the file."""
+    return head.startswith(b"version https://git-lfs")

@@ -1,0 +1,116 @@
+"""How good predictions are: counts, rates and their uncertainty.
+
+Labels and predictions are flat arrays of m entries, 0 or 1; `scores` are logits or probabilities
+of the positive class. A rate whose denominator is 0 is None, never a made-up number.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import sqrt
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Confusion", "area_under_curve", "confusion", "majority_rate", "wilson_interval"]
+
+Z_95 = 1.959963984540054  # the normal quantile that leaves 2.5 % on either side
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """Counts of the four outcomes; 'positive' is the class whose label is 1."""
+
+    true_positives: int
+    false_positives: int
+    false_negatives: int
+    true_negatives: int
+
+    @property
+    def total(self) -> int:
+        """The number of examples."""
+        return (
+            self.true_positives + self.false_positives + self.false_negatives + self.true_negatives
+        )
+
+    @property
+    def correct(self) -> int:
+        """The number of examples predicted right."""
+        return self.true_positives + self.true_negatives
+
+    @property
+    def accuracy(self) -> float | None:
+        """Share of the examples predicted right."""
+        return _ratio(self.correct, self.total)
+
+    @property
+    def precision(self) -> float | None:
+        """Share of the predicted positives that are positive."""
+        return _ratio(self.true_positives, self.true_positives + self.false_positives)
+
+    @property
+    def recall(self) -> float | None:
+        """Share of the positives that are predicted positive."""
+        return _ratio(self.true_positives, self.true_positives + self.false_negatives)
+
+    @property
+    def f1(self) -> float | None:
+        """Harmonic mean of precision and recall."""
+        wrong = self.false_positives + self.false_negatives
+        return _ratio(2 * self.true_positives, 2 * self.true_positives + wrong)
+
+
+def _ratio(part: int, whole: int) -> float | None:
+    return part / whole if whole else None
+
+
+def confusion(labels: NDArray[np.uint8], predicted: NDArray[np.uint8]) -> Confusion:
+    """Count the four outcomes of predictions (m,) against labels (m,)."""
+    if labels.shape != predicted.shape:
+        raise ValueError(f"shapes must be equal, got {labels.shape} and {predicted.shape}")
+    positive, said = labels == 1, predicted == 1
+    return Confusion(
+        true_positives=int(np.count_nonzero(positive & said)),
+        false_positives=int(np.count_nonzero(~positive & said)),
+        false_negatives=int(np.count_nonzero(positive & ~said)),
+        true_negatives=int(np.count_nonzero(~positive & ~said)),
+    )
+
+
+def wilson_interval(correct: int, total: int) -> tuple[float, float]:
+    """Return the 95 % confidence interval of a proportion, after Wilson (1927).
+
+    Unlike the textbook's normal interval it stays inside [0, 1] and has a width at 0 and 100 %.
+    """
+    if total == 0:
+        return 0.0, 1.0
+    p, z2 = correct / total, Z_95**2
+    centre = (p + z2 / (2 * total)) / (1 + z2 / total)
+    half = Z_95 * sqrt(p * (1 - p) / total + z2 / (4 * total**2)) / (1 + z2 / total)
+    # Where every answer is right (or wrong) the bound is exact; rounding would miss it by 1e-17.
+    low = 0.0 if correct == 0 else centre - half
+    high = 1.0 if correct == total else centre + half
+    return low, high
+
+
+def majority_rate(labels: NDArray[np.uint8]) -> float:
+    """Return the accuracy of always answering the more frequent class of labels (m,)."""
+    positive = float(np.mean(labels == 1))
+    return max(positive, 1 - positive)
+
+
+def area_under_curve(labels: NDArray[np.uint8], scores: NDArray[np.float64]) -> float | None:
+    """Return the chance that a positive scores above a negative, ties counting half.
+
+    It is the area under the ROC curve, from the ranks of the scores (Mann and Whitney, 1947).
+    None where one of the classes is absent.
+    """
+    positives = int(np.count_nonzero(labels == 1))
+    negatives = labels.size - positives
+    if positives == 0 or negatives == 0:
+        return None
+    _, inverse, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    last = np.cumsum(counts)
+    ranks = (last - (counts - 1) / 2)[inverse]  # tied scores share their mean rank
+    rank_sum = float(ranks[labels == 1].sum())
+    return (rank_sum - positives * (positives + 1) / 2) / (positives * negatives)

@@ -1,0 +1,334 @@
+"""The model: w, b and all that is needed to apply them, in an .npz anyone can open.
+
+    w (n_x, 1) float64   b () float64
+    costs, iterations    the recorded costs, and before which update each was computed
+    state_*              what a resumed run needs besides w and b
+    record               JSON: format, version, classes, preprocessing, dataset, settings, results
+
+A bare ``np.savez(path, w=w, b=b)`` from a notebook is a model too; what it does not say is assumed.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import os
+import stat
+import struct
+import zipfile
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+
+from catclf.columns import Order, reorder, size_of, unroll
+from catclf.errors import CatclfError, ModelError
+from catclf.files import is_lfs_pointer, replacing
+from catclf.images import Preprocessing
+from catclf.logistic import sigmoid
+
+__all__ = ["Model", "load_model", "save_model"]
+
+FORMAT = "catclf-model"
+FORMAT_VERSION = 1
+# A model at the largest picture size has 24 MiB of weights; its state may be as large again.
+MAX_BYTES = 256 * 2**20
+BARE_CLASSES = ("class 0", "class 1")
+TRAIN_AGAIN = "Train the model again, or fetch the file again."
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Model:
+    """Weights, bias, and how to apply them.
+
+    Parameters
+    ----------
+    w
+        Weights (n_x, 1), for columns unrolled in planes and divided by 255.
+    b
+        Bias.
+    classes
+        (negative, positive): the class at index 0 has label 0.
+    preprocessing
+        How a picture becomes a column.
+    record
+        What is known of its training: dataset, settings, results.
+    costs
+        The recorded costs, by iteration.
+    state
+        What a resumed run needs besides w and b.
+    assumed
+        What the file did not say and was assumed, as one sentence; None for our own files.
+    """
+
+    w: Array
+    b: float
+    classes: tuple[str, str]
+    preprocessing: Preprocessing
+    record: dict[str, Any] = field(default_factory=dict, repr=False)
+    costs: dict[int, float] = field(default_factory=dict, repr=False)
+    state: dict[str, Array] = field(default_factory=dict, repr=False)
+    assumed: str | None = None
+
+    @property
+    def positive(self) -> str:
+        """The class whose probability is reported."""
+        return self.classes[1]
+
+    def logits(self, columns: NDArray[np.uint8]) -> Array:
+        """Return the logits (m,) of the columns of X given as rows (m, n_x) uint8.
+
+        One column at a time: a picture's probability then does not depend, in its last bits, on
+        the company it is computed in.
+        """
+        w = self.w[:, 0]
+        return np.array([np.dot(w, column / 255) + self.b for column in columns])
+
+    def probability(self, pixels: NDArray[np.uint8]) -> float:
+        """Return the probability of the positive class of one picture (size, size, 3)."""
+        return float(sigmoid(self.logits(unroll(pixels[np.newaxis])))[0])
+
+
+def save_model(path: str | os.PathLike[str], model: Model) -> None:
+    """Write a model, whole or not at all.
+
+    Raises
+    ------
+    CatclfError
+        Where it cannot be written; an old file at `path` is then intact.
+    """
+    record = {
+        "format": FORMAT,
+        "version": FORMAT_VERSION,
+        **model.record,
+        "classes": list(model.classes),
+        "preprocessing": model.preprocessing.to_record(),
+    }
+    with replacing(path) as temporary, open(temporary, "wb") as file:
+        np.savez(
+            file,
+            w=model.w,
+            b=np.float64(model.b),
+            costs=np.array(list(model.costs.values()), dtype=np.float64),
+            iterations=np.array(list(model.costs), dtype=np.int64),
+            record=np.array(json.dumps(record)),
+            **{f"state_{name}": array for name, array in model.state.items()},  # type: ignore[arg-type]
+        )
+
+
+def load_model(path: str | os.PathLike[str], order: Order | None = None) -> Model:
+    """Read a model, ours or a bare ``np.savez(path, w=w, b=b)``.
+
+    Parameters
+    ----------
+    path
+        The .npz file.
+    order
+        Only for a bare file: how the notebook unrolled its pictures. 'planes' (assumed where it
+        is None), or 'interleaved' for ``X.reshape(m, -1).T``.
+
+    Raises
+    ------
+    ModelError
+        Where the file is missing, damaged, of a newer catclf, or no model; or where `order` is
+        given for a file that records its own.
+    """
+    where = os.fspath(path)
+    arrays = _read_arrays(where)
+    if "record" not in arrays:
+        return _bare_model(arrays, where, order)
+    if order is not None:
+        raise ModelError(
+            "records its own pixel order", where, "Leave out --order: it is for bare .npz files."
+        )
+    record = _read_record(arrays["record"], where)
+    w, b = _weights(arrays, where)
+    try:
+        preprocessing = Preprocessing.from_record(record.pop("preprocessing", None))
+    except ValueError as error:
+        raise ModelError(
+            f"its preprocessing cannot be obeyed: {error}", where, TRAIN_AGAIN
+        ) from None
+    if preprocessing.n_x != w.size:
+        raise ModelError(
+            f"has {w.size} weights, but pictures of {preprocessing.n_x} features",
+            where,
+            TRAIN_AGAIN,
+        )
+    classes = record.pop("classes", None)
+    if not (
+        isinstance(classes, list) and len(classes) == 2 and all(isinstance(c, str) for c in classes)
+    ):
+        raise ModelError("names no two classes", where, TRAIN_AGAIN)
+    return Model(
+        w=w,
+        b=b,
+        classes=(classes[0], classes[1]),
+        preprocessing=preprocessing,
+        record=record,
+        costs=_costs(arrays, where),
+        state={
+            name.removeprefix("state_"): array
+            for name, array in arrays.items()
+            if name.startswith("state_")
+        },
+    )
+
+
+def _bare_model(arrays: Mapping[str, NDArray[Any]], where: str, order: Order | None) -> Model:
+    w, b = _weights(arrays, where)
+    try:
+        size = size_of(w.size)
+    except ValueError as error:
+        raise ModelError(str(error), where, "Save w for square RGB pictures.") from None
+    return Model(
+        w=reorder(w, order or "planes"),
+        b=b,
+        classes=BARE_CLASSES,
+        preprocessing=Preprocessing(size=size),
+        assumed=(
+            f"holds w and b alone; assumed: {size}x{size} pixels, squashed, divided by 255, "
+            + (
+                "in interleaved order (as you say)"
+                if order == "interleaved"
+                else "unrolled in planes (say --order interleaved for X.reshape(m, -1).T)"
+            )
+            + f"; {BARE_CLASSES[1]} above a threshold of 0.5 (say --threshold for another)"
+        ),
+    )
+
+
+def _weights(arrays: Mapping[str, NDArray[Any]], where: str) -> tuple[Array, float]:
+    for name in ("w", "b"):
+        if name not in arrays:
+            raise ModelError(
+                f"holds no {name}", where, "Save a model with np.savez(path, w=w, b=b)."
+            )
+        array = arrays[name]
+        if array.dtype.kind not in "fiu":
+            raise ModelError(f"{name} must be real numbers, got {array.dtype}", where, TRAIN_AGAIN)
+        if not np.isfinite(array).all():
+            raise ModelError(f"{name} holds nan or infinity", where, TRAIN_AGAIN)
+    w, b = arrays["w"], arrays["b"]
+    if w.size == 0 or w.shape not in ((w.size,), (w.size, 1), (1, w.size)):
+        raise ModelError(f"w must have the shape (n_x, 1), got {w.shape}", where, TRAIN_AGAIN)
+    if b.size != 1:
+        raise ModelError(f"b must be one number, got the shape {b.shape}", where, TRAIN_AGAIN)
+    return np.ascontiguousarray(w, dtype=np.float64).reshape(-1, 1), float(b.reshape(-1)[0])
+
+
+def _read_record(stored: NDArray[Any], where: str) -> dict[str, Any]:
+    try:
+        record = json.loads(str(stored[()])) if stored.dtype.kind == "U" else None
+    except (ValueError, RecursionError):
+        record = None
+    if not isinstance(record, dict) or record.pop("format", None) != FORMAT:
+        raise ModelError("is not a model of catclf", where, "Name a model that catclf trained.")
+    version = record.pop("version", None)
+    if version != FORMAT_VERSION:
+        raise ModelError(
+            f"has format version {version}; this catclf reads {FORMAT_VERSION}",
+            where,
+            "Update catclf, or train the model again.",
+        )
+    return record
+
+
+def _costs(arrays: Mapping[str, NDArray[Any]], where: str) -> dict[int, float]:
+    costs, iterations = arrays.get("costs"), arrays.get("iterations")
+    if (
+        costs is None
+        or iterations is None
+        or costs.shape != iterations.shape
+        or costs.ndim != 1
+        or costs.dtype.kind != "f"
+        or iterations.dtype.kind not in "iu"
+    ):
+        raise ModelError("its costs and iterations do not fit together", where, TRAIN_AGAIN)
+    return dict(zip(iterations.tolist(), costs.tolist(), strict=True))
+
+
+def _read_arrays(where: str) -> dict[str, NDArray[Any]]:
+    """Read every array of an .npz, trusting nothing it says of itself.
+
+    numpy's own reader advises unpickling for a damaged file, allocates what a header claims
+    before it looks, and does not read on to the checksum.
+    """
+    try:
+        with open(os.open(where, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise ModelError("is not a regular file", where, "Name a model file.")
+            _refuse_non_zip(file.read(128), where)
+            return _read_members(file, where)
+    except FileNotFoundError:
+        raise ModelError("no such file", where, "Run 'catclf train' first.") from None
+    except (zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError) as error:
+        raise ModelError("is damaged", where, TRAIN_AGAIN) from error
+    except OSError as error:
+        raise ModelError(f"cannot be read ({error.strerror or error})", where) from error
+    except CatclfError:
+        raise
+    except (ValueError, KeyError, OverflowError, UnicodeError, RuntimeError) as error:
+        # zipfile raises these on a damaged directory; a NUL in the path is a ValueError too.
+        raise ModelError("is damaged", where, TRAIN_AGAIN) from error
+
+
+def _refuse_non_zip(head: bytes, where: str) -> None:
+    if head.startswith(b"PK\x03\x04"):
+        return
+    if is_lfs_pointer(head):
+        raise ModelError("is a Git LFS pointer, not the file itself", where, "Run 'git lfs pull'.")
+    if head.startswith(b"\x89HDF"):
+        raise ModelError("is an HDF5 file, not a model", where, "Name an .npz that catclf trained.")
+    if head.startswith(b"\x93NUMPY"):
+        raise ModelError(
+            "is a single array, not a model", where, "Save w and b: np.savez(path, w=w, b=b)."
+        )
+    raise ModelError("is not a model (.npz)", where, "Name a model that catclf trained.")
+
+
+def _read_members(file: BinaryIO, where: str) -> dict[str, NDArray[Any]]:
+    with zipfile.ZipFile(file) as archive:
+        members = archive.infolist()
+        names = [member.filename for member in members]
+        if len(set(names)) < len(names):
+            raise ModelError("holds one name twice", where, TRAIN_AGAIN)
+        if any(member.flag_bits & 1 for member in members):
+            raise ModelError("is encrypted", where, "Save it without a password.")
+        if sum(member.file_size for member in members) > MAX_BYTES:
+            raise ModelError("claims more than 256 MiB", where, TRAIN_AGAIN)
+        return {
+            # read() goes to the member's end, where its checksum is compared.
+            name.removesuffix(".npy"): _read_array(archive.read(member), name, where)
+            for name, member in zip(names, members, strict=True)
+            if name.endswith(".npy")
+        }
+
+
+def _read_array(data: bytes, name: str, where: str) -> NDArray[Any]:
+    """Read an .npy that is held in memory, after its header has been held against its size."""
+    header = io.BytesIO(data)
+    try:
+        version = npy.read_magic(header)
+        read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+        shape, fortran_order, dtype = read_header(header)
+    except ValueError:
+        raise ModelError(f"{name} is not an array", where, TRAIN_AGAIN) from None
+    if dtype.hasobject:
+        raise ModelError(
+            f"{name} is a pickle, which could run anything", where, "Save plain numbers."
+        )
+    stored = len(data) - header.tell()
+    if any(length < 0 for length in shape) or math.prod(shape) * dtype.itemsize != stored:
+        raise ModelError(f"{name} does not hold what it claims", where, TRAIN_AGAIN)
+    if dtype.itemsize == 0:
+        return np.zeros(shape if stored else (0,), dtype)
+    array = np.frombuffer(data, dtype, offset=header.tell())
+    return array.reshape(shape, order="F" if fortran_order else "C")

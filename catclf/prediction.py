@@ -1,0 +1,96 @@
+"""What `predict` does: picture files become probabilities."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from catclf.errors import PictureError
+from catclf.folders import find_pictures
+from catclf.images import decode_picture, read_picture
+from catclf.model import Model
+from catclf.parallel import map_in_order
+
+__all__ = ["Prediction", "predict"]
+
+STREAM_NAME = "-"
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the model says of one picture, or why it could say nothing.
+
+    Parameters
+    ----------
+    name
+        The picture's path, or ``-`` for a stream.
+    probability
+        Of the positive class; None where the picture could not be read.
+    predicted
+        The class predicted; None where the picture could not be read.
+    error
+        What was wrong with the picture, or None.
+    """
+
+    name: str
+    probability: float | None
+    predicted: str | None
+    error: PictureError | None = None
+
+
+def predict(
+    images: Iterable[str | os.PathLike[str] | BinaryIO],
+    model: Model,
+    *,
+    threshold: float = 0.5,
+    workers: int | None = None,
+    on_passed_over: Callable[[list[str]], None] | None = None,
+) -> Iterator[Prediction]:
+    """Yield a prediction a picture, in order, as they are made.
+
+    Parameters
+    ----------
+    images
+        Picture files, folders to search for pictures, and streams that hold one picture each.
+    model
+        From `catclf.load_model`.
+    threshold
+        A picture is predicted positive where its probability is above this.
+    workers
+        How many threads decode pictures; None for one a core.
+    on_passed_over
+        Called with the files in a searched folder that are no pictures by name.
+    """
+
+    def answer(image: str | BinaryIO) -> Prediction:
+        name = image if isinstance(image, str) else STREAM_NAME
+        try:
+            if isinstance(image, str):
+                pixels = read_picture(image, model.preprocessing)
+            else:
+                pixels = decode_picture(image.read(), model.preprocessing, STREAM_NAME)
+        except PictureError as error:
+            return Prediction(name, None, None, error)
+        probability = model.probability(pixels)
+        return Prediction(name, probability, model.classes[probability > threshold])
+
+    return map_in_order(answer, _expand(images, on_passed_over), workers)
+
+
+def _expand(
+    images: Iterable[str | os.PathLike[str] | BinaryIO],
+    on_passed_over: Callable[[list[str]], None] | None,
+) -> Iterator[str | BinaryIO]:
+    """Replace each folder by its pictures; an empty one stays, to fail by its name."""
+    for image in images:
+        if not isinstance(image, str | os.PathLike):
+            yield image
+        elif os.path.isdir(image):
+            pictures, passed_over = find_pictures(os.fspath(image))
+            if passed_over and on_passed_over is not None:
+                on_passed_over(passed_over)
+            yield from pictures or [os.fspath(image)]
+        else:
+            yield os.fspath(image)

@@ -1,0 +1,351 @@
+"""What `prepare` does: sources of labelled pictures become one dataset file."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from catclf.columns import unroll
+from catclf.dataset import NewPart, write_dataset
+from catclf.errors import CatclfError, DatasetError, PictureError
+from catclf.images import Preprocessing
+from catclf.parallel import map_in_order
+from catclf.sources import Labelled, choose_classes, list_sources
+
+__all__ = ["Prepared", "Twins", "prepare", "split_groups"]
+
+Pixels = NDArray[np.uint8]
+Progress = Callable[[int, int], None]
+BLOCK = 256  # examples copied at once
+
+
+@dataclass(frozen=True)
+class Twins:
+    """Pictures with identical pixels, once prepared.
+
+    Parameters
+    ----------
+    names
+        What they are called, in source order.
+    parts, labels
+        The part and the label of each.
+    """
+
+    names: tuple[str, ...]
+    parts: tuple[str, ...]
+    labels: tuple[int, ...]
+
+    @property
+    def leak(self) -> bool:
+        """Whether they stand in both parts: the test part then holds a training picture."""
+        return len(set(self.parts)) > 1
+
+    @property
+    def contradictory(self) -> bool:
+        """Whether they have two labels."""
+        return len(set(self.labels)) > 1
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What `prepare` wrote, and what it left out.
+
+    Parameters
+    ----------
+    path
+        The dataset file.
+    classes
+        (negative, positive), in the order of their labels.
+    counts
+        ``counts[part][label]``: how many pictures.
+    unreadable
+        What was wrong with each picture that could not be read.
+    passed_over
+        Files and folders that are no pictures by name.
+    twins
+        Every group of identical pictures.
+    """
+
+    path: str
+    classes: tuple[str, str]
+    counts: dict[str, tuple[int, int]]
+    unreadable: list[PictureError]
+    passed_over: list[str]
+    twins: list[Twins]
+
+
+def prepare(
+    sources: Sequence[str | os.PathLike[str]],
+    output: str | os.PathLike[str],
+    *,
+    preprocessing: Preprocessing | None = None,
+    positive: str | None = None,
+    test_split: float = 0.2,
+    seed: int = 0,
+    workers: int | None = None,
+    strict: bool = False,
+    progress: Progress | None = None,
+) -> Prepared:
+    """Read labelled pictures, split them where their source does not, and write a dataset.
+
+    Parameters
+    ----------
+    sources
+        What `catclf.sources.list_sources` accepts.
+    output
+        The dataset file to write.
+    preprocessing
+        How a picture becomes a column; the default is 64x64, squashed.
+    positive
+        The class whose label is 1; see `catclf.sources.choose_classes`.
+    test_split
+        Share of each class held out for testing, from 0 up to 1 (exclusive), of the pictures
+        whose source puts them in no part. Identical pictures stay on one side.
+    seed
+        Seed of the split.
+    workers
+        How many threads decode pictures; None for one a core.
+    strict
+        Raise at the first picture that cannot be read, instead of leaving it out.
+    progress
+        Called as ``progress(done, total)`` while pictures are read.
+
+    Raises
+    ------
+    DatasetError
+        Where a source cannot be used, or a class is left without pictures.
+    PictureError
+        With `strict`, at the first picture that cannot be read.
+    CatclfError
+        Where `output` cannot be written.
+    ValueError
+        For a `test_split` outside [0, 1).
+    """
+    if not 0 <= test_split < 1:
+        raise ValueError(f"test_split must be at least 0 and below 1, got {test_split}")
+    preprocessing = preprocessing or Preprocessing()
+    with ExitStack() as files:
+        listing = list_sources(sources, files)
+        classes = choose_classes((p.class_name for p in listing.pictures), positive)
+        staged = _Staged(files.enter_context(_scratch_beside(output)), preprocessing.n_x)
+        pictures: list[Labelled] = []
+        unreadable: list[PictureError] = []
+        reading = _read_all(listing.pictures, preprocessing, workers)
+        for done, (picture, pixels) in enumerate(reading, start=1):
+            if isinstance(pixels, PictureError):
+                if strict:
+                    raise pixels
+                unreadable.append(pixels)
+            else:
+                pictures.append(picture)
+                staged.append(unroll(pixels[np.newaxis]))
+            if progress is not None:
+                progress(done, len(listing.pictures))
+        labels = np.array([p.class_name == classes[1] for p in pictures], dtype=np.uint8)
+        in_test = _parts(pictures, labels, staged.digests, test_split, seed)
+        _refuse_empty_class(labels[~in_test], classes, unreadable)
+        twins = _find_twins(pictures, labels, in_test, staged.digests)
+        _write(output, classes, preprocessing, staged, pictures, labels, in_test)
+    return Prepared(
+        path=os.fspath(output),
+        classes=classes,
+        counts={
+            "train": _count(labels[~in_test]),
+            "test": _count(labels[in_test]),
+        },
+        unreadable=unreadable,
+        passed_over=listing.passed_over,
+        twins=twins,
+    )
+
+
+class _Staged:
+    """Columns in source order, on disk, until all are read and the split can be decided.
+
+    The split needs every picture's content (identical ones stay together), and memory must not
+    grow with their number.
+    """
+
+    def __init__(self, file: BinaryIO, n_x: int) -> None:
+        self._file = file
+        self._n_x = n_x
+        self.digests: list[bytes] = []
+
+    def append(self, column: Pixels) -> None:
+        self.digests.append(hashlib.blake2b(column.data, digest_size=16).digest())
+        self._file.write(column.data)
+
+    def blocks(self, indices: NDArray[np.intp]) -> Iterator[Pixels]:
+        """Yield the columns at `indices`, in that order, as rows (up to BLOCK, n_x)."""
+        self._file.flush()
+        for start in range(0, len(indices), BLOCK):
+            chosen = indices[start : start + BLOCK]
+            rows = np.empty((len(chosen), self._n_x), np.uint8)
+            for row, index in zip(rows, chosen, strict=True):
+                self._file.seek(int(index) * self._n_x)
+                self._file.readinto(row)  # type: ignore[attr-defined]
+            yield rows
+
+
+def _scratch_beside(output: str | os.PathLike[str]) -> BinaryIO:
+    """Open a nameless file beside the output: it vanishes with the process, however that ends."""
+    folder = Path(output).absolute().parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return tempfile.TemporaryFile(dir=folder)
+    except OSError as error:
+        raise CatclfError(f"cannot be written to ({error.strerror})", folder) from error
+
+
+def _read_all(
+    pictures: Iterable[Labelled], preprocessing: Preprocessing, workers: int | None
+) -> Iterator[tuple[Labelled, Pixels | PictureError]]:
+    """Yield each picture with its pixels (size, size, 3), or what is wrong with it, in order."""
+
+    def read(picture: Labelled) -> tuple[Labelled, Pixels | PictureError]:
+        try:
+            return picture, picture.read(preprocessing)
+        except PictureError as error:
+            return picture, error
+
+    return map_in_order(read, pictures, workers)
+
+
+def _refuse_empty_class(
+    labels: NDArray[np.uint8], classes: tuple[str, str], unreadable: list[PictureError]
+) -> None:
+    for label, name in enumerate(classes):
+        if not np.any(labels == label):
+            first = f"; the first that could not: {unreadable[0]}" if unreadable else ""
+            raise DatasetError(
+                f"no picture of class {name!r} to train on could be read{first}",
+                fix="Add readable pictures of it.",
+            )
+
+
+def _parts(
+    pictures: Sequence[Labelled],
+    labels: NDArray[np.uint8],
+    digests: Sequence[bytes],
+    test_split: float,
+    seed: int,
+) -> NDArray[np.bool_]:
+    """Return (m,): whether each picture is in the test part."""
+    named = [picture.part for picture in pictures]
+    if "test" not in named:  # a source that names a train part alone leaves the test to us
+        named = [None] * len(named)
+    in_test = np.array([part == "test" for part in named], dtype=bool)
+    free = np.array([part is None for part in named], dtype=bool)
+    if not free.any():
+        return in_test
+    # A free picture that is identical to a placed one goes where that one is: to train if to any.
+    placed: dict[bytes, bool] = {}
+    for index in np.flatnonzero(~free).tolist():
+        placed[digests[index]] = placed.get(digests[index], True) and bool(in_test[index])
+    loose = []
+    for index in np.flatnonzero(free).tolist():
+        if digests[index] in placed:
+            in_test[index] = placed[digests[index]]
+        else:
+            loose.append(index)
+    if loose:
+        chosen = np.array(loose)
+        share = split_groups(labels[chosen], [digests[i] for i in loose], [test_split], seed)
+        in_test[chosen] = share == 0
+    return in_test
+
+
+def split_groups(
+    labels: NDArray[np.uint8], digests: Sequence[bytes], shares: Sequence[float], seed: int
+) -> NDArray[np.intp]:
+    """Deal examples into parts: stratified, seeded, identical pictures together.
+
+    Parameters
+    ----------
+    labels
+        (m,) labels: each class is dealt by itself.
+    digests
+        m digests: examples of one digest go to one part.
+    shares
+        The share of each class that part 0, 1, ... is to hold; the rest is the last part,
+        numbered ``len(shares)``.
+    seed
+        Seed of the shuffle.
+
+    Returns
+    -------
+    numpy.ndarray
+        (m,): the number of each example's part.
+    """
+    rng = np.random.default_rng(seed)
+    groups: dict[bytes, list[int]] = defaultdict(list)
+    for index, digest in enumerate(digests):
+        groups[digest].append(index)
+    parts = np.full(len(labels), len(shares), dtype=np.intp)
+    for label in (0, 1):
+        # A group with two labels is dealt once, with its first picture's class.
+        own = [group for group in groups.values() if labels[group[0]] == label]
+        order = [own[i] for i in rng.permutation(len(own))]
+        total = sum(map(len, own))
+        dealt = position = 0
+        for part, bound in enumerate(np.cumsum(shares)):
+            # The last part, the training one, keeps at least one group.
+            while position < len(order) - 1 and dealt < round(bound * total):
+                parts[order[position]] = part
+                dealt += len(order[position])
+                position += 1
+    return parts
+
+
+def _find_twins(
+    pictures: Sequence[Labelled],
+    labels: NDArray[np.uint8],
+    in_test: NDArray[np.bool_],
+    digests: Sequence[bytes],
+) -> list[Twins]:
+    groups: dict[bytes, list[int]] = defaultdict(list)
+    for index, digest in enumerate(digests):
+        groups[digest].append(index)
+    return [
+        Twins(
+            names=tuple(pictures[i].name for i in group),
+            parts=tuple("test" if in_test[i] else "train" for i in group),
+            labels=tuple(int(labels[i]) for i in group),
+        )
+        for group in groups.values()
+        if len(group) > 1
+    ]
+
+
+def _write(
+    output: str | os.PathLike[str],
+    classes: tuple[str, str],
+    preprocessing: Preprocessing,
+    staged: _Staged,
+    pictures: Sequence[Labelled],
+    labels: NDArray[np.uint8],
+    in_test: NDArray[np.bool_],
+) -> None:
+    def part(indices: NDArray[np.intp], also_in_train: int = 0) -> NewPart:
+        names = [pictures[i].name for i in indices]
+        return NewPart(staged.blocks(indices), labels[indices], names, also_in_train)
+
+    train, test = np.flatnonzero(~in_test), np.flatnonzero(in_test)
+    in_train = {staged.digests[i] for i in train}
+    leaked = sum(staged.digests[i] in in_train for i in test)
+    write_dataset(output, classes, preprocessing, part(train), part(test, leaked))
+
+
+def _count(labels: NDArray[np.uint8]) -> tuple[int, int]:
+    positive = int(np.count_nonzero(labels))
+    return labels.size - positive, positive

@@ -1,0 +1,310 @@
+"""Where labelled pictures come from: class folders, a CSV, the course's HDF5 files.
+
+A source is only listed here; its pictures are read later, one by one.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+import shlex
+from collections.abc import Iterable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from catclf.errors import DatasetError, PictureError
+from catclf.folders import find_pictures, subfolders
+from catclf.hdf5 import StoredArray, open_hdf5
+from catclf.images import Preprocessing, fit_pixels, read_picture
+
+__all__ = ["Labelled", "Listing", "PartName", "StoredPicture", "choose_classes", "list_sources"]
+
+PartName = Literal["train", "test"]
+# How people name the part of a data set that is held out.
+PART_FOLDERS: dict[str, PartName] = {
+    "train": "train",
+    "test": "test",
+    "val": "test",
+    "valid": "test",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPicture:
+    """One picture of an (m, height, width, 3) array in an HDF5 file."""
+
+    array: StoredArray
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """A picture and its class, not yet read.
+
+    Parameters
+    ----------
+    name
+        What messages and results call it: its path, or ``file:array[index]``.
+    class_name
+        Its class.
+    part
+        The part its source puts it in; None leaves that to the split.
+    pixels
+        Where its pixels are: the path of a file, or a place in an HDF5 file.
+    """
+
+    name: str
+    class_name: str
+    part: PartName | None
+    pixels: str | StoredPicture
+
+    def read(self, preprocessing: Preprocessing) -> NDArray[np.uint8]:
+        """Return its pixels, (size, size, 3); PictureError where they cannot be read."""
+        if isinstance(self.pixels, str):
+            return read_picture(self.pixels, preprocessing)
+        try:
+            row = self.pixels.array[self.pixels.index]
+        except DatasetError as error:
+            raise PictureError(error.what, self.name, error.fix) from error
+        return fit_pixels(row, preprocessing)
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What some sources hold: their labelled pictures, and the files that are none."""
+
+    pictures: list[Labelled]
+    passed_over: list[str]
+
+
+def list_sources(sources: Iterable[str | os.PathLike[str]], files: ExitStack) -> Listing:
+    """List the pictures of all sources, in the order given.
+
+    Parameters
+    ----------
+    sources
+        Each a folder of class folders, a folder of ``train`` and ``test`` (or ``val``,
+        ``valid``) folders of class folders, a CSV of ``file,label[,split]``, or an HDF5 file in
+        the course's layout.
+    files
+        Keeps HDF5 files open until the pictures have been read.
+
+    Raises
+    ------
+    DatasetError
+        Where a source is missing or is none of these.
+    """
+    pictures: list[Labelled] = []
+    passed_over: list[str] = []
+    for source in sources:
+        path = os.fspath(source)
+        if os.path.isdir(path):
+            found = _list_folder(path)
+        elif path.lower().endswith(".csv"):
+            found = _list_csv(path)
+        else:
+            found = _list_hdf5(path, files)
+        pictures += found.pictures
+        passed_over += found.passed_over
+    return Listing(pictures, passed_over)
+
+
+def _list_folder(folder: str) -> Listing:
+    try:
+        names = subfolders(folder)
+    except OSError as error:
+        raise DatasetError(f"cannot be opened ({error.strerror})", folder) from error
+    parts = {name: PART_FOLDERS[name.lower()] for name in names if name.lower() in PART_FOLDERS}
+    if "train" not in parts.values() or (len(names) > 1 and "test" not in parts.values()):
+        parts = {}  # a class may be called 'train': the vehicle
+    listing = Listing([], [])
+    for name in parts or [""]:
+        _list_classes(os.path.join(folder, name) if name else folder, parts.get(name), listing)
+    if not listing.pictures:
+        raise DatasetError(
+            "holds no class folders with pictures",
+            folder,
+            "Make a folder for each class inside it, such as cat/ and noncat/.",
+        )
+    beside = [name for name in names if name not in parts] if parts else []
+    listing.passed_over.extend(os.path.join(folder, name) for name in beside)
+    return listing
+
+
+def _list_classes(folder: str, part: PartName | None, listing: Listing) -> None:
+    """Add the pictures of each class folder in `folder`, and what stands beside the folders."""
+    names = subfolders(folder)
+    for name in names:
+        pictures, passed_over = find_pictures(os.path.join(folder, name))
+        listing.pictures.extend(Labelled(path, name, part, path) for path in pictures)
+        listing.passed_over.extend(passed_over)
+        if not pictures:
+            raise DatasetError(
+                "a class folder without pictures",
+                os.path.join(folder, name),
+                "Put pictures into it, or remove it.",
+            )
+    with os.scandir(folder) as entries:
+        files = sorted(entry.path for entry in entries if not entry.name.startswith("."))
+    listing.passed_over.extend(path for path in files if not os.path.isdir(path))
+
+
+def _list_csv(path: str) -> Listing:
+    folder = os.path.dirname(path)
+    pictures = []
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            for number, (name, class_name, part) in _csv_rows(csv.reader(file, strict=True), path):
+                if part and part.lower() not in PART_FOLDERS:
+                    raise DatasetError(
+                        f"unknown split {part!r}", f"{path}:{number}", "Write train or test."
+                    )
+                picture = os.path.join(folder, name)
+                pictures.append(
+                    Labelled(
+                        picture, class_name, PART_FOLDERS[part.lower()] if part else None, picture
+                    )
+                )
+    except FileNotFoundError:
+        raise DatasetError("no such file", path, "Check the path.") from None
+    except OSError as error:
+        raise DatasetError(f"cannot be read ({error.strerror})", path) from error
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise DatasetError(f"is not a CSV file in UTF-8 ({error})", path) from error
+    if not pictures:
+        raise DatasetError("lists no pictures", path, "Write one 'file,label' line a picture.")
+    return Listing(pictures, [])
+
+
+def _csv_rows(rows: Any, path: str) -> Iterable[tuple[int, tuple[str, str, str]]]:
+    """Yield (line, (file, label, split)); the first line names the columns."""
+    header = [name.strip().lower() for name in next(rows, [])]
+    if not {"file", "label"} <= set(header):
+        raise DatasetError(
+            "its first line does not name the columns",
+            path,
+            "Begin it with file,label or file,label,split.",
+        )
+    for row in rows:
+        if not row:
+            continue
+        cells = dict(zip(header, (cell.strip() for cell in row), strict=False))
+        if not cells.get("file") or not cells.get("label") or len(row) > len(header):
+            raise DatasetError(
+                "is not a line of " + ",".join(header), f"{path}:{rows.line_num}", "Mend the line."
+            )
+        yield rows.line_num, (cells["file"], cells["label"], cells.get("split", ""))
+
+
+def _list_hdf5(path: str, files: ExitStack) -> Listing:
+    """List the course's layout: train_set_x, train_set_y, test_set_x, test_set_y, list_classes."""
+    file = files.enter_context(open_hdf5(path))
+    names = file.names()
+    parts: list[PartName] = [part for part in ("train", "test") if f"{part}_set_x" in names]
+    if not parts:
+        raise DatasetError(
+            "holds neither train_set_x nor test_set_x",
+            path,
+            "Name an HDF5 file in the course's layout, or a folder of class folders.",
+        )
+    classes = _class_names(file.array("list_classes"))
+    pictures = []
+    for part in parts:
+        x, y = file.array(f"{part}_set_x"), file.array(f"{part}_set_y")
+        _check_pixels(x)
+        labels = _check_labels(y, x.shape[0], len(classes))
+        pictures += [
+            Labelled(f"{x.where}[{i}]", classes[label], part, StoredPicture(x, i))
+            for i, label in enumerate(labels)
+        ]
+    return Listing(pictures, [])
+
+
+def _class_names(stored: StoredArray) -> list[str]:
+    if len(stored.shape) != 1 or not 2 <= stored.shape[0] <= 1000:
+        raise DatasetError(f"must be a list of class names, got shape {stored.shape}", stored.where)
+    names = []
+    for value in stored[:]:
+        if isinstance(value, bytes):
+            value = value.decode("utf-8", "replace")
+        if not isinstance(value, str):
+            raise DatasetError("must be a list of class names, got numbers", stored.where)
+        names.append(value.strip("\0 "))
+    if len(set(names)) < len(names) or "" in names:
+        raise DatasetError("class names must be distinct and not empty", stored.where)
+    return names
+
+
+def _check_pixels(x: StoredArray) -> None:
+    if len(x.shape) != 4 or x.shape[3] != 3 or 0 in x.shape:
+        raise DatasetError(
+            f"must be pictures of shape (m, height, width, 3), got {x.shape}",
+            x.where,
+            "Store RGB pictures, one a row.",
+        )
+    if x.dtype.kind == "f":
+        raise DatasetError(
+            "pixels must be whole numbers 0 to 255, got floating point",
+            x.where,
+            "If they lie in 0..1, multiply by 255, round, and store them as uint8.",
+        )
+    if x.dtype != np.uint8:
+        raise DatasetError(
+            f"pixels must be uint8, got {x.dtype}", x.where, "Store them as uint8, 0 to 255."
+        )
+
+
+def _check_labels(y: StoredArray, m: int, classes: int) -> list[int]:
+    if y.shape not in ((m,), (1, m), (m, 1)):
+        raise DatasetError(f"must be {m} labels, one a picture, got shape {y.shape}", y.where)
+    if y.dtype.kind not in "iufb":
+        raise DatasetError(f"labels must be numbers, got {y.dtype}", y.where)
+    labels = y[:].reshape(-1)
+    if not np.isin(labels, np.arange(classes)).all():
+        raise DatasetError(
+            f"labels must be whole numbers 0 to {classes - 1}",
+            y.where,
+            "Number the classes in the order of list_classes.",
+        )
+    return [int(label) for label in labels]
+
+
+def choose_classes(names: Iterable[str], positive: str | None) -> tuple[str, str]:
+    """Return (negative, positive): the classes in the order of their labels.
+
+    The class `positive`, where given, against all others. Otherwise, of two classes, one that
+    begins with no, not or non is the negative; else sorted order decides.
+
+    Raises
+    ------
+    DatasetError
+        For one class, more than two without `positive`, or a `positive` that is none of them.
+    """
+    found = sorted(set(names))
+    listed = ", ".join(repr(name) for name in found)
+    if len(found) < 2:
+        raise DatasetError(
+            f"pictures of one class only: {listed}", fix="Add pictures of what it is not."
+        )
+    if positive is not None:
+        if positive not in found:
+            raise DatasetError(f"no class {positive!r}", fix=f"Choose --positive among {listed}.")
+        others = [name for name in found if name != positive]
+        return (others[0] if len(others) == 1 else f"non-{positive}"), positive
+    if len(found) > 2:
+        raise DatasetError(
+            f"{len(found)} classes: {listed}",
+            fix=f"Choose one against all others, for example --positive {shlex.quote(found[0])}.",
+        )
+    first, second = found
+    if _is_negative(second) and not _is_negative(first):
+        return second, first
+    return first, second
+
+
+def _is_negative(name: str) -> bool:
+    return name.lower().startswith("no")
