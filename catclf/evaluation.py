@@ -215,6 +215,5 @@ def write_predictions(path: str | os.PathLike[str], evaluation: Evaluation) -> N
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["file", "label", "predicted", "probability", "loss"])
         for row in evaluation.rows():
-            writer.writerow(
-                [printable(row.name), row.label, row.predicted, row.probability, row.loss]
-            )
+            texts = [printable(text) for text in (row.name, row.label, row.predicted)]
+            writer.writerow([*texts, row.probability, row.loss])

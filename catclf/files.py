@@ -42,12 +42,14 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     Raises
     ------
     CatclfError
-        Where the file cannot be written: no such folder, no permission, no space, too large.
+        Where the file cannot be written: no permission, no space, too large, a folder, a device.
     """
-    target = Path(os.path.realpath(path))
-    if target.is_dir():
-        raise CatclfError("is a folder, not a file", path, "Name a file to write to.")
     try:
+        target = Path(os.path.realpath(path))
+        if target.is_dir():
+            raise CatclfError("is a folder, not a file", path, "Name a file to write to.")
+        if target.exists() and not target.is_file():  # root could replace even /dev/null
+            raise CatclfError("is not a regular file", path, "Name a file to write to.")
         target.parent.mkdir(parents=True, exist_ok=True)
         _remove_stale(target)
         temporary = _create_beside(target)
@@ -59,9 +61,11 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
             with suppress(OSError):
                 temporary.unlink()
             raise
-        _sync(target.parent)
     except OSError as error:
         raise _unwritable(error, path) from error
+    # The new file is whole and in its place. Some folders cannot be opened, or synced: so be it.
+    with suppress(OSError):
+        _sync(target.parent)
 
 
 def _create_beside(target: Path) -> Path:
@@ -75,7 +79,11 @@ def _create_beside(target: Path) -> Path:
 def _remove_stale(target: Path) -> None:
     """Remove temporary files of `target` whose process, on this host, was killed."""
     mine = f".{target.name}.{socket.gethostname()}."
-    for name in os.listdir(target.parent):
+    try:
+        names = os.listdir(target.parent)
+    except PermissionError:  # a folder may be open for writing and not for listing
+        return
+    for name in names:
         if name.startswith(mine) and name.endswith(".tmp"):
             process = name.removeprefix(mine).split(".")[0]
             if process.isdecimal() and not _is_alive(int(process)):
@@ -98,10 +106,6 @@ def _sync(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
-    except OSError as error:
-        # Some file systems cannot sync a folder, and say so; the file itself is synced.
-        if not (path.is_dir() and error.errno in (errno.EINVAL, errno.ENOTSUP)):
-            raise
     finally:
         os.close(descriptor)
 

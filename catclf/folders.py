@@ -6,7 +6,7 @@ import os
 
 from catclf.images import looks_like_picture
 
-__all__ = ["find_pictures", "subfolders"]
+__all__ = ["find_pictures", "is_litter", "subfolders"]
 
 LITTER = frozenset({"__macosx", "__pycache__", "thumbs.db", "ehthumbs.db", "desktop.ini"})
 
@@ -27,7 +27,7 @@ def subfolders(folder: str) -> list[str]:
 def find_pictures(folder: str) -> tuple[list[str], list[str]]:
     """Search a folder to any depth.
 
-    Linked folders are entered; a folder inside itself is entered once.
+    Linked folders are entered, and each folder once, however many links lead to it.
 
     Returns
     -------
@@ -37,31 +37,29 @@ def find_pictures(folder: str) -> tuple[list[str], list[str]]:
     """
     pictures: list[str] = []
     passed_over: list[str] = []
-    _search(folder, frozenset(), pictures, passed_over)
-    return pictures, passed_over
-
-
-def _search(
-    folder: str, above: frozenset[str], pictures: list[str], passed_over: list[str]
-) -> None:
-    real = os.path.realpath(folder)
-    if real in above:
-        return
-    try:
-        with os.scandir(folder) as found:
-            entries = sorted(found, key=lambda entry: entry.name)
-    except OSError:
-        passed_over.append(folder)
-        return
-    for entry in entries:
-        if is_litter(entry.name):
+    entered: set[str] = set()
+    waiting = [(folder, True)]  # a stack and no recursion: folders may lie a thousand deep
+    while waiting:
+        path, is_folder = waiting.pop()
+        if not is_folder:
+            (pictures if looks_like_picture(path) else passed_over).append(path)
             continue
-        if _is_folder(entry) and not looks_like_picture(entry.name):
-            _search(entry.path, above | {real}, pictures, passed_over)
-        elif looks_like_picture(entry.name):
-            pictures.append(entry.path)
-        else:
-            passed_over.append(entry.path)
+        real = os.path.realpath(path)
+        if real in entered:
+            continue
+        entered.add(real)
+        try:
+            with os.scandir(path) as found:
+                entries = sorted(found, key=lambda entry: entry.name, reverse=True)
+        except OSError:
+            passed_over.append(path)
+            continue
+        waiting += [
+            (entry.path, _is_folder(entry) and not looks_like_picture(entry.name))
+            for entry in entries
+            if not is_litter(entry.name)
+        ]
+    return pictures, passed_over
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

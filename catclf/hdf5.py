@@ -2,14 +2,17 @@
 
 HDF5 can point anywhere: a link into another file, a dataset whose bytes are some other file of
 the machine, a virtual dataset, a filter loaded as a plug-in. It can also claim more than it holds:
-what was never written reads as zeros. `StoredArray` refuses all of them before any data is read.
+what was never written reads as zeros. All of that is refused before any data is read.
 """
 
 from __future__ import annotations
 
 import math
+import mmap
 import os
+import re
 import stat
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,10 +27,10 @@ from catclf.files import is_lfs_pointer
 
 __all__ = ["HDF5File", "StoredArray", "open_hdf5"]
 
-# One chunk is decoded at once, whatever part of it is asked for.
-MAX_CHUNK_BYTES = 256 * 2**20
-# A chunk that several reads share (one picture at a time, say) is decoded once.
-CHUNK_CACHE_BYTES = 64 * 2**20
+# One chunk is decoded at once, whatever part of it is asked for, and kept for the next read
+# (of the next picture, say): the cache takes what fits into it.
+MAX_CHUNK_BYTES = 64 * 2**20
+MAX_ATTRIBUTE_BYTES = 64 * 2**10
 BUILT_IN_FILTERS = frozenset(
     {
         h5py.h5z.FILTER_DEFLATE,
@@ -41,14 +44,16 @@ BUILT_IN_FILTERS = frozenset(
 # What h5py raises on damaged files, by trying thousands of them.
 H5PY_ERRORS = (
     OSError,
-    KeyError,
+    LookupError,
     RuntimeError,
     ValueError,
     TypeError,
     AttributeError,
     MemoryError,
-    OverflowError,
+    ArithmeticError,
 )
+FETCH_AGAIN = "Fetch or make the file again."
+STORE_INSIDE = "Write the data itself into one file (create_dataset of h5py does)."
 
 
 @contextmanager
@@ -59,7 +64,7 @@ def _translated(where: str) -> Iterator[None]:
         raise
     except H5PY_ERRORS as error:
         raise DatasetError(
-            "damaged: its contents cannot be read", where, "Fetch or make the file again."
+            "damaged: its contents cannot be read", where, FETCH_AGAIN
         ) from error
 
 
@@ -89,6 +94,12 @@ class StoredArray:
         dtype: np.dtype[Any] = self.dataset.dtype
         return dtype
 
+    @property
+    def stored_bytes(self) -> int:
+        """How many bytes of the file it takes, compressed where it is."""
+        with _translated(self.where):
+            return int(self.dataset.id.get_storage_size())
+
     def __getitem__(self, rows: int | slice) -> NDArray[Any]:
         """Read one row, or a run of rows; DatasetError where a checksum is wrong."""
         with _translated(self.where):
@@ -99,6 +110,24 @@ class StoredArray:
         """Fill `rows`, C-contiguous, with the rows from `start` on."""
         with _translated(self.where):
             self.dataset.read_direct(rows, np.s_[start : start + len(rows)])
+
+    def texts(self, longest: int) -> list[str]:
+        """Read a (m,) array of strings, of any string type, each of at most `longest` bytes."""
+        with _translated(self.where):
+            kind = h5py.check_string_dtype(self.dataset.dtype)
+            if kind is None:
+                raise DatasetError("must hold strings", self.where)
+            if kind.length is None:
+                _refuse_endless_heap(self.dataset.file)
+            texts = []
+            for row in range(self.shape[0]):  # one by one: each may be as long as the file
+                value = b"" if (kind.length or 0) > longest else self.dataset[row]
+                if not value or len(value) > longest:
+                    raise DatasetError(
+                        f"must hold strings of 1 to {longest} bytes", self.where
+                    )
+                texts.append(value.decode("utf-8", "replace"))
+            return texts
 
 
 @dataclass(frozen=True)
@@ -114,14 +143,29 @@ class HDF5File:
             return list(self.file)
 
     def attribute(self, name: str, group: str = "/") -> Any:
-        """Return an attribute, or None where there is none."""
-        with _translated(self.where):
-            return self._member(group).attrs.get(name)
+        """Return an attribute: a str, a number or a list of them; None where there is none.
 
-    def has(self, name: str) -> bool:
-        """Tell whether something stands at a path such as ``train/labels``."""
+        Raises
+        ------
+        DatasetError
+            Where it is anything else. Strings of variable length stand apart, in a heap that has
+            no checksum: they are not read.
+        """
         with _translated(self.where):
-            return name in self.file
+            attributes = self._member(group).attrs
+            if name not in attributes:
+                return None
+            stored = attributes.get_id(name)
+            if stored.dtype.kind not in "Siuf" or stored.get_storage_size() > MAX_ATTRIBUTE_BYTES:
+                raise DatasetError(
+                    f"its attribute {name!r} is neither numbers nor text of fixed length",
+                    self.where,
+                    FETCH_AGAIN,
+                )
+            value = np.asarray(attributes[name])
+            if value.dtype.kind == "S":
+                value = np.char.decode(value, "utf-8", "surrogateescape")
+            return value.tolist()
 
     def array(self, name: str) -> StoredArray:
         """Return the array at a path such as ``train/labels``, checked.
@@ -135,9 +179,12 @@ class HDF5File:
         where = f"{self.where}:{name}"
         with _translated(where):
             found = self._member(name)
-            if not isinstance(found, h5py.Dataset) or found.shape is None:
+            if not isinstance(found, h5py.Dataset):
                 raise DatasetError("is not an array", where)
+            # First of all: the shape of a virtual dataset is found by opening other files.
             _refuse_elsewhere(found, where)
+            if found.shape is None:
+                raise DatasetError("is not an array", where)
             _refuse_unstored(found, where)
             return StoredArray(found, where)
 
@@ -145,13 +192,14 @@ class HDF5File:
         """Follow a path by hard links only: soft and external links point elsewhere."""
         member = self.file
         for name in path.strip("/").split("/") if path != "/" else []:
-            if not isinstance(member, h5py.Group) or name not in member.id:
+            # Not `name in member`, which follows a link to see whether it leads anywhere.
+            if not isinstance(member, h5py.Group) or not member.id.links.exists(name.encode()):
                 raise DatasetError(f"holds no {path!r}", self.where)
             if member.id.links.get_info(name.encode()).type != h5py.h5l.TYPE_HARD:
                 raise DatasetError(
                     f"{path!r} is a link to another place, and links are not followed",
                     self.where,
-                    "Copy the data itself into the file (h5repack does).",
+                    STORE_INSIDE,
                 )
             member = member[name]
         return member
@@ -170,7 +218,7 @@ def open_hdf5(path: str | os.PathLike[str]) -> Iterator[HDF5File]:
     _refuse_non_hdf5(where)
     with _translated(where):
         # No lock: prepared files are only ever replaced whole, never written in place.
-        file = h5py.File(where, "r", locking=False, rdcc_nbytes=CHUNK_CACHE_BYTES)
+        file = h5py.File(where, "r", locking=False, rdcc_nbytes=MAX_CHUNK_BYTES)
     try:
         yield HDF5File(file, where)
     finally:
@@ -199,15 +247,18 @@ def _refuse_non_hdf5(where: str) -> None:
 
 
 def _refuse_elsewhere(dataset: Any, where: str) -> None:
-    fix = "Copy the data itself into the file (h5repack does)."
     if dataset.is_virtual or dataset.external:
-        raise DatasetError("its data stands in other files, which are not opened", where, fix)
+        raise DatasetError("its data stands in other files, which are not opened", where, STORE_INSIDE)
     plist = dataset.id.get_create_plist()
     filters = {plist.get_filter(i)[0] for i in range(plist.get_nfilters())}
     if not filters <= BUILT_IN_FILTERS:
-        raise DatasetError("is compressed by a plug-in, which is not loaded", where, fix)
+        raise DatasetError("is compressed by a plug-in, which is not loaded", where, STORE_INSIDE)
     if dataset.chunks and math.prod(dataset.chunks) * dataset.dtype.itemsize > MAX_CHUNK_BYTES:
-        raise DatasetError("is stored in chunks of more than 256 MiB", where, fix)
+        raise DatasetError(
+            f"is stored in chunks of more than {MAX_CHUNK_BYTES // 2**20} MiB",
+            where,
+            "Store it in smaller chunks, of one picture for example.",
+        )
 
 
 def _refuse_unstored(dataset: Any, where: str) -> None:
@@ -223,5 +274,31 @@ def _refuse_unstored(dataset: Any, where: str) -> None:
         raise DatasetError(
             "claims more data than the file holds (it was not written to its end)",
             where,
-            "Fetch or make the file again.",
+            FETCH_AGAIN,
         )
+
+
+def _refuse_endless_heap(file: Any) -> None:
+    """Raise ValueError for a heap of variable-length strings that HDF5 would walk for ever.
+
+    It has no checksum, and HDF5 (2.0 as well) does not notice free space of no length. HDF5 File
+    Format Specification, III.E: a collection is 16 bytes, its size in the last 8, then objects:
+    each 16 bytes, its index in the first 2 and its size in the last 8, then its data, padded to
+    8. Object 0 is the free space, and its size counts all of it.
+    """
+    if file.id.get_create_plist().get_sizes() != (8, 8):
+        raise ValueError("offsets and lengths that are not of 8 bytes")
+    with (
+        open(file.filename, "rb") as opened,
+        mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as stored,
+    ):
+        for collection in re.finditer(rb"GCOL\x01", stored):
+            (size,) = struct.unpack_from("<Q", stored, collection.start() + 8)
+            end = min(collection.start() + size, len(stored))
+            position = collection.start() + 16
+            while position + 16 <= end:
+                index, size = struct.unpack_from("<H6xQ", stored, position)
+                step = 16 + -(-size // 8) * 8 if index else size
+                if step == 0:
+                    raise ValueError("free space of no length")
+                position += step

@@ -373,13 +373,13 @@ _OTHER_FORMATS = (
     (rb"II\*\0.{4}CR|IIRO|IIU\0|FUJIFILMCCD-RAW", "camera raw pictures"),
     (rb"%PDF", "PDF documents"),
     (rb"%!PS|\xc5\xd0\xd3\xc6", "PostScript pictures"),
-    (rb"\0\0[\1\2]\0", "icons"),
+    (rb"\0\0[\x01\x02]\0", "icons"),
     (rb"P7\s|P[fF]\s", "PAM and PFM pictures"),
     (rb"qoif", "QOI pictures"),
     (rb"\x76\x2f\x31\x01", "OpenEXR pictures"),
-    (rb"\s*(<\?xml.*)?(<!--.*-->\s*)*(<!DOCTYPE svg.*)?<svg", "SVG drawings"),
     (rb"\s*(<!doctype html|<html)", "web pages"),
-    (rb"PK\3\4|\x1f\x8b|7z\xbc\xaf|Rar!", "archives"),
+    (rb"\s*<(.*<)?svg", "SVG drawings"),
+    (rb"PK\x03\x04|\x1f\x8b|7z\xbc\xaf|Rar!", "archives"),
 )
 
 
@@ -607,10 +607,14 @@ _DRAFT_MARGIN = 2.5
 
 _MAX_SEGMENTS = 10_000
 _MAX_SCANS = 100  # a progressive file has about ten; thousands of empty ones would take minutes
-_MARKER = re.compile(rb"\xff+([\x01-\xfe])")
-_SCAN_END = re.compile(rb"\xff+[\x01-\xcf\xd8-\xfe]")  # no stuffed FF 00, no restart marker
+_MARKER = re.compile(rb"\xff([\x01-\xfe])")
+_SCAN_END = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")  # no stuffed FF 00, no restart marker
 _ZEROS = bytes(512)
-_FILLER = bytes(range(1, 129))
+# Bytes to decode where blocks are expected, at once or after any restart marker. They begin with 0:
+# after a last FF that is no marker.
+_FILLER = bytes(range(128)) + b"".join(
+    bytes((0xFF, 0xD0 + number, *range(1, 64))) for number in range(8)
+)
 
 _SEQUENTIAL = (0xC0, 0xC1)  # Huffman-coded, baseline or extended
 _PROGRESSIVE = 0xC2
@@ -677,9 +681,12 @@ def _jpeg_reduction(width: int, height: int, preprocessing: Preprocessing) -> in
 
 
 def _ends_grey(image: Image.Image) -> bool:
-    """Tell whether the last pixel is the grey of a block without data, in any JPEG colour space."""
+    """Tell whether the last pixel may belong to a block without data: luma 128, up to rounding.
+
+    Only luma, because chroma is smoothed across blocks. True for one photo in 200.
+    """
     last = image.crop((image.width - 1, image.height - 1, image.width, image.height))
-    return all(value in (127, 128) for value in last.tobytes())  # CMYK is stored inverted
+    return image.mode == "CMYK" or 126 <= last.convert("L").tobytes()[0] <= 130
 
 
 def _walk_jpeg(data: bytes) -> _Jpeg:

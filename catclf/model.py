@@ -16,18 +16,20 @@ import math
 import os
 import stat
 import struct
+import tokenize
+import warnings
 import zipfile
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from catclf.columns import Order, reorder, size_of, unroll
-from catclf.errors import CatclfError, ModelError
+from catclf.errors import ModelError, printable
 from catclf.files import is_lfs_pointer, replacing
 from catclf.images import Preprocessing
 from catclf.logistic import sigmoid
@@ -39,6 +41,19 @@ FORMAT_VERSION = 1
 # A model at the largest picture size has 24 MiB of weights; its state may be as large again.
 MAX_BYTES = 256 * 2**20
 BARE_CLASSES = ("class 0", "class 1")
+COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # what np.savez and its kin write
+# What zipfile, and numpy's reader of headers, raise on damaged files besides errors of their own.
+DAMAGE = (
+    ArithmeticError,
+    EOFError,
+    LookupError,
+    OSError,  # a position before the beginning
+    RecursionError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+)
 TRAIN_AGAIN = "Train the model again, or fetch the file again."
 
 Array = NDArray[np.float64]
@@ -118,7 +133,7 @@ def save_model(path: str | os.PathLike[str], model: Model) -> None:
             b=np.float64(model.b),
             costs=np.array(list(model.costs.values()), dtype=np.float64),
             iterations=np.array(list(model.costs), dtype=np.int64),
-            record=np.array(json.dumps(record)),
+            record=np.array(json.dumps(record, allow_nan=False)),
             **{f"state_{name}": array for name, array in model.state.items()},  # type: ignore[arg-type]
         )
 
@@ -154,7 +169,7 @@ def load_model(path: str | os.PathLike[str], order: Order | None = None) -> Mode
         preprocessing = Preprocessing.from_record(record.pop("preprocessing", None))
     except ValueError as error:
         raise ModelError(
-            f"its preprocessing cannot be obeyed: {error}", where, TRAIN_AGAIN
+            f"its preprocessing cannot be obeyed: {error!s:.160}", where, TRAIN_AGAIN
         ) from None
     if preprocessing.n_x != w.size:
         raise ModelError(
@@ -164,7 +179,10 @@ def load_model(path: str | os.PathLike[str], order: Order | None = None) -> Mode
         )
     classes = record.pop("classes", None)
     if not (
-        isinstance(classes, list) and len(classes) == 2 and all(isinstance(c, str) for c in classes)
+        isinstance(classes, list)
+        and len(classes) == 2
+        and all(isinstance(name, str) for name in classes)
+        and classes[0] != classes[1]
     ):
         raise ModelError("names no two classes", where, TRAIN_AGAIN)
     return Model(
@@ -212,8 +230,10 @@ def _weights(arrays: Mapping[str, NDArray[Any]], where: str) -> tuple[Array, flo
                 f"holds no {name}", where, "Save a model with np.savez(path, w=w, b=b)."
             )
         array = arrays[name]
-        if array.dtype.kind not in "fiu":
-            raise ModelError(f"{name} must be real numbers, got {array.dtype}", where, TRAIN_AGAIN)
+        if array.dtype.kind not in "fiu" or array.dtype.itemsize > 8:
+            raise ModelError(
+                f"{name} must be real numbers, got {array.dtype!s:.40}", where, TRAIN_AGAIN
+            )
         if not np.isfinite(array).all():
             raise ModelError(f"{name} holds nan or infinity", where, TRAIN_AGAIN)
     w, b = arrays["w"], arrays["b"]
@@ -221,12 +241,18 @@ def _weights(arrays: Mapping[str, NDArray[Any]], where: str) -> tuple[Array, flo
         raise ModelError(f"w must have the shape (n_x, 1), got {w.shape}", where, TRAIN_AGAIN)
     if b.size != 1:
         raise ModelError(f"b must be one number, got the shape {b.shape}", where, TRAIN_AGAIN)
-    return np.ascontiguousarray(w, dtype=np.float64).reshape(-1, 1), float(b.reshape(-1)[0])
+    w, bias = np.ascontiguousarray(w, dtype=np.float64).reshape(-1, 1), float(b.reshape(-1)[0])
+    with np.errstate(over="ignore"):  # pixels are at most 1: no logit is beyond this sum
+        if not np.isfinite(np.abs(w).sum() + abs(bias)):
+            raise ModelError("w and b are too large to be added up", where, TRAIN_AGAIN)
+    return w, bias
 
 
 def _read_record(stored: NDArray[Any], where: str) -> dict[str, Any]:
+    if stored.dtype.kind != "U" or stored.shape != ():
+        raise ModelError("is not a model of catclf", where, "Name a model that catclf trained.")
     try:
-        record = json.loads(str(stored[()])) if stored.dtype.kind == "U" else None
+        record = json.loads(str(stored[()]), parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
         record = None
     if not isinstance(record, dict) or record.pop("format", None) != FORMAT:
@@ -234,11 +260,16 @@ def _read_record(stored: NDArray[Any], where: str) -> dict[str, Any]:
     version = record.pop("version", None)
     if version != FORMAT_VERSION:
         raise ModelError(
-            f"has format version {version}; this catclf reads {FORMAT_VERSION}",
+            f"has format version {version!r:.20}; this catclf reads {FORMAT_VERSION}",
             where,
             "Update catclf, or train the model again.",
         )
     return record
+
+
+def _refuse_constant(name: str) -> None:
+    """Refuse nan and infinity, which JSON does not have and Python's reader takes."""
+    raise ValueError(name)
 
 
 def _costs(arrays: Mapping[str, NDArray[Any]], where: str) -> dict[int, float]:
@@ -250,6 +281,7 @@ def _costs(arrays: Mapping[str, NDArray[Any]], where: str) -> dict[int, float]:
         or costs.ndim != 1
         or costs.dtype.kind != "f"
         or iterations.dtype.kind not in "iu"
+        or not np.isfinite(costs).all()
     ):
         raise ModelError("its costs and iterations do not fit together", where, TRAIN_AGAIN)
     return dict(zip(iterations.tolist(), costs.tolist(), strict=True))
@@ -261,23 +293,40 @@ def _read_arrays(where: str) -> dict[str, NDArray[Any]]:
     numpy's own reader advises unpickling for a damaged file, allocates what a header claims
     before it looks, and does not read on to the checksum.
     """
+    data = _read_bytes(where)
+    _refuse_non_zip(data, where)
     try:
-        with open(os.open(where, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        return _read_members(data, where)
+    except MemoryError:
+        raise ModelError("is too large for the memory there is", where, TRAIN_AGAIN) from None
+    except (zipfile.BadZipFile, zlib.error, struct.error, *DAMAGE) as error:
+        raise ModelError("is damaged", where, TRAIN_AGAIN) from error
+
+
+def _read_bytes(where: str) -> bytes:
+    """Return the contents of a regular file of a reasonable size."""
+    try:
+        # O_NONBLOCK: opening a FIFO for reading waits for a writer otherwise.
+        descriptor = os.open(where, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+        try:
+            status = os.fstat(descriptor)
+            if stat.S_ISDIR(status.st_mode):
+                raise ModelError("is a folder, not a model", where, "Name a model file.")
+            if not stat.S_ISREG(status.st_mode):
                 raise ModelError("is not a regular file", where, "Name a model file.")
-            _refuse_non_zip(file.read(128), where)
-            return _read_members(file, where)
+            with open(descriptor, "rb", closefd=False) as file:
+                data = file.read(MAX_BYTES + 1)
+        finally:
+            os.close(descriptor)
     except FileNotFoundError:
         raise ModelError("no such file", where, "Run 'catclf train' first.") from None
-    except (zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError) as error:
-        raise ModelError("is damaged", where, TRAIN_AGAIN) from error
     except OSError as error:
         raise ModelError(f"cannot be read ({error.strerror or error})", where) from error
-    except CatclfError:
-        raise
-    except (ValueError, KeyError, OverflowError, UnicodeError, RuntimeError) as error:
-        # zipfile raises these on a damaged directory; a NUL in the path is a ValueError too.
-        raise ModelError("is damaged", where, TRAIN_AGAIN) from error
+    except ValueError:  # a NUL in the name
+        raise ModelError("is not a possible file name", where, "Name a model file.") from None
+    if len(data) > MAX_BYTES:
+        raise ModelError("is larger than 256 MiB", where, "Name a model that catclf trained.")
+    return data
 
 
 def _refuse_non_zip(head: bytes, where: str) -> None:
@@ -294,41 +343,57 @@ def _refuse_non_zip(head: bytes, where: str) -> None:
     raise ModelError("is not a model (.npz)", where, "Name a model that catclf trained.")
 
 
-def _read_members(file: BinaryIO, where: str) -> dict[str, NDArray[Any]]:
-    with zipfile.ZipFile(file) as archive:
+def _read_members(data: bytes, where: str) -> dict[str, NDArray[Any]]:
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
         members = archive.infolist()
-        names = [member.filename for member in members]
+        names = [member.filename.removesuffix(".npy") for member in members]
         if len(set(names)) < len(names):
             raise ModelError("holds one name twice", where, TRAIN_AGAIN)
         if any(member.flag_bits & 1 for member in members):
             raise ModelError("is encrypted", where, "Save it without a password.")
+        if any(member.compress_type not in COMPRESSIONS for member in members):
+            raise ModelError("is compressed as no .npz is", where, "Save it with np.savez.")
         if sum(member.file_size for member in members) > MAX_BYTES:
             raise ModelError("claims more than 256 MiB", where, TRAIN_AGAIN)
         return {
-            # read() goes to the member's end, where its checksum is compared.
-            name.removesuffix(".npy"): _read_array(archive.read(member), name, where)
+            name: _read_array(_read_member(archive, member), f"{printable(name):.40}", where)
             for name, member in zip(names, members, strict=True)
-            if name.endswith(".npy")
+            if member.filename.endswith(".npy")
         }
+
+
+def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
+    """Read a member to its end, where its checksum is compared.
+
+    ZipFile.read would inflate it whole, however little it claims to hold.
+    """
+    with archive.open(member) as stream:
+        return stream.read(member.file_size + 1)
 
 
 def _read_array(data: bytes, name: str, where: str) -> NDArray[Any]:
     """Read an .npy that is held in memory, after its header has been held against its size."""
     header = io.BytesIO(data)
     try:
-        version = npy.read_magic(header)
-        read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-        shape, fortran_order, dtype = read_header(header)
-    except ValueError:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # numpy's advice on odd headers
+            version = npy.read_magic(header)
+            read_header = (
+                npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+            )
+            shape, fortran_order, dtype = read_header(header)
+    except (*DAMAGE, tokenize.TokenError, Warning):
         raise ModelError(f"{name} is not an array", where, TRAIN_AGAIN) from None
     if dtype.hasobject:
         raise ModelError(
             f"{name} is a pickle, which could run anything", where, "Save plain numbers."
         )
     stored = len(data) - header.tell()
-    if any(length < 0 for length in shape) or math.prod(shape) * dtype.itemsize != stored:
+    if (
+        dtype.itemsize == 0
+        or any(length < 0 for length in shape)
+        or math.prod(shape) * dtype.itemsize != stored
+    ):
         raise ModelError(f"{name} does not hold what it claims", where, TRAIN_AGAIN)
-    if dtype.itemsize == 0:
-        return np.zeros(shape if stored else (0,), dtype)
     array = np.frombuffer(data, dtype, offset=header.tell())
     return array.reshape(shape, order="F" if fortran_order else "C")

@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from catclf.errors import PictureError
 from catclf.folders import find_pictures
-from catclf.images import decode_picture, read_picture
+from catclf.images import MAX_BYTES, decode_picture, read_picture
 from catclf.model import Model
 from catclf.parallel import map_in_order
 
@@ -70,13 +70,23 @@ def predict(
             if isinstance(image, str):
                 pixels = read_picture(image, model.preprocessing)
             else:
-                pixels = decode_picture(image.read(), model.preprocessing, STREAM_NAME)
+                pixels = decode_picture(_read_stream(image), model.preprocessing, STREAM_NAME)
         except PictureError as error:
             return Prediction(name, None, None, error)
         probability = model.probability(pixels)
         return Prediction(name, probability, model.classes[probability > threshold])
 
     return map_in_order(answer, _expand(images, on_passed_over), workers)
+
+
+def _read_stream(stream: BinaryIO) -> bytes:
+    """Return what a stream holds, or one byte more than is decoded."""
+    try:
+        return stream.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise PictureError(
+            f"cannot be read ({error.strerror or error})", STREAM_NAME, "Name a picture file."
+        ) from error
 
 
 def _expand(

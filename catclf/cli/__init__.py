@@ -79,13 +79,12 @@ def _read_config(ctx: click.Context, path: str, verb: str) -> dict[str, Any]:
             raise CatclfError(f"{name} is not a table", path, f"Begin it with [{name}].")
     command = app.get_command(ctx, verb)
     assert command is not None, "click checks the verb before it calls the group"
-    known = {param.name: param for param in command.params if param.name}
+    known = {_key(param): param for param in command.params}
     values = {}
     for key, value in tables.get(verb, {}).items():
-        param = known.get(key.replace("-", "_"))
+        param = known.get(key.replace("_", "-"))
         if param is None or param.name is None:
-            shown = [name.replace("_", "-") for name in known]
-            raise CatclfError(f"unknown key {key!r} in [{verb}]", path, _nearest(key, shown))
+            raise CatclfError(f"unknown key {key!r} in [{verb}]", path, _nearest(key, list(known)))
         try:
             param.type_cast_value(click.Context(command), value)
         except (click.BadParameter, TypeError, ValueError) as error:
@@ -93,6 +92,12 @@ def _read_config(ctx: click.Context, path: str, verb: str) -> dict[str, Any]:
             raise CatclfError(f"[{verb}] {key}: {reason}", path, "Mend the value.") from None
         values[param.name] = value
     return {verb: values}
+
+
+def _key(param: click.Parameter) -> str:
+    """Return what a config file calls a parameter: an option's long name, an argument's own."""
+    long = [name[2:] for name in param.opts if name.startswith("--")]
+    return long[0] if long else str(param.name)
 
 
 def _nearest(word: str, known: tuple[str, ...] | list[str]) -> str:
