@@ -4,26 +4,33 @@
     /train       columns (m, n_x) uint8, labels (m,) uint8, names (m,) UTF-8
     /test        the same; attribute also_in_train: how many of its pictures train holds too
 
-HDF5 has no column-major order, so a column of X is a row on disk, contiguous. Every chunk carries
-a Fletcher-32 checksum and the metadata carry their own, so that damage is refused, not trained on.
+HDF5 has no column-major order, so a column of X is a row on disk, contiguous.
+
+Damage is refused, not trained on. The metadata of the latest format carry checksums, also the
+attributes, as long as their strings are of fixed length. The arrays pass through gzip at level 0,
+which compresses nothing and adds a checksum: a zeroed chunk, which HDF5's own Fletcher-32 takes for
+good, is no gzip data. Reading stays at 1.5 GB/s; Fletcher-32 gives 1.7, no checksum 4.7.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
+import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import h5py
 import numpy as np
 from numpy.typing import NDArray
 
 from catclf import __version__
-from catclf.errors import DatasetError
+from catclf.errors import DatasetError, printable
 from catclf.files import replacing
 from catclf.hdf5 import HDF5File, StoredArray, open_hdf5
 from catclf.images import Preprocessing
@@ -33,6 +40,7 @@ __all__ = ["Dataset", "NewPart", "Part", "open_dataset", "write_dataset"]
 FORMAT = "catclf-dataset"
 FORMAT_VERSION = 1
 CHUNK_BYTES = 2**20
+CHECKED: dict[str, Any] = {"compression": "gzip", "compression_opts": 0}
 PREPARE_AGAIN = "Run 'catclf prepare' again."
 
 
@@ -75,7 +83,7 @@ class Part:
     @cached_property
     def names(self) -> list[str]:
         """What each picture is called."""
-        return [os.fsdecode(name) for name in self.stored_names[:]]
+        return [name.decode("utf-8", "surrogateescape") for name in self.stored_names[:]]
 
 
 @dataclass(frozen=True)
@@ -124,23 +132,30 @@ def _read_dataset(file: HDF5File) -> Dataset:
         raise DatasetError(
             "is not a dataset that catclf prepared",
             file.where,
-            f"Prepare it first: catclf prepare {file.where}"
+            f"Prepare it first: catclf prepare {printable(shlex.quote(file.where))}"
             if "list_classes" in file.names()
             else PREPARE_AGAIN,
         )
     version = file.attribute("format_version")
     if version != FORMAT_VERSION:
         raise DatasetError(
-            f"has format version {version}; this catclf reads {FORMAT_VERSION}",
+            f"has format version {version!r:.20}; this catclf reads {FORMAT_VERSION}",
             file.where,
             "Update catclf, or prepare the dataset again.",
         )
     classes = file.attribute("classes")
-    if not isinstance(classes, np.ndarray) or classes.shape != (2,):
-        raise DatasetError("damaged: names no two classes", file.where, PREPARE_AGAIN)
+    digest = file.attribute("digest")
+    if not (
+        isinstance(classes, list)
+        and len(classes) == 2
+        and all(isinstance(name, str) and name for name in classes)
+        and classes[0] != classes[1]
+        and isinstance(digest, str)
+    ):
+        raise DatasetError("damaged: names no two classes, or no digest", file.where, PREPARE_AGAIN)
     try:
         preprocessing = Preprocessing.from_record(json.loads(file.attribute("preprocessing")))
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise DatasetError(
             f"damaged: its record of the preprocessing cannot be read ({error})",
             file.where,
@@ -150,7 +165,7 @@ def _read_dataset(file: HDF5File) -> Dataset:
         path=file.where,
         classes=(str(classes[0]), str(classes[1])),
         preprocessing=preprocessing,
-        digest=str(file.attribute("digest")),
+        digest=digest,
         train=_read_part(file, "train", preprocessing.n_x),
         test=_read_part(file, "test", preprocessing.n_x),
     )
@@ -170,11 +185,17 @@ def _read_part(file: HDF5File, name: str, n_x: int) -> Part:
         )
     if columns.dtype != np.uint8 or labels.dtype != np.uint8 or names.dtype.kind != "S":
         raise DatasetError("damaged: arrays of a wrong type", columns.where, PREPARE_AGAIN)
+    for array in (columns, labels, names):
+        # We compress nothing: what is read takes no more memory than the file has bytes.
+        if array.stored_bytes < math.prod(array.shape) * array.dtype.itemsize:
+            raise DatasetError("damaged: is compressed", array.where, PREPARE_AGAIN)
     values = labels[:]
     if values.size and values.max() > 1:
         raise DatasetError("damaged: labels must be 0 or 1", labels.where, PREPARE_AGAIN)
-    also = file.attribute("also_in_train", name)
-    return Part(columns, values, names, 0 if also is None else int(also))
+    also = file.attribute("also_in_train", name) or 0
+    if not isinstance(also, int) or not 0 <= also <= m:
+        raise DatasetError("damaged: counts no pictures", f"{file.where}:{name}", PREPARE_AGAIN)
+    return Part(columns, values, names, also)
 
 
 @dataclass(frozen=True)
@@ -211,12 +232,13 @@ def write_dataset(
         replacing(path) as temporary,
         h5py.File(temporary, "w", libver="latest", locking=False) as file,
     ):
-        file.attrs["format"] = FORMAT
+        digest = _write_part(file.create_group("train"), train, preprocessing.n_x)
+        file.attrs["format"] = _fixed_length([FORMAT])[0]
         file.attrs["format_version"] = FORMAT_VERSION
-        file.attrs["created_by"] = f"catclf {__version__}"
-        file.attrs["classes"] = list(classes)
-        file.attrs["preprocessing"] = json.dumps(preprocessing.to_record())
-        file.attrs["digest"] = _write_part(file.create_group("train"), train, preprocessing.n_x)
+        file.attrs["created_by"] = _fixed_length([f"catclf {__version__}"])[0]
+        file.attrs["classes"] = _fixed_length(classes)
+        file.attrs["preprocessing"] = _fixed_length([json.dumps(preprocessing.to_record())])[0]
+        file.attrs["digest"] = _fixed_length([digest])[0]
         _write_part(file.create_group("test"), test, preprocessing.n_x)
         file["test"].attrs["also_in_train"] = test.also_in_train
 
@@ -225,7 +247,7 @@ def _write_part(group: h5py.Group, part: NewPart, n_x: int) -> str:
     """Write one part, and return the SHA-256 of its columns and labels."""
     m = len(part.labels)
     rows = max(1, min(m, CHUNK_BYTES // n_x))  # to a chunk
-    checked = {"fletcher32": True} if m else {}
+    checked = CHECKED if m else {}
     columns = group.create_dataset(
         "columns", (m, n_x), np.uint8, chunks=(rows, n_x) if m else None, **checked
     )
@@ -239,12 +261,12 @@ def _write_part(group: h5py.Group, part: NewPart, n_x: int) -> str:
         raise ValueError(f"{m} labels need {m} columns, got {written}")
     group.create_dataset("labels", data=part.labels.astype(np.uint8), **checked)
     digest.update(part.labels.astype(np.uint8).data)
-    names = [os.fsencode(name) for name in part.names]
-    width = max(map(len, names), default=1)
-    group.create_dataset(
-        "names",
-        data=np.array(names, dtype=h5py.string_dtype("utf-8", width)),
-        compression="gzip" if m else None,
-        **checked,
-    )
+    group.create_dataset("names", data=_fixed_length(part.names), **checked)
     return digest.hexdigest()
+
+
+def _fixed_length(texts: Sequence[str]) -> NDArray[np.bytes_]:
+    """Return (m,) strings as UTF-8 of one length; bytes of a file's name that are none stay."""
+    encoded = [text.encode("utf-8", "surrogateescape") for text in texts]
+    width = max(map(len, encoded), default=1) or 1
+    return np.array(encoded, dtype=h5py.string_dtype("utf-8", width))

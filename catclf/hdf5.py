@@ -63,9 +63,7 @@ def _translated(where: str) -> Iterator[None]:
     except DatasetError:
         raise
     except H5PY_ERRORS as error:
-        raise DatasetError(
-            "damaged: its contents cannot be read", where, FETCH_AGAIN
-        ) from error
+        raise DatasetError("damaged: its contents cannot be read", where, FETCH_AGAIN) from error
 
 
 @dataclass(frozen=True)
@@ -123,9 +121,7 @@ class StoredArray:
             for row in range(self.shape[0]):  # one by one: each may be as long as the file
                 value = b"" if (kind.length or 0) > longest else self.dataset[row]
                 if not value or len(value) > longest:
-                    raise DatasetError(
-                        f"must hold strings of 1 to {longest} bytes", self.where
-                    )
+                    raise DatasetError(f"must hold strings of 1 to {longest} bytes", self.where)
                 texts.append(value.decode("utf-8", "replace"))
             return texts
 
@@ -248,7 +244,9 @@ def _refuse_non_hdf5(where: str) -> None:
 
 def _refuse_elsewhere(dataset: Any, where: str) -> None:
     if dataset.is_virtual or dataset.external:
-        raise DatasetError("its data stands in other files, which are not opened", where, STORE_INSIDE)
+        raise DatasetError(
+            "its data stands in other files, which are not opened", where, STORE_INSIDE
+        )
     plist = dataset.id.get_create_plist()
     filters = {plist.get_filter(i)[0] for i in range(plist.get_nfilters())}
     if not filters <= BUILT_IN_FILTERS:

@@ -17,13 +17,16 @@ What cannot be known:
   to a slightly different picture. Detected are a cut (also one closed with an end marker), a
   zeroed stretch of baseline data, missing scans, and less data than the size needs at the least.
   A cut within the last block or two, or within the last scan of a progressive file, goes unseen.
-- BMP, PPM, GIF and TIFF have no checksums either: only missing data is noticed.
+- BMP, PPM, GIF and TIFF have no checksums either: only missing data is noticed. Of a damaged
+  compressed TIFF, libtiff prints a line on stderr itself before it is refused.
 - Colour profiles and gamma are not applied, and orientation is EXIF's alone, as in browsers.
 - Colour and alpha channels of 16 bits are cut to their high byte by Pillow; grey ones are rounded.
 """
 
 from __future__ import annotations
 
+import errno
+import logging
 import os
 import re
 import stat
@@ -161,6 +164,7 @@ _DECODER_ERRORS = (
 
 _REPLACE = "Delete or replace it."
 _CONVERT = "Convert it to JPEG or PNG."
+_NAME_ONE = "Name a picture file."
 
 
 def read_picture(path: str | os.PathLike[str], preprocessing: Preprocessing) -> NDArray[np.uint8]:
@@ -281,35 +285,41 @@ def _read_bytes(path: str | os.PathLike[str]) -> bytes:
             _check_status(os.fstat(file.fileno()), path)
             data = file.read(MAX_BYTES + 1)
     except IsADirectoryError:
-        raise PictureError("a folder, not a picture", path, "Name a picture file.") from None
+        raise PictureError("a folder, not a picture", path, _NAME_ONE) from None
+    except FileNotFoundError:
+        if os.path.islink(path):
+            raise PictureError("a link to a file that is not there", path, _REPLACE) from None
+        raise PictureError("no such file", path, _NAME_ONE) from None
+    except PermissionError:
+        raise PictureError("permission denied", path, "Let it be read: chmod +r.") from None
     except OSError as error:
-        raise PictureError(_why_not_opened(path, error), path, _REPLACE) from None
+        raise PictureError(_why_not_opened(error), path, _REPLACE) from None
     except ValueError:  # a NUL in the name
-        raise PictureError("not a possible file name", path, "Name a picture file.") from None
+        raise PictureError("not a possible file name", path, _NAME_ONE) from None
     if len(data) > MAX_BYTES:  # it grew
         raise PictureError(_TOO_MANY_BYTES, path, _REPLACE)
     return data
 
 
+_NOT_REGULAR = "not a regular file (a pipe, socket or device)"
 _TOO_MANY_BYTES = f"too large: more than {MAX_BYTES // 2**20} MiB"
 
 
 def _check_status(status: os.stat_result, path: str | os.PathLike[str]) -> None:
     if stat.S_ISDIR(status.st_mode):
-        raise PictureError("a folder, not a picture", path, "Name a picture file.")
+        raise PictureError("a folder, not a picture", path, _NAME_ONE)
     if not stat.S_ISREG(status.st_mode):
-        raise PictureError("not a regular file (a pipe, socket or device)", path, "Remove it.")
+        raise PictureError(_NOT_REGULAR, path, _REPLACE)
     if status.st_size > MAX_BYTES:
         raise PictureError(_TOO_MANY_BYTES, path, _REPLACE)
 
 
-def _why_not_opened(path: str | os.PathLike[str], error: OSError) -> str:
-    if isinstance(error, FileNotFoundError):
-        return "a link to a file that is not there" if os.path.islink(path) else "no such file"
-    if isinstance(error, PermissionError):
-        return "permission denied"
-    reason = (error.strerror or "cannot be read").lower()
-    return "a loop of links" if reason.startswith("too many levels") else reason
+def _why_not_opened(error: OSError) -> str:
+    if error.errno == errno.ENXIO:  # what opening a socket gives
+        return _NOT_REGULAR
+    if error.errno == errno.ELOOP:
+        return "a loop of links"
+    return (error.strerror or "cannot be opened").lower()
 
 
 # ------------------------------------------------------------------------------------- formats
@@ -455,6 +465,10 @@ def _decode_tiff(data: bytes) -> _Picture:
         image = TiffImageFile(BytesIO(data))
         # libtiff takes memory for a whole tile, however small the picture is.
         _check_pixels(image.tag_v2.get(_TILE_WIDTH, 1), image.tag_v2.get(_TILE_LENGTH, 1))
+        extents = [tile[1] for tile in image.tile if tile[1]]
+        covered = sum((right - left) * (bottom - top) for left, top, right, bottom in extents)
+        if covered < image.width * image.height:
+            raise _broken("truncated")  # Pillow leaves the rest black
         return _load(image)  # applies the orientation tag, and swaps the sides for it
 
 
@@ -480,6 +494,9 @@ def _load(image: ImageFile) -> _Picture:
     image.load()
     return _whole(image)
 
+
+# Pillow logs some errors before it raises them; without any handler Python prints those.
+logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 _silence = threading.Lock()
 

@@ -314,19 +314,20 @@ def _read_bytes(where: str) -> bytes:
                 raise ModelError("is a folder, not a model", where, "Name a model file.")
             if not stat.S_ISREG(status.st_mode):
                 raise ModelError("is not a regular file", where, "Name a model file.")
+            if status.st_size > MAX_BYTES:
+                raise ModelError("is larger than 256 MiB", where, "Name a model file.")
             with open(descriptor, "rb", closefd=False) as file:
-                data = file.read(MAX_BYTES + 1)
+                return file.read(status.st_size)
         finally:
             os.close(descriptor)
     except FileNotFoundError:
         raise ModelError("no such file", where, "Run 'catclf train' first.") from None
     except OSError as error:
-        raise ModelError(f"cannot be read ({error.strerror or error})", where) from error
+        raise ModelError(
+            f"cannot be read ({error.strerror or error})", where, "Check the path."
+        ) from error
     except ValueError:  # a NUL in the name
         raise ModelError("is not a possible file name", where, "Name a model file.") from None
-    if len(data) > MAX_BYTES:
-        raise ModelError("is larger than 256 MiB", where, "Name a model that catclf trained.")
-    return data
 
 
 def _refuse_non_zip(head: bytes, where: str) -> None:
@@ -368,7 +369,10 @@ def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
     ZipFile.read would inflate it whole, however little it claims to hold.
     """
     with archive.open(member) as stream:
-        return stream.read(member.file_size + 1)
+        data = stream.read(member.file_size + 1)
+    if len(data) != member.file_size:
+        raise zipfile.BadZipFile(f"claims {member.file_size} bytes, holds {len(data)}")
+    return data
 
 
 def _read_array(data: bytes, name: str, where: str) -> NDArray[Any]:
@@ -382,7 +386,7 @@ def _read_array(data: bytes, name: str, where: str) -> NDArray[Any]:
                 npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
             )
             shape, fortran_order, dtype = read_header(header)
-    except (*DAMAGE, tokenize.TokenError, Warning):
+    except (*DAMAGE, MemoryError, tokenize.TokenError, Warning):  # of an endless expression
         raise ModelError(f"{name} is not an array", where, TRAIN_AGAIN) from None
     if dtype.hasobject:
         raise ModelError(

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import TypeVar
 
-__all__ = ["available_cores", "map_in_order"]
+__all__ = ["available_cores", "available_memory", "map_in_order"]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -58,3 +58,15 @@ def map_in_order(
                 yield window.popleft().result()
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+def available_memory() -> int:
+    """Return how many bytes this process may still take, as far as the system tells."""
+    try:
+        with open("/proc/meminfo", encoding="ascii") as file:
+            for line in file:
+                if line.startswith("MemAvailable:"):
+                    return int(line.split()[1]) * 1024
+    except (OSError, ValueError, IndexError):
+        pass
+    return 4 * 2**30  # elsewhere: a small machine's

@@ -6,18 +6,18 @@ import hashlib
 import os
 import tempfile
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from catclf.columns import unroll
 from catclf.dataset import NewPart, write_dataset
-from catclf.errors import CatclfError, DatasetError, PictureError
+from catclf.errors import CatclfError, DatasetError, PictureError, printable
 from catclf.images import Preprocessing
 from catclf.parallel import map_in_order
 from catclf.sources import Labelled, choose_classes, list_sources
@@ -127,20 +127,23 @@ def prepare(
     PictureError
         With `strict`, at the first picture that cannot be read.
     CatclfError
-        Where `output` cannot be written.
+        Where `output` cannot be written, or is one of the sources.
     ValueError
         For a `test_split` outside [0, 1).
     """
     if not 0 <= test_split < 1:
         raise ValueError(f"test_split must be at least 0 and below 1, got {test_split}")
     preprocessing = preprocessing or Preprocessing()
+    _refuse_source_as_output(sources, output)
     with ExitStack() as files:
         listing = list_sources(sources, files)
-        classes = choose_classes((p.class_name for p in listing.pictures), positive)
+        where = os.fspath(sources[0]) if len(sources) == 1 else None
+        classes = choose_classes((p.class_name for p in listing.pictures), positive, where)
         staged = _Staged(files.enter_context(_scratch_beside(output)), preprocessing.n_x)
         pictures: list[Labelled] = []
         unreadable: list[PictureError] = []
-        reading = _read_all(listing.pictures, preprocessing, workers)
+        # Closed, whatever happens, before the files are that its threads read.
+        reading = files.enter_context(closing(_read_all(listing.pictures, preprocessing, workers)))
         for done, (picture, pixels) in enumerate(reading, start=1):
             if isinstance(pixels, PictureError):
                 if strict:
@@ -153,7 +156,7 @@ def prepare(
                 progress(done, len(listing.pictures))
         labels = np.array([p.class_name == classes[1] for p in pictures], dtype=np.uint8)
         in_test = _parts(pictures, labels, staged.digests, test_split, seed)
-        _refuse_empty_class(labels[~in_test], classes, unreadable)
+        _refuse_empty_class(labels[~in_test], classes, unreadable, where)
         twins = _find_twins(pictures, labels, in_test, staged.digests)
         _write(output, classes, preprocessing, staged, pictures, labels, in_test)
     return Prepared(
@@ -176,40 +179,56 @@ class _Staged:
     grow with their number.
     """
 
-    def __init__(self, file: BinaryIO, n_x: int) -> None:
+    def __init__(self, file: FileIO, n_x: int) -> None:
         self._file = file
         self._n_x = n_x
         self.digests: list[bytes] = []
 
     def append(self, column: Pixels) -> None:
         self.digests.append(hashlib.blake2b(column.data, digest_size=16).digest())
-        self._file.write(column.data)
+        rest = column.data.cast("B")
+        try:
+            while rest:
+                rest = rest[self._file.write(rest) :]
+        except OSError as error:
+            raise CatclfError(
+                f"no room for the pictures ({error.strerror}); nothing was changed",
+                fix="Free some space, or write elsewhere.",
+            ) from error
 
     def blocks(self, indices: NDArray[np.intp]) -> Iterator[Pixels]:
         """Yield the columns at `indices`, in that order, as rows (up to BLOCK, n_x)."""
-        self._file.flush()
         for start in range(0, len(indices), BLOCK):
             chosen = indices[start : start + BLOCK]
             rows = np.empty((len(chosen), self._n_x), np.uint8)
             for row, index in zip(rows, chosen, strict=True):
                 self._file.seek(int(index) * self._n_x)
-                self._file.readinto(row)  # type: ignore[attr-defined]
+                self._file.readinto(row.data)
             yield rows
 
 
-def _scratch_beside(output: str | os.PathLike[str]) -> BinaryIO:
+def _refuse_source_as_output(
+    sources: Iterable[str | os.PathLike[str]], output: str | os.PathLike[str]
+) -> None:
+    for source in sources:
+        if os.path.exists(source) and os.path.exists(output) and os.path.samefile(source, output):
+            raise CatclfError("is a source too", output, "Write to another file.")
+
+
+def _scratch_beside(output: str | os.PathLike[str]) -> FileIO:
     """Open a nameless file beside the output: it vanishes with the process, however that ends."""
     folder = Path(output).absolute().parent
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        return tempfile.TemporaryFile(dir=folder)
+        # Unbuffered, so that closing it on a full disk has nothing left to write.
+        return tempfile.TemporaryFile(dir=folder, buffering=0)
     except OSError as error:
         raise CatclfError(f"cannot be written to ({error.strerror})", folder) from error
 
 
 def _read_all(
     pictures: Iterable[Labelled], preprocessing: Preprocessing, workers: int | None
-) -> Iterator[tuple[Labelled, Pixels | PictureError]]:
+) -> Generator[tuple[Labelled, Pixels | PictureError], None, None]:
     """Yield each picture with its pixels (size, size, 3), or what is wrong with it, in order."""
 
     def read(picture: Labelled) -> tuple[Labelled, Pixels | PictureError]:
@@ -218,18 +237,28 @@ def _read_all(
         except PictureError as error:
             return picture, error
 
-    return map_in_order(read, pictures, workers)
+    yield from map_in_order(read, pictures, workers)
 
 
 def _refuse_empty_class(
-    labels: NDArray[np.uint8], classes: tuple[str, str], unreadable: list[PictureError]
+    labels: NDArray[np.uint8],
+    classes: tuple[str, str],
+    unreadable: list[PictureError],
+    where: str | None,
 ) -> None:
     for label, name in enumerate(classes):
         if not np.any(labels == label):
-            first = f"; the first that could not: {unreadable[0]}" if unreadable else ""
+            left_out = ""
+            if unreadable:
+                first = unreadable[0]
+                left_out = (
+                    f"; {len(unreadable)} cannot be read, first "
+                    f"{printable(first.where or '')}: {first.what}"
+                )
             raise DatasetError(
-                f"no picture of class {name!r} to train on could be read{first}",
-                fix="Add readable pictures of it.",
+                f"no picture of class {name!r} is left to train on{left_out}",
+                where,
+                "Add readable pictures of it.",
             )
 
 

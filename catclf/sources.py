@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import os
 import shlex
+import stat
 from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -16,10 +17,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from catclf.errors import DatasetError, PictureError
-from catclf.folders import find_pictures, subfolders
+from catclf.errors import DatasetError, PictureError, printable
+from catclf.folders import find_pictures, is_litter, subfolders
 from catclf.hdf5 import StoredArray, open_hdf5
-from catclf.images import Preprocessing, fit_pixels, read_picture
+from catclf.images import MAX_PIXELS, Preprocessing, fit_pixels, read_picture
 
 __all__ = ["Labelled", "Listing", "PartName", "StoredPicture", "choose_classes", "list_sources"]
 
@@ -31,6 +32,12 @@ PART_FOLDERS: dict[str, PartName] = {
     "val": "test",
     "valid": "test",
 }
+MAX_CLASSES = 1000
+MAX_CLASS_BYTES = 1000
+# Beyond so many pictures, each must take so many bytes of the file: memory is taken for each one,
+# and blank ones can be compressed to next to nothing.
+MANY_PICTURES = 100_000
+LEAST_BYTES = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +121,7 @@ def list_sources(sources: Iterable[str | os.PathLike[str]], files: ExitStack) ->
 
 
 def _list_folder(folder: str) -> Listing:
-    try:
-        names = subfolders(folder)
-    except OSError as error:
-        raise DatasetError(f"cannot be opened ({error.strerror})", folder) from error
+    names = _subfolders(folder)
     parts = {name: PART_FOLDERS[name.lower()] for name in names if name.lower() in PART_FOLDERS}
     if "train" not in parts.values() or (len(names) > 1 and "test" not in parts.values()):
         parts = {}  # a class may be called 'train': the vehicle
@@ -135,10 +139,16 @@ def _list_folder(folder: str) -> Listing:
     return listing
 
 
+def _subfolders(folder: str) -> list[str]:
+    try:
+        return subfolders(folder)
+    except OSError as error:
+        raise DatasetError(f"cannot be opened ({error.strerror})", folder) from error
+
+
 def _list_classes(folder: str, part: PartName | None, listing: Listing) -> None:
     """Add the pictures of each class folder in `folder`, and what stands beside the folders."""
-    names = subfolders(folder)
-    for name in names:
+    for name in _subfolders(folder):
         pictures, passed_over = find_pictures(os.path.join(folder, name))
         listing.pictures.extend(Labelled(path, name, part, path) for path in pictures)
         listing.passed_over.extend(passed_over)
@@ -149,7 +159,7 @@ def _list_classes(folder: str, part: PartName | None, listing: Listing) -> None:
                 "Put pictures into it, or remove it.",
             )
     with os.scandir(folder) as entries:
-        files = sorted(entry.path for entry in entries if not entry.name.startswith("."))
+        files = sorted(entry.path for entry in entries if not is_litter(entry.name))
     listing.passed_over.extend(path for path in files if not os.path.isdir(path))
 
 
@@ -157,6 +167,8 @@ def _list_csv(path: str) -> Listing:
     folder = os.path.dirname(path)
     pictures = []
     try:
+        if not stat.S_ISREG(os.stat(path).st_mode):  # opening a pipe would wait for its writer
+            raise DatasetError("is not a regular file", path, "Name a CSV file.")
         with open(path, encoding="utf-8-sig", newline="") as file:
             for number, (name, class_name, part) in _csv_rows(csv.reader(file, strict=True), path):
                 if part and part.lower() not in PART_FOLDERS:
@@ -174,7 +186,9 @@ def _list_csv(path: str) -> Listing:
     except OSError as error:
         raise DatasetError(f"cannot be read ({error.strerror})", path) from error
     except (csv.Error, UnicodeDecodeError) as error:
-        raise DatasetError(f"is not a CSV file in UTF-8 ({error})", path) from error
+        raise DatasetError(
+            f"is not a CSV file in UTF-8 ({error})", path, "Save it as CSV, in UTF-8."
+        ) from error
     if not pictures:
         raise DatasetError("lists no pictures", path, "Write one 'file,label' line a picture.")
     return Listing(pictures, [])
@@ -193,7 +207,12 @@ def _csv_rows(rows: Any, path: str) -> Iterable[tuple[int, tuple[str, str, str]]
         if not row:
             continue
         cells = dict(zip(header, (cell.strip() for cell in row), strict=False))
-        if not cells.get("file") or not cells.get("label") or len(row) > len(header):
+        if (
+            not cells.get("file")
+            or not cells.get("label")
+            or len(row) > len(header)
+            or any("\0" in cell for cell in row)
+        ):
             raise DatasetError(
                 "is not a line of " + ",".join(header), f"{path}:{rows.line_num}", "Mend the line."
             )
@@ -225,15 +244,14 @@ def _list_hdf5(path: str, files: ExitStack) -> Listing:
 
 
 def _class_names(stored: StoredArray) -> list[str]:
-    if len(stored.shape) != 1 or not 2 <= stored.shape[0] <= 1000:
-        raise DatasetError(f"must be a list of class names, got shape {stored.shape}", stored.where)
-    names = []
-    for value in stored[:]:
-        if isinstance(value, bytes):
-            value = value.decode("utf-8", "replace")
-        if not isinstance(value, str):
-            raise DatasetError("must be a list of class names, got numbers", stored.where)
-        names.append(value.strip("\0 "))
+    if len(stored.shape) != 1 or not 2 <= stored.shape[0] <= MAX_CLASSES:
+        raise DatasetError(
+            f"must be a list of class names, got {_shape(stored)}",
+            stored.where,
+            f"Store 2 to {MAX_CLASSES} of them.",
+        )
+    # Some writers pad with spaces.
+    names = [name.split("\0")[0].strip() for name in stored.texts(MAX_CLASS_BYTES)]
     if len(set(names)) < len(names) or "" in names:
         raise DatasetError("class names must be distinct and not empty", stored.where)
     return names
@@ -242,7 +260,7 @@ def _class_names(stored: StoredArray) -> list[str]:
 def _check_pixels(x: StoredArray) -> None:
     if len(x.shape) != 4 or x.shape[3] != 3 or 0 in x.shape:
         raise DatasetError(
-            f"must be pictures of shape (m, height, width, 3), got {x.shape}",
+            f"must be pictures of shape (m, height, width, 3), got {_shape(x)}",
             x.where,
             "Store RGB pictures, one a row.",
         )
@@ -254,15 +272,24 @@ def _check_pixels(x: StoredArray) -> None:
         )
     if x.dtype != np.uint8:
         raise DatasetError(
-            f"pixels must be uint8, got {x.dtype}", x.where, "Store them as uint8, 0 to 255."
+            f"pixels must be uint8, got {x.dtype.name}", x.where, "Store them as uint8, 0 to 255."
         )
+    m, height, width, _ = x.shape
+    if height * width > MAX_PIXELS:
+        raise DatasetError(f"pictures of more than {MAX_PIXELS} pixels, {_shape(x)}", x.where)
+    if m > MANY_PICTURES and x.stored_bytes < LEAST_BYTES * m:
+        raise DatasetError(f"claims {m} pictures, stored in {x.stored_bytes} bytes", x.where)
+
+
+def _shape(array: StoredArray) -> str:
+    return f"shape {array.shape}"[:80]  # there may be 32 lengths
 
 
 def _check_labels(y: StoredArray, m: int, classes: int) -> list[int]:
     if y.shape not in ((m,), (1, m), (m, 1)):
-        raise DatasetError(f"must be {m} labels, one a picture, got shape {y.shape}", y.where)
+        raise DatasetError(f"must be {m} labels, one a picture, got {_shape(y)}", y.where)
     if y.dtype.kind not in "iufb":
-        raise DatasetError(f"labels must be numbers, got {y.dtype}", y.where)
+        raise DatasetError(f"labels must be numbers, got {y.dtype.name}", y.where)
     labels = y[:].reshape(-1)
     if not np.isin(labels, np.arange(classes)).all():
         raise DatasetError(
@@ -273,11 +300,22 @@ def _check_labels(y: StoredArray, m: int, classes: int) -> list[int]:
     return [int(label) for label in labels]
 
 
-def choose_classes(names: Iterable[str], positive: str | None) -> tuple[str, str]:
+def choose_classes(
+    names: Iterable[str], positive: str | None, where: str | None = None
+) -> tuple[str, str]:
     """Return (negative, positive): the classes in the order of their labels.
 
     The class `positive`, where given, against all others. Otherwise, of two classes, one that
     begins with no, not or non is the negative; else sorted order decides.
+
+    Parameters
+    ----------
+    names
+        The class of each picture.
+    positive
+        The class whose label is to be 1, where it was named.
+    where
+        The source, for messages.
 
     Raises
     ------
@@ -285,20 +323,26 @@ def choose_classes(names: Iterable[str], positive: str | None) -> tuple[str, str
         For one class, more than two without `positive`, or a `positive` that is none of them.
     """
     found = sorted(set(names))
-    listed = ", ".join(repr(name) for name in found)
+    listed = ", ".join(repr(name) for name in found[:20])
+    if len(found) > 20:
+        listed += f" and {len(found) - 20} more"
     if len(found) < 2:
         raise DatasetError(
-            f"pictures of one class only: {listed}", fix="Add pictures of what it is not."
+            f"pictures of one class only: {listed}", where, "Add pictures of what it is not."
         )
     if positive is not None:
         if positive not in found:
-            raise DatasetError(f"no class {positive!r}", fix=f"Choose --positive among {listed}.")
+            raise DatasetError(
+                f"no class {positive!r}", where, f"Choose --positive among {listed}."
+            )
         others = [name for name in found if name != positive]
         return (others[0] if len(others) == 1 else f"non-{positive}"), positive
     if len(found) > 2:
         raise DatasetError(
             f"{len(found)} classes: {listed}",
-            fix=f"Choose one against all others, for example --positive {shlex.quote(found[0])}.",
+            where,
+            "Choose one against all others, for example "
+            f"--positive {printable(shlex.quote(found[0]))}",
         )
     first, second = found
     if _is_negative(second) and not _is_negative(first):

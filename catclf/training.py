@@ -9,7 +9,16 @@ from typing import Any
 
 from catclf import __version__
 from catclf.dataset import Dataset, open_dataset
-from catclf.descent import METHODS, Descent, Settings, descend, round_down, safe_rate
+from catclf.descent import (
+    METHODS,
+    Choice,
+    Descent,
+    Settings,
+    choose,
+    descend,
+    round_down,
+    safe_rate,
+)
 from catclf.errors import DatasetError, DivergenceError
 from catclf.evaluation import Evaluation, evaluate_part
 from catclf.model import Model, save_model
@@ -40,6 +49,7 @@ def train(
     settings: Settings | None = None,
     *,
     method: str = "auto",
+    on_choice: Callable[[Choice], None] | None = None,
     on_cost: Callable[[int, float], None] | None = None,
     on_iteration: Callable[[int], None] | None = None,
 ) -> Trained:
@@ -55,6 +65,8 @@ def train(
         Rate, length and the rest; `catclf.descent.Settings` has the defaults.
     method
         A name in `catclf.descent.METHODS`, or ``auto``.
+    on_choice
+        Called with the method that ``auto`` chose.
     on_cost, on_iteration
         Called as training goes on; see `catclf.descent.descend`.
 
@@ -71,7 +83,11 @@ def train(
     with open_dataset(dataset) as opened:
         part = opened.train
         _refuse_one_class(opened)
-        method = "vectorized" if method == "auto" else method
+        if method == "auto":
+            choice = choose(part.m, opened.preprocessing.n_x, settings.iterations)
+            method = choice.method
+            if on_choice is not None:
+                on_choice(choice)
         stepper = METHODS[method](part.columns, part.Y, settings, None)
         try:
             descent = descend(stepper, settings, on_cost=on_cost, on_iteration=on_iteration)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from catclf.cli.common import FiniteFloat, Verb, bar, option, percent, quiet_option
-from catclf.descent import METHODS, Settings
+from catclf.cli.common import FiniteFloat, Verb, bar, note, option, percent, quiet_option
+from catclf.descent import METHODS, Choice, Settings
 from catclf.errors import printable
 from catclf.evaluation import Evaluation
 from catclf.logistic import LOSSES
@@ -97,6 +97,9 @@ def command(
     settings = Settings(lr, iters, l2, loss, every)  # type: ignore[arg-type]
     with bar(iters, " iterations", quiet) as drawn:
 
+        def on_choice(choice: Choice) -> None:
+            note(f"Method: {choice.method}, expected to take {choice.seconds:.2g} s", quiet)
+
         def on_cost(iteration: int, cost: float) -> None:
             line = f"Cost after iteration {iteration}: {cost:.6f}"
             if drawn is None:
@@ -114,6 +117,7 @@ def command(
             output,
             settings,
             method=method,
+            on_choice=on_choice,
             on_cost=on_cost,
             on_iteration=None if drawn is None else on_iteration,
         )

@@ -14,18 +14,24 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from catclf.descent.choice import Choice, choose
+from catclf.descent.gram import Gram
 from catclf.descent.iterative import Iterative
+from catclf.descent.streaming import Streaming
 from catclf.descent.vectorized import Vectorized
 from catclf.errors import DivergenceError
 from catclf.logistic import LOSSES, LossName
 
 __all__ = [
     "METHODS",
+    "Choice",
     "Columns",
     "Descent",
     "Method",
     "Settings",
+    "choose",
     "descend",
+    "round_down",
     "safe_rate",
 ]
 
@@ -98,6 +104,8 @@ class Method(Protocol):
 # Each is called with (columns, Y, settings, state): state None to begin from w = 0, b = 0,
 # else w, b and what `Method.state` gave.
 METHODS: dict[str, Callable[[Columns, Array, Settings, Mapping[str, Array] | None], Method]] = {
+    "gram": Gram,
+    "streaming": Streaming,
     "vectorized": Vectorized,
     "iterative": Iterative,
 }

@@ -1,0 +1,108 @@
+"""One pass over the data an iteration, out of core, on all cores.
+
+Within an iteration w is fixed, so a block of pictures gives its Z, its dZ and its share of dw while
+it is in the cache: every byte is read once an iteration, where ``X @ dZ.T`` after ``w.T @ X`` reads
+it twice. Pixels stay uint8, in memory where they fit and else in the dataset file, and become
+float32 a block at a time; sums over blocks are float64. Memory does not grow with m.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from catclf.logistic import LOSSES, cost, sigmoid
+from catclf.parallel import available_cores, available_memory
+
+if TYPE_CHECKING:
+    from catclf.descent import Columns, Settings
+
+Array = NDArray[np.float64]
+READ = 256  # examples read from the file at once: a few of its chunks
+BLOCK = 32  # examples converted at once: 1.5 MB of float32, which a core's cache holds
+# Shares of the data, whose sums are added in this order: the number of cores changes no bit.
+SHARES = 8
+
+
+class Streaming:
+    """Gradient descent on float32 blocks.
+
+    Parameters
+    ----------
+    columns
+        The columns of X as rows, (m, n_x) uint8, in memory or in a file.
+    Y
+        Labels (1, m).
+    settings
+        Rate, loss and penalty.
+    state
+        ``w`` (n_x, 1) and ``b`` () to begin from; zeros where it is None.
+    """
+
+    def __init__(
+        self, columns: Columns, Y: Array, settings: Settings, state: Mapping[str, Array] | None
+    ) -> None:
+        m, n_x = columns.shape
+        self.columns = columns[:] if m * n_x <= available_memory() // 4 else columns
+        self.Y = Y
+        self.settings = settings
+        self.w = np.zeros((n_x, 1)) if state is None else state["w"]
+        self.b = 0.0 if state is None else float(state["b"])
+        bounds = [m * share // SHARES for share in range(SHARES + 1)]
+        self.shares = [range(a, b, READ) for a, b in pairwise(bounds)]
+        self.pool = ThreadPoolExecutor(available_cores())
+
+    def step(self, with_cost: bool) -> float | None:
+        """Update w and b once; return the cost before the update where it is asked for."""
+        lr, l2 = self.settings.learning_rate, self.settings.l2
+        before, dw, db = self._pass()
+        penalty = self._penalty() if with_cost else 0.0
+        self.w = (1 - lr * l2) * self.w - lr * dw
+        self.b = self.b - lr * db
+        return before + penalty if with_cost else None
+
+    def cost(self) -> float:
+        """Return the cost of w and b as they are."""
+        return self._pass()[0] + self._penalty()
+
+    def _penalty(self) -> float:
+        return self.settings.l2 / 2 * float(np.vdot(self.w, self.w))
+
+    def _pass(self) -> tuple[float, Array, float]:
+        """Return the mean loss, dw (n_x, 1) and db, from one pass over the data."""
+        m = self.columns.shape[0]
+        w = (self.w[:, 0] / 255).astype(np.float32)  # for pixels 0 to 255
+        sums = list(self.pool.map(lambda share: self._sums(share, w), self.shares))
+        loss, dw, db = (sum(column) for column in zip(*sums, strict=True))
+        return loss / m, dw.reshape(-1, 1) / (255 * m), db / m
+
+    def _sums(self, share: range, w: NDArray[np.float32]) -> tuple[float, Array, float]:
+        """Return a share's sums of the loss, of X dZ.T (n_x,) for pixels 0 to 255, and of dZ."""
+        loss, dw, db = 0.0, np.zeros(w.size), 0.0
+        X_T = np.empty((BLOCK, w.size), np.float32)
+        for start in share:
+            pixels = self.columns[start : min(start + READ, share.stop)]
+            for first in range(0, len(pixels), BLOCK):
+                block = pixels[first : first + BLOCK]
+                x = X_T[: len(block)]  # (block, n_x)
+                np.copyto(x, block)
+                Z = (x @ w).astype(np.float64) + self.b  # (block,)
+                Y = self.Y[0, start + first : start + first + len(block)]
+                loss += cost(Z, Y, self.settings.loss) * len(block)
+                dZ = LOSSES[self.settings.loss].dZ(sigmoid(Z), Y)
+                dw += dZ.astype(np.float32) @ x
+                db += float(dZ.sum())
+        return loss, dw, db
+
+    def parameters(self) -> tuple[Array, float]:
+        """Return w, (n_x, 1), and b."""
+        return self.w, self.b
+
+    def state(self) -> dict[str, Array]:
+        """Return what a resumed run needs besides w and b: nothing."""
+        return {}
