@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from catclf.benchmarking import benchmark as benchmark
     from catclf.dataset import Dataset as Dataset
     from catclf.dataset import open_dataset as open_dataset
     from catclf.errors import CatclfError as CatclfError
@@ -44,6 +45,7 @@ _HOMES = {
     "ModelError": "errors",
     "PictureError": "errors",
     "Preprocessing": "images",
+    "benchmark": "benchmarking",
     "evaluate": "evaluation",
     "load_model": "model",
     "open_dataset": "dataset",

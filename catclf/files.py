@@ -69,16 +69,21 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 def _create_beside(target: Path) -> Path:
-    owner = f"{socket.gethostname()}.{os.getpid()}"
-    temporary = target.with_name(f".{target.name}.{owner}.{secrets.token_hex(4)}.tmp")
+    temporary = target.with_name(f"{_prefix(target)}{os.getpid()}.{secrets.token_hex(4)}.tmp")
     # Mode 0666 & ~umask, as `open` would give; `tempfile` gives 0600, which locks out a group.
     os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o666))
     return temporary
 
 
+def _prefix(target: Path) -> str:
+    """Return how the names of the temporary files of `target`, on this host, begin."""
+    head = os.fsdecode(os.fsencode(target.name)[:120])  # a name is 255 bytes at most
+    return f".{head}.{socket.gethostname()}."
+
+
 def _remove_stale(target: Path) -> None:
     """Remove temporary files of `target` whose process, on this host, was killed."""
-    mine = f".{target.name}.{socket.gethostname()}."
+    mine = _prefix(target)
     try:
         names = os.listdir(target.parent)
     except PermissionError:  # a folder may be open for writing and not for listing

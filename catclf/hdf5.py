@@ -7,15 +7,17 @@ what was never written reads as zeros. All of that is refused before any data is
 
 from __future__ import annotations
 
+import itertools
 import math
 import mmap
 import os
 import re
 import stat
 import struct
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import h5py
@@ -31,16 +33,8 @@ __all__ = ["HDF5File", "StoredArray", "open_hdf5"]
 # (of the next picture, say): the cache takes what fits into it.
 MAX_CHUNK_BYTES = 64 * 2**20
 MAX_ATTRIBUTE_BYTES = 64 * 2**10
-BUILT_IN_FILTERS = frozenset(
-    {
-        h5py.h5z.FILTER_DEFLATE,
-        h5py.h5z.FILTER_SHUFFLE,
-        h5py.h5z.FILTER_FLETCHER32,
-        h5py.h5z.FILTER_NBIT,
-        h5py.h5z.FILTER_SCALEOFFSET,
-        h5py.h5z.FILTER_LZF,
-    }
-)
+# What `compression="gzip"` of h5py applies, in this order; StoredArray checks what comes of it.
+FILTERS = (h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_FLETCHER32)
 # What h5py raises on damaged files, by trying thousands of them.
 H5PY_ERRORS = (
     OSError,
@@ -76,10 +70,16 @@ class StoredArray:
         The checked HDF5 dataset.
     where
         The file and the name in it, for messages.
+    filters
+        Which of FILTERS its chunks went through.
+    checked
+        The bands of chunks, counted along the rows, that have been found sound.
     """
 
     dataset: Any  # h5py.Dataset: h5py has no types
     where: str
+    filters: tuple[int, ...]
+    checked: set[int] = field(default_factory=set, compare=False, repr=False)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -101,13 +101,47 @@ class StoredArray:
     def __getitem__(self, rows: int | slice) -> NDArray[Any]:
         """Read one row, or a run of rows; DatasetError where a checksum is wrong."""
         with _translated(self.where):
+            chosen = range(self.shape[0])[rows]
+            self._check(range(chosen, chosen + 1) if isinstance(chosen, int) else chosen)
             read: NDArray[Any] = self.dataset[rows]
             return read
 
     def read_into(self, rows: NDArray[Any], start: int) -> None:
         """Fill `rows`, C-contiguous, with the rows from `start` on."""
         with _translated(self.where):
+            self._check(range(start, start + len(rows)))
             self.dataset.read_direct(rows, np.s_[start : start + len(rows)])
+
+    def _check(self, rows: range) -> None:
+        """Raise ValueError where a chunk of these rows is not of the size it must be.
+
+        HDF5 (2.0 as well) hands out memory that was never written where a chunk unpacks to too
+        little, takes as much memory as it unpacks to, and crashes on one shorter than its checksum.
+        """
+        if not self.filters or not rows:
+            return
+        chunks = self.dataset.chunks
+        for band in range(min(rows) // chunks[0], max(rows) // chunks[0] + 1):
+            if band not in self.checked:
+                across = zip(self.shape[1:], chunks[1:], strict=True)
+                starts = [range(0, length, chunk) for length, chunk in across]
+                for corner in itertools.product([band * chunks[0]], *starts):
+                    self._check_chunk(corner)
+                self.checked.add(band)
+
+    def _check_chunk(self, corner: tuple[int, ...]) -> None:
+        declared = math.prod(self.dataset.chunks) * self.dtype.itemsize
+        skipped, stored = self.dataset.id.read_direct_chunk(corner)
+        if h5py.h5z.FILTER_FLETCHER32 in self.filters:
+            stored = stored[:-4]
+        unpacked = stored
+        if h5py.h5z.FILTER_DEFLATE in self.filters:
+            try:
+                unpacked = zlib.decompressobj().decompress(stored, declared + 1)
+            except zlib.error as error:
+                raise ValueError("a chunk that is no gzip data") from error
+        if skipped or len(unpacked) != declared:
+            raise ValueError("a chunk of a wrong size")
 
     def texts(self, longest: int) -> list[str]:
         """Read a (m,) array of strings, of any string type, each of at most `longest` bytes."""
@@ -178,11 +212,11 @@ class HDF5File:
             if not isinstance(found, h5py.Dataset):
                 raise DatasetError("is not an array", where)
             # First of all: the shape of a virtual dataset is found by opening other files.
-            _refuse_elsewhere(found, where)
+            filters = _refuse_elsewhere(found, where)
             if found.shape is None:
                 raise DatasetError("is not an array", where)
             _refuse_unstored(found, where)
-            return StoredArray(found, where)
+            return StoredArray(found, where, filters)
 
     def _member(self, path: str) -> Any:
         """Follow a path by hard links only: soft and external links point elsewhere."""
@@ -242,21 +276,25 @@ def _refuse_non_hdf5(where: str) -> None:
         raise DatasetError("is not an HDF5 file", where, "Name an HDF5 file.")
 
 
-def _refuse_elsewhere(dataset: Any, where: str) -> None:
+def _refuse_elsewhere(dataset: Any, where: str) -> tuple[int, ...]:
+    """Return the filters of a dataset whose data is in its file, and can be unpacked here."""
     if dataset.is_virtual or dataset.external:
         raise DatasetError(
             "its data stands in other files, which are not opened", where, STORE_INSIDE
         )
     plist = dataset.id.get_create_plist()
-    filters = {plist.get_filter(i)[0] for i in range(plist.get_nfilters())}
-    if not filters <= BUILT_IN_FILTERS:
-        raise DatasetError("is compressed by a plug-in, which is not loaded", where, STORE_INSIDE)
+    filters = tuple(plist.get_filter(i)[0] for i in range(plist.get_nfilters()))
+    if filters != tuple(known for known in FILTERS if known in filters):
+        raise DatasetError(
+            "is compressed in a way that is not read here", where, "Use gzip, or no compression."
+        )
     if dataset.chunks and math.prod(dataset.chunks) * dataset.dtype.itemsize > MAX_CHUNK_BYTES:
         raise DatasetError(
             f"is stored in chunks of more than {MAX_CHUNK_BYTES // 2**20} MiB",
             where,
             "Store it in smaller chunks, of one picture for example.",
         )
+    return filters
 
 
 def _refuse_unstored(dataset: Any, where: str) -> None:
@@ -279,8 +317,8 @@ def _refuse_unstored(dataset: Any, where: str) -> None:
 def _refuse_endless_heap(file: Any) -> None:
     """Raise ValueError for a heap of variable-length strings that HDF5 would walk for ever.
 
-    It has no checksum, and HDF5 (2.0 as well) does not notice free space of no length. HDF5 File
-    Format Specification, III.E: a collection is 16 bytes, its size in the last 8, then objects:
+    It has no checksum, and HDF5 (2.0 as well) trusts the lengths in it. HDF5 File Format
+    Specification, III.E: a collection is 16 bytes, its size in the last 8, then objects:
     each 16 bytes, its index in the first 2 and its size in the last 8, then its data, padded to
     8. Object 0 is the free space, and its size counts all of it.
     """
@@ -292,11 +330,13 @@ def _refuse_endless_heap(file: Any) -> None:
     ):
         for collection in re.finditer(rb"GCOL\x01", stored):
             (size,) = struct.unpack_from("<Q", stored, collection.start() + 8)
-            end = min(collection.start() + size, len(stored))
+            end = collection.start() + size
+            if not 4096 <= size <= len(stored) - collection.start():
+                continue  # HDF5 takes it for no heap
             position = collection.start() + 16
-            while position + 16 <= end:
+            while end - position >= 16:
                 index, size = struct.unpack_from("<H6xQ", stored, position)
                 step = 16 + -(-size // 8) * 8 if index else size
-                if step == 0:
-                    raise ValueError("free space of no length")
+                if not 0 < step <= end - position:
+                    raise ValueError("an object of no length, or longer than its heap")
                 position += step

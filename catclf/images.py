@@ -27,6 +27,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import math
 import os
 import re
 import stat
@@ -890,14 +891,15 @@ def _resize(image: Image.Image, size: tuple[int, int], box: _Box) -> Image.Image
     narrowed one after the other, with the result of converting and resizing everything at once.
     """
     left, top, right, bottom = box
-    narrow = Image.new("RGB", (size[0], image.height))
-    rows = max(1, _BAND_PIXELS // image.width)
-    for start in range(0, image.height, rows):
-        end = min(start + rows, image.height)
-        band = _rgb(image.crop((0, start, image.width, end)))
-        across = (left, 0, right, band.height)
-        narrow.paste(band.resize((size[0], band.height), _BILINEAR, across), (0, start))
-    return narrow.resize(size, _BILINEAR, (0, top, size[0], bottom))
+    # Pillow would average in what lies beyond the box: cut it off, to whole pixels.
+    x0, y0, x1, y1 = math.floor(left), math.floor(top), math.ceil(right), math.ceil(bottom)
+    narrow = Image.new("RGB", (size[0], y1 - y0))
+    rows = max(1, _BAND_PIXELS // (x1 - x0))
+    for start in range(y0, y1, rows):
+        band = _rgb(image.crop((x0, start, x1, min(start + rows, y1))))
+        across = (left - x0, 0, right - x0, band.height)
+        narrow.paste(band.resize((size[0], band.height), _BILINEAR, across), (0, start - y0))
+    return narrow.resize(size, _BILINEAR, (0, top - y0, size[0], bottom - y0))
 
 
 def _rgb(image: Image.Image) -> Image.Image:

@@ -14,7 +14,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from catclf.descent.choice import Choice, choose
+from catclf.descent.choice import Choice, choose, memory_needs
 from catclf.descent.gram import Gram
 from catclf.descent.iterative import Iterative
 from catclf.descent.streaming import Streaming
@@ -31,6 +31,7 @@ __all__ = [
     "Settings",
     "choose",
     "descend",
+    "memory_needs",
     "round_down",
     "safe_rate",
 ]

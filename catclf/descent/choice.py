@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from catclf.parallel import available_memory
 
-__all__ = ["Choice", "choose", "predict_seconds"]
+__all__ = ["Choice", "choose", "memory_needs", "predict_seconds"]
 
 NS = 1e-9
 # Seconds, by what they grow with.
@@ -60,6 +60,11 @@ def predict_seconds(m: int, n_x: int, iterations: int) -> dict[str, float]:
     }
 
 
+def memory_needs(m: int, n_x: int) -> dict[str, int]:
+    """Return the bytes that each method's arrays take beside what does not grow with m."""
+    return {"gram": 8 * m * m + m * n_x, "vectorized": 8 * m * n_x, "streaming": 0}
+
+
 def choose(m: int, n_x: int, iterations: int, memory: int | None = None) -> Choice:
     """Return the fastest method that fits.
 
@@ -72,7 +77,7 @@ def choose(m: int, n_x: int, iterations: int, memory: int | None = None) -> Choi
         quarter, vectorized where X does in float64; streaming always fits.
     """
     quarter = (available_memory() if memory is None else memory) // 4
-    needs = {"gram": 8 * m * m + m * n_x, "vectorized": 8 * m * n_x, "streaming": 0}
+    needs = memory_needs(m, n_x)
     seconds = predict_seconds(m, n_x, iterations)
     fitting = [method for method in seconds if needs[method] <= quarter]
     best = min(fitting, key=seconds.__getitem__)

@@ -1,0 +1,90 @@
+"""``catclf benchmark``."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+import click
+
+from catclf.benchmarking import Timing, benchmark
+from catclf.cli.common import Verb, note, option, quiet_option
+from catclf.descent import Settings
+
+
+@click.command(
+    cls=Verb,
+    epilog="""\b
+Examples:
+  catclf benchmark
+  catclf benchmark data/catvnoncat.h5 --format json""",
+)
+@click.argument("dataset", default="data/dataset.h5", type=click.Path())
+@option(
+    "--iters",
+    group="Descent",
+    type=click.IntRange(1),
+    default=Settings().iterations,
+    metavar="N",
+    help="Length of the whole descent whose time is told beside that of an iteration.",
+)
+@option(
+    "--format",
+    "form",
+    group="Output",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    help="How to write the results.",
+)
+@quiet_option
+def command(dataset: str, iters: int, form: str, quiet: bool) -> None:
+    """Time every method of descent on your data: loops against vectorized code.
+
+    DATASET is a file that prepare wrote; without it, data/dataset.h5. The methods' costs are
+    compared too: all compute the same iterations.
+    """
+    timings = benchmark(dataset, on_method=lambda name: note(f"Timing {name} ...", quiet))
+    click.echo(as_json(timings, iters) if form == "json" else as_text(timings, iters))
+
+
+def total(timing: Timing, iterations: int) -> float:
+    """Return the seconds of a whole descent."""
+    return timing.start_seconds + iterations * timing.seconds
+
+
+def as_json(timings: list[Timing], iterations: int) -> str:
+    """Return the results as one JSON object."""
+    slowest = timings[0].seconds
+    rows = [
+        {
+            **asdict(timing),
+            "ratio_to_slowest": slowest / timing.seconds,
+            "descent_seconds": total(timing, iterations),
+            "agrees": timing.agrees,
+        }
+        for timing in timings
+    ]
+    return json.dumps({"iterations": iterations, "methods": rows}, indent=2)
+
+
+def as_text(timings: list[Timing], iterations: int) -> str:
+    """Return the results as a table to read."""
+    slowest = timings[0].seconds
+    whole = f"{iterations} iters"
+    lines = [f"{'method':10}  {'s/iteration':>11}  {'faster':>9}  {whole:>11}  costs agree"]
+    for timing in timings:
+        agree = "(the reference)"
+        if timing.difference is not None:
+            agree = f"{'yes' if timing.agrees else 'NO'}, to {timing.difference:.0e}"
+            agree = agree.replace("to 0e+00", "exactly")
+        lines.append(
+            f"{timing.method:10}  {timing.seconds:>11.3g}  {slowest / timing.seconds:>8.0f}x  "
+            f"{total(timing, iterations):>9.3g} s  {agree}"
+        )
+    for timing in timings:
+        if timing.method == "iterative":
+            lines.append(
+                f"iterative was timed on {timing.iterations} iteration of {timing.examples} "
+                "pictures, and scaled"
+            )
+    return "\n".join(lines)
