@@ -1,0 +1,479 @@
+"""Measure every number the README quotes, against its reference, in one run.
+
+    python tests/benchmarks/run.py             all of it, about five minutes
+    python tests/benchmarks/run.py course cold  some of it
+    python tests/benchmarks/run.py million      12 GB on disk: only where it is asked for
+
+One Markdown table goes to stdout. A reference and what is held against it are timed in turns, in
+one process or in pairs of processes, and the medians' ratio is quoted.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from importlib import metadata
+from pathlib import Path
+from statistics import median
+
+import notebook
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from catclf import Preprocessing, open_dataset, prepare
+from catclf.dataset import NewPart, write_dataset
+from catclf.descent import METHODS, Settings, choose, descend
+from catclf.logistic import sigmoid
+
+ROOT = Path(__file__).parents[2]
+COURSE = [ROOT.parent / "shared/catvnoncat" / f"{part}_catvnoncat.h5" for part in ("train", "test")]
+PHOTOS = ROOT.parent / "shared/photos"
+N_X = 12288
+Pixels = NDArray[np.uint8]
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table."""
+
+    what: str
+    reference: str
+    ours: str
+    ratio: str
+
+
+def seconds(function: Callable[[], object]) -> float:
+    """Return how long one call takes."""
+    began = time.perf_counter()
+    function()
+    return time.perf_counter() - began
+
+
+def in_turns(
+    reference: Callable[[], object], ours: Callable[[], object], rounds: int = 5
+) -> tuple[float, float, float]:
+    """Return both medians, after a warm-up of each, and the median of the ratios pair by pair."""
+    reference(), ours()
+    pairs = [(seconds(reference), seconds(ours)) for _ in range(rounds)]
+    first, second = (median(column) for column in zip(*pairs, strict=True))
+    return first, second, median(a / b for a, b in pairs)
+
+
+def pictures(m: int) -> tuple[Pixels, Array]:
+    """Return m made-up pictures as rows (m, n_x), smooth like photographs, and labels (1, m)."""
+    rng = np.random.default_rng(0)
+    coarse = rng.integers(0, 200, (m, 3, 8, 8), dtype=np.uint8)
+    rows = coarse.repeat(8, axis=2).repeat(8, axis=3).reshape(m, N_X)
+    labels = (coarse[:, 0].mean(axis=(1, 2)) + rng.normal(0, 5, m) > 100).astype(np.float64)
+    return rows, labels.reshape(1, m)
+
+
+def course_data(folder: Path) -> tuple[Pixels, Array, Pixels, NDArray[np.uint8], str]:
+    """Return the course's pictures where they are, else made-up ones of their number."""
+    if all(path.exists() for path in COURSE):
+        path = folder / "course.h5"
+        prepare(COURSE, path)
+        with open_dataset(path) as dataset:
+            train, test = dataset.train, dataset.test
+            return train.columns[:], train.Y, test.columns[:], test.labels, "the course's files"
+    rows, Y = pictures(259)
+    labels = Y[0, 209:].astype(np.uint8)
+    return rows[:209], Y[:, :209], rows[209:], labels, "209 made-up pictures"
+
+
+def accuracy(w: Array, b: float, columns: Pixels, labels: NDArray[np.uint8]) -> float:
+    """Return the share of pictures predicted right."""
+    return float(np.mean((sigmoid(columns / 255 @ w + b)[:, 0] > 0.5) == (labels == 1)))
+
+
+def measure_course(folder: Path) -> list[Row]:
+    """The course's run: 2000 iterations at 0.005, from pixels to w, b and costs."""
+    columns, Y, test, labels, name = course_data(folder)
+    settings = Settings()
+
+    def reference() -> tuple[Array, float, list[float]]:
+        return notebook.descend(columns.T / 255, Y, 0.005, 2000)
+
+    def gram() -> tuple[Array, float, list[float]]:
+        ended = descend(METHODS["gram"](columns, Y, settings, None), settings)
+        return ended.w, ended.b, list(ended.costs.values())
+
+    slow, fast, ratio = in_turns(reference, gram)
+    (w, b, costs), (w_gram, _, costs_gram) = reference(), gram()
+    apart = float(np.max(np.abs(w - w_gram)))
+    equal = [f"{c:.6f}" for c in costs] == [f"{c:.6f}" for c in costs_gram]
+    rows = [
+        Row(
+            f"the course's run ({name}), 2000 iterations; printed costs "
+            f"{'equal' if equal else 'DIFFERENT'}, weights within {apart:.0e}",
+            f"notebook's loop {slow:.3f} s",
+            f"gram {fast:.4f} s",
+            f"{ratio:.1f}x faster",
+        )
+    ]
+    base = f"test accuracy {accuracy(w, b, test, labels):.2%}"
+    return rows + _peers(columns, Y, test, labels, gram, base)
+
+
+def _peers(
+    columns: Pixels,
+    Y: Array,
+    test: Pixels,
+    labels: NDArray[np.uint8],
+    gram: Callable[[], object],
+    base: str,
+) -> list[Row]:
+    """Solvers of the same problem that happen to be installed, each to its own default end."""
+    rows = []
+    try:
+        import warnings
+
+        from sklearn.linear_model import LogisticRegression
+    except ImportError:
+        pass
+    else:
+        X_T, y = columns / 255, Y[0]
+        for solver in ("lbfgs", "liblinear", "newton-cg", "newton-cholesky"):
+            if solver == "newton-cholesky" and X_T.shape[1] > 5000:
+                continue  # it forms an (n_x, n_x) matrix: 1.2 GB and minutes
+
+            def fit(solver: str = solver) -> LogisticRegression:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")  # reached its iteration limit: so be it
+                    return LogisticRegression(solver=solver).fit(X_T, y)
+
+            theirs, ours, ratio = in_turns(fit, gram, rounds=3)
+            fitted = fit()
+            score = float(np.mean(fitted.predict(test / 255) == labels))
+            rows.append(
+                Row(
+                    f"fit of the same pictures; test accuracy {score:.2%} against {base}",
+                    f"scikit-learn {solver}, {int(fitted.n_iter_[0])} iterations, {theirs:.3f} s",
+                    f"gram, 2000 iterations, {ours:.4f} s",
+                    f"{ratio:.1f}x faster",
+                )
+            )
+    try:
+        import torch
+    except ImportError:
+        return rows
+    X_t = torch.tensor(columns / 255, dtype=torch.float32)
+    y_t = torch.tensor(Y[0], dtype=torch.float32)
+
+    def sgd() -> None:
+        layer = torch.nn.Linear(N_X, 1)
+        optimizer = torch.optim.SGD(layer.parameters(), lr=0.005)
+        for _ in range(2000):
+            optimizer.zero_grad()
+            loss = torch.nn.functional.binary_cross_entropy_with_logits(layer(X_t)[:, 0], y_t)
+            loss.backward()
+            optimizer.step()
+
+    theirs, ours, ratio = in_turns(sgd, gram, rounds=3)
+    rows.append(
+        Row(
+            "the same iterations",
+            f"PyTorch SGD, float32, {theirs:.2f} s",
+            f"gram, float64, {ours:.4f} s",
+            f"{ratio:.1f}x faster",
+        )
+    )
+    return rows
+
+
+def measure_iteration(folder: Path) -> list[Row]:
+    """One iteration on thousands of pictures, and the memory of the arrays it reads."""
+    rows = []
+    for m in (4000, 20000):
+        columns, Y = pictures(m)
+        method = METHODS["streaming"](columns, Y, Settings(), None)
+        X = columns.T / 255
+
+        def reference(X: Array = X, Y: Array = Y) -> object:
+            return notebook.descend(X, Y, 0.005, 5)
+
+        def ours(method: object = method) -> None:
+            for _ in range(5):
+                method.step(False)  # type: ignore[attr-defined]
+
+        slow, fast, ratio = in_turns(reference, ours)
+        rows.append(
+            Row(
+                f"an iteration at m = {m}; data in memory {X.nbytes / columns.nbytes:.0f}x smaller",
+                f"notebook's loop {slow / 5 * 1e3:.1f} ms",
+                f"streaming {fast / 5 * 1e3:.1f} ms",
+                f"{ratio:.1f}x faster",
+            )
+        )
+    return rows
+
+
+STREAM = """
+import json, resource, sys, time
+from catclf import open_dataset
+from catclf.descent import METHODS, Settings
+with open_dataset(sys.argv[1]) as dataset:
+    class OnDisk:
+        shape = dataset.train.columns.shape
+        def __getitem__(self, rows):
+            if rows == slice(None):
+                raise SystemExit("read whole")
+            return dataset.train.columns[rows]
+    import catclf.descent.streaming as streaming
+    streaming.available_memory = lambda: 0
+    method = METHODS["streaming"](OnDisk(), dataset.train.Y, Settings(), None)
+    method.step(False)
+    began = time.perf_counter()
+    for _ in range(int(sys.argv[2])):
+        method.step(False)
+    took = (time.perf_counter() - began) / int(sys.argv[2])
+print(json.dumps([took, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024]))
+"""
+
+
+def stream(folder: Path, m: int, iterations: int) -> tuple[float, float]:
+    """Return seconds an iteration and peak MiB of a process that streams m pictures from disk."""
+    path = folder / f"{m}.h5"
+    block, labels = pictures(1000)
+    write_dataset(
+        path,
+        ("noncat", "cat"),
+        Preprocessing(),
+        NewPart(
+            (block for _ in range(m // 1000)),
+            np.tile(labels[0].astype(np.uint8), m // 1000),
+            [f"{i:07}" for i in range(m)],
+        ),
+        NewPart([], np.zeros(0, np.uint8), []),
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", STREAM, str(path), str(iterations)],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    path.unlink()
+    took, peak = json.loads(done.stdout)
+    return took, peak
+
+
+def measure_disk(folder: Path) -> list[Row]:
+    """Out of core: memory and time an iteration while the file grows fourfold."""
+    small, large = (stream(folder, m, 3) for m in (25_000, 100_000))
+    return [
+        Row(
+            "an iteration on disk, m = 25,000 and 100,000 (the file cached by the system)",
+            f"{small[0]:.2f} s, peak {small[1]:.0f} MiB",
+            f"{large[0]:.2f} s, peak {large[1]:.0f} MiB",
+            f"time x{large[0] / small[0]:.2f} for 4x the pictures",
+        )
+    ]
+
+
+def measure_million(folder: Path) -> list[Row]:
+    """A million pictures: 12 GB on disk."""
+    took, peak = stream(folder, 1_000_000, 1)
+    return [
+        Row(
+            "an iteration on disk, m = 1,000,000 (12 GB)",
+            "-",
+            f"{took:.1f} s, peak {peak:.0f} MiB",
+            f"{1e6 / took:,.0f} pictures a second",
+        )
+    ]
+
+
+def photographs(folder: Path, m: int) -> Path:
+    """Return a folder of class folders with m photographs: links to the real ones, or made up."""
+    source = PHOTOS
+    if not source.exists():
+        source = folder / "made-up"
+        rng = np.random.default_rng(0)
+        for i in range(40):
+            path = source / ("cat" if i % 2 else "dog") / f"{i}.jpg"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            coarse = rng.integers(0, 256, (30, 40, 3), dtype=np.uint8)
+            Image.fromarray(coarse).resize((400, 300)).save(path, quality=90)
+    many = folder / "photos"
+    for name in ("cat", "dog"):
+        (many / name).mkdir(parents=True)
+        originals = sorted((source / name).iterdir())
+        for i in range(m // 2):
+            (many / name / f"{i:05}.jpg").symlink_to(originals[i % len(originals)])
+    return many
+
+
+PREPARE = """
+import json, resource, sys
+from catclf import prepare
+prepare([sys.argv[1]], sys.argv[2], workers=int(sys.argv[3]))
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+"""
+
+
+def measure_prepare(folder: Path) -> list[Row]:
+    """Preparing 5,000 photographs, against a loop of Pillow's own calls."""
+    many = photographs(folder, 5000)
+    paths = sorted(many.rglob("*.jpg"))
+
+    def loop(reduced: bool) -> None:
+        columns = np.empty((len(paths), N_X), np.uint8)
+        for column, path in zip(columns, paths, strict=True):
+            with Image.open(path) as image:
+                if reduced:
+                    image.draft("RGB", (128, 128))
+                small = image.convert("RGB").resize((64, 64), Image.Resampling.BILINEAR)
+                column[:] = np.asarray(small).transpose(2, 0, 1).reshape(-1)
+        columns.tofile(folder / "loop.raw")
+
+    def run(source: Path, workers: int) -> float:
+        done = subprocess.run(
+            [sys.executable, "-c", PREPARE, str(source), str(folder / "p.h5"), str(workers)],
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        return float(done.stdout)
+
+    def process(workers: int) -> Callable[[], object]:
+        return lambda: prepare([many], folder / "p.h5", workers=workers)
+
+    full, ours, ratio = in_turns(lambda: loop(False), process(2), rounds=3)
+    reduced = median(seconds(lambda: loop(True)) for _ in range(3))
+    one = median(seconds(process(1)) for _ in range(3))
+    few = folder / "few"
+    for path in paths[::5]:
+        link = few / path.parent.name / path.name
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(path.resolve())
+    peak_few, peak = run(few, 2), run(many, 2)
+    return [
+        Row(
+            f"prepare 5,000 photographs; peak {peak:.0f} MiB (1,000: {peak_few:.0f} MiB)",
+            f"a Pillow loop {full:.1f} s (with JPEG draft {reduced:.1f} s)",
+            f"{ours:.1f} s on 2 threads ({one:.1f} s on 1)",
+            f"{ratio:.2f}x faster ({one / ours:.2f}x by the second thread)",
+        )
+    ]
+
+
+def measure_cold(folder: Path) -> list[Row]:
+    """Predicting one picture from a cold start, against importing what it needs."""
+    rng = np.random.default_rng(0)
+    np.savez(folder / "m.npz", w=rng.normal(size=(N_X, 1)), b=0.0)
+    picture = folder / "p.jpg"
+    Image.fromarray(rng.integers(0, 256, (280, 300, 3), dtype=np.uint8)).save(picture)
+    cli = "from catclf.cli import main; main()"
+    predict = [
+        sys.executable,
+        "-c",
+        cli,
+        "predict",
+        "-q",
+        "-m",
+        str(folder / "m.npz"),
+        str(picture),
+    ]
+    imports = [sys.executable, "-c", "import numpy, PIL.Image, click"]
+
+    def run(command: list[str]) -> Callable[[], object]:
+        return lambda: subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+
+    base, ours, ratio = in_turns(run(imports), run(predict), rounds=21)
+    return [
+        Row(
+            "predict one picture, cold",
+            f"import numpy, PIL.Image, click: {base * 1e3:.0f} ms",
+            f"{ours * 1e3:.0f} ms",
+            f"{1 / ratio:.2f}x the time",
+        )
+    ]
+
+
+def measure_growth(folder: Path) -> list[Row]:
+    """How time grows with m and with iterations, by what auto chooses."""
+
+    def run(m: int, iterations: int) -> tuple[float, str]:
+        columns, Y = pictures(m)
+        settings = Settings(learning_rate=0.001, iterations=iterations, every=iterations)
+        name = choose(m, N_X, iterations).method
+        took = [
+            seconds(lambda: descend(METHODS[name](columns, Y, settings, None), settings))
+            for _ in range(3 if m < 5000 else 1)
+        ]
+        return median(took), name
+
+    rows = []
+    for axis, points in (
+        ("m", [(250, 500), (1000, 500), (4000, 500), (16000, 500)]),
+        ("iterations", [(1000, 500), (1000, 2000), (1000, 8000)]),
+    ):
+        measured = [run(*point) for point in points]
+        index = 0 if axis == "m" else 1
+        xs = [math.log(point[index]) for point in points]
+        ys = [math.log(took) for took, _ in measured]
+        exponent = float(np.polyfit(xs, ys, 1)[0])
+        shown = ", ".join(
+            f"{point[index]}: {took:.2f} s ({name})"
+            for point, (took, name) in zip(points, measured, strict=True)
+        )
+        fixed = "500 iterations" if axis == "m" else "m = 1000"
+        rows.append(Row(f"growth with {axis}, {fixed}", "-", shown, f"exponent {exponent:.2f}"))
+    return rows
+
+
+MEASUREMENTS: dict[str, Callable[[Path], list[Row]]] = {
+    "course": measure_course,
+    "iteration": measure_iteration,
+    "disk": measure_disk,
+    "prepare": measure_prepare,
+    "cold": measure_cold,
+    "growth": measure_growth,
+    "million": measure_million,
+}
+
+
+def machine() -> str:
+    """Return a line about the machine and the versions."""
+    model = platform.processor() or platform.machine()
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            names = [line.split(":")[1].strip() for line in file if line.startswith("model name")]
+            model = names[0] if names else model
+    except OSError:
+        pass
+    versions = [f"Python {platform.python_version()}"]
+    for name in ("numpy", "pillow", "h5py", "scikit-learn", "torch"):
+        try:
+            versions.append(f"{name} {metadata.version(name)}")
+        except metadata.PackageNotFoundError:
+            continue
+    return f"{date.today()}, {model}, {os.cpu_count()} cores, {', '.join(versions)}."
+
+
+def main() -> None:
+    """Run the measurements named on the command line, or all but the largest."""
+    chosen = sys.argv[1:] or [name for name in MEASUREMENTS if name != "million"]
+    print(machine(), end="\n\n")
+    print("| what | reference | catclf | ratio |\n| --- | --- | --- | --- |", flush=True)
+    with tempfile.TemporaryDirectory() as scratch:
+        for name in chosen:
+            folder = Path(scratch) / name
+            folder.mkdir()
+            for row in MEASUREMENTS[name](folder):
+                print(f"| {row.what} | {row.reference} | {row.ours} | {row.ratio} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
