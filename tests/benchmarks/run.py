@@ -25,7 +25,7 @@ from importlib import metadata
 from pathlib import Path
 from statistics import median
 
-import notebook
+import lecture_loop
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -94,7 +94,8 @@ def course_data(folder: Path) -> tuple[Pixels, Array, Pixels, NDArray[np.uint8],
 
 def accuracy(w: Array, b: float, columns: Pixels, labels: NDArray[np.uint8]) -> float:
     """Return the share of pictures predicted right."""
-    return float(np.mean((sigmoid(columns / 255 @ w + b)[:, 0] > 0.5) == (labels == 1)))
+    positive = sigmoid(columns / 255 @ w + b)[:, 0] > 0.5
+    return float(np.mean(positive == (labels == 1)))
 
 
 def measure_course(folder: Path) -> list[Row]:
@@ -103,7 +104,7 @@ def measure_course(folder: Path) -> list[Row]:
     settings = Settings()
 
     def reference() -> tuple[Array, float, list[float]]:
-        return notebook.descend(columns.T / 255, Y, 0.005, 2000)
+        return lecture_loop.descend(columns.T / 255, Y, 0.005, 2000)
 
     def gram() -> tuple[Array, float, list[float]]:
         ended = descend(METHODS["gram"](columns, Y, settings, None), settings)
@@ -201,7 +202,7 @@ def measure_iteration(folder: Path) -> list[Row]:
         X = columns.T / 255
 
         def reference(X: Array = X, Y: Array = Y) -> object:
-            return notebook.descend(X, Y, 0.005, 5)
+            return lecture_loop.descend(X, Y, 0.005, 5)
 
         def ours(method: object = method) -> None:
             for _ in range(5):
@@ -374,6 +375,7 @@ def measure_cold(folder: Path) -> list[Row]:
     np.savez(folder / "m.npz", w=rng.normal(size=(N_X, 1)), b=0.0)
     picture = folder / "p.jpg"
     Image.fromarray(rng.integers(0, 256, (280, 300, 3), dtype=np.uint8)).save(picture)
+    model = str(folder / "m.npz")
     cli = "from catclf.cli import main; main()"
     predict = [
         sys.executable,
