@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
+
 from catclf import __version__
 from catclf.dataset import Dataset, open_dataset
 from catclf.descent import (
@@ -19,9 +21,9 @@ from catclf.descent import (
     round_down,
     safe_rate,
 )
-from catclf.errors import DatasetError, DivergenceError
+from catclf.errors import DatasetError, DivergenceError, ModelError
 from catclf.evaluation import Evaluation, evaluate_part
-from catclf.model import Model, save_model
+from catclf.model import Model, load_model, save_model
 
 __all__ = ["Trained", "train"]
 
@@ -49,11 +51,15 @@ def train(
     settings: Settings | None = None,
     *,
     method: str = "auto",
+    resume: bool = False,
     on_choice: Callable[[Choice], None] | None = None,
     on_cost: Callable[[int, float], None] | None = None,
     on_iteration: Callable[[int], None] | None = None,
+    stop: Callable[[], bool] | None = None,
 ) -> Trained:
     """Train on the train part of a prepared dataset, and save the model.
+
+    Long runs also save the model so far every half minute.
 
     Parameters
     ----------
@@ -65,10 +71,14 @@ def train(
         Rate, length and the rest; `catclf.descent.Settings` has the defaults.
     method
         A name in `catclf.descent.METHODS`, or ``auto``.
+    resume
+        Go on from the model in `output`, to ``settings.iterations`` in all; begin anew where
+        there is none. By the same method the end is the same, bit for bit, as without a pause.
     on_choice
         Called with the method that ``auto`` chose.
-    on_cost, on_iteration
-        Called as training goes on; see `catclf.descent.descend`.
+    on_cost, on_iteration, stop
+        Called as training goes on; see `catclf.descent.descend`. Where `stop` ends it early the
+        model so far is saved.
 
     Raises
     ------
@@ -76,6 +86,8 @@ def train(
         Where the dataset cannot be used, or has one class only.
     DivergenceError
         Where the learning rate is too high; the message names a safe one.
+    ModelError
+        With `resume`, where the old model cannot be read, or was trained otherwise.
     CatclfError
         Where `output` cannot be written.
     """
@@ -83,31 +95,83 @@ def train(
     with open_dataset(dataset) as opened:
         part = opened.train
         _refuse_one_class(opened)
-        if method == "auto":
+        old = load_model(output) if resume and os.path.lexists(output) else None
+        if old is not None:
+            method = _refuse_other_training(old, opened, settings, method, output)
+        elif method == "auto":
             choice = choose(part.m, opened.preprocessing.n_x, settings.iterations)
             method = choice.method
             if on_choice is not None:
                 on_choice(choice)
-        stepper = METHODS[method](part.columns, part.Y, settings, None)
+
+        def model_of(descent: Descent) -> Model:
+            model = Model(
+                w=descent.w,
+                b=descent.b,
+                classes=opened.classes,
+                preprocessing=opened.preprocessing,
+                costs=descent.costs,
+                state=descent.state,
+            )
+            model.record.update(_record(opened, settings, method, descent))
+            return model
+
+        state = None if old is None else {"w": old.w, "b": np.array(old.b), **old.state}
         try:
-            descent = descend(stepper, settings, on_cost=on_cost, on_iteration=on_iteration)
+            descent = descend(
+                METHODS[method](part.columns, part.Y, settings, state),
+                settings,
+                costs=None if old is None else old.costs,
+                start=0 if old is None else old.record["results"]["iterations"],
+                on_cost=on_cost,
+                on_iteration=on_iteration,
+                stop=stop,
+                on_save=lambda so_far: save_model(output, model_of(so_far)),
+            )
         except DivergenceError as error:
             safe = round_down(safe_rate(part.columns, settings))
             fix = f"Use --lr {safe:g}: up to there the cost cannot rise on this data."
             raise DivergenceError(error.what, fix=fix) from None
-        model = Model(
-            w=descent.w,
-            b=descent.b,
-            classes=opened.classes,
-            preprocessing=opened.preprocessing,
-            costs=descent.costs,
-            state=descent.state,
-        )
+        model = model_of(descent)
         on_train = evaluate_part(opened, model, "train")
         on_test = evaluate_part(opened, model, "test") if opened.test.m else None
-        model.record.update(_record(opened, settings, method, descent, on_train, on_test))
+        model.record["results"] |= {
+            "train_accuracy": on_train.accuracy,
+            "test_accuracy": None if on_test is None else on_test.accuracy,
+        }
         save_model(output, model)
     return Trained(model, on_train, on_test)
+
+
+def _refuse_other_training(
+    old: Model, dataset: Dataset, settings: Settings, method: str, path: str | os.PathLike[str]
+) -> str:
+    """Return the method of the training that `old` comes from; ModelError where it is another."""
+    fix = "Train without --resume, or write another model with -o."
+    before, done = old.record.get("settings"), old.record.get("results", {}).get("iterations")
+    if not isinstance(before, dict) or not isinstance(done, int) or done < 1:
+        raise ModelError("does not tell how it was trained", path, fix)
+    if old.record.get("dataset", {}).get("digest") != dataset.digest:
+        raise ModelError(f"was trained on other data than {dataset.path}", path, fix)
+    wanted = {**asdict(settings), "method": before.get("method") if method == "auto" else method}
+    for name in ("learning_rate", "l2", "loss", "method"):
+        if before.get(name) != wanted[name]:
+            raise ModelError(
+                f"was trained with {name} {before.get(name)}, not {wanted[name]}", path, fix
+            )
+    if done > settings.iterations:
+        raise ModelError(
+            f"has {done} iterations already, more than {settings.iterations}",
+            path,
+            "Ask for more with --iters.",
+        )
+    m = dataset.train.m
+    if before["method"] not in METHODS or (
+        before["method"] == "gram"
+        and any(getattr(old.state.get(name), "shape", None) != (m,) for name in ("u", "c"))
+    ):
+        raise ModelError("does not hold what is needed to go on", path, fix)
+    return str(before["method"])
 
 
 def _refuse_one_class(dataset: Dataset) -> None:
@@ -120,22 +184,10 @@ def _refuse_one_class(dataset: Dataset) -> None:
         )
 
 
-def _record(
-    dataset: Dataset,
-    settings: Settings,
-    method: str,
-    descent: Descent,
-    on_train: Evaluation,
-    on_test: Evaluation | None,
-) -> dict[str, Any]:
+def _record(dataset: Dataset, settings: Settings, method: str, descent: Descent) -> dict[str, Any]:
     return {
         "created_by": f"catclf {__version__}",
         "dataset": {"digest": dataset.digest, "train": dataset.train.m, "test": dataset.test.m},
         "settings": {**asdict(settings), "method": method},
-        "results": {
-            "iterations": descent.iterations,
-            "cost": descent.final_cost,
-            "train_accuracy": on_train.accuracy,
-            "test_accuracy": None if on_test is None else on_test.accuracy,
-        },
+        "results": {"iterations": descent.iterations, "cost": descent.final_cost},
     }

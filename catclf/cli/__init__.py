@@ -6,9 +6,11 @@ import contextlib
 import difflib
 import errno
 import os
+import signal
 import sys
 import tomllib
 from importlib import import_module
+from types import FrameType
 from typing import Any, NoReturn
 
 import click
@@ -113,7 +115,13 @@ def main() -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
+    signal.signal(signal.SIGTERM, _terminate)
     sys.exit(_run())
+
+
+def _terminate(number: int, frame: FrameType | None) -> NoReturn:
+    """End by an exception, so that nothing half-written is left behind."""
+    raise SystemExit(128 + number)
 
 
 def _run() -> int:
@@ -129,6 +137,8 @@ def _run() -> int:
     except click.ClickException as error:
         error.show()
         return error.exit_code
+    except SystemExit as end:
+        return _fail("terminated", end.code if isinstance(end.code, int) else 1)
     except (click.Abort, KeyboardInterrupt):
         return _fail("interrupted", 130)
     except BrokenPipeError:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FiniteFloat",
+    "Results",
     "Verb",
     "bar",
     "model_options",
@@ -121,6 +122,29 @@ def name_some(names: Sequence[str], most: int = 5) -> str:
 def percent(share: float) -> str:
     """Return a share as a percentage with two decimals."""
     return f"{100 * share:.2f} %"
+
+
+class Results:
+    """Results on stdout while work goes on that a reader who leaves must not cost.
+
+    A closed pipe or a full disk stops the writing, not the work; `finish` tells of it.
+    """
+
+    def __init__(self) -> None:
+        self._failure: OSError | None = None
+
+    def write(self, line: str) -> None:
+        """Write a line, unless an earlier one could not be written."""
+        if self._failure is None:
+            try:
+                click.echo(line)
+            except OSError as error:
+                self._failure = error
+
+    def finish(self) -> None:
+        """Raise what an earlier line could not be written for."""
+        if self._failure is not None:
+            raise self._failure
 
 
 @contextmanager

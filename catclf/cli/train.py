@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
 import click
 
-from catclf.cli.common import FiniteFloat, Verb, bar, note, option, percent, quiet_option
+from catclf.cli.common import FiniteFloat, Results, Verb, bar, note, option, percent, quiet_option
 from catclf.descent import METHODS, Choice, Settings
 from catclf.errors import printable
 from catclf.evaluation import Evaluation
@@ -19,7 +27,8 @@ DEFAULT = Settings()
     epilog="""\b
 Examples:
   catclf train
-  catclf train --lr 0.003 --iters 5000 --l2 0.01 -o penalized.npz""",
+  catclf train --lr 0.003 --iters 5000 --l2 0.01 -o penalized.npz
+  catclf train --iters 4000 --resume      2000 more""",
 )
 @click.argument("dataset", default="data/dataset.h5", type=click.Path())
 @option(
@@ -77,8 +86,18 @@ Examples:
     metavar="N",
     help="Iterations between two printed costs.",
 )
+@option(
+    "--resume",
+    group="Descent",
+    is_flag=True,
+    show_default=False,
+    help="Go on from the model in --output, to --iters in all; the end is the same as without a "
+    "pause.",
+)
 @quiet_option
+@click.pass_context
 def command(
+    ctx: click.Context,
     dataset: str,
     output: str,
     lr: float,
@@ -87,6 +106,7 @@ def command(
     loss: str,
     method: str,
     every: int,
+    resume: bool,
     quiet: bool,
 ) -> None:
     """Train a model on a prepared dataset by gradient descent.
@@ -95,18 +115,19 @@ def command(
     accuracy on both parts of the dataset are printed.
     """
     settings = Settings(lr, iters, l2, loss, every)  # type: ignore[arg-type]
-    with bar(iters, " iterations", quiet) as drawn:
+    if resume and not os.path.lexists(output):
+        note(f"Nothing to go on from: there is no {printable(output)}", quiet)
+    results = Results()
+    with bar(iters, " iterations", quiet) as drawn, stopped_by_signals() as signals:
 
         def on_choice(choice: Choice) -> None:
             note(f"Method: {choice.method}, expected to take {choice.seconds:.2g} s", quiet)
 
         def on_cost(iteration: int, cost: float) -> None:
-            line = f"Cost after iteration {iteration}: {cost:.6f}"
-            if drawn is None:
-                click.echo(line)
-            else:
+            if drawn is not None:
                 drawn.set_postfix_str(f"cost {cost:.6f}", refresh=False)
-                drawn.write(line)  # above the bar
+                drawn.clear()
+            results.write(f"Cost after iteration {iteration}: {cost:.6f}")
 
         def on_iteration(done: int) -> None:
             assert drawn is not None
@@ -117,14 +138,43 @@ def command(
             output,
             settings,
             method=method,
+            resume=resume,
             on_choice=on_choice,
             on_cost=on_cost,
             on_iteration=None if drawn is None else on_iteration,
+            stop=lambda: bool(signals),
         )
     for evaluation in (trained.train, trained.test):
         if evaluation is not None:
-            click.echo(accuracy_line(evaluation))
-    click.echo(f"{printable(output)}: saved")
+            results.write(accuracy_line(evaluation))
+    results.write(f"{printable(output)}: saved")
+    results.finish()
+    done = trained.model.record["results"]["iterations"]
+    if done < iters:
+        words = [word for word in sys.argv[1:] if word != "--resume"]
+        note(
+            f"Interrupted after {done} of {iters} iterations; the model so far is saved.\n"
+            f"Go on with: catclf {printable(shlex.join(words))} --resume"
+        )
+        ctx.exit(128 + signals[0])
+
+
+@contextmanager
+def stopped_by_signals() -> Iterator[list[int]]:
+    """Yield a list that receives the first SIGINT or SIGTERM; a second one acts at once."""
+    received: list[int] = []
+
+    def receive(number: int, frame: FrameType | None) -> None:
+        received.append(number)
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+    before = {each: signal.signal(each, receive) for each in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield received
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
 
 
 def accuracy_line(evaluation: Evaluation) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import Protocol
 
 import numpy as np
@@ -148,6 +149,8 @@ def descend(
     on_cost: Callable[[int, float], None] | None = None,
     on_iteration: Callable[[int], None] | None = None,
     stop: Callable[[], bool] | None = None,
+    on_save: Callable[[Descent], None] | None = None,
+    save_seconds: float = 30.0,
 ) -> Descent:
     """Run gradient descent to ``settings.iterations`` updates.
 
@@ -165,6 +168,11 @@ def descend(
         Called with the number of updates made, after each.
     stop
         Asked after each update; where it answers True the descent ends there.
+    on_save
+        Called about every `save_seconds` with the descent so far, unless its cost stands above
+        where it began.
+    save_seconds
+        Time between two calls of `on_save`.
 
     Raises
     ------
@@ -174,6 +182,7 @@ def descend(
     """
     recorded = dict(costs or {})
     done = start
+    saved = monotonic()
     for iteration in range(start, settings.iterations):
         cost = method.step(iteration % settings.every == 0)
         done = iteration + 1
@@ -187,14 +196,23 @@ def descend(
             on_iteration(done)
         if stop is not None and stop():
             break
-    final = method.cost()
-    first = next(iter(recorded.values()), final)
+        if on_save is not None and monotonic() - saved > save_seconds:
+            so_far = _where(method, done, recorded)
+            if so_far.final_cost <= next(iter(recorded.values())):
+                on_save(so_far)
+            saved = monotonic()
+    ended = _where(method, done, recorded)
+    final, first = ended.final_cost, next(iter(recorded.values()), ended.final_cost)
     # The first hundred iterations may lead over a low hill: the course's do, up to 1.3 times.
     hill = 2 * first if done < 100 else first
     if not math.isfinite(final) or (done == settings.iterations and final > hill):
         raise _diverged(recorded, final, done, settings)
+    return ended
+
+
+def _where(method: Method, done: int, costs: Mapping[int, float]) -> Descent:
     w, b = method.parameters()
-    return Descent(w, b, done, final, recorded, method.state())
+    return Descent(w, b, done, method.cost(), dict(costs), method.state())
 
 
 def _diverged(

@@ -375,7 +375,6 @@ def measure_cold(folder: Path) -> list[Row]:
     np.savez(folder / "m.npz", w=rng.normal(size=(N_X, 1)), b=0.0)
     picture = folder / "p.jpg"
     Image.fromarray(rng.integers(0, 256, (280, 300, 3), dtype=np.uint8)).save(picture)
-    model = str(folder / "m.npz")
     cli = "from catclf.cli import main; main()"
     predict = [
         sys.executable,
