@@ -81,6 +81,7 @@ class Streaming:
         loss, dw, db = (sum(column) for column in zip(*sums, strict=True))
         return loss / m, dw.reshape(-1, 1) / (255 * m), db / m
 
+    @np.errstate(over="ignore", invalid="ignore")  # as in the loop: threads do not inherit it
     def _sums(self, share: range, w: NDArray[np.float32]) -> tuple[float, Array, float]:
         """Return a share's sums of the loss, of X dZ.T (n_x,) for pixels 0 to 255, and of dZ."""
         loss, dw, db = 0.0, np.zeros(w.size), 0.0

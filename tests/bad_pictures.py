@@ -1,0 +1,378 @@
+"""A folder of broken pictures, and of files that are no pictures, made from scratch.
+
+Run as ``python tests/bad_pictures.py FOLDER`` to look at them.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import socket
+import struct
+import sys
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from PIL import Image
+
+Expectation = Literal["refused", "either"]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A file, and what reading it must do.
+
+    ``refused`` is a `PictureError`. ``either`` is that or a result: the damage cannot be known, or
+    does no harm. Nothing may crash, hang, print, warn or take much memory.
+    """
+
+    name: str
+    path: Path
+    expect: Expectation
+
+
+Bytes = Iterator[tuple[str, bytes, Expectation]]
+
+
+def photo_like(height: int = 97, width: int = 130, seed: int = 0) -> Image.Image:
+    """Return an RGB picture with slopes, edges and grain, so that compressed data is spread out."""
+    rng = np.random.default_rng(seed)
+    rows, columns = np.mgrid[0:height, 0:width]
+    slopes = np.stack([rows * 2, columns * 2, rows + columns], axis=2)
+    discs = 60.0 * ((rows - 40) ** 2 + (columns - 60) ** 2 < 900)[..., None]
+    grain = rng.normal(0, 12, (height, width, 3))
+    return Image.fromarray(np.clip(slopes + discs + grain, 0, 255).astype(np.uint8))
+
+
+def encode(image: Image.Image, container: str, **options: Any) -> bytes:
+    """Return a picture as the bytes of a file."""
+    file = io.BytesIO()
+    image.save(file, container, **options)
+    return file.getvalue()
+
+
+def png_chunk(kind: bytes, content: bytes, wrong: int = 0) -> bytes:
+    """Return a PNG chunk, with `wrong` added to its checksum."""
+    checksum = (zlib.crc32(kind + content) + wrong) & 0xFFFFFFFF
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", checksum)
+
+
+def png(width: int, height: int, depth: int, colour: int, *chunks: bytes, adam7: int = 0) -> bytes:
+    """Return a PNG of a header, the chunks given, and the end."""
+    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, adam7)
+    start = b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", header)
+    return start + b"".join(chunks) + png_chunk(b"IEND", b"")
+
+
+def idat(content: bytes, wrong: int = 0) -> bytes:
+    """Return an IDAT chunk of the content, compressed."""
+    return png_chunk(b"IDAT", zlib.compress(content), wrong)
+
+
+def adam7_png(pixels: np.ndarray[Any, Any], keep: float = 1.0) -> bytes:
+    """Return an interlaced PNG of grey or RGB uint8 pixels, of the first part of its data."""
+    passes = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2))
+    stream = b"".join(
+        b"\0" + row.tobytes()
+        for left, top, right, down in (*passes, (0, 1, 1, 2))
+        if pixels[top::down, left::right].size
+        for row in pixels[top::down, left::right]
+    )
+    colour = 2 if pixels.ndim == 3 else 0
+    content = idat(stream[: int(len(stream) * keep)])
+    return png(pixels.shape[1], pixels.shape[0], 8, colour, content, adam7=1)
+
+
+@cache
+def good_files() -> dict[str, bytes]:
+    """Return one whole file of each kind that is read."""
+    image = photo_like()
+    grey = image.convert("L")
+    deep = Image.fromarray(np.asarray(grey).astype(np.uint16) * 257)
+    return {
+        "baseline.jpg": encode(image, "JPEG"),
+        "optimized.jpg": encode(image, "JPEG", optimize=True, quality=95),
+        "progressive.jpg": encode(image, "JPEG", progressive=True),
+        "restart.jpg": encode(image, "JPEG", restart_marker_rows=1),
+        "grey.jpg": encode(grey, "JPEG"),
+        "cmyk.jpg": encode(image.convert("CMYK"), "JPEG"),
+        "colour.png": encode(image, "PNG"),
+        "palette.png": encode(image.quantize(64), "PNG"),
+        "alpha.png": encode(image.convert("RGBA"), "PNG"),
+        "deep.png": encode(deep, "PNG"),
+        "bits.png": encode(image.convert("1"), "PNG"),
+        "interlaced.png": adam7_png(np.asarray(image)),
+        "lossy.webp": encode(image, "WEBP"),
+        "lossless.webp": encode(image, "WEBP", lossless=True),
+        "colour.bmp": encode(image, "BMP"),
+        "palette.bmp": encode(image.quantize(64), "BMP"),
+        "palette.gif": encode(image.quantize(64), "GIF"),
+        "raw.tif": encode(image, "TIFF"),
+        "lzw.tif": encode(image, "TIFF", compression="tiff_lzw"),
+        "deflate.tif": encode(image, "TIFF", compression="tiff_adobe_deflate"),
+        "deep.tif": encode(deep, "TIFF"),
+        "colour.ppm": encode(image, "PPM"),
+        "grey.pgm": encode(grey, "PPM"),
+        "bits.pbm": encode(image.convert("1"), "PPM"),
+        "plain.ppm": b"P3\n3 2\n255\n" + b"10 20 30 " * 6,
+    }
+
+
+def _cuts() -> Bytes:
+    for name, data in good_files().items():
+        for percent in (1, 10, 30, 50, 70, 90, 99):
+            cut = data[: max(1, len(data) * percent // 100)]
+            # A number cut short is still a number.
+            yield f"cut-{percent}-{name}", cut, "either" if name == "plain.ppm" else "refused"
+
+
+def _jpegs() -> Bytes:
+    files = good_files()
+    for name in ("baseline.jpg", "optimized.jpg", "restart.jpg", "grey.jpg", "cmyk.jpg"):
+        data = files[name]
+        start = data.index(b"\xff\xda") + 20  # into the scan
+        for percent in (1, 20, 50, 80, 95):
+            cut = data[: start + (len(data) - start) * percent // 100]
+            yield f"closed-{percent}-{name}", cut + b"\xff\xd9", "refused"
+            yield f"zeroed-{percent}-{name}", cut + bytes(len(data) - len(cut)), "refused"
+        hole = data[: start + 200] + bytes(1500) + data[start + 1700 :]
+        yield f"hole-{name}", hole, "refused"
+    data = files["progressive.jpg"]
+    for percent in (5, 20, 50):
+        cut = data[: len(data) * percent // 100]
+        yield f"closed-{percent}-progressive.jpg", cut + b"\xff\xd9", "refused"
+        yield f"zeroed-{percent}-progressive.jpg", cut + bytes(len(data) - len(cut)), "refused"
+    yield "closed-90-progressive.jpg", data[: len(data) * 90 // 100] + b"\xff\xd9", "either"
+
+    data = files["baseline.jpg"]
+    frame = data.index(b"\xff\xc0")
+    for side in (9000, 30000, 65535):
+        claim = data[: frame + 5] + struct.pack(">HH", side, side) + data[frame + 9 :]
+        yield f"claims-{side}.jpg", claim, "refused"
+    claim = data[: frame + 5] + struct.pack(">HH", 0, 130) + data[frame + 9 :]
+    yield "claims-no-height.jpg", claim, "refused"
+    progressive = files["progressive.jpg"]
+    frame = progressive.index(b"\xff\xc2")
+    claim = progressive[: frame + 5] + struct.pack(">HH", 9000, 9000) + progressive[frame + 9 :]
+    yield "claims-9000-progressive.jpg", claim, "refused"
+    scan = progressive.index(b"\xff\xda")
+    many = progressive[:-2] + progressive[scan : scan + 300] * 2000 + b"\xff\xd9"
+    yield "many-scans.jpg", many, "refused"
+    yield "no-scan.jpg", data[: data.index(b"\xff\xda")] + b"\xff\xd9", "refused"
+    yield "no-frame.jpg", data[:2] + data[data.index(b"\xff\xda") :], "refused"
+    frame = data.index(b"\xff\xc0")
+    yield "two-frames.jpg", data[:frame] + data[frame : frame + 19] + data[frame:], "refused"
+    tables = data.index(b"\xff\xc4")
+    yield "no-tables.jpg", data[:tables] + data[data.index(b"\xff\xda") :], "either"
+    yield "short-segment.jpg", data[:2] + b"\xff\xe0\0\1" + data[2:], "refused"
+    yield "only-markers.jpg", data[:2] + b"\xff" * 5000, "refused"
+    yield "twelve-bit.jpg", data.replace(b"\xff\xc0\0\x11\x08", b"\xff\xc0\0\x11\x0c"), "refused"
+    yield "lossless.jpg", data.replace(b"\xff\xc0", b"\xff\xc3"), "refused"
+    yield "arithmetic.jpg", data.replace(b"\xff\xc0", b"\xff\xc9"), "either"
+    odd = data[:2] + b"\xff\xe1\0\x20Exif\0\0MM\0*" + b"\xff" * 20 + data[2:]
+    yield "odd-exif.jpg", odd, "either"
+    yield "junk-after.jpg", data + b"junk" * 1000, "either"
+    yield "icc-junk.jpg", data[:2] + b"\xff\xe2\0\x10ICC_PROFILE\0xx" + data[2:], "either"
+
+
+def _pngs() -> Bytes:
+    rows = (b"\0" + bytes(range(30))) * 8  # 10 x 8, RGB
+    whole = png(10, 8, 8, 2, idat(rows))
+    yield "wrong-idat-crc.png", png(10, 8, 8, 2, idat(rows, wrong=1)), "refused"
+    yield "wrong-ihdr-crc.png", whole[:29] + b"\0\0\0\0" + whole[33:], "refused"
+    yield (
+        "wrong-text-crc.png",
+        png(10, 8, 8, 2, png_chunk(b"tEXt", b"a\0b", 1), idat(rows)),
+        ("either"),
+    )
+    yield "half-stream.png", png(10, 8, 8, 2, idat(rows[: len(rows) // 2])), "refused"
+    yield "no-last-row.png", png(10, 8, 8, 2, idat(rows[:-31])), "refused"
+    yield "half-interlaced.png", adam7_png(np.asarray(photo_like()), keep=0.5), "refused"
+    yield "no-plte.png", png(10, 8, 8, 3, idat((b"\0" + bytes(range(10))) * 8)), "refused"
+    yield "no-idat.png", png(10, 8, 8, 2), "refused"
+    yield "no-ihdr.png", b"\x89PNG\r\n\x1a\n" + idat(rows) + png_chunk(b"IEND", b""), "refused"
+    yield "short-ihdr.png", b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", b"\0\0"), "refused"
+    yield "no-iend.png", whole[:-12], "refused"
+    yield "empty-idat.png", png(10, 8, 8, 2, png_chunk(b"IDAT", b"")), "refused"
+    yield "not-zlib.png", png(10, 8, 8, 2, png_chunk(b"IDAT", b"not zlib at all")), "refused"
+    yield "bad-filter.png", png(10, 8, 8, 2, idat((b"\x09" + bytes(range(30))) * 8)), "refused"
+    yield "zero-wide.png", png(0, 8, 8, 2, idat(rows)), "refused"
+    for depth, colour in ((8, 1), (3, 2), (0, 0), (16, 3), (255, 255)):
+        yield f"depth-{depth}-colour-{colour}.png", png(10, 8, depth, colour, idat(rows)), "refused"
+    yield "critical-chunk.png", png(10, 8, 8, 2, png_chunk(b"ABCD", b""), idat(rows)), "refused"
+    long = whole[:33] + b"\xff\xff\xff\xffIDAT" + whole[41:]
+    yield "length-4-gib.png", long, "refused"
+    bomb = zlib.compress(bytes(80_000_000), 9)
+    yield (
+        "text-bomb.png",
+        png(10, 8, 8, 2, png_chunk(b"zTXt", b"a\0\0" + bomb), idat(rows)),
+        ("either"),
+    )
+    yield (
+        "icc-bomb.png",
+        png(10, 8, 8, 2, png_chunk(b"iCCP", b"a\0\0" + bomb), idat(rows)),
+        ("either"),
+    )
+    yield "stream-bomb.png", png(10, 8, 8, 2, png_chunk(b"IDAT", bomb)), "either"
+    for side, depth in ((13300, 1), (30000, 1), (2**31 - 1, 8), (2**32 - 1, 16)):
+        yield f"claims-{side}.png", png(side, side, depth, 0, idat(b"\0" * 1000)), "refused"
+    animation = png_chunk(b"acTL", b"\0\0\0\0\0\0\0\0"), png_chunk(b"fcTL", b"\0" * 26)
+    yield "bad-apng.png", png(10, 8, 8, 2, *animation, idat(rows)), "either"
+    yield "long-trns.png", png(10, 8, 8, 2, png_chunk(b"tRNS", b"\0"), idat(rows)), "refused"
+
+
+def _others() -> Bytes:
+    files = good_files()
+    gif, bmp = files["palette.gif"], files["colour.bmp"]
+    webp, tiff = files["lossy.webp"], files["raw.tif"]
+    yield "claims-65535.gif", gif[:6] + b"\xff\xff\xff\xff" + gif[10:], "refused"
+    frame = gif.index(b"\x2c\0\0\0\0")
+    yield "frame-10000.gif", gif[: frame + 5] + b"\x10\x27\x10\x27" + gif[frame + 9 :], "refused"
+    yield "no-frame.gif", gif[:13] + b"\x3b", "refused"
+    for side in (20000, 2**31 - 1, 0):
+        claim = bmp[:18] + struct.pack("<II", side, side) + bmp[26:]
+        yield f"claims-{side}.bmp", claim, "refused"
+    yield "odd-compression.bmp", bmp[:30] + b"\x09" + bmp[31:], "refused"
+    yield "odd-depth.bmp", bmp[:28] + b"\x07" + bmp[29:], "refused"
+    rle = struct.pack(
+        "<2sIIIIIIHHIIIIII", b"BM", 0, 0, 54 + 1024, 40, 65535, 700, 1, 8, 1, *[0] * 5
+    )
+    rle += bytes(range(256)) * 4 + b"\1\0\0\0" * 700
+    yield "rle-bomb.bmp", rle, "refused"
+    vp8x = b"RIFF\0\1\0\0WEBPVP8X\x0a\0\0\0\0\0\0\0" + b"\xff\x3f\0\xff\x3f\0"
+    yield "claims-16384.webp", vp8x + webp[12:], "refused"
+    yield "odd-chunk.webp", webp[:12] + b"VP8Q" + webp[16:], "refused"
+    for tag, name in ((256, "width"), (258, "bits"), (277, "samples")):
+        entry = _tiff_entry(tiff, tag)
+        for value in (0, 9, 65535):
+            claim = tiff[: entry + 8] + struct.pack("<I", value) + tiff[entry + 12 :]
+            yield f"{name}-{value}.tif", claim, "either"
+    entry = _tiff_entry(tiff, 257)
+    tall = tiff[: entry + 8] + b"\xff\xff\0\0" + tiff[entry + 12 :]
+    yield "rows-missing.tif", tall, "refused"
+    entry = _tiff_entry(tiff, 259)
+    yield "odd-compression.tif", tiff[: entry + 8] + b"\x63\0\0\0" + tiff[entry + 12 :], "refused"
+    yield "far-directory.tif", tiff[:4] + b"\xf0\xff\xff\x7f" + tiff[8:], "refused"
+    yield "loop.tif", b"II*\0\x08\0\0\0\0\0\x08\0\0\0", "refused"
+    floats = Image.fromarray(np.linspace(-3, 7, 100, dtype=np.float32).reshape(10, 10))
+    yield "floats-beyond-1.tif", encode(floats, "TIFF"), "refused"
+    nan = Image.fromarray(np.full((10, 10), np.nan, dtype=np.float32))
+    yield "floats-nan.tif", encode(nan, "TIFF"), "refused"
+    deep = Image.fromarray(np.full((10, 10), 70000, dtype=np.int32))
+    yield "deeper-than-16-bits.tif", encode(deep, "TIFF"), "refused"
+    lab = Image.new("LAB", (10, 10))
+    yield "lab.tif", encode(lab, "TIFF"), "either"
+    yield "claims-100000.ppm", b"P6\n100000 100000\n255\n" + bytes(1000), "refused"
+    yield "python-bomb.ppm", b"P6\n7000 7000\n99\n" + bytes(1000), "refused"
+    yield "negative.ppm", b"P6\n-3 2\n255\n" + bytes(100), "refused"
+    yield "depth-0.ppm", b"P6\n3 2\n0\n" + bytes(100), "refused"
+    yield "no-header.ppm", b"P6\n#only a comment", "refused"
+    yield "letters.ppm", b"P3\n3 2\n255\n" + b"x y z " * 6, "refused"
+    yield "long-token.ppm", b"P3\n3 2\n255\n" + b"1" * 10**6, "refused"
+
+
+def _tiff_entry(data: bytes, tag: int) -> int:
+    """Return where the first directory of a little-endian TIFF has a tag."""
+    (start,) = struct.unpack_from("<I", data, 4)
+    (count,) = struct.unpack_from("<H", data, start)
+    entries = range(start + 2, start + 2 + 12 * count, 12)
+    return next(at for at in entries if struct.unpack_from("<H", data, at)[0] == tag)
+
+
+def _flips() -> Bytes:
+    """Return each kind of file with bytes of its first 200 changed."""
+    rng = np.random.default_rng(1)
+    for name, data in good_files().items():
+        for turn in range(3):
+            changed = bytearray(data)
+            for at in rng.integers(0, min(200, len(data)), 4):
+                changed[at] = rng.integers(0, 256)
+            yield f"flip-{turn}-{name}", bytes(changed), "either"
+
+
+def _strangers() -> Bytes:
+    """Return files of formats that are not read, under the names of ones that are."""
+    box = b"\0\0\0\x18ftyp"
+    yield "empty.jpg", b"", "refused"
+    yield "one-byte.png", b"\x89", "refused"
+    yield "zeros.jpg", bytes(10000), "refused"
+    yield "text.jpg", b"This is a text and not a picture.\n" * 9, "refused"
+    yield "latin.jpg", "Größe: überall".encode("latin-1"), "refused"
+    yield "noise.jpg", np.random.default_rng(0).bytes(5000), "refused"
+    lfs = b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 12345\n"
+    yield "lfs.jpg", lfs, "refused"
+    yield "page.jpg", b"<!DOCTYPE html><html><body>404</body></html>", "refused"
+    yield "drawing.png", b'<?xml version="1.0"?>\n<svg xmlns="x"></svg>', "refused"
+    yield "bare.svg", b"<svg></svg>", "refused"
+    yield "photo.heic", box + b"heic" + bytes(99), "refused"
+    yield "photo.avif", box + b"avif" + bytes(99), "refused"
+    yield "film.jpg", box + b"isom" + bytes(99), "refused"
+    yield "photo.jxl", b"\xff\x0a" + bytes(99), "refused"
+    yield "photo.jp2", b"\0\0\0\x0cjP  \r\n\x87\n" + bytes(99), "refused"
+    yield "layers.psd", b"8BPS" + bytes(99), "refused"
+    yield "page.pdf", b"%PDF-1.7\n", "refused"
+    yield "page.eps", b"%!PS-Adobe-3.0\n", "refused"
+    yield "icon.ico", b"\0\0\1\0\1\0" + bytes(99), "refused"
+    yield "raw.cr2", b"II*\0\x10\0\0\0CR\2\0" + bytes(99), "refused"
+    yield "grey.pfm", b"Pf\n1 1\n-1.0\n\0\0\0\0", "refused"
+    yield "zip.jpg", b"PK\3\4" + bytes(99), "refused"
+    yield "picture.npy", b"\x93NUMPY\1\0v\0{'descr': '<f8'}", "refused"
+
+
+def _odd_files(folder: Path) -> Iterator[Case]:
+    """Make what is not a regular file with contents, or has an odd name."""
+    (folder / "folder.jpg").mkdir()
+    os.mkfifo(folder / "pipe.jpg")
+    (folder / "dangling.jpg").symlink_to("nowhere.jpg")
+    (folder / "loop.jpg").symlink_to("loop.jpg")
+    (folder / "to-folder.jpg").symlink_to("folder.jpg")
+    (folder / "to-device.jpg").symlink_to("/dev/zero")
+    with open(folder / "huge.jpg", "wb") as file:
+        file.truncate(10 * 2**30)  # sparse: no disk is used
+    for name in (
+        "folder.jpg", "pipe.jpg", "dangling.jpg", "loop.jpg", "to-folder.jpg", "to-device.jpg",
+        "huge.jpg", "missing.jpg", "huge.jpg/inside.jpg", "n" * 300 + ".jpg", "nul\0nul.jpg",
+    ):  # fmt: skip
+        yield Case(name[:40], folder / name, "refused")
+    listener = socket.socket(socket.AF_UNIX)
+    here = os.getcwd()
+    os.chdir(folder)  # a socket's whole path must be short
+    try:
+        listener.bind("socket.jpg")
+    finally:
+        os.chdir(here)
+        listener.close()
+    yield Case("socket.jpg", folder / "socket.jpg", "refused")
+    if os.geteuid() != 0:  # root may read anything
+        (folder / "forbidden.jpg").touch(mode=0)
+        yield Case("forbidden.jpg", folder / "forbidden.jpg", "refused")
+    names = (
+        "with space.jpg", "new\nline.jpg", "\x1b[31mred.jpg", "-dash.jpg", "--help", "猫🐈.jpg",
+        os.fsdecode(b"not-utf8-\xff\xfe.jpg"), "no-suffix", ".hidden", "WRONG.PNG", "tab\t.jpg",
+    )  # fmt: skip
+    for name in names:
+        (folder / name).write_bytes(good_files()["baseline.jpg"][:500])
+        yield Case(ascii(name), folder / name, "refused")
+
+
+def bad_pictures(folder: Path) -> list[Case]:
+    """Write all the files into an empty folder, and return them with what must happen."""
+    cases = []
+    for made in (_cuts(), _jpegs(), _pngs(), _others(), _flips(), _strangers()):
+        for name, data, expect in made:
+            path = folder / name
+            path.write_bytes(data)
+            cases.append(Case(name, path, expect))
+    return cases + list(_odd_files(folder))
+
+
+if __name__ == "__main__":
+    target = Path(sys.argv[1])
+    target.mkdir(parents=True)
+    for case in bad_pictures(target):
+        print(f"{case.expect:8} {case.name}")

@@ -1,0 +1,80 @@
+"""What tests of several modules share: data, made or found."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import settings
+from numpy.typing import NDArray
+from PIL import Image
+
+import catclf
+
+# The same examples every time, however slow the machine: a failure is the change's, not luck's.
+settings.register_profile("catclf", deadline=None, derandomize=True)
+settings.load_profile("catclf")
+
+SHARED = Path(__file__).parents[2] / "shared"  # beside the checkout; not ours to ship
+
+
+@pytest.fixture(scope="session")
+def course_files() -> list[Path]:
+    """Find the course's HDF5 pair, train and test."""
+    files = [SHARED / "catvnoncat" / f"{part}_catvnoncat.h5" for part in ("train", "test")]
+    for file in files:
+        if not file.is_file():
+            pytest.skip(f"the course's {file.name} is not beside the checkout")
+    return files
+
+
+@pytest.fixture(scope="session")
+def photos() -> Path:
+    """Find a folder of two class folders, cat and dog, of photographs."""
+    folder = SHARED / "photos"
+    if not folder.is_dir():
+        pytest.skip("the photographs are not beside the checkout")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def course_dataset(course_files: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Prepare the course's pictures."""
+    path = tmp_path_factory.mktemp("course") / "dataset.h5"
+    catclf.prepare(course_files, path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def small_pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make a folder of two class folders, cat and noncat, of 12 noisy 8x8 PNG files each."""
+    folder = tmp_path_factory.mktemp("pictures")
+    rng = np.random.default_rng(0)
+    for name, tint in (("cat", (60, 0, 0)), ("noncat", (0, 0, 60))):
+        (folder / name).mkdir()
+        for number in range(12):
+            noise = rng.integers(0, 196, (8, 8, 3)) + np.array(tint)
+            Image.fromarray(noise.astype(np.uint8)).save(folder / name / f"{number:02}.png")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def small_dataset(small_pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Prepare `small_pictures`: 18 to train on, 6 to test. Read it, never change it."""
+    path = tmp_path_factory.mktemp("dataset") / "dataset.h5"
+    preprocessing = catclf.Preprocessing(size=8)
+    catclf.prepare([small_pictures], path, preprocessing=preprocessing, test_split=0.25)
+    return path
+
+
+ColumnsMaker = Callable[..., NDArray[np.uint8]]
+
+
+@pytest.fixture(scope="session")
+def make_columns() -> ColumnsMaker:
+    """Return ``make_columns(m, n_x, seed=0)``: random columns of X as rows, (m, n_x) uint8."""
+
+    def make(m: int, n_x: int, seed: int = 0) -> NDArray[np.uint8]:
+        return np.random.default_rng(seed).integers(0, 256, (m, n_x), dtype=np.uint8)
+
+    return make

@@ -1,0 +1,410 @@
+"""catclf.files: an output is written whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from catclf.errors import CatclfError
+from catclf.files import is_lfs_pointer, replacing
+
+OLD, NEW = b"old" * 1000, b"new!" * 5000
+
+
+def write(path: Path, data: bytes) -> None:
+    """Write an output as every verb does."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(data)
+
+
+def write_and_raise(path: Path, error: type[BaseException]) -> None:
+    """Begin to write an output, and fail."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(NEW)
+        raise error
+
+
+def run(script: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run a script in a process of its own."""
+    code = textwrap.dedent(script)
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", code, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+@pytest.fixture
+def output(tmp_path: Path) -> Path:
+    """Make an old output, alone in a folder."""
+    path = tmp_path / "folder" / "model.npz"
+    path.parent.mkdir()
+    path.write_bytes(OLD)
+    return path
+
+
+@pytest.fixture
+def umask() -> Iterator[None]:
+    """Give the umask back as it was."""
+    old = os.umask(0o022)
+    yield
+    os.umask(old)
+
+
+def only(path: Path) -> bool:
+    """Tell whether nothing else stands in the folder of an output."""
+    return os.listdir(path.parent) == [path.name]
+
+
+def test_a_good_block_replaces_the_output(output: Path) -> None:
+    """When the block ends well the new file has the name, alone."""
+    write(output, NEW)
+    assert output.read_bytes() == NEW
+    assert only(output)
+
+
+def test_the_old_output_is_there_until_the_block_ends(output: Path) -> None:
+    """Whoever reads meanwhile reads the old file."""
+    with replacing(output) as temporary:
+        temporary.write_bytes(NEW)
+        assert output.read_bytes() == OLD
+        assert temporary.parent == output.parent.resolve()
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit, GeneratorExit])
+def test_an_exception_leaves_the_old_output(output: Path, error: type[BaseException]) -> None:
+    """A block that fails, or is interrupted, changes nothing and leaves nothing behind."""
+    with pytest.raises(error):
+        write_and_raise(output, error)
+    assert output.read_bytes() == OLD
+    assert only(output)
+
+
+def test_an_exception_leaves_no_output_where_there_was_none(tmp_path: Path) -> None:
+    """A failed first run makes no file."""
+    with pytest.raises(KeyError):
+        write_and_raise(tmp_path / "model.npz", KeyError)
+    assert os.listdir(tmp_path) == []
+
+
+def test_missing_folders_are_made(tmp_path: Path) -> None:
+    """An output may name folders that are not there yet."""
+    path = tmp_path / "a" / "b" / "model.npz"
+    write(path, NEW)
+    assert path.read_bytes() == NEW
+
+
+@pytest.mark.usefixtures("umask")
+@pytest.mark.parametrize("mask", [0o000, 0o022, 0o027, 0o077])
+def test_permissions_are_0666_without_the_umask(tmp_path: Path, mask: int) -> None:
+    """An output may be read by whom the umask lets, as any program's."""
+    os.umask(mask)
+    path = tmp_path / "model.npz"
+    write(path, NEW)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o666 & ~mask
+
+
+def test_a_link_stays_and_its_target_is_replaced(tmp_path: Path) -> None:
+    """An output that is a symbolic link goes on pointing where it does."""
+    target = tmp_path / "store" / "model-7.npz"
+    target.parent.mkdir()
+    target.write_bytes(OLD)
+    link = tmp_path / "model.npz"
+    link.symlink_to(Path("store") / "model-7.npz")
+    write(link, NEW)
+    assert link.is_symlink()
+    assert target.read_bytes() == NEW
+    assert only(target)
+
+
+def test_a_dangling_link_gets_its_target(tmp_path: Path) -> None:
+    """A link to a file that is not there yet is followed too."""
+    link = tmp_path / "model.npz"
+    link.symlink_to("later.npz")
+    write(link, NEW)
+    assert link.is_symlink()
+    assert (tmp_path / "later.npz").read_bytes() == NEW
+
+
+def test_other_hard_links_keep_the_old_contents(output: Path, tmp_path: Path) -> None:
+    """A backup made by a hard link is not written into."""
+    backup = tmp_path / "backup.npz"
+    os.link(output, backup)
+    write(output, NEW)
+    assert backup.read_bytes() == OLD
+
+
+def test_temporary_files_of_the_dead_are_removed(output: Path) -> None:
+    """What a killed process left is cleared by the next; what a live one writes is kept."""
+    dead = run("import os; print(os.getpid())").stdout.strip()
+    here, folder = socket.gethostname(), output.parent
+    stale = folder / f".{output.name}.{here}.{dead}.0123abcd.tmp"
+    kept = [
+        folder / f".{output.name}.{here}.{os.getpid()}.0123abcd.tmp",
+        folder / f".{output.name}.{here}.{os.getppid()}.0123abcd.tmp",
+        folder / f".{output.name}.elsewhere-{here}.{dead}.0123abcd.tmp",
+        folder / f".other.npz.{here}.{dead}.0123abcd.tmp",
+        folder / f".{output.name}.{here}.{dead}.0123abcd",
+        folder / f".{output.name}.{here}.x{dead}.0123abcd.tmp",
+        folder / f".{output.name}.{here}.{10**30}.0123abcd.tmp",
+    ]
+    for path in [stale, *kept]:
+        path.touch()
+    write(output, NEW)
+    assert not stale.exists()
+    assert sorted(folder.iterdir()) == sorted([output, *kept])
+
+
+def test_a_killed_process_leaves_what_the_next_removes(output: Path) -> None:
+    """SIGKILL in mid-write: the old file is intact, and the stray file goes with the next run."""
+    killed = run(
+        """
+        import os, signal, sys
+        from catclf.files import replacing
+        with replacing(sys.argv[1]) as temporary:
+            temporary.write_bytes(b"half")
+            os.kill(os.getpid(), signal.SIGKILL)
+        """,
+        output,
+    )
+    assert killed.returncode == -signal.SIGKILL
+    assert output.read_bytes() == OLD
+    assert len(os.listdir(output.parent)) == 2
+    write(output, NEW)
+    assert only(output)
+
+
+# Python ignores SIGXFSZ, so that a limit on a file's size is the error EFBIG.
+LIMITED = """
+    import resource, sys
+    import numpy as np
+    from catclf.errors import CatclfError
+    from catclf.images import Preprocessing
+    from catclf.model import Model, save_model
+    model = Model(np.ones((12288, 1)), 0.0, ("noncat", "cat"), Preprocessing())
+    resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), int(sys.argv[2])))
+    try:
+        save_model(sys.argv[1], model)
+    except CatclfError as error:
+        print(error)
+"""
+
+
+@pytest.mark.parametrize("limit", [0, 1, 4096, 98_304, 99_000])
+def test_a_full_disk_is_an_ordinary_error(output: Path, limit: int) -> None:
+    """Where the file may not grow the message says so, once, and the old model is intact."""
+    ended = run(LIMITED, output, limit)
+    assert ended.stderr == ""
+    assert ended.stdout == (
+        f"{output}: the file would be too large; nothing was changed\n"
+        "Raise the limit, or write elsewhere.\n"
+    )
+    assert output.read_bytes() == OLD
+    assert only(output)
+
+
+# Ends the process, as a crash would, before or after the k-th of the calls that touch the disk.
+CRASHING = """
+    import builtins, io, os, sys
+    path, crash_at, after = sys.argv[1], int(sys.argv[2]), sys.argv[3] == "after"
+    calls = 0
+
+    def crashing(function):
+        def call(*arguments, **settings):
+            global calls
+            calls += 1
+            if calls == crash_at and not after:
+                os._exit(99)
+            result = function(*arguments, **settings)
+            if calls == crash_at:
+                os._exit(99)
+            return result
+        return call
+
+    from catclf import files
+    for name in ("open", "write", "fsync", "replace", "close"):
+        setattr(os, name, crashing(getattr(os, name)))
+    with files.replacing(path) as temporary:
+        descriptor = os.open(temporary, os.O_WRONLY)
+        for _ in range(4):
+            os.write(descriptor, b"new!" * 1250)
+        os.close(descriptor)
+    print(calls)
+"""
+
+
+def test_a_crash_at_any_moment_leaves_a_complete_file(output: Path) -> None:
+    """Before and after each call that touches the disk: the output is the old or the new one."""
+    calls = int(run(CRASHING, output, 0, "before").stdout)
+    assert calls >= 10
+    seen = []
+    for crash_at in range(1, calls + 1):
+        for when in ("before", "after"):
+            output.write_bytes(OLD)
+            assert run(CRASHING, output, crash_at, when).returncode == 99
+            seen.append(output.read_bytes())
+    assert set(seen) == {OLD, NEW}
+    assert seen == sorted(seen, key=[OLD, NEW].index), "once the new one is there, it stays"
+    write(output, NEW)
+    assert only(output), "and the next run clears up"
+
+
+def test_the_contents_are_on_the_disk_before_the_name(
+    output: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file is flushed before it takes the name, the folder after."""
+    steps: list[str] = []
+    fsync, rename = os.fsync, os.replace
+
+    def watched_fsync(descriptor: int) -> None:
+        is_folder = stat.S_ISDIR(os.fstat(descriptor).st_mode)
+        steps.append("sync folder" if is_folder else "sync file")
+        fsync(descriptor)
+
+    def watched_replace(source: Path, target: Path) -> None:
+        steps.append("replace")
+        rename(source, target)
+
+    monkeypatch.setattr(os, "fsync", watched_fsync)
+    monkeypatch.setattr(os, "replace", watched_replace)
+    write(output, NEW)
+    assert steps == ["sync file", "replace", "sync folder"]
+
+
+def test_two_processes_may_write_one_output(output: Path) -> None:
+    """Each writes a file of its own; readers see one whole file or the other, never a mixture."""
+    script = textwrap.dedent(
+        """
+        import sys
+        from catclf.files import replacing
+        for _ in range(60):
+            with replacing(sys.argv[1]) as temporary, open(temporary, "wb") as file:
+                for _ in range(20):
+                    file.write(sys.argv[2].encode() * 500)
+                    file.flush()
+        """
+    )
+    writers = [
+        subprocess.Popen([sys.executable, "-c", script, str(output), letter]) for letter in "ab"
+    ]
+    whole = {OLD, b"a" * 10_000, b"b" * 10_000}
+    while any(writer.poll() is None for writer in writers):
+        assert output.read_bytes() in whole
+    assert [writer.returncode for writer in writers] == [0, 0]
+    assert output.read_bytes() in whole - {OLD}
+    assert only(output)
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        (errno.ENOSPC, "the disk is full"),
+        (errno.EDQUOT, "the disk quota is used up"),
+        (errno.EFBIG, "the file would be too large"),
+        (errno.EACCES, "no permission to write here"),
+        (errno.EROFS, "the file system is read-only"),
+        (errno.EIO, "cannot be written (Input/output error)"),
+    ],
+)
+@pytest.mark.parametrize("call", ["fsync", "replace"])
+def test_what_the_system_refuses_is_said_in_words(
+    output: Path, monkeypatch: pytest.MonkeyPatch, call: str, number: int, said: str
+) -> None:
+    """Each reason has its words, and the old file is intact."""
+
+    def refuse(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, call, refuse)
+    with pytest.raises(CatclfError) as caught:
+        write(output, NEW)
+    assert str(caught.value).startswith(f"{output}: {said}; nothing was changed\n")
+    assert output.read_bytes() == OLD
+    assert only(output)
+
+
+def test_a_folder_that_cannot_be_synced_is_no_failure(
+    output: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once the new file has its name the output is made: no error may deny it."""
+    fsync = os.fsync
+
+    def refuse_folders(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", refuse_folders)
+    write(output, NEW)
+    assert output.read_bytes() == NEW
+
+
+def test_a_folder_that_cannot_be_listed_can_be_written_to(
+    output: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A drop box takes outputs: clearing up is no condition."""
+
+    def refuse(*_: object) -> list[str]:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "listdir", refuse)
+        write(output, NEW)
+    assert output.read_bytes() == NEW
+
+
+def test_places_that_are_no_files_are_refused(tmp_path: Path) -> None:
+    """A folder, a pipe, a device, or a path below a file is an error with its name."""
+    file = tmp_path / "file"
+    file.touch()
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    for path, said in [
+        (tmp_path, "is a folder, not a file"),
+        (fifo, "is not a regular file"),
+        (Path(os.devnull), "is not a regular file"),
+        (file / "model.npz", "part of the path is a file, not a folder"),
+        (file / "a" / "model.npz", "part of the path is a file, not a folder"),
+        (tmp_path / ("x" * 300), "the file's name is too long"),
+    ]:
+        with pytest.raises(CatclfError) as caught:
+            write(path, NEW)
+        assert str(caught.value).startswith(f"{path}: {said}")
+    assert stat.S_ISFIFO(fifo.stat().st_mode)
+    assert not Path(os.devnull).is_file()
+    assert sorted(tmp_path.iterdir()) == [fifo, file]
+
+
+def test_a_longest_name_can_be_written(tmp_path: Path) -> None:
+    """Names up to the system's limit serve, though the temporary file's name holds more."""
+    for name in ("x" * 251 + ".npz", "猫" * 83 + ".npz"):
+        write(tmp_path / name, NEW)
+        assert (tmp_path / name).read_bytes() == NEW
+
+
+def test_a_name_that_is_no_utf_8_can_be_written(tmp_path: Path) -> None:
+    """A name may hold any bytes."""
+    path = tmp_path / os.fsdecode(b"mod\xe8le\n.npz")
+    write(path, NEW)
+    write(path, OLD)
+    assert path.read_bytes() == OLD
+    assert only(path)
+
+
+def test_lfs_pointers_are_recognized() -> None:
+    """A pointer is told by its first line, and nothing else is."""
+    pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"
+    assert is_lfs_pointer(pointer)
+    assert not is_lfs_pointer(b"PK\x03\x04")
+    assert not is_lfs_pointer(b"")

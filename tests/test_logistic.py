@@ -1,0 +1,182 @@
+"""The mathematics is the lecture's, and stays right at the extremes."""
+
+from typing import get_args
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from numpy.typing import NDArray
+
+from catclf.logistic import (
+    LOSSES,
+    LossName,
+    backward,
+    cost,
+    cross_entropy,
+    forward,
+    sigmoid,
+    squared_error,
+)
+
+Array = NDArray[np.float64]
+EPS = float(np.finfo(np.float64).eps)
+both_losses = pytest.mark.parametrize("loss", LOSSES)
+
+# (z, sigmoid, cross-entropy for Y = 0, for Y = 1), from Python's decimal at 600 digits, rounded
+# to 25: a = 1 / (1 + (-z).exp()); (1 + z.exp()).ln(); (1 + (-z).exp()).ln().
+GOLDEN = [
+    (0.0, 0.5, 0.6931471805599453094172321, 0.6931471805599453094172321),
+    (1.0, 0.7310585786300048792511592, 1.313261687518222834048995, 0.3132616875182228340489955),
+    (37.0, 0.9999999999999999146695238, 37.00000000000000008533048, 8.533047625744065802e-17),
+    (-37.0, 8.533047625744065438290e-17, 8.533047625744065802e-17, 37.00000000000000008533048),
+    (1e3, 1.0, 1000.0, 0.0),  # off by 5e-435: below the smallest number
+    (-1e3, 0.0, 0.0, 1000.0),
+]
+
+
+@st.composite
+def examples(draw: st.DrawFn) -> tuple[Array, Array]:
+    """Draw logits and labels, both (1, m)."""
+    m = draw(st.integers(1, 20))
+    Z = draw(hnp.arrays(np.float64, (1, m), elements=st.floats(-800, 800)))
+    Y = draw(hnp.arrays(np.float64, (1, m), elements=st.sampled_from([0.0, 1.0])))
+    return Z, Y
+
+
+def random_problem() -> tuple[Array, Array, Array, float]:
+    """Return X (7, 5), Y, w and b, as seen in the middle of a training."""
+    rng = np.random.default_rng(0)
+    X, w = rng.random((7, 5)), rng.normal(size=(7, 1))
+    return X, np.array([[0.0, 1.0, 1.0, 0.0, 1.0]]), w, -0.3
+
+
+@pytest.mark.parametrize(("z", "a", "loss_0", "loss_1"), GOLDEN)
+def test_golden_sigmoid(z: float, a: float, loss_0: float, loss_1: float) -> None:
+    """Sigmoid is within two roundings of the true value, without a warning on the way."""
+    assert float(sigmoid(np.array([[z]]))[0, 0]) == pytest.approx(a, rel=2 * EPS, abs=0)
+
+
+@pytest.mark.parametrize(("z", "a", "loss_0", "loss_1"), GOLDEN)
+def test_golden_cross_entropy(z: float, a: float, loss_0: float, loss_1: float) -> None:
+    """Cross-entropy is finite and within a rounding of the logit, for both labels."""
+    loss = cross_entropy(np.array([[z, z]]), np.array([[0.0, 1.0]]))
+    assert loss[0].tolist() == pytest.approx([loss_0, loss_1], rel=EPS, abs=abs(z) * EPS)
+
+
+@pytest.mark.parametrize(("z", "a", "loss_0", "loss_1"), GOLDEN)
+def test_golden_squared_error(z: float, a: float, loss_0: float, loss_1: float) -> None:
+    """Squared error is half the squared distance of the true sigmoid from the label."""
+    loss = squared_error(np.array([[z, z]]), np.array([[0.0, 1.0]]))
+    assert loss[0].tolist() == pytest.approx([a**2 / 2, (1 - a) ** 2 / 2], rel=8 * EPS, abs=EPS**2)
+
+
+@given(st.floats())
+def test_sigmoid_of_anything_is_a_probability(z: float) -> None:
+    """Any number, infinite ones included, gives a number from 0 to 1; nan stays nan."""
+    a = float(sigmoid(np.array([[z]]))[0, 0])
+    assert 0 <= a <= 1 or (np.isnan(z) and np.isnan(a))
+
+
+@given(st.floats(-800, 800))
+def test_sigmoid_is_symmetric(z: float) -> None:
+    """sigmoid(-z) = 1 - sigmoid(z), to a rounding of 1."""
+    Z = np.array([[z]])
+    assert abs(float((sigmoid(-Z) - (1 - sigmoid(Z)))[0, 0])) <= EPS
+
+
+@given(examples())
+def test_sigmoid_in_place_is_the_same(example: tuple[Array, Array]) -> None:
+    """`out` saves memory and changes nothing else; without it Z is left alone."""
+    Z, _ = example
+    kept = Z.copy()
+    A = sigmoid(Z)
+    assert np.array_equal(Z, kept)
+    assert sigmoid(Z, out=Z) is Z
+    assert np.array_equal(Z, A)
+
+
+def test_cross_entropy_is_the_slides() -> None:
+    """Where log(A) is harmless, the loss from the logit is -(Y log A + (1 - Y) log(1 - A))."""
+    Z = np.linspace(-5, 5, 101).reshape(1, -1)
+    A = sigmoid(Z)
+    for y in (0.0, 1.0):
+        slide = -(y * np.log(A) + (1 - y) * np.log(1 - A))
+        np.testing.assert_allclose(cross_entropy(Z, np.full_like(Z, y)), slide, rtol=1e-12)
+
+
+@both_losses
+@given(example=examples())
+def test_cost_is_finite_and_not_negative(loss: LossName, example: tuple[Array, Array]) -> None:
+    """No logit, however far out, makes a cost infinite, nan or negative."""
+    J = cost(*example, loss)
+    assert np.isfinite(J)
+    assert J >= 0
+
+
+@both_losses
+@given(example=examples(), data=st.data())
+def test_permuting_columns_leaves_the_cost_unchanged(
+    loss: LossName, example: tuple[Array, Array], data: st.DataObject
+) -> None:
+    """The cost knows nothing of the order of the examples, up to the rounding of its sum."""
+    Z, Y = example
+    order = data.draw(st.permutations(range(Z.shape[1])))
+    assert cost(Z[:, order], Y[:, order], loss) == pytest.approx(cost(Z, Y, loss), rel=1e-13)
+
+
+@both_losses
+def test_dZ_equals_central_differences(loss: LossName) -> None:
+    """The derivative of each example's loss by its logit is that of the loss itself."""
+    Z, h = np.linspace(-8, 8, 161).reshape(1, -1), 1e-5
+    for y in (0.0, 1.0):
+        Y = np.full_like(Z, y)
+        numeric = (LOSSES[loss].of(Z + h, Y) - LOSSES[loss].of(Z - h, Y)) / (2 * h)
+        np.testing.assert_allclose(LOSSES[loss].dZ(sigmoid(Z), Y), numeric, rtol=0, atol=1e-9)
+
+
+@both_losses
+@pytest.mark.parametrize("l2", [0.0, 0.7])
+def test_gradients_equal_central_differences(loss: LossName, l2: float) -> None:
+    """Dw (with the penalty's l2 * w) and db are the slopes of the cost along each axis."""
+    X, Y, w, b = random_problem()
+    h = 1e-5
+
+    def J(w: Array, b: float) -> float:
+        return cost(forward(w, b, X), Y, loss, l2 / 2 * float(np.vdot(w, w)))
+
+    dw, db = backward(X, LOSSES[loss].dZ(sigmoid(forward(w, b, X)), Y))
+    assert dw.shape == w.shape
+    for j, axis in enumerate(np.eye(len(w))[:, :, np.newaxis]):
+        slope = (J(w + h * axis, b) - J(w - h * axis, b)) / (2 * h)
+        assert dw[j, 0] + l2 * w[j, 0] == pytest.approx(slope, rel=0, abs=1e-9)
+    assert db == pytest.approx((J(w, b + h) - J(w, b - h)) / (2 * h), rel=0, abs=1e-9)
+
+
+@both_losses
+def test_curvature_is_the_sharpest_bend(loss: LossName) -> None:
+    """No second derivative on a fine grid exceeds the constant, which exceeds none by 0.2 %."""
+    h = 1e-3
+    Z = np.arange(-20, 20, h).reshape(1, -1)
+    bends = []
+    for y in (0.0, 1.0):
+        loss_of = LOSSES[loss].of(Z, np.full_like(Z, y))[0]
+        bends.append(np.abs(np.diff(loss_of, 2)).max() / h**2)
+    assert bends[0] == pytest.approx(bends[1], abs=1e-6)
+    # Losses near 20 are off by 2e-15; divided by h^2 that is 1e-8 at most.
+    assert max(bends) <= LOSSES[loss].curvature + 1e-6
+    assert max(bends) >= LOSSES[loss].curvature * 0.998
+
+
+def test_every_loss_name_has_a_loss() -> None:
+    """What the type promises and what the table holds are the same names."""
+    assert set(get_args(LossName)) == set(LOSSES)
+
+
+def test_cost_adds_the_penalty_once() -> None:
+    """The penalty is not divided by m: it belongs to the cost, not to an example."""
+    Z, Y = np.zeros((1, 4)), np.array([[0.0, 1.0, 0.0, 1.0]])
+    assert cost(Z, Y) == pytest.approx(np.log(2), rel=EPS)
+    assert cost(Z, Y, penalty=0.25) == pytest.approx(np.log(2) + 0.25, rel=EPS)
+    assert cost(Z, Y, "squared-error", 0.25) == pytest.approx(1 / 8 + 0.25, rel=EPS)

@@ -1,0 +1,164 @@
+"""Counts and rates are those of their definitions."""
+
+from math import sqrt
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from numpy.typing import NDArray
+
+from catclf.metrics import (
+    Confusion,
+    area_under_curve,
+    confusion,
+    majority_rate,
+    wilson_interval,
+)
+
+Labels = NDArray[np.uint8]
+Scores = NDArray[np.float64]
+label_pairs = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 1)), max_size=40)
+
+
+@st.composite
+def scored(draw: st.DrawFn) -> tuple[Labels, Scores]:
+    """Draw labels and scores, (m,) both; half of the time the scores have ties."""
+    m = draw(st.integers(1, 30))
+    labels = draw(hnp.arrays(np.uint8, m, elements=st.integers(0, 1)))
+    values = draw(st.sampled_from([st.integers(-2, 2).map(float), st.floats(-1e6, 1e6)]))
+    return labels, draw(hnp.arrays(np.float64, m, elements=values))
+
+
+def score_bound(correct: int, total: int, low: float, high: float) -> float:
+    """Solve (p_hat - p)^2 = z^2 p (1 - p) / total for p between low and high, by bisection."""
+    z, p_hat = 1.959963984540054, correct / total
+
+    def excess(p: float) -> float:
+        return abs(p_hat - p) - z * sqrt(p * (1 - p) / total)
+
+    outside, inside = (low, high) if low != p_hat else (high, low)
+    for _ in range(200):
+        middle = (outside + inside) / 2
+        outside, inside = (middle, inside) if excess(middle) > 0 else (outside, middle)
+    return inside
+
+
+@given(label_pairs)
+def test_confusion_counts_each_outcome(pairs: list[tuple[int, int]]) -> None:
+    """Each of the four counts is what counting by hand gives; together they are m."""
+    labels = np.array([y for y, _ in pairs], dtype=np.uint8)
+    predicted = np.array([said for _, said in pairs], dtype=np.uint8)
+    counts = confusion(labels, predicted)
+    assert counts == Confusion(
+        true_positives=pairs.count((1, 1)),
+        false_positives=pairs.count((0, 1)),
+        false_negatives=pairs.count((1, 0)),
+        true_negatives=pairs.count((0, 0)),
+    )
+    assert counts.total == len(pairs)
+    assert counts.correct == sum(y == said for y, said in pairs)
+
+
+def test_rates_are_their_definitions() -> None:
+    """The course's test part: 50 pictures, 33 cats, 35 right."""
+    counts = Confusion(true_positives=23, false_positives=5, false_negatives=10, true_negatives=12)
+    assert counts.accuracy == 35 / 50
+    assert counts.precision == 23 / 28
+    assert counts.recall == 23 / 33
+    precision, recall = 23 / 28, 23 / 33
+    assert counts.f1 == pytest.approx(2 * precision * recall / (precision + recall), rel=1e-15)
+
+
+def test_rates_without_a_denominator_are_none() -> None:
+    """A rate of nothing is None: not 0, not 1, not nan, and no warning."""
+    nothing = Confusion(0, 0, 0, 0)
+    assert (nothing.accuracy, nothing.precision, nothing.recall, nothing.f1) == (None,) * 4
+    none_predicted = Confusion(0, 0, 3, 4)
+    assert (none_predicted.precision, none_predicted.recall) == (None, 0)
+    none_positive = Confusion(0, 2, 0, 4)
+    assert (none_positive.precision, none_positive.recall) == (0, None)
+    all_negative = Confusion(0, 0, 0, 4)
+    assert (all_negative.accuracy, all_negative.f1) == (1, None)
+
+
+def test_confusion_refuses_unequal_shapes() -> None:
+    """Labels and predictions of different pictures are not compared, not even by broadcasting."""
+    with pytest.raises(ValueError, match=r"\(3,\) and \(1,\)"):
+        confusion(np.zeros(3, np.uint8), np.zeros(1, np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("correct", "total", "low", "high"),
+    [  # Newcombe (1998), Statistics in Medicine 17, 857-872, table I, method 3
+        (81, 263, 0.2553, 0.3662),
+        (15, 148, 0.0624, 0.1605),
+        (0, 20, 0.0000, 0.1611),
+        (1, 29, 0.0061, 0.1718),
+    ],
+)
+def test_wilson_interval_is_the_published_one(
+    correct: int, total: int, low: float, high: float
+) -> None:
+    """The bounds are those of the literature, to its four decimals."""
+    assert wilson_interval(correct, total) == pytest.approx((low, high), abs=5.1e-5)
+
+
+@given(st.integers(1, 500).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+def test_wilson_interval_solves_the_score_equation(counted: tuple[int, int]) -> None:
+    """Its bounds are the proportions that a score test at 5 % only just does not reject."""
+    correct, total = counted
+    p_hat = correct / total
+    low, high = wilson_interval(correct, total)
+    assert low == pytest.approx(score_bound(correct, total, 0, p_hat) if correct else 0, abs=1e-9)
+    upper = score_bound(correct, total, p_hat, 1) if correct < total else 1
+    assert high == pytest.approx(upper, abs=1e-9)
+
+
+@given(st.integers(1, 10**6).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+def test_wilson_interval_holds_the_proportion(counted: tuple[int, int]) -> None:
+    """It lies within [0, 1], holds correct / total, has a width, and mirrors for the wrong ones."""
+    correct, total = counted
+    low, high = wilson_interval(correct, total)
+    assert 0 <= low <= correct / total <= high <= 1
+    assert low < high
+    mirrored = wilson_interval(total - correct, total)
+    assert (1 - high, 1 - low) == pytest.approx(mirrored, abs=1e-12)
+
+
+def test_wilson_interval_of_nothing_is_everything() -> None:
+    """Without an example any accuracy is possible."""
+    assert wilson_interval(0, 0) == (0, 1)
+
+
+@given(hnp.arrays(np.uint8, st.integers(1, 40), elements=st.integers(0, 1)))
+def test_majority_rate_is_the_better_constant_answer(labels: Labels) -> None:
+    """It is the accuracy of the better of the two classifiers that look at nothing."""
+    constant = [confusion(labels, np.full_like(labels, answer)).accuracy for answer in (0, 1)]
+    assert majority_rate(labels) == pytest.approx(max(a for a in constant if a is not None))
+
+
+@given(scored())
+def test_auc_is_the_share_of_ordered_pairs(example: tuple[Labels, Scores]) -> None:
+    """It is, exactly, the share of (positive, negative) pairs in order, ties counting half."""
+    labels, scores = example
+    positives, negatives = scores[labels == 1], scores[labels == 0]
+    wins = sum((p > n) + (p == n) / 2 for p in positives for n in negatives)
+    pairs = len(positives) * len(negatives)
+    assert area_under_curve(labels, scores) == (wins / pairs if pairs else None)
+
+
+@given(scored())
+def test_auc_mirrors(example: tuple[Labels, Scores]) -> None:
+    """Turned scores give 1 - AUC; None stays None."""
+    labels, scores = example
+    auc = area_under_curve(labels, scores)
+    turned = area_under_curve(labels, -scores)
+    assert turned == (None if auc is None else pytest.approx(1 - auc, abs=1e-12))
+
+
+@pytest.mark.parametrize("label", [0, 1])
+def test_auc_of_one_class_is_none(label: int) -> None:
+    """Without a pair to compare there is no AUC."""
+    assert area_under_curve(np.full(5, label, np.uint8), np.arange(5.0)) is None

@@ -1,0 +1,498 @@
+"""catclf.model: a model is an .npz anyone can open, and nothing in it is trusted."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+import tracemalloc
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from bad_models import N_X, SIZE, Member, bad_models, good_arrays, good_model, npy, npz, pack
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from numpy.typing import NDArray
+from PIL import Image
+
+from catclf.errors import CatclfError, ModelError, printable
+from catclf.images import Preprocessing, read_picture
+from catclf.logistic import sigmoid
+from catclf.model import Model, load_model, save_model
+from catclf.prediction import predict
+
+CORPUS = 180  # bad models at the least
+
+
+@pytest.fixture(scope="module")
+def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Name a file for the examples of one property after the other."""
+    return tmp_path_factory.mktemp("scratch") / "model.npz"
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    """Save the small good model."""
+    path = tmp_path / "model.npz"
+    save_model(path, good_model())
+    return path
+
+
+# ------------------------------------------------------------------------ a file for anyone
+
+
+def test_numpy_alone_opens_a_model(saved: Path) -> None:
+    """np.load without pickles gives w (n_x, 1), b, the costs, and a record in JSON."""
+    with np.load(saved, allow_pickle=False) as arrays:
+        assert arrays["w"].shape == (N_X, 1)
+        assert arrays["w"].dtype == np.float64
+        np.testing.assert_array_equal(arrays["w"], good_model().w)
+        assert arrays["b"].shape == ()
+        assert float(arrays["b"]) == 0.25
+        assert dict(zip(arrays["iterations"], arrays["costs"], strict=True)) == {0: 0.7, 100: 0.6}
+        record = json.loads(str(arrays["record"]))
+    assert record["format"] == "catclf-model"
+    assert record["version"] == 1
+    assert record["classes"] == ["noncat", "cat"]
+    assert record["preprocessing"] == Preprocessing(size=SIZE).to_record()
+
+
+def test_numpy_computes_the_same_probability(saved: Path, tmp_path: Path) -> None:
+    """Three lines of numpy on w and b, as in the README, give what `catclf predict` gives."""
+    pixels = np.random.default_rng(3).integers(0, 256, (SIZE, SIZE, 3), dtype=np.uint8)
+    picture = tmp_path / "picture.png"
+    Image.fromarray(pixels).save(picture)
+    with np.load(saved) as arrays:
+        x = pixels.transpose(2, 0, 1).reshape(-1, 1) / 255
+        expected = 1 / (1 + np.exp(-(arrays["w"].T @ x + arrays["b"])))
+    model = load_model(saved)
+    assert model.probability(read_picture(picture, model.preprocessing)) == pytest.approx(
+        expected.item(), rel=1e-14
+    )
+
+
+texts = st.text(max_size=20)
+finite = st.floats(-1e6, 1e6)
+
+
+@given(
+    w=hnp.arrays(np.float64, (N_X, 1), elements=finite),
+    b=finite,
+    classes=st.lists(texts, min_size=2, max_size=2, unique=True),
+    fit=st.sampled_from(["squash", "crop", "pad"]),
+    record=st.dictionaries(
+        st.sampled_from(["settings", "results", "dataset"]),
+        st.dictionaries(texts, st.none() | st.integers(-(2**60), 2**60) | finite | texts),
+    ),
+    costs=st.dictionaries(st.integers(0, 10**9), finite, max_size=5),
+    state=st.dictionaries(
+        st.sampled_from(["c", "u"]), hnp.arrays(np.float64, (3, 1), elements=finite)
+    ),
+)
+def test_a_model_is_read_as_it_was_saved(
+    scratch: Path,
+    w: NDArray[np.float64],
+    b: float,
+    classes: list[str],
+    fit: Any,
+    record: dict[str, Any],
+    costs: dict[int, float],
+    state: dict[str, NDArray[np.float64]],
+) -> None:
+    """Saving and loading change nothing, bit for bit."""
+    model = Model(
+        w, b, (classes[0], classes[1]), Preprocessing(size=SIZE, fit=fit), record, costs, state
+    )
+    save_model(scratch, model)
+    again = load_model(scratch)
+    np.testing.assert_array_equal(again.w, w)
+    assert again.b == b
+    assert again.classes == model.classes
+    assert again.preprocessing == model.preprocessing
+    assert again.record == record
+    assert again.costs == costs
+    assert list(again.costs) == list(costs)
+    assert again.state.keys() == state.keys()
+    for name, array in state.items():
+        np.testing.assert_array_equal(again.state[name], array)
+    assert again.assumed is None
+
+
+def test_a_record_that_is_no_json_is_not_saved(saved: Path) -> None:
+    """What could not be read again is not written, and the old model stays."""
+    before = saved.read_bytes()
+    model = good_model()
+    model.record["results"] = {"cost": float("nan")}
+    with pytest.raises(ValueError, match="JSON"):
+        save_model(saved, model)
+    assert saved.read_bytes() == before
+    assert os.listdir(saved.parent) == [saved.name]
+
+
+def test_a_compressed_model_is_read_too(tmp_path: Path) -> None:
+    """np.savez_compressed makes a model as np.savez does."""
+    path = tmp_path / "small.npz"
+    np.savez_compressed(path, **good_arrays())  # type: ignore[arg-type]
+    np.testing.assert_array_equal(load_model(path).w, good_model().w)
+
+
+def test_a_future_catclf_may_add_arrays(tmp_path: Path) -> None:
+    """Arrays that this version does not know are passed over."""
+    path = tmp_path / "model.npz"
+    path.write_bytes(npz(**good_arrays(), extra=np.arange(5)))
+    assert load_model(path).classes == ("noncat", "cat")
+
+
+def test_the_probability_of_a_column_is_independent_of_its_company() -> None:
+    """A picture has the same logit, to the last bit, alone and among others."""
+    rng = np.random.default_rng(0)
+    model = Model(rng.normal(size=(3 * 64 * 64, 1)), 0.1, ("a", "b"), Preprocessing())
+    columns = rng.integers(0, 256, (7, 3 * 64 * 64), dtype=np.uint8)
+    together = model.logits(columns)
+    assert [model.logits(columns[i : i + 1])[0] for i in range(7)] == together.tolist()
+    pixels = columns[3].reshape(3, 64, 64).transpose(1, 2, 0)
+    assert model.probability(pixels) == float(sigmoid(together)[3])
+
+
+# ------------------------------------------------------------------------ a notebook's weights
+
+
+def notebook(X: NDArray[np.float64], Y: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
+    """Train as the course's notebook does, statement by statement."""
+    m = X.shape[1]
+    w, b = np.zeros((X.shape[0], 1)), 0.0
+    for _ in range(50):
+        A = 1 / (1 + np.exp(-(np.dot(w.T, X) + b)))
+        dw = np.dot(X, (A - Y).T) / m
+        db = np.sum(A - Y) / m
+        w = w - 0.05 * dw
+        b = b - 0.05 * db
+    return w, b
+
+
+@pytest.fixture(scope="module")
+def lesson(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Path], NDArray[np.uint8]]:
+    """Make 10 noisy 8x8 pictures, whose left half is red (5) or blue: their order matters."""
+    folder = tmp_path_factory.mktemp("lesson")
+    rng = np.random.default_rng(1)
+    pictures = rng.integers(0, 160, (10, 8, 8, 3), dtype=np.uint8)
+    pictures[:5, :, :4, 0] += 90
+    pictures[5:, :, :4, 2] += 90
+    paths = [folder / f"{i}.png" for i in range(10)]
+    for path, pixels in zip(paths, pictures, strict=True):
+        Image.fromarray(pixels).save(path)
+    return paths, pictures
+
+
+@pytest.mark.parametrize("order", ["planes", "interleaved"])
+def test_a_notebooks_weights_predict_what_the_notebook_does(
+    order: Any, lesson: tuple[list[Path], NDArray[np.uint8]], tmp_path: Path
+) -> None:
+    """A bare np.savez(path, w=w, b=b) gives the notebook's probabilities, in either order."""
+    paths, pictures = lesson
+    if order == "interleaved":
+        X = pictures.reshape(10, -1).T / 255
+    else:
+        X = pictures.transpose(0, 3, 1, 2).reshape(10, -1).T / 255
+    w, b = notebook(X, np.array([[1.0] * 5 + [0.0] * 5]))
+    expected = 1 / (1 + np.exp(-(np.dot(w.T, X) + b)))
+    path = tmp_path / "notebook.npz"
+    np.savez(path, w=w, b=b)
+
+    right = load_model(path, order)
+    answers = np.array([prediction.probability for prediction in predict(paths, right)])
+    np.testing.assert_allclose(answers, expected[0], rtol=1e-12)
+
+    wrong = load_model(path, "planes" if order == "interleaved" else "interleaved")
+    others = np.array([prediction.probability for prediction in predict(paths, wrong)])
+    assert np.abs(others - expected[0]).max() > 0.01
+
+
+def test_what_is_assumed_of_a_bare_model_is_said(tmp_path: Path) -> None:
+    """Size, scaling, order, classes and threshold, and how to say otherwise."""
+    path = tmp_path / "bare.npz"
+    np.savez(path, w=np.zeros((3 * 8 * 8, 1)), b=0.0)
+    model = load_model(path)
+    assert model.preprocessing == Preprocessing(size=8)
+    assert model.classes == ("class 0", "class 1")
+    assert model.assumed is not None
+    for word in ("8x8", "255", "planes", "--order interleaved", "0.5", "--threshold", "class 1"):
+        assert word in model.assumed
+    told = load_model(path, "interleaved").assumed
+    assert told is not None
+    assert "interleaved" in told
+    assert "planes" not in told
+
+
+@pytest.mark.parametrize("shape", [(N_X,), (N_X, 1), (1, N_X)])
+@pytest.mark.parametrize("dtype", ["f2", "<f4", ">f4", "<f8", ">f8", "i1", "u8"])
+def test_bare_weights_of_any_real_type_and_layout(
+    shape: tuple[int, ...], dtype: str, tmp_path: Path
+) -> None:
+    """However a notebook kept its weights, they become w (n_x, 1) float64 of the same values."""
+    path = tmp_path / "bare.npz"
+    np.savez(path, w=np.arange(N_X).astype(dtype).reshape(shape), b=np.array([[2]], dtype))
+    model = load_model(path)
+    assert model.w.shape == (N_X, 1)
+    assert model.w.dtype == np.dtype("=f8")
+    assert model.w[:, 0].tolist() == list(range(N_X))
+    assert model.b == 2.0
+
+
+def test_fortran_order_and_other_headers_are_read(tmp_path: Path) -> None:
+    """Column-major arrays and .npy headers of version 2 and 3 are numpy's too."""
+    w = np.asfortranarray(np.arange(2.0 * N_X).reshape(2, N_X))
+    for version in ((1, 0), (2, 0), (3, 0)):
+        file = io.BytesIO()
+        np.lib.format.write_array(file, w[:1].T, version)
+        path = tmp_path / "bare.npz"
+        path.write_bytes(pack(Member("w.npy", file.getvalue()), Member("b.npy", npy(1))))
+        assert load_model(path).w[:, 0].tolist() == list(range(N_X))
+
+
+def test_an_order_is_only_for_bare_models(saved: Path) -> None:
+    """A model that records its order is not read in another."""
+    with pytest.raises(ModelError, match="Leave out --order"):
+        load_model(saved, "interleaved")
+
+
+# ------------------------------------------------------------------------ files not to be trusted
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, Path]]:
+    """Write the bad models."""
+    cases = bad_models(tmp_path_factory.mktemp("bad"))
+    return [(case.name, case.path) for case in cases]
+
+
+def test_every_bad_model_is_refused_in_few_words(corpus: list[tuple[str, Path]]) -> None:
+    """A ModelError of two lines that names the file; never a word of numpy's, nor its memory.
+
+    numpy advises for a damaged file to load it with allow_pickle=True: that would run it.
+    """
+    assert len(corpus) >= CORPUS
+    assert len({name for name, _ in corpus}) == len(corpus)
+    wrong = {}
+    for name, path in corpus:
+        tracemalloc.start()
+        try:
+            load_model(path)
+            wrong[name] = "accepted"
+        except ModelError as error:
+            text = str(error)
+            where = printable(path)
+            if not text.startswith(f"{where}: "):
+                wrong[name] = f"does not name the file: {text}"
+            text = text.removeprefix(where)
+            if len(text) > 300 or len(text.split("\n")) != 2 or "\x1b" in text:
+                wrong[name] = f"is not short: {text}"
+            if "pickle=" in text or "Unpickl" in text:
+                wrong[name] = f"advises to unpickle: {text}"
+        finally:
+            peak = tracemalloc.get_traced_memory()[1]
+            tracemalloc.stop()
+        if peak > 16 * 2**20:
+            wrong[name] = f"takes {peak / 2**20:.0f} MiB"
+    assert not wrong
+
+
+def test_no_bad_model_leaks_a_descriptor(corpus: list[tuple[str, Path]]) -> None:
+    """Refusing a file closes it."""
+    probe = os.open(os.devnull, os.O_RDONLY)
+    os.close(probe)
+    for _, path in corpus:
+        with pytest.raises(ModelError):
+            load_model(path)
+    again = os.open(os.devnull, os.O_RDONLY)
+    os.close(again)
+    assert again == probe
+
+
+def test_a_refused_model_is_quiet_on_stderr(corpus: list[tuple[str, Path]]) -> None:
+    """No warning, no 'Exception ignored', whichever the bad file."""
+    script = (
+        "import sys\n"
+        "from catclf import ModelError, load_model\n"
+        "for path in sys.stdin.read().split('|'):\n"
+        "    try: load_model(path)\n"
+        "    except ModelError: pass\n"
+    )
+    paths = "|".join(str(path) for _, path in corpus)
+    ended = subprocess.run(
+        [sys.executable, "-W", "always", "-X", "dev", "-c", script],
+        input=paths,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize(
+    ("case", "said"),
+    [
+        ("missing", "Run 'catclf train' first."),
+        ("lfs-pointer", "Run 'git lfs pull'."),
+        ("newer-version", "Update catclf"),
+        ("foreign-format", "is not a model of catclf"),
+        ("one-array", "np.savez(path, w=w, b=b)"),
+        ("hdf5", "is an HDF5 file, not a model"),
+        ("encrypted", "is encrypted"),
+        ("pickled-w", "w is a pickle, which could run anything"),
+        ("folder-named-model", "is a folder"),
+        ("flipped-weight", "is damaged"),
+        ("w-twice", "holds one name twice"),
+        ("honest-bomb", "claims more than 256 MiB"),
+        ("nan-in-w", "w holds nan or infinity"),
+        ("no-b", "holds no b"),
+        ("preprocessing-of-the-future", "'rotation'"),
+    ],
+)
+def test_the_message_says_what_is_wrong(
+    corpus: list[tuple[str, Path]], case: str, said: str
+) -> None:
+    """Who fetched a pointer, named a folder or runs an old catclf is told just that."""
+    with pytest.raises(ModelError) as caught:
+        load_model(dict(corpus)[case])
+    assert said in str(caught.value)
+
+
+def test_a_pickle_in_a_model_is_never_run(tmp_path: Path) -> None:
+    """An object array that would make a file when unpickled makes none."""
+    made = tmp_path / "made"
+
+    class Trap:
+        def __reduce__(self) -> tuple[Any, ...]:
+            return os.mkdir, (str(made),)
+
+    path = tmp_path / "model.npz"
+    np.savez(path, w=np.zeros(N_X), b=0.0, record=np.array(Trap(), dtype=object))
+    with pytest.raises(ModelError, match="pickle"):
+        load_model(path)
+    assert not made.exists()
+
+
+def loads_or_refuses(path: Path) -> None:
+    """Hold a file against the promise: a sound Model or a ModelError, nothing else."""
+    try:
+        model = load_model(path)
+    except ModelError as error:
+        assert str(error).startswith(str(path))  # noqa: PT017
+        return
+    assert model.w.shape == (model.preprocessing.n_x, 1)
+    size = model.preprocessing.size
+    assert 0 <= model.probability(np.full((size, size, 3), 255, np.uint8)) <= 1
+
+
+@pytest.fixture(scope="module")
+def good_bytes(scratch: Path) -> bytes:
+    """Return a good model's file."""
+    save_model(scratch, good_model())
+    return scratch.read_bytes()
+
+
+edits = st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), max_size=6)
+
+
+@given(edits=edits, cut=st.floats(0, 1), data=st.data())
+def test_mutated_bytes_are_a_model_or_a_model_error(
+    scratch: Path,
+    good_bytes: bytes,
+    edits: list[tuple[float, int]],
+    cut: float,
+    data: st.DataObject,
+) -> None:
+    """Whatever bytes of a model are changed, cut or moved, loading it is safe."""
+    changed = bytearray(good_bytes)
+    for place, value in edits:
+        changed[int(place * len(changed))] = value
+    if data.draw(st.booleans()):
+        at = int(cut * len(changed))
+        changed[at : at + data.draw(st.integers(1, 200))] = b""
+    scratch.write_bytes(changed)
+    loads_or_refuses(scratch)
+
+
+@given(
+    name=st.sampled_from(["w", "b", "costs", "iterations", "record"]),
+    place=st.floats(0, 1, exclude_max=True),
+    new=st.binary(max_size=12),
+)
+def test_mutated_members_are_a_model_or_a_model_error(
+    scratch: Path, name: str, place: float, new: bytes
+) -> None:
+    """Damage below the checksums, as a hostile writer would make it, is met by the checks."""
+    members = {key: bytearray(npy(array)) for key, array in good_arrays().items()}
+    at = int(place * len(members[name]))
+    members[name][at : at + len(new)] = new
+    scratch.write_bytes(pack(*(Member(f"{key}.npy", bytes(v)) for key, v in members.items())))
+    loads_or_refuses(scratch)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner),
+    max_leaves=8,
+)
+
+
+@given(key=st.sampled_from(["format", "version", "classes", "preprocessing"]), value=json_values)
+def test_any_record_is_a_model_or_a_model_error(scratch: Path, key: str, value: object) -> None:
+    """A record may say anything."""
+    record = json.loads(str(good_arrays()["record"]))
+    arrays = {**good_arrays(), "record": np.array(json.dumps({**record, key: value}))}
+    scratch.write_bytes(npz(**arrays))
+    loads_or_refuses(scratch)
+
+
+@given(
+    w=hnp.arrays(
+        hnp.scalar_dtypes() | hnp.array_dtypes(), hnp.array_shapes(min_dims=0, max_side=12)
+    ),
+    b=hnp.arrays(hnp.scalar_dtypes(), hnp.array_shapes(min_dims=0, max_side=2)),
+)
+def test_any_arrays_are_a_model_or_a_model_error(
+    scratch: Path, w: NDArray[Any], b: NDArray[Any]
+) -> None:
+    """Weights and bias may be of any type and shape."""
+    scratch.write_bytes(npz(w=w, b=b))
+    loads_or_refuses(scratch)
+
+
+@given(content=st.binary(max_size=300), zipped=st.booleans())
+def test_any_bytes_are_a_model_error(scratch: Path, content: bytes, zipped: bool) -> None:
+    """Bytes that are no model, as a file or as a member, are refused."""
+    scratch.write_bytes(pack(Member("w.npy", content)) if zipped else content)
+    with pytest.raises(ModelError):
+        load_model(scratch)
+
+
+def test_a_model_of_the_largest_size_is_read(tmp_path: Path) -> None:
+    """1024x1024 pixels, the most that prepare makes, are within the bounds."""
+    n_x = 3 * 1024 * 1024
+    model = Model(np.ones((n_x, 1)), 0.5, ("a", "b"), Preprocessing(size=1024))
+    path = tmp_path / "large.npz"
+    save_model(path, model)
+    assert load_model(path).w.size == n_x
+
+
+def test_the_corpus_generators_zip_is_sound(tmp_path: Path) -> None:
+    """What the corpus makes without a lie is a zip and a model: its lies are what is refused."""
+    path = tmp_path / "model.npz"
+    path.write_bytes(npz(**good_arrays()))
+    with zipfile.ZipFile(path) as archive:
+        assert archive.testzip() is None
+    np.testing.assert_array_equal(load_model(path).w, good_model().w)
+
+
+def test_saving_to_a_folder_is_an_error_with_its_name(tmp_path: Path) -> None:
+    """An output that cannot be one is refused before anything is written."""
+    with pytest.raises(CatclfError, match="is a folder, not a file"):
+        save_model(tmp_path, good_model())
