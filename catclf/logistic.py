@@ -48,9 +48,10 @@ def sigmoid(Z: Array, out: Array | None = None) -> Array:
 def cross_entropy(Z: Array, Y: Array) -> Array:
     """Return the loss ``-(Y log A + (1 - Y) log(1 - A))`` of each example, from its logit.
 
-    In terms of Z it is ``log(1 + exp(Z)) - Y Z``, finite where A rounds to 0 or 1.
+    In terms of Z it is ``log(1 + exp(Z)) - Y Z``, finite where A rounds to 0 or 1; written as
+    ``log(1 + exp(-Z))`` where Y is 1 it is exact there too.
     """
-    loss: Array = np.logaddexp(0, Z) - Y * Z
+    loss: Array = np.logaddexp(0, (1 - 2 * Y) * Z)
     return loss
 
 

@@ -92,6 +92,8 @@ def train(
         Where `output` cannot be written.
     """
     settings = settings or Settings()
+    if method not in ("auto", *METHODS):
+        raise ValueError(f"method must be auto or one of {', '.join(METHODS)}, got {method!r}")
     with open_dataset(dataset) as opened:
         part = opened.train
         _refuse_one_class(opened)

@@ -174,11 +174,8 @@ def test_a_rate_too_high_names_a_safe_one(
     l2: float,
     make_columns: ColumnsMaker,
     tmp_path: Path,
-    request: pytest.FixtureRequest,
 ) -> None:
     """The error says what happened and a rate; taken at its word, the cost falls throughout."""
-    if method == "streaming" and l2:
-        request.applymarker(pytest.mark.xfail(reason="threads do not inherit numpy's errstate"))
     # Each picture stands once in one class and twice in the other: no leap happens to end well.
     columns = np.repeat(make_columns(3, 12), 3, axis=0)
     dataset = write_columns(tmp_path / "d.h5", columns, [0, 1, 1] * 3)

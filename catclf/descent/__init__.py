@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from decimal import ROUND_FLOOR, Context
 from time import monotonic
 from typing import Protocol
 
@@ -204,9 +205,11 @@ def descend(
     ended = _where(method, done, recorded)
     final, first = ended.final_cost, next(iter(recorded.values()), ended.final_cost)
     # The first hundred iterations may lead over a low hill: the course's do, up to 1.3 times.
-    # (A cost that cannot fall ends where it began, give or take a rounding.)
-    hill = (2 if done < 100 else 1 + 1e-9) * first
-    if not math.isfinite(final) or (done == settings.iterations and final > hill):
+    # A cost that cannot fall ends where it began, give or take float32's roundings.
+    hill = (2 if done < 100 else 1 + 1e-6) * first
+    if not (math.isfinite(final) and np.isfinite(ended.w).all()):
+        raise _diverged(recorded, math.inf, done, settings)
+    if done == settings.iterations and final > hill:
         raise _diverged(recorded, final, done, settings)
     return ended
 
@@ -266,7 +269,4 @@ def safe_rate(columns: Columns, settings: Settings, block: int = 256) -> float:
 
 def round_down(rate: float) -> float:
     """Return a rate with two significant digits, never above what it was."""
-    unit = 10.0 ** (math.floor(math.log10(rate)) - 1)
-    digits = math.floor(rate / unit)
-    rounded = float(f"{digits * unit:.2g}")
-    return rounded if rounded <= rate else float(f"{(digits - 1) * unit:.2g}")
+    return float(Context(prec=2, rounding=ROUND_FLOOR).create_decimal(repr(rate)))

@@ -1,0 +1,80 @@
+"""The streaming method: one pass an iteration, in blocks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import ColumnsMaker
+from numpy.typing import NDArray
+
+from catclf import open_dataset
+from catclf.descent import METHODS, Settings, descend, streaming
+from catclf.descent.streaming import Streaming
+from catclf.logistic import LossName
+
+
+def test_streaming_equals_vectorized_on_the_courses_files(course_dataset: Path) -> None:
+    """300 iterations at 0.005: costs within 1e-5 relative."""
+    settings = Settings(iterations=300, every=10)
+    with open_dataset(course_dataset) as dataset:
+        part = dataset.train
+        streamed, vectorized = (
+            descend(METHODS[name](part.columns, part.Y, settings, None), settings)
+            for name in ("streaming", "vectorized")
+        )
+    assert list(streamed.costs.values()) == pytest.approx(list(vectorized.costs.values()), rel=1e-5)
+
+
+@pytest.mark.parametrize("loss", ["cross-entropy", "squared-error"])
+@pytest.mark.parametrize("m", [1, 7, 8, 33, 700])
+def test_blocks_of_any_number_give_the_same_costs(
+    m: int, loss: LossName, make_columns: ColumnsMaker
+) -> None:
+    """Fewer examples than shares, a rest, several blocks: costs within 1e-5 of vectorized."""
+    columns = make_columns(m, 48)
+    Y = (np.arange(m) % 3 == 0).astype(np.float64).reshape(1, m)
+    settings = Settings(0.02, 30, 0.01, loss)
+    streamed, vectorized = (
+        METHODS[name](columns, Y, settings, None) for name in ("streaming", "vectorized")
+    )
+    for _ in range(30):
+        assert streamed.step(True) == pytest.approx(vectorized.step(True), rel=1e-5)
+
+
+def test_cores_and_memory_change_no_bit(
+    make_columns: ColumnsMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One thread or three, pixels in memory or left where they are: the same weights."""
+    columns, Y = make_columns(300, 27), np.arange(300.0).reshape(1, 300) % 2
+    weights = []
+    for cores, memory in ((1, 2**40), (3, 2**40), (2, 0)):
+        monkeypatch.setattr(streaming, "available_cores", lambda cores=cores: cores)
+        monkeypatch.setattr(streaming, "available_memory", lambda memory=memory: memory)
+        method = Streaming(columns, Y, Settings(0.01), None)
+        for _ in range(5):
+            method.step(False)
+        weights.append(method.parameters()[0])
+    assert np.array_equal(weights[0], weights[1])
+    assert np.array_equal(weights[0], weights[2])
+
+
+def test_a_file_that_does_not_fit_is_never_read_whole(
+    make_columns: ColumnsMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without memory to keep the pixels in, they are read a block at a time."""
+    rows = make_columns(1000, 12)
+    read: list[int] = []
+
+    class OnDisk:
+        shape = rows.shape
+
+        def __getitem__(self, chosen: slice) -> NDArray[np.uint8]:
+            read.append(len(rows[chosen]))
+            return rows[chosen]
+
+    monkeypatch.setattr(streaming, "available_memory", lambda: 0)
+    Streaming(OnDisk(), np.ones((1, 1000)), Settings(), None).step(True)
+    assert sum(read) == 1000
+    assert max(read) <= streaming.READ
