@@ -14,7 +14,7 @@ def test_the_courses_run_is_grams() -> None:
 
 
 def test_a_matrix_of_products_must_fit_into_a_quarter_of_the_memory() -> None:
-    """Where K would not fit gram is left out where K would not fit, however much faster it would be."""
+    """Where K would not fit, gram is left out, however much faster it would be."""
     m, iterations = 2000, 10**6
     assert choose(m, 12288, iterations, 64 * GIB).method == "gram"
     small = 4 * memory_needs(m, 12288)["gram"] - 1

@@ -1,0 +1,236 @@
+"""Interrupted trainings: nothing is lost, and --resume ends where no pause would have."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from catclf import ModelError, load_model, train
+from catclf.descent import Settings
+from catclf.errors import CatclfError
+
+CLI = [sys.executable, "-m", "catclf"]
+FOREVER = ["--iters", "100000000", "--lr", "0.0001"]
+
+
+def arrays(path: Path) -> dict[str, bytes]:
+    """Return every array of a model, as bytes."""
+    with np.load(path) as stored:
+        return {name: stored[name].tobytes() for name in stored.files}
+
+
+@pytest.mark.parametrize("method", ["gram", "streaming", "vectorized", "iterative"])
+def test_a_resumed_run_ends_where_an_uninterrupted_one_does(
+    method: str, small_dataset: Path, tmp_path: Path
+) -> None:
+    """Weights, costs, state and record are equal, bit for bit, with penalty and all."""
+    settings = Settings(0.002, 30, 0.01, every=4)
+    whole, paused = tmp_path / "whole.npz", tmp_path / "paused.npz"
+    train(small_dataset, whole, settings, method=method)
+    updates = iter(range(100))
+    train(small_dataset, paused, settings, method=method, stop=lambda: next(updates) == 10)
+    assert load_model(paused).record["results"]["iterations"] == 11
+    train(small_dataset, paused, settings, method=method, resume=True)
+    assert arrays(paused) == arrays(whole)
+
+
+def test_a_larger_length_extends_a_finished_run(small_dataset: Path, tmp_path: Path) -> None:
+    """20 iterations and then 20 more are 40; asking for the same length again changes nothing."""
+    whole, extended = tmp_path / "whole.npz", tmp_path / "extended.npz"
+    train(small_dataset, whole, Settings(0.002, 40, every=5))
+    train(small_dataset, extended, Settings(0.002, 20, every=5))
+    for _ in range(2):
+        train(small_dataset, extended, Settings(0.002, 40, every=5), resume=True)
+        assert arrays(extended) == arrays(whole)
+
+
+@pytest.mark.parametrize(
+    ("other", "method", "what"),
+    [
+        (Settings(0.003, 20), "auto", "learning_rate 0.002, not 0.003"),
+        (Settings(0.002, 20, 0.1), "auto", "l2 0.0, not 0.1"),
+        (Settings(0.002, 20, loss="squared-error"), "auto", "loss cross-entropy"),
+        (Settings(0.002, 20), "vectorized", "method gram, not vectorized"),
+        (Settings(0.002, 5), "auto", "has 10 iterations already"),
+    ],
+)
+def test_another_training_is_not_gone_on_with(
+    other: Settings, method: str, what: str, small_dataset: Path, tmp_path: Path
+) -> None:
+    """Another rate, penalty, loss, method or a shorter length is refused; the model is intact."""
+    model = tmp_path / "model.npz"
+    train(small_dataset, model, Settings(0.002, 10), method="gram")
+    before = model.read_bytes()
+    with pytest.raises(ModelError, match=what):
+        train(small_dataset, model, other, method=method, resume=True)
+    assert model.read_bytes() == before
+
+
+def test_other_data_is_not_gone_on_with(
+    small_dataset: Path, small_pictures: Path, tmp_path: Path
+) -> None:
+    """A dataset with other training pictures is refused; so is a bare model."""
+    import catclf
+
+    other, model = tmp_path / "other.h5", tmp_path / "model.npz"
+    size = catclf.Preprocessing(size=8)
+    catclf.prepare([small_pictures], other, preprocessing=size, seed=5)
+    train(small_dataset, model, Settings(0.002, 10))
+    with pytest.raises(ModelError, match="other data"):
+        train(other, model, Settings(0.002, 20), resume=True)
+    np.savez(model, w=np.zeros((192, 1)), b=0.0)
+    with pytest.raises(ModelError, match="does not tell how it was trained"):
+        train(small_dataset, model, Settings(0.002, 20), resume=True)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_saves_the_model_and_says_how_to_go_on(
+    number: signal.Signals, code: int, small_dataset: Path, tmp_path: Path
+) -> None:
+    """Train ends after its iteration with 130 or 143; the command it names goes on."""
+    model = tmp_path / "model.npz"
+    process = subprocess.Popen(
+        [*CLI, "train", str(small_dataset), "-o", str(model), *FOREVER],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    process.stdout.readline()  # the first cost: training has begun
+    process.send_signal(number)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == code
+    done = load_model(model).record["results"]["iterations"]
+    assert f"Interrupted after {done} of 100000000 iterations" in told
+    assert f"{model} --iters 100000000 --lr 0.0001 --resume" in told
+    again = [*CLI, "train", str(small_dataset), "-o", str(model), "--lr", "0.0001", "--resume"]
+    resumed = subprocess.run([*again, "--iters", str(done + 10)], capture_output=True, text=True)
+    assert resumed.returncode == 0, resumed.stderr
+    assert load_model(model).record["results"]["iterations"] == done + 10
+
+
+def many_pictures(folder: Path) -> Path:
+    """Make class folders of pictures large enough that preparing them takes a while."""
+    rng = np.random.default_rng(0)
+    for name in ("cat", "dog"):
+        (folder / name).mkdir(parents=True)
+        picture = Image.fromarray(rng.integers(0, 256, (600, 600, 3), dtype=np.uint8))
+        for number in range(60):
+            picture.save(folder / name / f"{number}.png", compress_level=0)
+    return folder
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_interrupting_prepare_leaves_nothing_behind(
+    number: signal.Signals, code: int, tmp_path: Path
+) -> None:
+    """No dataset, no temporary file, and the exit code of the signal."""
+    source, out = many_pictures(tmp_path / "source"), tmp_path / "out"
+    process = subprocess.Popen(
+        [*CLI, "prepare", str(source), "-o", str(out / "d.h5")], stderr=subprocess.PIPE, text=True
+    )
+    while not out.exists():  # made just before the first picture is read
+        time.sleep(0.005)
+    process.send_signal(number)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == code, told
+    assert "Traceback" not in told
+    assert list(out.iterdir()) == []
+
+
+def test_killed_at_any_time_the_output_is_whole(small_dataset: Path, tmp_path: Path) -> None:
+    """After SIGKILL at random times over trainings the model is an old or a new one, complete.
+
+    What a killed process leaves beside it is gone after the next training.
+    """
+    model = tmp_path / "model.npz"
+    train(small_dataset, model, Settings(0.002, 10))
+    rng = random.Random(0)
+    saves = (
+        "import sys; from catclf import train; from catclf.descent import Settings\n"
+        "while True: train(sys.argv[1], sys.argv[2], Settings(0.002, 5))"
+    )
+    for _ in range(12):
+        process = subprocess.Popen([sys.executable, "-c", saves, str(small_dataset), str(model)])
+        time.sleep(0.35 + 0.3 * rng.random())
+        process.kill()
+        process.wait()
+        load_model(model)
+    train(small_dataset, model, Settings(0.002, 10))
+    assert [path.name for path in tmp_path.iterdir()] == ["model.npz"]
+
+
+def test_a_crash_at_any_step_leaves_a_whole_file(small_dataset: Path, tmp_path: Path) -> None:
+    """The process ends, by os._exit, before the k-th open, write, sync or replace of a training."""
+    model = tmp_path / "model.npz"
+    train(small_dataset, model, Settings(0.002, 10))
+    crash = (
+        "import os, sys\n"
+        "from catclf import train\n"
+        "from catclf.descent import Settings\n"
+        "import catclf.files\n"
+        "left = [int(sys.argv[3])]\n"
+        "def counted(name):\n"
+        "    real = getattr(os, name)\n"
+        "    def call(*args, **kwargs):\n"
+        "        left[0] -= 1\n"
+        "        if left[0] == 0: os._exit(9)\n"
+        "        return real(*args, **kwargs)\n"
+        "    setattr(os, name, call)\n"
+        "for name in ('open', 'fsync', 'replace', 'unlink', 'close'): counted(name)\n"
+        "train(sys.argv[1], sys.argv[2], Settings(0.002, 20))\n"
+    )
+    for step in range(1, 60):
+        done = subprocess.run(
+            [sys.executable, "-c", crash, str(small_dataset), str(model), str(step)], check=False
+        )
+        assert load_model(model).record["results"]["iterations"] in (10, 20)
+        if done.returncode == 0:
+            break
+        assert done.returncode == 9
+    else:
+        pytest.fail("the training never came to its end")
+    assert step > 5
+
+
+def test_a_full_disk_is_one_message_and_the_old_model_stays(
+    small_dataset: Path, tmp_path: Path
+) -> None:
+    """Where no byte more can be written, train says so, and leaves no temporary file."""
+    model = tmp_path / "model.npz"
+    train(small_dataset, model, Settings(0.002, 10))
+    before = model.read_bytes()
+    limited = (
+        "import resource, runpy, signal, sys\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
+        "runpy.run_module('catclf', run_name='__main__')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", limited, "train", "-q", str(small_dataset), "-o", str(model)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "too large" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert model.read_bytes() == before
+    assert os.listdir(tmp_path) == ["model.npz"]
+
+
+def test_errors_survive_a_pickle() -> None:
+    """An error raised in a worker process arrives as it was."""
+    import pickle
+
+    error = pickle.loads(pickle.dumps(CatclfError("what", "where", "fix")))
+    assert str(error) == "where: what\nfix"
