@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from catclf.errors import CatclfError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["is_lfs_pointer", "replacing"]
 
@@ -44,6 +45,8 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     CatclfError
         Where the file cannot be written: no permission, no space, too large, a folder, a device.
     """
+    from pathlib import Path  # 3 ms that `predict`, which only reads, need not pay
+
     try:
         target = Path(os.path.realpath(path))
         if target.is_dir():
@@ -69,7 +72,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 def _create_beside(target: Path) -> Path:
-    temporary = target.with_name(f"{_prefix(target)}{os.getpid()}.{secrets.token_hex(4)}.tmp")
+    temporary = target.with_name(f"{_prefix(target)}{os.getpid()}.{os.urandom(4).hex()}.tmp")
     # Mode 0666 & ~umask, as `open` would give; `tempfile` gives 0600, which locks out a group.
     os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o666))
     return temporary
@@ -78,7 +81,7 @@ def _create_beside(target: Path) -> Path:
 def _prefix(target: Path) -> str:
     """Return how the names of the temporary files of `target`, on this host, begin."""
     head = os.fsdecode(os.fsencode(target.name)[:120])  # a name is 255 bytes at most
-    return f".{head}.{socket.gethostname()}."
+    return f".{head}.{os.uname().nodename}."
 
 
 def _remove_stale(target: Path) -> None:

@@ -144,20 +144,19 @@ class Preprocessing:
         return cls(**record)
 
 
-# What Pillow's decoders raise on damaged files; each has been seen, or is raised in their source.
+# What Pillow's decoders, and the walks below, raise on damaged files: each has been seen in 400,000
+# damaged files, or is raised in their source. What is not here is a bug, and keeps its traceback.
 _DECODER_ERRORS = (
     OSError,  # truncated data, libtiff and libjpeg errors; UnidentifiedImageError is one
     SyntaxError,  # not such a file, or a bad PNG checksum
     ValueError,  # sizes, tokens, modes that cannot be converted
-    NotImplementedError,
-    OverflowError,
+    NotImplementedError,  # variants of a format
+    OverflowError,  # numbers beyond a C int
     IndexError,  # short reads
-    KeyError,  # unknown modes and tags
+    KeyError,  # unknown modes, tags, JPEG components
     TypeError,  # header fields of the wrong kind
-    AttributeError,  # TIFF tags of the wrong kind
-    ArithmeticError,  # rationals with a zero denominator
-    EOFError,
-    AssertionError,  # plugins assert what a header should have set
+    ZeroDivisionError,  # sampling factors and rationals of zero
+    EOFError,  # an animation without a frame
     struct.error,
     zlib.error,
     Image.DecompressionBombError,

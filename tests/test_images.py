@@ -629,7 +629,7 @@ def test_a_file_that_may_not_be_read_is_named(tmp_path: Path) -> None:
         read_picture(tmp_path / "cat.jpg", FIVE)
 
 
-def test_a_name_as_bytes_or_path_or_text_is_read(tmp_path: Path) -> None:
+def test_a_path_and_its_text_give_the_same(tmp_path: Path) -> None:
     path = tmp_path / "-猫 \n.JPG"
     path.write_bytes(encode(upright(), "PNG"))
     np.testing.assert_array_equal(read_picture(path, NATIVE), read_picture(str(path), NATIVE))
@@ -721,7 +721,7 @@ def test_odd_tiff_metadata_neither_fails_nor_warns() -> None:
     entries = range(start + 2, start + 2 + 12 * count, 12)
     entry = next(at for at in entries if struct.unpack_from("<H", tiff, at)[0] == 305)
     odd = tiff[: entry + 4] + struct.pack("<II", 5000, 2**31) + tiff[entry + 12 :]
-    with pytest.warns(UserWarning, match="tag"):
+    with pytest.warns(UserWarning, match="tag|corrupt|Truncated"):
         Image.open(io.BytesIO(odd)).load()
     np.testing.assert_array_equal(decode(odd), upright())
 

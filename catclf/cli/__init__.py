@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
 import errno
 import os
 import signal
 import sys
-import tomllib
 from importlib import import_module
 from types import FrameType
 from typing import Any, NoReturn
@@ -67,6 +65,8 @@ def app(ctx: click.Context, config: str | None) -> None:
 
 def _read_config(ctx: click.Context, path: str, verb: str) -> dict[str, Any]:
     """Return the defaults that a config file gives a verb, each checked and converted."""
+    import tomllib
+
     try:
         with open(path, "rb") as file:
             tables = tomllib.load(file)
@@ -103,6 +103,8 @@ def _key(param: click.Parameter) -> str:
 
 
 def _nearest(word: str, known: tuple[str, ...] | list[str]) -> str:
+    import difflib
+
     near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
     if near:
         return f"Did you mean {near[0]}?"
