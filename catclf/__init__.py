@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from catclf.prediction import predict as predict
     from catclf.preparation import prepare as prepare
     from catclf.training import train as train
+    from catclf.tuning import tune as tune
 
 # Where each public name lives. It is imported when it is first used: `catclf predict` needs
 # neither h5py nor anything of training, and its start-up is what a user feels.
@@ -53,6 +54,7 @@ _HOMES = {
     "prepare": "preparation",
     "read_picture": "images",
     "train": "training",
+    "tune": "tuning",
 }
 __all__ = sorted(["__version__", *_HOMES])
 

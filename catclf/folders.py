@@ -37,18 +37,18 @@ def find_pictures(folder: str) -> tuple[list[str], list[str]]:
     """
     pictures: list[str] = []
     passed_over: list[str] = []
-    entered: set[str] = set()
+    entered: set[tuple[int, int]] = set()
     waiting = [(folder, True)]  # a stack and no recursion: folders may lie a thousand deep
     while waiting:
         path, is_folder = waiting.pop()
         if not is_folder:
             (pictures if looks_like_picture(path) else passed_over).append(path)
             continue
-        real = os.path.realpath(path)
-        if real in entered:
-            continue
-        entered.add(real)
         try:
+            status = os.stat(path)
+            if (status.st_dev, status.st_ino) in entered:
+                continue
+            entered.add((status.st_dev, status.st_ino))
             with os.scandir(path) as found:
                 entries = sorted(found, key=lambda entry: entry.name, reverse=True)
         except OSError:

@@ -20,7 +20,7 @@ __all__ = ["app", "main"]
 
 # Each verb is a module of this package with a `command`; it is imported when it is called,
 # so that no verb pays for another's imports.
-VERBS = ("prepare", "train", "predict", "evaluate", "benchmark")
+VERBS = ("prepare", "train", "predict", "evaluate", "tune", "benchmark")
 
 
 class Verbs(click.Group):

@@ -123,6 +123,11 @@ class Recurrence:
         np.sum(dZ, axis=1, keepdims=True, out=self.db)
         self.b -= self.db
 
+    def freeze(self, rows: NDArray[np.bool_]) -> None:
+        """Set some trainings (k,) to 0 and leave them there; the others go on."""
+        self.scale = np.where(rows[:, None], 0.0, self.scale)
+        self.U[rows] = self.C[rows] = self.b[rows] = 0.0
+
 
 class Gram:
     """Gradient descent by the recurrence, in float64.

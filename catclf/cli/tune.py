@@ -1,0 +1,232 @@
+"""``catclf tune``."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from catclf.cli.common import Verb, bar, note, option, percent, quiet_option
+from catclf.errors import printable
+from catclf.tuning import Score, Tuned, tune, write_config, write_held_out
+
+MOST_WRONG = 5
+
+
+class Numbers(click.ParamType):  # type: ignore[type-arg]
+    """Numbers with commas between them, each finite and not below (or not at) 0."""
+
+    name = "numbers"
+
+    def __init__(self, above_zero: bool = False) -> None:
+        self.above_zero = above_zero
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[float, ...]:
+        """Return the numbers; a usage error where one is none."""
+        words = value.split(",") if isinstance(value, str) else value
+        if not isinstance(words, list | tuple):
+            words = [words]
+        try:
+            numbers = tuple(float(word) for word in words)
+        except (TypeError, ValueError):
+            self.fail(f"{value!r} is not a list of numbers such as 0.001,0.01.", param, ctx)
+        for number in numbers:
+            if not math.isfinite(number) or number < 0 or (self.above_zero and number == 0):
+                least = "above 0" if self.above_zero else "at least 0"
+                self.fail(f"{number:g} must be finite and {least}.", param, ctx)
+        return tuple(dict.fromkeys(numbers))
+
+
+@click.command(
+    cls=Verb,
+    epilog="""\b
+Examples:
+  catclf tune && catclf --config tuned.toml train
+  catclf tune --lr 0.001,0.005 --l2 0,0.1,1 --iters 5000 --folds 5 --repeats 4
+  catclf tune --save-predictions oof.csv      which pictures may be mislabeled""",
+)
+@click.argument("dataset", default="data/dataset.h5", type=click.Path())
+@option(
+    "--lr",
+    group="Settings to try",
+    type=Numbers(above_zero=True),
+    default="0.001,0.002,0.003,0.005,0.01",
+    metavar="RATES",
+    help="Learning rates.",
+)
+@option(
+    "--l2",
+    group="Settings to try",
+    type=Numbers(),
+    default="0,0.01,0.1",
+    metavar="LAMBDAS",
+    help="Penalties.",
+)
+@option(
+    "--iters",
+    group="Settings to try",
+    type=click.IntRange(1),
+    default=2000,
+    metavar="N",
+    help="The longest training; shorter ones are compared along the way.",
+)
+@option(
+    "--folds",
+    group="Cross-validation",
+    type=click.IntRange(2),
+    default=10,
+    metavar="N",
+    help="Parts that are held out in turn.",
+)
+@option(
+    "--repeats",
+    group="Cross-validation",
+    type=click.IntRange(1),
+    default=1,
+    metavar="N",
+    help="How often the pictures are divided into folds anew.",
+)
+@option(
+    "--seed",
+    group="Cross-validation",
+    type=click.IntRange(0),
+    default=0,
+    metavar="N",
+    help="Seed of the divisions.",
+)
+@option(
+    "--sample",
+    group="Cross-validation",
+    type=click.IntRange(4),
+    metavar="N",
+    help="Use a stratified sample of N pictures.",
+)
+@option(
+    "-o",
+    "--output",
+    group="Output",
+    type=click.Path(),
+    default="tuned.toml",
+    metavar="FILE",
+    help="The config file to write.",
+)
+@option(
+    "--save-predictions",
+    group="Output",
+    type=click.Path(),
+    metavar="FILE",
+    help="Also write a CSV of every training picture's held-out probability and loss, worst first.",
+)
+@option(
+    "--format",
+    "form",
+    group="Output",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    help="How to write the results.",
+)
+@quiet_option
+def command(
+    dataset: str,
+    lr: tuple[float, ...],
+    l2: tuple[float, ...],
+    iters: int,
+    folds: int,
+    repeats: int,
+    seed: int,
+    sample: int | None,
+    output: str,
+    save_predictions: str | None,
+    form: str,
+    quiet: bool,
+) -> None:
+    """Choose rate, penalty and length by cross-validation on the training part.
+
+    DATASET is a file that prepare wrote; without it, data/dataset.h5. Its test part is never
+    touched. The choice is the simplest setting whose held-out log loss is within one standard
+    error of the lowest: the largest penalty and, with that, the smallest rate times iterations.
+    """
+    with bar(iters, " iterations", quiet) as drawn:
+
+        def on_iteration(done: int) -> None:
+            assert drawn is not None
+            drawn.update(done - drawn.n)
+
+        tuned = tune(
+            dataset,
+            rates=lr,
+            penalties=l2,
+            iterations=iters,
+            folds=folds,
+            repeats=repeats,
+            seed=seed,
+            sample=sample,
+            on_iteration=None if drawn is None else on_iteration,
+        )
+    write_config(output, tuned)
+    if save_predictions is not None:
+        write_held_out(save_predictions, tuned)
+    click.echo(as_json(tuned) if form == "json" else as_text(tuned))
+    note(f"{printable(output)}: saved. Next: catclf --config {printable(output)} train", quiet)
+
+
+def as_json(tuned: Tuned) -> str:
+    """Return the results as one JSON object; numbers that are not defined are null."""
+
+    def row(score: Score) -> dict[str, object]:
+        values = asdict(score)
+        return {k: None if v != v else v for k, v in values.items()}
+
+    return json.dumps(
+        {
+            "dataset": tuned.dataset,
+            "examples": tuned.m,
+            "folds": tuned.folds,
+            "repeats": tuned.repeats,
+            "seed": tuned.seed,
+            "majority_rate": tuned.majority_rate,
+            "chosen": row(tuned.chosen),
+            "scores": [row(score) for score in tuned.scores],
+            "positive": tuned.positive,
+            "most_wrong": [asdict(held) for held in tuned.held_out[:MOST_WRONG]],
+        },
+        indent=2,
+    )
+
+
+def as_text(tuned: Tuned) -> str:
+    """Return the leaderboard and the choice as lines to read."""
+    lines = [
+        f"{tuned.m} training pictures, {tuned.folds} folds x {tuned.repeats}; "
+        f"majority class {percent(tuned.majority_rate)}",
+        f"{'rate':>8} {'l2':>8} {'iterations':>10}  {'held-out accuracy':>19}  "
+        f"{'held-out log loss':>17}",
+    ]
+    lines += [_line(score) for score in tuned.scores]
+    lines += [
+        "chosen, the simplest within one standard error of the lowest log loss:",
+        _line(tuned.chosen),
+        "",
+        "pictures most at odds with their label:",
+    ]
+    lines += [
+        f"  P({printable(tuned.positive)}) = {held.probability:.4f}, "
+        f"label {printable(held.label)}: {printable(held.name)}"
+        for held in tuned.held_out[:MOST_WRONG]
+    ]
+    return "\n".join(lines)
+
+
+def _line(score: Score) -> str:
+    setting = f"{score.learning_rate:>8g} {score.l2:>8g} {score.iterations:>10}"
+    if score.diverged:
+        return f"{setting}  {'diverged':>19}"
+    return (
+        f"{setting}  {percent(score.accuracy):>9} +- {100 * score.accuracy_error:4.2f} %  "
+        f"{score.log_loss:>7.4f} +- {score.log_loss_error:.4f}"
+    )
