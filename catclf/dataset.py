@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 from catclf import __version__
 from catclf.errors import DatasetError, printable
 from catclf.files import replacing
-from catclf.hdf5 import HDF5File, StoredArray, open_hdf5
+from catclf.hdf5 import HDF5File, StoredArray, create_hdf5, open_hdf5
 from catclf.images import Preprocessing
 
 __all__ = ["Dataset", "NewPart", "Part", "open_dataset", "write_dataset"]
@@ -228,10 +228,7 @@ def write_dataset(
     test: NewPart,
 ) -> None:
     """Write a prepared dataset, whole or not at all."""
-    with (
-        replacing(path) as temporary,
-        h5py.File(temporary, "w", libver="latest", locking=False) as file,
-    ):
+    with replacing(path) as temporary, create_hdf5(temporary) as file:
         digest = _write_part(file.create_group("train"), train, preprocessing.n_x)
         file.attrs["format"] = _fixed_length([FORMAT])[0]
         file.attrs["format_version"] = FORMAT_VERSION

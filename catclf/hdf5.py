@@ -18,6 +18,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from io import FileIO
 from typing import Any
 
 import h5py
@@ -27,7 +28,7 @@ from numpy.typing import NDArray
 from catclf.errors import DatasetError
 from catclf.files import is_lfs_pointer
 
-__all__ = ["HDF5File", "StoredArray", "open_hdf5"]
+__all__ = ["HDF5File", "StoredArray", "create_hdf5", "open_hdf5"]
 
 # One chunk is decoded at once, whatever part of it is asked for, and kept for the next read
 # (of the next picture, say): the cache takes what fits into it.
@@ -253,6 +254,46 @@ def open_hdf5(path: str | os.PathLike[str]) -> Iterator[HDF5File]:
         yield HDF5File(file, where)
     finally:
         file.close()
+
+
+@contextmanager
+def create_hdf5(path: str | os.PathLike[str]) -> Iterator[Any]:
+    """Create an HDF5 file, and yield its h5py.File; where a write failed, OSError at the end."""
+    with _Output(path, "w+") as output:
+        # The latest format: its metadata carry checksums.
+        with h5py.File(output, "w", libver="latest") as file:
+            yield file
+        if output.failure is not None:
+            raise output.failure
+
+
+class _Output(FileIO):
+    """A file that remembers its first failure, and from then on forgets what it is given.
+
+    HDF5 (2.0 as well) keeps what it could not write, on a full disk say, tries again when the
+    process ends, and crashes it. So it is not told.
+    """
+
+    failure: BaseException | None = None  # an interrupt may come here as well
+
+    def write(self, data: Any) -> int:
+        """Write all of it, or pretend to."""
+        rest = memoryview(data).cast("B")
+        size = len(rest)
+        try:
+            while rest and self.failure is None:
+                rest = rest[super().write(rest) :]
+        except BaseException as error:
+            self.failure = error
+        return size
+
+    def truncate(self, size: int | None = None) -> int:
+        """Set the file's length, or pretend to."""
+        try:
+            return super().truncate(size)
+        except BaseException as error:
+            self.failure = self.failure or error
+            return size or 0
 
 
 def _refuse_non_hdf5(where: str) -> None:

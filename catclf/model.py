@@ -192,11 +192,7 @@ def load_model(path: str | os.PathLike[str], order: Order | None = None) -> Mode
         preprocessing=preprocessing,
         record=record,
         costs=_costs(arrays, where),
-        state={
-            name.removeprefix("state_"): array
-            for name, array in arrays.items()
-            if name.startswith("state_")
-        },
+        state=_state(arrays, where),
     )
 
 
@@ -229,13 +225,7 @@ def _weights(arrays: Mapping[str, NDArray[Any]], where: str) -> tuple[Array, flo
             raise ModelError(
                 f"holds no {name}", where, "Save a model with np.savez(path, w=w, b=b)."
             )
-        array = arrays[name]
-        if array.dtype.kind not in "fiu" or array.dtype.itemsize > 8:
-            raise ModelError(
-                f"{name} must be real numbers, got {array.dtype!s:.40}", where, TRAIN_AGAIN
-            )
-        if not np.isfinite(array).all():
-            raise ModelError(f"{name} holds nan or infinity", where, TRAIN_AGAIN)
+        _refuse_unreal(name, arrays[name], where)
     w, b = arrays["w"], arrays["b"]
     if w.size == 0 or w.shape not in ((w.size,), (w.size, 1), (1, w.size)):
         raise ModelError(f"w must have the shape (n_x, 1), got {w.shape}", where, TRAIN_AGAIN)
@@ -246,6 +236,22 @@ def _weights(arrays: Mapping[str, NDArray[Any]], where: str) -> tuple[Array, flo
         if not np.isfinite(np.abs(w).sum() + abs(bias)):
             raise ModelError("w and b are too large to be added up", where, TRAIN_AGAIN)
     return w, bias
+
+
+def _state(arrays: Mapping[str, NDArray[Any]], where: str) -> dict[str, Array]:
+    state = {name: array for name, array in arrays.items() if name.startswith("state_")}
+    for name, array in state.items():
+        _refuse_unreal(printable(name), array, where)
+    return {name.removeprefix("state_"): array for name, array in state.items()}
+
+
+def _refuse_unreal(name: str, array: NDArray[Any], where: str) -> None:
+    if array.dtype.kind not in "fiu" or array.dtype.itemsize > 8:
+        raise ModelError(
+            f"{name:.40} must be real numbers, got {array.dtype!s:.40}", where, TRAIN_AGAIN
+        )
+    if not np.isfinite(array).all():
+        raise ModelError(f"{name:.40} holds nan or infinity", where, TRAIN_AGAIN)
 
 
 def _read_record(stored: NDArray[Any], where: str) -> dict[str, Any]:

@@ -442,4 +442,4 @@ def write_held_out(path: str | os.PathLike[str], tuned: Tuned) -> None:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["file", "label", "probability", "loss"])
         for row in tuned.held_out:
-            writer.writerow([printable(row.name), row.label, row.probability, row.loss])
+            writer.writerow([printable(row.name), printable(row.label), row.probability, row.loss])

@@ -14,7 +14,8 @@ from typing import Any, NoReturn
 import click
 
 from catclf import __version__
-from catclf.errors import CatclfError
+from catclf.cli.common import Numbers
+from catclf.errors import CatclfError, printable
 
 __all__ = ["app", "main"]
 
@@ -76,7 +77,7 @@ def _read_config(ctx: click.Context, path: str, verb: str) -> dict[str, Any]:
         raise CatclfError(f"is not TOML: {error}", path, "Mend the line.") from error
     for name, table in tables.items():
         if name not in VERBS:
-            raise CatclfError(f"unknown table [{name}]", path, _nearest(name, VERBS))
+            raise CatclfError(f"unknown table [{printable(name)}]", path, _nearest(name, VERBS))
         if not isinstance(table, dict):
             raise CatclfError(f"{name} is not a table", path, f"Begin it with [{name}].")
     command = app.get_command(ctx, verb)
@@ -86,14 +87,37 @@ def _read_config(ctx: click.Context, path: str, verb: str) -> dict[str, Any]:
     for key, value in tables.get(verb, {}).items():
         param = known.get(key.replace("_", "-"))
         if param is None or param.name is None:
-            raise CatclfError(f"unknown key {key!r} in [{verb}]", path, _nearest(key, list(known)))
+            raise CatclfError(
+                f"unknown key '{printable(key)}' in [{verb}]", path, _nearest(key, list(known))
+            )
         try:
+            _refuse_other_type(param, value)
             param.type_cast_value(click.Context(command), value)
         except (click.BadParameter, TypeError, ValueError) as error:
             reason = error.message if isinstance(error, click.BadParameter) else str(error)
             raise CatclfError(f"[{verb}] {key}: {reason}", path, "Mend the value.") from None
         values[param.name] = value
     return {verb: values}
+
+
+def _refuse_other_type(param: click.Parameter, value: object) -> None:
+    """Raise TypeError where click would convert a value in silence: 10.7 to 10, 1 to true."""
+    kinds: tuple[tuple[type, ...], str]
+    if isinstance(param, click.Option) and param.is_flag:
+        kinds = (bool,), "true or false"
+    elif isinstance(param.type, click.IntRange):
+        kinds = (int,), "a whole number"
+    elif isinstance(param.type, click.FloatRange):
+        kinds = (int, float), "a number"
+    elif isinstance(param.type, Numbers):
+        kinds = (int, float, str, list), "a number, or a list of numbers"
+    elif param.nargs == -1:
+        kinds = (list,), 'a list of texts, such as ["a", "b"]'
+    else:
+        kinds = (str,), "a text"
+    allowed, named = kinds
+    if not isinstance(value, allowed) or (isinstance(value, bool) and bool not in allowed):
+        raise TypeError(f"must be {named}")
 
 
 def _key(param: click.Parameter) -> str:
@@ -113,6 +137,7 @@ def _nearest(word: str, known: tuple[str, ...] | list[str]) -> str:
 
 def main() -> NoReturn:
     """Run the command line: results on stdout, errors as text on stderr, and an exit code."""
+    _open_closed_streams()
     # A name that the terminal's encoding lacks is escaped, whatever the locale.
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
@@ -121,9 +146,24 @@ def main() -> NoReturn:
     sys.exit(_run())
 
 
+def _open_closed_streams() -> None:
+    """Open what was closed (``>&-``) on nothing, lest an output take its place."""
+    modes = {"stdin": "r", "stdout": "w", "stderr": "w"}
+    for number, (name, mode) in enumerate(modes.items()):
+        if getattr(sys, name) is None:
+            descriptor = os.open(os.devnull, os.O_RDWR)
+            if descriptor != number:
+                os.dup2(descriptor, number)
+            setattr(sys, name, open(number, mode, closefd=False))  # noqa: SIM115
+
+
+class Terminated(SystemExit):
+    """SIGTERM, as an exception."""
+
+
 def _terminate(number: int, frame: FrameType | None) -> NoReturn:
     """End by an exception, so that nothing half-written is left behind."""
-    raise SystemExit(128 + number)
+    raise Terminated(128 + number)
 
 
 def _run() -> int:
@@ -139,11 +179,11 @@ def _run() -> int:
     except click.ClickException as error:
         error.show()
         return error.exit_code
-    except SystemExit as end:
+    except Terminated as end:
         return _fail("terminated", end.code if isinstance(end.code, int) else 1)
     except (click.Abort, KeyboardInterrupt):
         return _fail("interrupted", 130)
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit):  # click makes a SystemExit of a broken pipe
         _silence_stdout()  # whoever read the results has seen enough
         return 0
     except OSError as error:

@@ -30,21 +30,20 @@ Examples:
 )
 @option(
     "--format",
-    "form",
     group="Output",
     type=click.Choice(["text", "json"]),
     default="text",
     help="How to write the results.",
 )
 @quiet_option
-def command(dataset: str, iters: int, form: str, quiet: bool) -> None:
+def command(dataset: str, iters: int, format: str, quiet: bool) -> None:
     """Time every method of descent on your data: loops against vectorized code.
 
     DATASET is a file that prepare wrote; without it, data/dataset.h5. The methods' costs are
     compared too: all compute the same iterations.
     """
     timings = benchmark(dataset, on_method=lambda name: note(f"Timing {name} ...", quiet))
-    click.echo(as_json(timings, iters) if form == "json" else as_text(timings, iters))
+    click.echo(as_json(timings, iters) if format == "json" else as_text(timings, iters))
 
 
 def total(timing: Timing, iterations: int) -> float:

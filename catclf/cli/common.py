@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FiniteFloat",
+    "Numbers",
     "Results",
     "Verb",
     "bar",
@@ -70,6 +71,32 @@ class FiniteFloat(click.FloatRange):
         if not math.isfinite(number):
             self.fail(f"{value} is not a finite number.", param, ctx)
         return number
+
+
+class Numbers(click.ParamType):  # type: ignore[type-arg]
+    """Numbers with commas between them, each finite and not below (or not at) 0."""
+
+    name = "numbers"
+
+    def __init__(self, above_zero: bool = False) -> None:
+        self.above_zero = above_zero
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[float, ...]:
+        """Return the numbers; a usage error where one is none."""
+        words = value.split(",") if isinstance(value, str) else value
+        if not isinstance(words, list | tuple):
+            words = [words]
+        try:
+            numbers = tuple(float(word) for word in words)
+        except (TypeError, ValueError):
+            self.fail(f"{value!r} is not a list of numbers such as 0.001,0.01.", param, ctx)
+        for number in numbers:
+            if not math.isfinite(number) or number < 0 or (self.above_zero and number == 0):
+                least = "above 0" if self.above_zero else "at least 0"
+                self.fail(f"{number:g} must be finite and {least}.", param, ctx)
+        return tuple(dict.fromkeys(numbers))
 
 
 def quiet_option(function: F) -> F:

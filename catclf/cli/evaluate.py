@@ -27,7 +27,6 @@ Examples:
 @model_options
 @option(
     "--split",
-    "part",
     group="Data",
     type=click.Choice(["test", "train"]),
     default="test",
@@ -35,7 +34,6 @@ Examples:
 )
 @option(
     "--format",
-    "form",
     group="Output",
     type=click.Choice(["text", "json"]),
     default="text",
@@ -54,8 +52,8 @@ def command(
     model: str,
     threshold: float,
     order: str | None,
-    part: str,
-    form: str,
+    split: str,
+    format: str,
     predictions: str | None,
     quiet: bool,
 ) -> None:
@@ -67,10 +65,10 @@ def command(
     loaded = load_model(model, order)  # type: ignore[arg-type]
     if loaded.assumed is not None:
         note(f"Warning: {printable(model)} {loaded.assumed}", quiet)
-    evaluation = evaluate(dataset, loaded, part=part, threshold=threshold)  # type: ignore[arg-type]
+    evaluation = evaluate(dataset, loaded, part=split, threshold=threshold)  # type: ignore[arg-type]
     if predictions is not None:
         write_predictions(predictions, evaluation)
-    click.echo(as_json(evaluation) if form == "json" else as_text(evaluation))
+    click.echo(as_json(evaluation) if format == "json" else as_text(evaluation))
 
 
 def as_json(evaluation: Evaluation) -> str:

@@ -29,7 +29,6 @@ Examples:
 @model_options
 @option(
     "--format",
-    "form",
     group="Output",
     type=click.Choice(["text", "csv", "jsonl"]),
     default="text",
@@ -43,7 +42,7 @@ def command(
     model: str,
     threshold: float,
     order: str | None,
-    form: str,
+    format: str,
     quiet: bool,
 ) -> None:
     """Tell the probability that pictures are of the positive class.
@@ -55,8 +54,8 @@ def command(
     loaded = load_model(model, order)  # type: ignore[arg-type]
     if loaded.assumed is not None:
         note(f"Warning: {printable(model)} {loaded.assumed}", quiet)
-    show = {"text": show_text, "csv": show_csv, "jsonl": show_json}[form]
-    if form == "csv":
+    show = {"text": show_text, "csv": show_csv, "jsonl": show_json}[format]
+    if format == "csv":
         click.echo(",".join(COLUMNS))
     failed = 0
     for prediction in predict(
@@ -89,8 +88,8 @@ def show_csv(prediction: Prediction, positive: str) -> None:
     writer.writerow(
         [
             printable(prediction.name),
-            prediction.predicted,
-            positive,
+            printable(prediction.predicted or ""),
+            printable(positive),
             prediction.probability,
             prediction.error and prediction.error.what,
         ]

@@ -3,43 +3,15 @@
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import asdict
-from typing import Any
 
 import click
 
-from catclf.cli.common import Verb, bar, note, option, percent, quiet_option
+from catclf.cli.common import Numbers, Verb, bar, note, option, percent, quiet_option
 from catclf.errors import printable
 from catclf.tuning import Score, Tuned, tune, write_config, write_held_out
 
 MOST_WRONG = 5
-
-
-class Numbers(click.ParamType):  # type: ignore[type-arg]
-    """Numbers with commas between them, each finite and not below (or not at) 0."""
-
-    name = "numbers"
-
-    def __init__(self, above_zero: bool = False) -> None:
-        self.above_zero = above_zero
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[float, ...]:
-        """Return the numbers; a usage error where one is none."""
-        words = value.split(",") if isinstance(value, str) else value
-        if not isinstance(words, list | tuple):
-            words = [words]
-        try:
-            numbers = tuple(float(word) for word in words)
-        except (TypeError, ValueError):
-            self.fail(f"{value!r} is not a list of numbers such as 0.001,0.01.", param, ctx)
-        for number in numbers:
-            if not math.isfinite(number) or number < 0 or (self.above_zero and number == 0):
-                least = "above 0" if self.above_zero else "at least 0"
-                self.fail(f"{number:g} must be finite and {least}.", param, ctx)
-        return tuple(dict.fromkeys(numbers))
 
 
 @click.command(
@@ -124,7 +96,6 @@ Examples:
 )
 @option(
     "--format",
-    "form",
     group="Output",
     type=click.Choice(["text", "json"]),
     default="text",
@@ -142,7 +113,7 @@ def command(
     sample: int | None,
     output: str,
     save_predictions: str | None,
-    form: str,
+    format: str,
     quiet: bool,
 ) -> None:
     """Choose rate, penalty and length by cross-validation on the training part.
@@ -171,7 +142,7 @@ def command(
     write_config(output, tuned)
     if save_predictions is not None:
         write_held_out(save_predictions, tuned)
-    click.echo(as_json(tuned) if form == "json" else as_text(tuned))
+    click.echo(as_json(tuned) if format == "json" else as_text(tuned))
     note(f"{printable(output)}: saved. Next: catclf --config {printable(output)} train", quiet)
 
 
