@@ -1,12 +1,13 @@
 """Train an image classifier with logistic regression, as the first deep-learning lecture does.
 
-The four verbs of the command line are four functions:
+The verbs of the command line are functions:
 
 >>> import catclf
 >>> catclf.prepare(["data/sample"], "data/dataset.h5")          # doctest: +SKIP
 >>> catclf.train("data/dataset.h5", "model.npz")                # doctest: +SKIP
 >>> catclf.evaluate("data/dataset.h5", "model.npz").accuracy    # doctest: +SKIP
->>> catclf.load_model("model.npz").probability("cat.jpg")       # doctest: +SKIP
+>>> model = catclf.load_model("model.npz")                      # doctest: +SKIP
+>>> next(catclf.predict(["cat.jpg"], model)).probability        # doctest: +SKIP
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from catclf.benchmarking import benchmark as benchmark
     from catclf.dataset import Dataset as Dataset
     from catclf.dataset import open_dataset as open_dataset
+    from catclf.descent import Settings as Settings
     from catclf.errors import CatclfError as CatclfError
     from catclf.errors import DatasetError as DatasetError
     from catclf.errors import DivergenceError as DivergenceError
@@ -46,6 +48,7 @@ _HOMES = {
     "ModelError": "errors",
     "PictureError": "errors",
     "Preprocessing": "images",
+    "Settings": "descent",
     "benchmark": "benchmarking",
     "evaluate": "evaluation",
     "load_model": "model",

@@ -167,10 +167,13 @@ def _refuse_other_training(
             path,
             "Ask for more with --iters.",
         )
-    m = dataset.train.m
-    if before["method"] not in METHODS or (
-        before["method"] == "gram"
-        and any(getattr(old.state.get(name), "shape", None) != (m,) for name in ("u", "c"))
+    needed = {"u": (dataset.train.m,), "c": (dataset.train.m,), "scale": ()}
+    held = {name: old.state[name].shape for name in needed if name in old.state}
+    start = old.state.get("start")
+    if (
+        before["method"] not in METHODS
+        or (before["method"] == "gram" and held != needed)
+        or (start is not None and start.shape != old.w.shape)
     ):
         raise ModelError("does not hold what is needed to go on", path, fix)
     return str(before["method"])

@@ -346,6 +346,9 @@ def _arrays() -> Iterator[tuple[str, bytes]]:
     yield "costs-square", but(costs=np.zeros((2, 2)), iterations=np.zeros((2, 2), int))
     yield "costs-nan", but(costs=[0.7, np.nan])
     yield "costs-complex", but(costs=[0.7, 1j])
+    yield "state-complex", but(state_c=[1j])
+    yield "state-text", but(state_c="abc")
+    yield "state-nan", but(state_u=[np.nan, 0.5])
     yield "iterations-fractions", but(iterations=[0.0, 100.5])
 
 

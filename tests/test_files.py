@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import signal
-import socket
 import stat
 import subprocess
 import sys
@@ -148,7 +147,7 @@ def test_other_hard_links_keep_the_old_contents(output: Path, tmp_path: Path) ->
 def test_temporary_files_of_the_dead_are_removed(output: Path) -> None:
     """What a killed process left is cleared by the next; what a live one writes is kept."""
     dead = run("import os; print(os.getpid())").stdout.strip()
-    here, folder = socket.gethostname(), output.parent
+    here, folder = os.uname().nodename, output.parent
     stale = folder / f".{output.name}.{here}.{dead}.0123abcd.tmp"
     kept = [
         folder / f".{output.name}.{here}.{os.getpid()}.0123abcd.tmp",

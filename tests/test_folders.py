@@ -1,0 +1,160 @@
+"""What stands in a folder: pictures and class folders are found, litter is not."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from catclf.folders import find_pictures, is_litter, subfolders
+
+LITTER = [".DS_Store", "._cat.jpg", ".hidden", "Thumbs.db", "THUMBS.DB", "desktop.ini"]
+LITTER_FOLDERS = [".ipynb_checkpoints", "__MACOSX", "__macosx", "__pycache__", ".git"]
+
+
+def touch(folder: Path, *names: str) -> None:
+    """Make empty files, and the folders they stand in."""
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+
+
+def test_pictures_are_found_at_any_depth_in_sorted_order(tmp_path: Path) -> None:
+    """A folder's names are gone through in sorted order, folders among the files."""
+    touch(tmp_path, "b.png", "a/z.jpg", "a/b/c.JPEG", "c/a.webp", "B.gif", "a.tif")
+    pictures, passed_over = find_pictures(str(tmp_path))
+    found = [os.path.relpath(path, tmp_path) for path in pictures]
+    assert found == ["B.gif", "a/b/c.JPEG", "a/z.jpg", "a.tif", "b.png", "c/a.webp"]
+    assert passed_over == []
+
+
+def test_other_files_are_passed_over_by_name(tmp_path: Path) -> None:
+    """A visible file that is no picture is named, not silently dropped."""
+    touch(tmp_path, "notes.txt", "a/labels.csv", "a/cat.jpg", "noending")
+    pictures, passed_over = find_pictures(str(tmp_path))
+    assert pictures == [str(tmp_path / "a/cat.jpg")]
+    assert passed_over == [str(tmp_path / n) for n in ("a/labels.csv", "noending", "notes.txt")]
+
+
+def test_a_picture_of_a_format_we_cannot_read_is_a_picture(tmp_path: Path) -> None:
+    """A .heic is found, so that it is named as unreadable later on."""
+    touch(tmp_path, "cat.heic", "cat.svg")
+    assert len(find_pictures(str(tmp_path))[0]) == 2
+
+
+def test_litter_is_no_picture_and_not_worth_a_word(tmp_path: Path) -> None:
+    """Hidden files and what systems leave behind are neither found nor passed over."""
+    touch(tmp_path, "cat.jpg", *LITTER, *(f"{folder}/dog.jpg" for folder in LITTER_FOLDERS))
+    assert find_pictures(str(tmp_path)) == ([str(tmp_path / "cat.jpg")], [])
+
+
+def test_litter_is_no_subfolder(tmp_path: Path) -> None:
+    """Subfolders are the visible ones, linked ones too, sorted."""
+    touch(tmp_path, "dog/1.jpg", "cat/1.jpg", "file", *(f"{name}/1.jpg" for name in LITTER_FOLDERS))
+    (tmp_path / "bird").symlink_to(tmp_path / "cat")
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "gone").symlink_to("nowhere")
+    assert subfolders(str(tmp_path)) == ["bird", "cat", "dog"]
+
+
+@given(st.text(min_size=1))
+def test_hidden_names_are_litter(name: str) -> None:
+    """Whatever follows the dot."""
+    assert is_litter(f".{name}")
+
+
+def test_a_folder_that_links_to_itself_is_entered_once(tmp_path: Path) -> None:
+    """A search ends, although a link leads back up."""
+    touch(tmp_path, "a/cat.jpg")
+    (tmp_path / "a" / "up").symlink_to(tmp_path)
+    (tmp_path / "a" / "here").symlink_to(".")
+    assert find_pictures(str(tmp_path))[0] == [str(tmp_path / "a/cat.jpg")]
+
+
+def test_a_ladder_of_links_is_not_climbed_in_every_way(tmp_path: Path) -> None:
+    """40 folders that each link twice to the next are 40 folders, not 2 to the 40th."""
+    for step in range(40):
+        folder = tmp_path / str(step)
+        folder.mkdir()
+        (folder / "left").symlink_to(tmp_path / str(step + 1))
+        (folder / "right").symlink_to(tmp_path / str(step + 1))
+    touch(tmp_path, "40/cat.jpg")
+    assert len(find_pictures(str(tmp_path / "0"))[0]) == 1
+
+
+def test_linked_folders_are_entered(tmp_path: Path) -> None:
+    """Pictures kept elsewhere and linked to are found, under the link's name."""
+    touch(tmp_path, "store/cat.jpg")
+    (tmp_path / "class").mkdir()
+    (tmp_path / "class" / "linked").symlink_to(tmp_path / "store")
+    found, _ = find_pictures(str(tmp_path / "class"))
+    assert found == [str(tmp_path / "class/linked/cat.jpg")]
+
+
+def test_a_link_to_nothing_is_found(tmp_path: Path) -> None:
+    """A picture that is a dangling link is listed: reading it will say so."""
+    (tmp_path / "cat.jpg").symlink_to("nowhere")
+    (tmp_path / "dog.jpg").symlink_to("dog.jpg")
+    assert len(find_pictures(str(tmp_path))[0]) == 2
+
+
+def test_a_folder_named_as_a_picture_is_found_and_not_entered(tmp_path: Path) -> None:
+    """It cannot be read as a picture, and will be named."""
+    touch(tmp_path, "cat.jpg/inside.jpg")
+    assert find_pictures(str(tmp_path)) == ([str(tmp_path / "cat.jpg")], [])
+
+
+def test_folders_may_lie_deep(tmp_path: Path) -> None:
+    """Depth is bounded by the system's paths, not by recursion."""
+    here = os.getcwd()
+    try:
+        os.chdir(tmp_path)
+        for _ in range(1100):
+            os.mkdir("d")
+            os.chdir("d")
+        Path("cat.jpg").touch()
+    finally:
+        os.chdir(here)
+    pictures, passed_over = find_pictures(str(tmp_path))
+    assert len(pictures) + len(passed_over) == 1
+    os.chdir(tmp_path)
+    try:
+        while os.path.isdir("d"):  # pytest's own cleaning recurses
+            os.rename("d", "e")
+            if os.path.isdir("e/d"):
+                os.rename("e/d", "d")
+            for name in os.listdir("e"):
+                os.unlink(f"e/{name}")
+            os.rmdir("e")
+    finally:
+        os.chdir(here)
+
+
+def test_a_folder_that_cannot_be_opened_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is named among what was passed over; the rest is found."""
+    touch(tmp_path, "a/cat.jpg", "locked/cat.jpg")
+    scandir = os.scandir
+
+    def refuse(path: str) -> object:
+        if path.endswith("locked"):
+            raise PermissionError(13, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    pictures, passed_over = find_pictures(str(tmp_path))
+    assert pictures == [str(tmp_path / "a/cat.jpg")]
+    assert passed_over == [str(tmp_path / "locked")]
+
+
+def test_names_of_any_bytes_are_found(tmp_path: Path) -> None:
+    """File names that are no UTF-8, or hold newlines, are names like others."""
+    names = [b"new\nline.jpg", b"caf\xe9.jpg", "貓.png".encode()]
+    for name in names:
+        (tmp_path / os.fsdecode(name)).touch()
+    found = {os.fsencode(os.path.basename(path)) for path in find_pictures(str(tmp_path))[0]}
+    assert found == set(names)

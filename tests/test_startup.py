@@ -1,0 +1,238 @@
+"""What is imported when: a command's start-up is what its user feels."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import catclf
+from catclf.images import Preprocessing
+from catclf.model import Model, save_model
+
+PACKAGE = Path(catclf.__file__).parent
+MODULES = sorted(PACKAGE.rglob("*.py"))
+LEAVES = {"errors", "files", "logistic", "metrics", "images", "columns", "parallel"}
+# The leaves among the leaves: these two serve the others.
+BELOW_LEAVES = {"errors", "files"}
+# Who may import what is not the standard library.
+USERS = {
+    "click": {"cli"},
+    "tqdm": {"cli"},
+    "PIL": {"images"},
+    "h5py": {"hdf5", "dataset"},
+}
+
+
+def loaded_by(script: str, *arguments: str) -> set[str]:
+    """Return the modules that a script has loaded in a process of its own."""
+    code = f"{script}\nimport json, sys\nprint('\\n' + json.dumps(sorted(sys.modules)))"
+    ended = subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    return set(json.loads(ended.stdout.splitlines()[-1]))
+
+
+@pytest.fixture(scope="module")
+def predicted(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
+    """Return the modules that predicting a picture loads."""
+    folder = tmp_path_factory.mktemp("startup")
+    model, picture = folder / "model.npz", folder / "picture.png"
+    w = np.zeros((3 * 8 * 8, 1))
+    save_model(model, Model(w, 0.0, ("noncat", "cat"), Preprocessing(size=8)))
+    Image.new("RGB", (8, 8)).save(picture)
+    script = (
+        "import sys\n"
+        "from catclf.cli import app\n"
+        "app.main(['predict', '-m', *sys.argv[1:]], standalone_mode=False)"
+    )
+    return loaded_by(script, str(model), str(picture))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "h5py",
+        "tqdm",
+        "catclf.training",
+        "catclf.descent",
+        "catclf.dataset",
+        "catclf.preparation",
+        "catclf.sources",
+        "catclf.evaluation",
+        "concurrent.futures",
+        "tomllib",
+    ],
+)
+def test_predict_does_not_load_what_it_does_not_need(predicted: set[str], name: str) -> None:
+    """One picture is predicted without HDF5, the progress bar, training, or a pool of threads."""
+    assert "catclf.prediction" in predicted
+    assert name not in predicted
+
+
+def test_the_version_is_told_without_numpy() -> None:
+    """`catclf --version` loads no more than the command line."""
+    script = "from catclf.cli import app\napp.main(['--version'], standalone_mode=False)"
+    assert not loaded_by(script) & {"numpy", "PIL", "h5py", "tqdm"}
+
+
+def test_importing_the_package_loads_neither_numpy_nor_pillow() -> None:
+    """`import catclf` is free; each public name is loaded when it is first used."""
+    loaded = loaded_by("import catclf")
+    assert "catclf" in loaded
+    assert not loaded & {"numpy", "PIL", "h5py", "click", "tqdm"}
+    assert {name for name in loaded if name.startswith("catclf.")} == set()
+
+
+def test_naming_an_error_loads_no_numpy() -> None:
+    """A script may catch catclf.CatclfError before it does anything."""
+    assert "numpy" not in loaded_by("import catclf; catclf.CatclfError")
+
+
+@pytest.mark.parametrize("name", catclf.__all__)
+def test_every_public_name_is_there(name: str) -> None:
+    """Each name in catclf.__all__ resolves, is listed by dir(), and has a docstring."""
+    value = getattr(catclf, name)
+    assert name in dir(catclf)
+    assert name == "__version__" or value.__doc__
+
+
+def test_public_names_are_those_type_checkers_see() -> None:
+    """The names imported for type checkers are the public ones, from the same modules."""
+    tree = ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8"))
+    seen = {
+        alias.name: node.module
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("catclf.")
+        for alias in node.names
+    }
+    assert sorted([*seen, "__version__"]) == catclf.__all__
+    for name, home in seen.items():
+        assert getattr(catclf, name) is getattr(sys.modules[str(home)], name)
+
+
+def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
+    """A typing error is told as of any module."""
+    with pytest.raises(AttributeError, match="'catclf' has no attribute 'perdict'"):
+        catclf.perdict  # noqa: B018
+
+
+def test_no_public_function_hides_a_module() -> None:
+    """Modules are nouns, functions verbs: catclf.train is never a module."""
+    modules = {path.stem for path in PACKAGE.glob("*.py")} | {"cli", "descent"}
+    assert not modules & set(catclf.__all__)
+
+
+# ------------------------------------------------------------------------ by their source
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Yield the full names of the modules a file imports; not those for type checkers."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            node.body = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: a relative import"
+            assert node.module is not None
+            submodules = [f"{node.module}.{alias.name}" for alias in node.names]
+            yield from (name for name in submodules if is_module(name))
+            yield node.module
+
+
+def is_module(name: str) -> bool:
+    """Tell whether a dotted name is a module of ours."""
+    parts = name.split(".")
+    place = PACKAGE.joinpath(*parts[1:])
+    return parts[0] == "catclf" and (place.with_suffix(".py").is_file() or place.is_dir())
+
+
+def name_of(path: Path) -> str:
+    """Return the dotted name of a file of ours, below catclf."""
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(part for part in parts if part != "__init__")
+
+
+def ours(path: Path) -> set[str]:
+    """Return what of ours a file imports, by its name below catclf."""
+    return {name.removeprefix("catclf.") for name in imports(path) if name.startswith("catclf.")}
+
+
+@pytest.mark.parametrize("leaf", sorted(LEAVES))
+def test_leaves_know_nobody_above_them(leaf: str) -> None:
+    """A leaf imports errors and files at most."""
+    assert ours(PACKAGE / f"{leaf}.py") <= BELOW_LEAVES - {leaf}
+
+
+def test_errors_know_nobody() -> None:
+    """The errors import nothing of ours, and nothing that is not in Python."""
+    found = set(imports(PACKAGE / "errors.py"))
+    assert found <= sys.stdlib_module_names
+
+
+@pytest.mark.parametrize("library", sorted(USERS))
+def test_each_library_has_its_users(library: str) -> None:
+    """Only the command line has a terminal, pictures have Pillow, and HDF5 files have h5py."""
+    users = {
+        name_of(path).split(".")[0]
+        for path in MODULES
+        if any(name.split(".")[0] == library for name in imports(path))
+    }
+    assert users
+    assert users <= USERS[library]
+
+
+def test_nobody_below_knows_the_command_line() -> None:
+    """Only catclf.cli, and python -m catclf, import catclf.cli."""
+    users = {
+        name_of(path).split(".")[0]
+        for path in MODULES
+        if any(name.split(".")[0] == "cli" for name in ours(path))
+    }
+    assert users <= {"cli", "__main__"}
+
+
+def test_imports_run_one_way() -> None:
+    """No two modules import each other, directly or by way of others."""
+    graph = {name_of(path): ours(path) - {""} for path in MODULES}
+    done: set[str] = set()
+
+    def visit(name: str, above: tuple[str, ...]) -> None:
+        assert name not in above, " -> ".join([*above, name])
+        if name in done:
+            return
+        for other in sorted(graph.get(name, set()) - {name}):
+            visit(other, (*above, name))
+        done.add(name)
+
+    for name in sorted(graph):
+        visit(name, ())
+
+
+def test_the_core_depends_on_five_libraries() -> None:
+    """numpy, pillow, h5py, click and tqdm; anything else is optional and imported where used."""
+    known = {*sys.stdlib_module_names, "catclf", "numpy", "PIL", "h5py", "click", "tqdm"}
+    for path in MODULES:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        for node in tree.body:
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                names = [str(node.module)]
+            else:
+                continue
+            assert {name.split(".")[0] for name in names} <= known, path
