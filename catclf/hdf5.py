@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
-import mmap
 import os
-import re
 import stat
 import struct
 import zlib
@@ -19,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import FileIO
-from typing import Any
+from typing import Any, BinaryIO
 
 import h5py
 import numpy as np
@@ -36,7 +34,7 @@ MAX_CHUNK_BYTES = 64 * 2**20
 MAX_ATTRIBUTE_BYTES = 64 * 2**10
 # What `compression="gzip"` of h5py applies, in this order; StoredArray checks what comes of it.
 FILTERS = (h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_FLETCHER32)
-# What h5py raises on damaged files, by trying thousands of them.
+# What h5py, and reading its heaps here, raise on damaged files, by trying thousands of them.
 H5PY_ERRORS = (
     OSError,
     LookupError,
@@ -46,6 +44,7 @@ H5PY_ERRORS = (
     AttributeError,
     MemoryError,
     ArithmeticError,
+    struct.error,
 )
 FETCH_AGAIN = "Fetch or make the file again."
 STORE_INSIDE = "Write the data itself into one file (create_dataset of h5py does)."
@@ -147,18 +146,36 @@ class StoredArray:
     def texts(self, longest: int) -> list[str]:
         """Read a (m,) array of strings, of any string type, each of at most `longest` bytes."""
         with _translated(self.where):
-            kind = h5py.check_string_dtype(self.dataset.dtype)
+            kind = h5py.check_string_dtype(self.dtype)
             if kind is None:
                 raise DatasetError("must hold strings", self.where)
             if kind.length is None:
-                _refuse_endless_heap(self.dataset.file)
-            texts = []
-            for row in range(self.shape[0]):  # one by one: each may be as long as the file
-                value = b"" if (kind.length or 0) > longest else self.dataset[row]
-                if not value or len(value) > longest:
+                return [text.decode("utf-8", "replace") for text in self._heap_texts(longest)]
+            if kind.length > longest:
+                raise DatasetError(f"must hold strings of 1 to {longest} bytes", self.where)
+            return [text.decode("utf-8", "replace") for text in self[:]]
+
+    def _heap_texts(self, longest: int) -> Iterator[bytes]:
+        """Yield strings of variable length.
+
+        Not by HDF5 (2.0 as well), which takes as much memory as a length claims, and walks a
+        damaged heap for ever. HDF5 File Format Specification, IV: an entry is the string's
+        length in 4 bytes, its heap collection's address in 8 and its index in 4.
+        """
+        start = self.dataset.id.get_offset()
+        if start is None or self.dataset.file.id.get_create_plist().get_sizes() != (8, 8):
+            raise DatasetError(
+                "its strings are stored in a way that is not read here",
+                self.where,
+                "Store strings of a fixed length.",
+            )
+        with open(self.dataset.file.filename, "rb") as file:
+            for entry in range(start, start + 16 * self.shape[0], 16):
+                file.seek(entry)
+                length, collection, index = struct.unpack("<IQI", file.read(16))
+                if not 1 <= length <= longest:
                     raise DatasetError(f"must hold strings of 1 to {longest} bytes", self.where)
-                texts.append(value.decode("utf-8", "replace"))
-            return texts
+                yield _heap_object(file, collection, index, length)
 
 
 @dataclass(frozen=True)
@@ -355,29 +372,25 @@ def _refuse_unstored(dataset: Any, where: str) -> None:
         )
 
 
-def _refuse_endless_heap(file: Any) -> None:
-    """Raise ValueError for a heap of variable-length strings that HDF5 would walk for ever.
+def _heap_object(file: BinaryIO, collection: int, wanted: int, length: int) -> bytes:
+    """Return the first `length` bytes of an object in a global heap; ValueError where it is none.
 
-    It has no checksum, and HDF5 (2.0 as well) trusts the lengths in it. HDF5 File Format
-    Specification, III.E: a collection is 16 bytes, its size in the last 8, then objects:
-    each 16 bytes, its index in the first 2 and its size in the last 8, then its data, padded to
-    8. Object 0 is the free space, and its size counts all of it.
+    HDF5 File Format Specification, III.E: a collection is 16 bytes, its size in the last 8, then
+    objects: each 16 bytes, its index in the first 2 and its size in the last 8, then its data,
+    padded to 8. Object 0 is the free space at the end.
     """
-    if file.id.get_create_plist().get_sizes() != (8, 8):
-        raise ValueError("offsets and lengths that are not of 8 bytes")
-    with (
-        open(file.filename, "rb") as opened,
-        mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as stored,
-    ):
-        for collection in re.finditer(rb"GCOL\x01", stored):
-            (size,) = struct.unpack_from("<Q", stored, collection.start() + 8)
-            end = collection.start() + size
-            if not 4096 <= size <= len(stored) - collection.start():
-                continue  # HDF5 takes it for no heap
-            position = collection.start() + 16
-            while end - position >= 16:
-                index, size = struct.unpack_from("<H6xQ", stored, position)
-                step = 16 + -(-size // 8) * 8 if index else size
-                if not 0 < step <= end - position:
-                    raise ValueError("an object of no length, or longer than its heap")
-                position += step
+    file.seek(collection)
+    signature, size = struct.unpack("<4s4xQ", file.read(16))
+    position, end = collection + 16, collection + size
+    for _ in range(2**16 if signature == b"GCOL" else 0):
+        file.seek(position)
+        index, size = struct.unpack("<H6xQ", file.read(16))
+        following = position + 16 + -(-size // 8) * 8
+        if index == 0 or following > end:
+            break
+        if index == wanted:
+            if size < length:
+                break
+            return file.read(length)
+        position = following
+    raise ValueError("a damaged heap")

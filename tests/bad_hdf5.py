@@ -328,6 +328,12 @@ def backward_heap(data: bytes) -> bytes:
     return data[: start + 8] + struct.pack("<Q", 2**64 - 16) + data[start + 16 :]
 
 
+def long_text(data: bytes) -> bytes:
+    """Make the first class name claim 2 GiB, for which HDF5 would take the memory."""
+    start = data.index(struct.pack("<IQ", 6, data.index(b"GCOL")))
+    return data[:start] + struct.pack("<I", 2**31) + data[start + 4 :]
+
+
 def bomb(size: int) -> bytes:
     """Return `size` zeros as zlib packs them, about a thousandth of that (RFC 1950)."""
     packer = zlib.compressobj(9)
@@ -343,6 +349,15 @@ OBJECT_PIXELS[:] = list(pixels(6).reshape(6, -1))
 GZIP: dict[str, Any] = {"compression": "gzip"}
 LABELS = np.arange(6) % 2
 MANY = 200_000
+
+
+def label_bomb(file: h5py.File) -> None:
+    """Make the labels a chunk that unpacks to a gigabyte; of 512 bytes, or HDF5 1.14 refuses it."""
+    del file["train_set_y"]
+    made = file.create_dataset("train_set_y", (6,), "i8", chunks=(64,), maxshape=(None,), **GZIP)
+    made.id.write_direct_chunk((0,), bomb(2**30))
+
+
 PLAIN = course()
 
 # ----------------------------------------------------------------------------------- the corpus
@@ -421,7 +436,7 @@ COURSE: dict[str, Builder] = {
         chunk("train_set_y", zlib.compress(b"abc"), **GZIP)
     ),
     "labels that unpack to nothing": course_then(chunk("train_set_y", zlib.compress(b""), **GZIP)),
-    "labels that unpack to a gigabyte": course_then(chunk("train_set_y", bomb(2**30), **GZIP)),
+    "labels that unpack to a gigabyte": course_then(label_bomb),
     "labels that do not unpack": course_then(chunk("train_set_y", b"\0" * 48, **GZIP)),
     "labels of a wrong checksum": course_then(
         chunk("train_set_y", LABELS.tobytes() + b"\1\2\3\4", fletcher32=True)
@@ -462,6 +477,11 @@ COURSE: dict[str, Builder] = {
     ),
     "1001 names": course(list_classes=np.array([f"{i}".encode() for i in range(1001)])),
     "a heap that ends in zeros": rewritten(course(list_classes=list(CLASSES)), endless_heap),
+    "a name that claims 2 GiB": rewritten(course(list_classes=list(CLASSES)), long_text),
+    "names in compressed chunks": course_then(
+        lambda file: file.create_dataset("list_classes", data=list(CLASSES), **GZIP),
+        list_classes=None,
+    ),
     "a heap that goes backward": rewritten(course(list_classes=list(CLASSES)), backward_heap),
     # What points elsewhere.
     "pixels by an external link": course_then(moved_out("train_set_x")),
@@ -569,8 +589,8 @@ PREPARED: dict[str, Builder] = {
     "a chunk of one byte": prepared_then(
         chunk("train/columns", b"\1", compression="gzip", compression_opts=0)
     ),
-    "a chunk of a gigabyte": prepared_then(
-        chunk("train/columns", bomb(2**30), compression="gzip", compression_opts=0)
+    "a chunk of 32 megabytes": prepared_then(
+        chunk("train/columns", bomb(2**25), compression="gzip", compression_opts=0)
     ),
     # What points elsewhere.
     "columns by an external link": prepared_then(moved_out("train/columns")),

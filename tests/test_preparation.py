@@ -1,0 +1,478 @@
+"""Preparing: every readable picture, once, on one side, under its label, as prediction sees it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from bad_hdf5 import good_course, pixels
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from PIL import Image
+
+from catclf import CatclfError, DatasetError, PictureError, Preprocessing, prepare
+from catclf.columns import unroll
+from catclf.dataset import open_dataset
+from catclf.images import read_picture
+from catclf.preparation import split_groups
+
+SETTINGS = Preprocessing(size=8)
+
+# Prepares where no file may grow beyond so many bytes.
+PREPARE_LIMITED = """
+import resource, sys
+from catclf import CatclfError, prepare
+limit = int(sys.argv[3])
+resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+try:
+    prepare([sys.argv[1]], sys.argv[2])
+except CatclfError as error:
+    print(error)
+"""
+
+
+def draw(path: Path, seed: int, size: tuple[int, int] = (12, 10)) -> Path:
+    """Save a picture of noise, a different one for each seed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    noise = np.random.default_rng(seed).integers(0, 256, (*size, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(path)
+    return path
+
+
+@pytest.fixture
+def pets(tmp_path: Path) -> Path:
+    """Draw 10 cats and 10 others, all different, into class folders."""
+    folder = tmp_path / "pets"
+    for i in range(10):
+        draw(folder / "cat" / f"{i}.png", i)
+        draw(folder / "noncat" / f"{i}.png", 100 + i)
+    return folder
+
+
+@pytest.fixture
+def output(tmp_path: Path) -> Path:
+    """Name a dataset that is not there yet, in a folder of its own."""
+    return tmp_path / "out" / "dataset.h5"
+
+
+def contents(path: Path) -> dict[str, list[tuple[str, int, bytes]]]:
+    """Return (name, label, pixels) of each picture of each part."""
+    with open_dataset(path) as dataset:
+        return {
+            name: [
+                (os.path.basename(os.path.dirname(picture)) + "/" + os.path.basename(picture), y, x)
+                for picture, y, x in zip(
+                    part.names, part.labels.tolist(), map(bytes, part.columns[:]), strict=True
+                )
+            ]
+            for name, part in (("train", dataset.train), ("test", dataset.test))
+        }
+
+
+def names(path: Path) -> dict[str, list[str]]:
+    """Return the names, ``class/file``, in each part."""
+    return {part: [name for name, _, _ in rows] for part, rows in contents(path).items()}
+
+
+# ------------------------------------------------------------------------------ pictures
+
+
+def test_a_picture_gives_the_column_that_predicting_it_gives(pets: Path, output: Path) -> None:
+    """Reading a picture by its file gives its stored column, bit for bit."""
+    prepare([pets], output, preprocessing=SETTINGS)
+    with open_dataset(output) as dataset:
+        for part in (dataset.train, dataset.test):
+            for i, name in enumerate(part.names):
+                column = unroll(read_picture(name, SETTINGS)[np.newaxis])
+                assert np.array_equal(part.columns[i], column[0])
+                assert part.labels[i] == ("noncat" not in name)
+
+
+@pytest.mark.parametrize("fit", ["squash", "crop", "pad"])
+def test_photographs_give_the_columns_that_predicting_them_gives(
+    photos: Path, tmp_path: Path, fit: str
+) -> None:
+    """The same for photographs, in every fit."""
+    for kind in ("cat", "dog"):
+        (tmp_path / "few" / kind).mkdir(parents=True)
+        for file in sorted((photos / kind).iterdir())[:6]:
+            shutil.copyfile(file, tmp_path / "few" / kind / file.name)
+    settings = Preprocessing(fit=fit)  # type: ignore[arg-type]
+    prepare([tmp_path / "few"], tmp_path / "a.h5", preprocessing=settings)
+    with open_dataset(tmp_path / "a.h5") as dataset:
+        assert dataset.preprocessing == settings
+        assert dataset.train.m + dataset.test.m == 12
+        for part in (dataset.train, dataset.test):
+            for i, name in enumerate(part.names):
+                column = unroll(read_picture(name, settings)[np.newaxis])
+                assert np.array_equal(part.columns[i], column[0])
+
+
+def test_source_order_is_kept_whatever_the_workers(pets: Path, tmp_path: Path) -> None:
+    """1, 2 or 8 threads write the same file, byte for byte, in the order of the source."""
+    files = []
+    for workers in (1, 2, 8, None):
+        path = tmp_path / "same" / "a.h5"
+        prepare([pets], path, preprocessing=SETTINGS, workers=workers)
+        files.append(path.read_bytes())
+    assert len(set(files)) == 1
+    expected = [f"{kind}/{i}.png" for kind in ("cat", "noncat") for i in range(10)]
+    for found in names(path).values():
+        assert found == [name for name in expected if name in found]
+
+
+def test_unreadable_pictures_are_named_and_left_out(pets: Path, output: Path) -> None:
+    """Each is an error with its path, in source order; the others are all there."""
+    (pets / "cat" / "5.png").write_bytes((pets / "cat" / "5.png").read_bytes()[:80])
+    (pets / "noncat" / "a.heic").write_bytes(b"\0\0\0\x18ftypheic")
+    (pets / "noncat" / "empty.jpg").touch()
+    (pets / "noncat" / "gone.jpg").symlink_to("nowhere")
+    (pets / "notes.txt").touch()
+    prepared = prepare([pets], output, preprocessing=SETTINGS)
+    assert [os.path.relpath(str(e.where), pets) for e in prepared.unreadable] == [
+        "cat/5.png",
+        "noncat/a.heic",
+        "noncat/empty.jpg",
+        "noncat/gone.jpg",
+    ]
+    assert all(isinstance(error, PictureError) for error in prepared.unreadable)
+    assert prepared.passed_over == [str(pets / "notes.txt")]
+    assert np.sum([*prepared.counts.values()], axis=0).tolist() == [10, 9]
+    assert sum(map(len, names(output).values())) == 19
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+def test_strict_stops_at_the_first_unreadable_picture(
+    pets: Path, output: Path, workers: int
+) -> None:
+    """The first in source order, whatever the threads; nothing is written."""
+    for name in ("cat/7.png", "cat/4.png", "noncat/0.png"):
+        (pets / name).write_bytes(b"no picture")
+    with pytest.raises(PictureError) as caught:
+        prepare([pets], output, preprocessing=SETTINGS, strict=True, workers=workers)
+    assert caught.value.where == str(pets / "cat" / "4.png")
+    assert os.listdir(output.parent) == []
+
+
+def test_a_class_of_unreadable_pictures_is_an_error(pets: Path, output: Path) -> None:
+    """It says which class, how many pictures cannot be read, and what the first one's fault is."""
+    for file in (pets / "cat").iterdir():
+        file.write_bytes(b"no picture")
+    with pytest.raises(DatasetError) as caught:
+        prepare([pets], output, preprocessing=SETTINGS)
+    what, fix = str(caught.value).split("\n")
+    assert "no picture of class 'cat' is left to train on; 10 cannot be read, first" in what
+    assert str(pets / "cat" / "0.png") in what
+    assert fix == "Add readable pictures of it."
+    assert os.listdir(output.parent) == []
+
+
+def test_progress_is_reported_for_every_picture(pets: Path, output: Path) -> None:
+    """Readable or not, each counts once, up to the total."""
+    (pets / "cat" / "3.png").write_bytes(b"no picture")
+    calls: list[tuple[int, int]] = []
+    prepare(
+        [pets], output, preprocessing=SETTINGS, progress=lambda *call: calls.append(call), workers=2
+    )
+    assert calls == [(done, 20) for done in range(1, 21)]
+
+
+# ------------------------------------------------------------------------------ the split
+
+
+def test_the_split_is_stratified_and_counted(pets: Path, output: Path) -> None:
+    """A fifth of each class is held out by default; the counts say what was written."""
+    prepared = prepare([pets], output, preprocessing=SETTINGS)
+    assert prepared.counts == {"train": (8, 8), "test": (2, 2)}
+    assert prepared.classes == ("noncat", "cat")
+    for part, rows in contents(output).items():
+        labels = Counter(label for _, label, _ in rows)
+        assert (labels[0], labels[1]) == prepared.counts[part]
+        assert all((name.split("/")[0] == "cat") == label for name, label, _ in rows)
+
+
+def test_the_split_is_seeded(pets: Path, output: Path) -> None:
+    """The same seed gives the same parts, another seed others."""
+
+    def held_out(seed: int) -> list[str]:
+        prepare([pets], output, preprocessing=SETTINGS, seed=seed)
+        return names(output)["test"]
+
+    assert held_out(1) == held_out(1)
+    assert len({tuple(held_out(seed)) for seed in range(5)}) > 1
+
+
+def test_no_test_part_on_request(pets: Path, output: Path) -> None:
+    """A test split of 0 leaves all for training."""
+    prepared = prepare([pets], output, preprocessing=SETTINGS, test_split=0)
+    assert prepared.counts == {"train": (10, 10), "test": (0, 0)}
+
+
+@pytest.mark.parametrize("share", [-0.1, 1, 1.5, float("nan")])
+def test_a_share_that_is_none_is_a_value_error(pets: Path, output: Path, share: float) -> None:
+    """From 0 up to 1, exclusive."""
+    with pytest.raises(ValueError, match="test_split must be"):
+        prepare([pets], output, test_split=share)
+
+
+def test_parts_that_the_source_names_are_kept(tmp_path: Path, output: Path) -> None:
+    """Where the source has train and test, nothing is dealt anew."""
+    for i in range(6):
+        for number, kind in enumerate(("cat", "dog")):
+            part = "test" if i < 2 else "train"
+            draw(tmp_path / "a" / part / kind / f"{i}.png", 10 * number + i)
+    prepared = prepare([tmp_path / "a"], output, preprocessing=SETTINGS, test_split=0.9)
+    assert prepared.counts == {"train": (4, 4), "test": (2, 2)}
+
+
+def test_a_train_part_alone_is_split(tmp_path: Path, output: Path) -> None:
+    """A source that names no test part leaves it to us."""
+    good_course(tmp_path / "a.h5", train_set_x=pixels(20), train_set_y=np.arange(20) % 2)
+    prepared = prepare([tmp_path / "a.h5"], output, preprocessing=SETTINGS)
+    assert prepared.counts == {"train": (8, 8), "test": (2, 2)}
+
+
+def test_a_test_part_alone_cannot_be_trained_on(tmp_path: Path, output: Path) -> None:
+    """It is an error that names the source."""
+    good_course(
+        tmp_path / "a.h5",
+        train_set_x=None,
+        train_set_y=None,
+        test_set_x=pixels(4),
+        test_set_y=np.arange(4) % 2,
+    )
+    with pytest.raises(DatasetError, match=r"a\.h5: no picture of class 'noncat' is left to train"):
+        prepare([tmp_path / "a.h5"], output, preprocessing=SETTINGS)
+
+
+@given(
+    groups=st.lists(st.tuples(st.integers(0, 1), st.integers(1, 4)), min_size=2, max_size=30),
+    shares=st.lists(st.floats(0, 0.4), min_size=1, max_size=2),
+    seed=st.integers(0, 2**32),
+)
+def test_groups_stay_together_and_classes_in_proportion(
+    groups: list[tuple[int, int]], shares: list[float], seed: int
+) -> None:
+    """Of each class a part gets its share, to within one group, and training keeps some."""
+    labels = np.array([label for label, size in groups for _ in range(size)], np.uint8)
+    digests = [b"%d" % i for i, (_, size) in enumerate(groups) for _ in range(size)]
+    parts = split_groups(labels, digests, shares, seed)
+    assert np.array_equal(parts, split_groups(labels, digests, shares, seed))
+    assert len({*zip(digests, parts.tolist(), strict=True)}) == len(groups)
+    largest = max(size for _, size in groups)
+    for label in set(labels.tolist()):
+        own = parts[labels == label]
+        assert np.any(own == len(shares))
+        if len({d for d, y in zip(digests, labels, strict=True) if y == label}) > 1:
+            for part, bound in enumerate(np.cumsum(shares)):
+                if np.count_nonzero(own == len(shares)) > largest:
+                    dealt = np.count_nonzero(own <= part)
+                    assert abs(dealt - bound * own.size) <= largest
+
+
+def test_the_last_group_is_not_held_out() -> None:
+    """However large the share, one group of each class is left to train on."""
+    labels = np.array([0, 1, 1], np.uint8)
+    assert split_groups(labels, [b"a", b"b", b"c"], [0.99], 0)[0] == 1
+    assert 1 in split_groups(labels, [b"a", b"b", b"c"], [0.99], 0)[1:]
+
+
+# ------------------------------------------------------------------------------ twins
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_identical_pictures_stay_on_one_side(pets: Path, output: Path, seed: int) -> None:
+    """Copies, under other names or in another lossless container, are never split."""
+    for i in range(5):
+        shutil.copyfile(pets / "cat" / f"{i}.png", pets / "cat" / f"copy{i}.png")
+        Image.open(pets / "cat" / f"{i}.png").save(pets / "cat" / f"bmp{i}.bmp")
+    prepared = prepare([pets], output, preprocessing=SETTINGS, seed=seed, test_split=0.4)
+    found = contents(output)
+    assert not {x for *_, x in found["train"]} & {x for *_, x in found["test"]}
+    assert len(prepared.twins) == 5
+    assert not any(twins.leak or twins.contradictory for twins in prepared.twins)
+    assert {os.path.basename(name) for name in prepared.twins[0].names} == {
+        "0.png",
+        "bmp0.bmp",
+        "copy0.png",
+    }
+
+
+def test_a_picture_in_train_and_in_test_is_named(tmp_path: Path, output: Path) -> None:
+    """Where the source leaks, it is said which pictures, and the dataset remembers how many."""
+    for i in range(4):
+        part = "train" if i < 2 else "test"
+        draw(tmp_path / "a" / part / "cat" / f"{i}.png", i)
+        draw(tmp_path / "a" / part / "dog" / f"{i}.png", 10 + i)
+    shutil.copyfile(tmp_path / "a/train/cat/0.png", tmp_path / "a/test/cat/again.png")
+    prepared = prepare([tmp_path / "a"], output, preprocessing=SETTINGS)
+    (twins,) = prepared.twins
+    assert twins.leak
+    assert not twins.contradictory
+    # Parts come in the order of their folders' names: test, train.
+    assert [os.path.relpath(n, tmp_path / "a") for n in twins.names] == [
+        "test/cat/again.png",
+        "train/cat/0.png",
+    ]
+    assert twins.parts == ("test", "train")
+    assert prepared.counts == {"train": (2, 2), "test": (3, 2)}
+    with open_dataset(output) as dataset:
+        assert dataset.test.also_in_train == 1
+        assert dataset.train.also_in_train == 0
+
+
+def test_a_picture_under_both_labels_is_named(pets: Path, output: Path) -> None:
+    """It is kept, on one side, and said which."""
+    shutil.copyfile(pets / "cat" / "2.png", pets / "noncat" / "also.png")
+    prepared = prepare([pets], output, preprocessing=SETTINGS)
+    (twins,) = prepared.twins
+    assert twins.contradictory
+    assert not twins.leak
+    assert [os.path.relpath(name, pets) for name in twins.names] == ["cat/2.png", "noncat/also.png"]
+    assert twins.labels == (1, 0)
+
+
+def test_a_picture_without_a_part_goes_where_its_twin_is(tmp_path: Path, output: Path) -> None:
+    """A CSV that names some parts: a copy of a training picture is not held out."""
+    lines = ["file,label,split"]
+    for i in range(12):
+        draw(tmp_path / f"{i}.png", i)
+        lines.append(f"{i}.png,{'cat' if i % 2 else 'dog'},{'test' if i < 4 else 'train'}")
+    for i in (0, 5):
+        shutil.copyfile(tmp_path / f"{i}.png", tmp_path / f"copy{i}.png")
+        lines.append(f"copy{i}.png,{'cat' if i % 2 else 'dog'},")
+    (tmp_path / "a.csv").write_text("\n".join(lines))
+    prepared = prepare([tmp_path / "a.csv"], output, preprocessing=SETTINGS, test_split=0.9)
+    assert not any(twins.leak for twins in prepared.twins)
+    assert prepared.counts == {"train": (5, 4), "test": (2, 3)}
+
+
+# ------------------------------------------------------------------------------ sources
+
+
+def test_more_than_two_classes_need_a_positive(pets: Path, output: Path) -> None:
+    """They are listed, with what to type; with it, all others are the negative."""
+    draw(pets / "bird" / "1.png", 999)
+    with pytest.raises(DatasetError, match=r"3 classes: 'bird', 'cat', .*\n.* bird$"):
+        prepare([pets], output, preprocessing=SETTINGS)
+    prepared = prepare([pets], output, preprocessing=SETTINGS, positive="cat", test_split=0)
+    assert prepared.classes == ("non-cat", "cat")
+    assert prepared.counts["train"] == (11, 10)
+
+
+def test_the_courses_files_are_prepared_as_they_are(
+    course_files: list[Path], tmp_path: Path
+) -> None:
+    """209 and 50 pictures of 64x64, unchanged; non-cat is 0 and cat is 1, as in the course."""
+    import h5py
+
+    prepared = prepare(course_files, tmp_path / "a.h5")
+    assert prepared.classes == ("non-cat", "cat")
+    assert prepared.counts == {"train": (137, 72), "test": (17, 33)}
+    assert prepared.unreadable == []
+    with open_dataset(tmp_path / "a.h5") as dataset:
+        for part, file, name in zip(
+            (dataset.train, dataset.test), course_files, ("train", "test"), strict=True
+        ):
+            with h5py.File(file) as course:
+                expected: NDArray[np.uint8] = course[f"{name}_set_x"][:]
+                assert np.array_equal(part.columns[:], unroll(expected))
+                assert np.array_equal(part.labels, course[f"{name}_set_y"][:])
+
+
+def test_the_sample_is_prepared(tmp_path: Path) -> None:
+    """The pictures that come with the project give 240 and 60, all different."""
+    sample = Path(__file__).parents[1] / "data" / "sample"
+    prepared = prepare([sample], tmp_path / "a.h5", preprocessing=Preprocessing(size=16))
+    assert prepared.classes == ("noncat", "cat")
+    assert prepared.counts == {"train": (120, 120), "test": (30, 30)}
+    assert prepared.unreadable == []
+    assert prepared.passed_over == []
+    assert prepared.twins == []
+
+
+def test_names_of_any_bytes_survive(tmp_path: Path, output: Path) -> None:
+    """Files and classes whose names are no UTF-8 are prepared, and called what they are called."""
+    folder = os.fsencode(tmp_path / "a")
+    for kind in (b"caf\xe9", b"tea"):
+        os.makedirs(os.path.join(folder, kind))
+        shutil.copyfile(
+            draw(tmp_path / "x.png", len(kind)), os.path.join(folder, kind, b"\xff\n.png")
+        )
+    prepared = prepare([tmp_path / "a"], output, preprocessing=SETTINGS, test_split=0)
+    with open_dataset(output) as dataset:
+        assert dataset.classes == prepared.classes == ("caf\udce9", "tea")
+        assert [os.path.exists(name) for name in dataset.train.names] == [True, True]
+
+
+# ------------------------------------------------------------------------------ the output
+
+
+def test_an_old_dataset_is_replaced_by_a_complete_one_only(pets: Path, output: Path) -> None:
+    """A failure leaves the old file as it was, and nothing beside it."""
+    prepare([pets], output, preprocessing=SETTINGS)
+    before = output.read_bytes()
+    (pets / "cat" / "9.png").write_bytes(b"no picture")
+
+    def interrupt(done: int, total: int) -> None:
+        if done == 7:
+            raise KeyboardInterrupt
+
+    with pytest.raises(PictureError):
+        prepare([pets], output, preprocessing=SETTINGS, strict=True)
+    with pytest.raises(KeyboardInterrupt):
+        prepare([pets], output, preprocessing=SETTINGS, progress=interrupt)
+    assert output.read_bytes() == before
+    assert os.listdir(output.parent) == ["dataset.h5"]
+
+
+@pytest.mark.parametrize(
+    "link", [None, Path.symlink_to, Path.hardlink_to], ids=["itself", "soft link", "hard link"]
+)
+def test_a_source_is_never_overwritten(
+    tmp_path: Path, link: Callable[[Path, Path], None] | None
+) -> None:
+    """An output that is a source by any name is refused: the pictures would be lost."""
+    source = tmp_path / "a.h5"
+    good_course(source)
+    before = source.read_bytes()
+    target = source
+    if link is not None:
+        target = tmp_path / "b.h5"
+        link(target, source)
+    with pytest.raises(CatclfError, match="is a source too"):
+        prepare([source], target, preprocessing=SETTINGS)
+    assert source.read_bytes() == before
+
+
+def test_a_place_that_cannot_be_written_to_is_an_error(pets: Path, tmp_path: Path) -> None:
+    """It is named, before any picture is read."""
+    (tmp_path / "file").touch()
+    calls: list[tuple[int, int]] = []
+    with pytest.raises(CatclfError, match="file"):
+        prepare([pets], tmp_path / "file" / "a.h5", progress=lambda *call: calls.append(call))
+    assert calls == []
+
+
+@pytest.mark.parametrize("limit", [0, 20_000, 250_000])
+def test_a_full_disk_is_an_ordinary_error(pets: Path, output: Path, limit: int) -> None:
+    """While pictures are read or the dataset is written: it is said, and nothing is left."""
+    child = subprocess.run(
+        [sys.executable, "-W", "error", "-c", PREPARE_LIMITED, str(pets), str(output), str(limit)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert child.returncode == 0, child.stderr
+    assert "nothing was changed" in child.stdout
+    assert len(child.stdout.splitlines()) == 2
+    assert os.listdir(output.parent) == []
