@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections import deque
+import pickle
+import signal
+import warnings
 from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
-from typing import TypeVar
+from contextlib import suppress
+from itertools import chain, islice
+from typing import Any, BinaryIO, TypeVar
 
 __all__ = ["available_cores", "available_memory", "map_in_order"]
 
 T = TypeVar("T")
 R = TypeVar("R")
+FEW = 32  # items that are not worth a process: 30 ms of pictures
 
 
 def available_cores() -> int:
@@ -24,40 +28,84 @@ def available_cores() -> int:
 def map_in_order(
     function: Callable[[T], R], items: Iterable[T], workers: int | None = None
 ) -> Iterator[R]:
-    """Yield ``function(item)`` for each item, in order, computed by threads.
+    """Yield ``function(item)`` for each item, in order, computed by forked processes.
 
-    Only a few items a thread are under way at once, so memory does not grow with their number.
-    Threads, not processes: Pillow lets go of the interpreter while it decodes and resizes.
+    Processes, because Pillow holds the interpreter's lock while it decodes: on two cores threads
+    gave 1.0x to 1.3x. Worker k of n computes items k, k + n, ... and writes the results into a
+    pipe of its own, which is read in turns: results come in order, at most a pipe's buffer ahead,
+    and a worker whose reader is gone dies of its next write.
 
     Parameters
     ----------
     function
-        Must be safe to call from several threads.
+        Its results are pickled, and so is what it raises, which is raised here.
     items
-        Taken one by one, as results are.
+        Few items, or one worker, are computed in this process, as they are taken.
     workers
-        How many threads; None for one a core.
+        How many processes; None for one a core.
     """
     workers = workers or available_cores()
     remaining = iter(items)
-    head = list(islice(remaining, 2))
-    if workers == 1 or len(head) < 2:  # no pool to start for a single picture
-        yield from map(function, head)
-        yield from map(function, remaining)
+    head = list(islice(remaining, FEW))
+    if workers == 1 or len(head) < FEW or not hasattr(os, "fork"):
+        yield from map(function, chain(head, remaining))
         return
-    from concurrent.futures import ThreadPoolExecutor  # 10 ms that a single picture need not pay
+    every = [*head, *remaining]
+    processes: list[tuple[int, BinaryIO]] = []
+    try:
+        for first in range(workers):
+            processes.append(_fork(function, every[first::workers], processes))
+        for index in range(len(every)):
+            yield _receive(processes[index % workers][1])
+    finally:
+        for process, results in processes:
+            results.close()
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+            os.waitpid(process, 0)
 
-    with ThreadPoolExecutor(workers) as pool:
-        try:
-            window = deque(pool.submit(function, item) for item in head)
-            for item in remaining:
-                if len(window) >= 4 * workers:
-                    yield window.popleft().result()
-                window.append(pool.submit(function, item))
-            while window:
-                yield window.popleft().result()
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+
+def _fork(
+    function: Callable[[T], R], items: list[T], others: list[tuple[int, BinaryIO]]
+) -> tuple[int, BinaryIO]:
+    """Start a process that computes items, and return it with the pipe of its results."""
+    reading, writing = os.pipe()
+    with warnings.catch_warnings():
+        # From 3.12 on Python warns of threads that hold locks at the fork. numpy's do not.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        process = os.fork()
+    if process:
+        os.close(writing)
+        return process, open(reading, "rb")
+    try:  # in the child, which leaves without a trace in any buffer or exit handler
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        os.close(reading)
+        for _, results in others:  # lest it keep alive what its siblings should die of
+            os.close(results.fileno())
+        with open(writing, "wb") as results:
+            for item in items:
+                try:
+                    answer: tuple[bool, object] = True, function(item)
+                except Exception as error:  # raised again by the reader
+                    answer = False, error
+                data = pickle.dumps(answer, pickle.HIGHEST_PROTOCOL)
+                results.write(len(data).to_bytes(8, "little") + data)
+                results.flush()
+    finally:
+        os._exit(0)
+
+
+def _receive(results: BinaryIO) -> Any:
+    """Read one result; RuntimeError where the process that computed it was killed."""
+    size = results.read(8)
+    data = results.read(int.from_bytes(size, "little"))
+    if len(size) < 8 or len(data) < int.from_bytes(size, "little"):
+        raise RuntimeError("a worker process ended before its work did; was it killed?")
+    done, answer = pickle.loads(data)
+    if not done:
+        raise answer
+    return answer
 
 
 def available_memory() -> int:

@@ -59,7 +59,7 @@ def predict(
     threshold
         A picture is predicted positive where its probability is above this.
     workers
-        How many threads decode pictures; None for one a core.
+        How many processes decode pictures; None for one a core.
     on_passed_over
         Called with the files in a searched folder that are no pictures by name.
     """

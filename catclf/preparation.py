@@ -20,7 +20,7 @@ from catclf.dataset import NewPart, write_dataset
 from catclf.errors import CatclfError, DatasetError, PictureError, printable
 from catclf.images import Preprocessing
 from catclf.parallel import map_in_order
-from catclf.sources import Labelled, choose_classes, list_sources
+from catclf.sources import Labelled, StoredPicture, choose_classes, list_sources
 
 __all__ = ["Prepared", "Twins", "prepare", "split_groups"]
 
@@ -114,7 +114,7 @@ def prepare(
     seed
         Seed of the split.
     workers
-        How many threads decode pictures; None for one a core.
+        How many processes decode pictures; None for one a core.
     strict
         Raise at the first picture that cannot be read, instead of leaving it out.
     progress
@@ -227,7 +227,7 @@ def _scratch_beside(output: str | os.PathLike[str]) -> FileIO:
 
 
 def _read_all(
-    pictures: Iterable[Labelled], preprocessing: Preprocessing, workers: int | None
+    pictures: Sequence[Labelled], preprocessing: Preprocessing, workers: int | None
 ) -> Generator[tuple[Labelled, Pixels | PictureError], None, None]:
     """Yield each picture with its pixels (size, size, 3), or what is wrong with it, in order."""
 
@@ -237,7 +237,9 @@ def _read_all(
         except PictureError as error:
             return picture, error
 
-    yield from map_in_order(read, pictures, workers)
+    # Pictures in an HDF5 file need no decoding, and its handle is not for two processes.
+    stored = any(isinstance(picture.pixels, StoredPicture) for picture in pictures)
+    yield from map_in_order(read, pictures, 1 if stored else workers)
 
 
 def _refuse_empty_class(

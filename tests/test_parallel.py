@@ -1,99 +1,91 @@
-"""Work spread over the cores gives what the loop gives, in its order."""
+"""Work spread over processes, results in order."""
 
 from __future__ import annotations
 
-import threading
+import os
+import signal
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from contextlib import closing
 from typing import cast
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from catclf.parallel import available_cores, available_memory, map_in_order
+from catclf.errors import PictureError
+from catclf.parallel import FEW, available_cores, available_memory, map_in_order
 
-WORKERS = st.sampled_from([None, 1, 2, 3, 8])
+MANY = 3 * FEW
 
 
-@given(st.lists(st.integers()), WORKERS)
-def test_results_are_those_of_map(items: list[int], workers: int | None) -> None:
-    """Whatever the number of threads, results come as `map` gives them."""
-    assert list(map_in_order(str, items, workers)) == list(map(str, items))
+@pytest.mark.parametrize("count", [0, 1, FEW - 1, FEW, FEW + 1, MANY])
+@pytest.mark.parametrize("workers", [1, 2, 5, None])
+def test_results_are_those_of_map(count: int, workers: int | None) -> None:
+    """Whatever the number of processes, results come as `map` gives them."""
+    assert list(map_in_order(str, range(count), workers)) == list(map(str, range(count)))
 
 
 def test_order_is_kept_where_the_first_take_longest() -> None:
     """A later item that is ready waits for the earlier one."""
-    ready = threading.Event()
 
-    def first_waits(item: int) -> int:
-        if item == 0:
-            assert ready.wait(60)
-        if item == 3:
-            ready.set()
+    def work(item: int) -> int:
+        time.sleep(0.02 if item % 3 == 0 else 0)
         return item
 
-    assert list(map_in_order(first_waits, range(6), 4)) == list(range(6))
+    assert list(map_in_order(work, range(MANY), 3)) == list(range(MANY))
 
 
-@given(failing=st.integers(0, 9), workers=WORKERS)
-def test_an_exception_comes_where_its_result_would(failing: int, workers: int | None) -> None:
-    """Results before it are given first, and it is the function's own."""
+@pytest.mark.parametrize("failing", [0, 1, FEW, MANY - 1])
+@pytest.mark.parametrize("workers", [1, 2, 5])
+def test_an_exception_comes_where_its_result_would(failing: int, workers: int) -> None:
+    """Results before it are given first, and it arrives whole from another process."""
 
     def fail(item: int) -> int:
         if item >= failing:
-            raise ZeroDivisionError(item)
+            raise PictureError("what", str(item), "fix")
         return item
 
-    results = map_in_order(fail, range(10), workers)
+    results = map_in_order(fail, range(MANY), workers)
     assert [next(results) for _ in range(failing)] == list(range(failing))
-    with pytest.raises(ZeroDivisionError, match=f"^{failing}$"):
+    with pytest.raises(PictureError, match=f"^{failing}: what\nfix$"):
         next(results)
 
 
-@pytest.mark.parametrize("workers", [1, 2, 4])
-def test_items_are_taken_a_few_at_a_time(workers: int) -> None:
-    """Memory does not grow with the number of items: an endless one can be gone through."""
-    taken = 0
-
-    def endless() -> Iterator[int]:
-        nonlocal taken
-        while True:
-            yield taken
-            taken += 1
-
-    results = map_in_order(lambda item: item, endless(), workers)
-    for expected in range(100):
-        assert next(results) == expected
-        assert taken <= expected + 4 * workers + 2
-    cast("Generator[int, None, None]", results).close()
+def test_it_is_computed_by_as_many_processes_as_asked_for() -> None:
+    """Each takes its turn; a few items, or a single worker, are computed where the caller is."""
+    several = list(map_in_order(lambda _: os.getpid(), range(MANY), 3))
+    assert len(set(several)) == 3
+    assert os.getpid() not in several
+    assert several[:3] == several[3:6]
+    assert set(map_in_order(lambda _: os.getpid(), range(FEW - 1), 3)) == {os.getpid()}
+    assert set(map_in_order(lambda _: os.getpid(), range(MANY), 1)) == {os.getpid()}
 
 
-def test_nothing_runs_after_closing() -> None:
-    """Whoever stops early knows that no thread touches the items any more."""
-    running = threading.Semaphore(0)
-    finished = []
+def test_results_larger_than_a_pipe_come_through() -> None:
+    """A worker waits until its result is taken; nothing is lost or cut."""
+    results = map_in_order(lambda item: bytes([item]) * 300_000, range(MANY), 2)
+    assert all(data == bytes([item]) * 300_000 for item, data in enumerate(results))
+
+
+def test_nobody_is_left_after_closing() -> None:
+    """Whoever stops early leaves no process behind."""
+    pids = map_in_order(lambda _: os.getpid(), range(MANY), 2)
+    with closing(cast("Generator[int, None, None]", pids)) as results:
+        workers = {next(results), next(results)}
+    for worker in workers:
+        with pytest.raises(ProcessLookupError):
+            os.kill(worker, 0)
+
+
+def test_a_killed_worker_is_an_error_not_a_wait() -> None:
+    """Where the system kills a worker, for memory say, the reader is told."""
 
     def work(item: int) -> int:
-        running.release()
-        time.sleep(0.001)
-        finished.append(item)
+        if item == 40:
+            os.kill(os.getpid(), signal.SIGKILL)
         return item
 
-    with closing(cast("Generator[int, None, None]", map_in_order(work, range(1000), 4))) as results:
-        next(results)
-    count = len(finished)
-    assert count < 1000
-    assert not any(t.name.startswith("ThreadPool") for t in threading.enumerate())
-    assert len(finished) == count
-
-
-@pytest.mark.parametrize(("count", "workers"), [(1, 8), (5, 1)])
-def test_no_threads_are_started_for_one(count: int, workers: int) -> None:
-    """A single item, or a single worker, is computed where the caller stands."""
-    threads = set(map_in_order(lambda _: threading.get_ident(), range(count), workers))
-    assert threads == {threading.get_ident()}
+    with pytest.raises(RuntimeError, match="ended before its work did"):
+        list(map_in_order(work, range(MANY), 2))
 
 
 def test_the_machine_has_cores_and_memory() -> None:

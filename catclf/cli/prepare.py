@@ -73,7 +73,7 @@ Examples:
     group="Pictures",
     type=click.IntRange(1, 256),
     metavar="N",
-    help="Threads that decode pictures.  [default: one a core]",
+    help="Processes that decode pictures.  [default: one a core]",
 )
 @option(
     "--strict",
