@@ -18,6 +18,7 @@ from PIL import Image
 from catclf.errors import PictureError
 from catclf.images import MAX_BYTES, Preprocessing, read_picture
 from catclf.model import Model
+from catclf.parallel import BATCH
 from catclf.prediction import Prediction, predict
 
 
@@ -123,7 +124,7 @@ def test_what_is_no_picture_is_an_answer_too(model: Model, folder: Path, name: s
 
 
 def test_answers_are_made_as_they_are_asked_for(model: Model, small_pictures: Path) -> None:
-    """A million pictures are not listed first: the input is taken a few ahead of the answers."""
+    """A million pictures are not listed first: the input is taken a batch at a time."""
     path = str(small_pictures / "cat" / "00.png")
     taken = 0
 
@@ -136,12 +137,12 @@ def test_answers_are_made_as_they_are_asked_for(model: Model, small_pictures: Pa
     answers = predict(endless(), model, workers=2)  # type: ignore[arg-type]
     for _ in range(5):
         assert next(answers).error is None
-    assert taken < 50
+    assert taken <= BATCH
     answers.close()  # type: ignore[attr-defined]
 
 
-def test_giving_up_ends_the_threads(model: Model, small_pictures: Path) -> None:
-    """Whoever stops asking leaves no thread behind."""
+def test_giving_up_ends_all_work(model: Model, small_pictures: Path) -> None:
+    """Whoever stops asking leaves no thread and no process behind."""
     before = threading.active_count()
     answers = predict([small_pictures] * 5, model, workers=4)
     next(answers)
