@@ -74,16 +74,20 @@ def _fork(
 ) -> tuple[int, BinaryIO]:
     """Start a process that computes items, and return it with the pipe of its results."""
     reading, writing = os.pipe()
+    # A Ctrl-C inside the fork would be lost: what runs there ignores exceptions.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     with warnings.catch_warnings():
         # From 3.12 on Python warns of threads that hold locks at the fork. numpy's do not.
         warnings.simplefilter("ignore", DeprecationWarning)
         process = os.fork()
     if process:
         os.close(writing)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
         return process, open(reading, "rb")
     try:  # in the child, which leaves without a trace in any buffer or exit handler
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the reader's to hear
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
         os.close(reading)
         for _, results in others:  # lest it keep alive what its siblings should die of
             os.close(results.fileno())

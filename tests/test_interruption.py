@@ -140,6 +140,7 @@ def test_interrupting_prepare_leaves_nothing_behind(
     )
     while not out.exists():  # made just before the first picture is read
         time.sleep(0.005)
+    time.sleep(0.1)  # pictures are being read
     process.send_signal(number)
     _, told = process.communicate(timeout=60)
     assert process.returncode == code, told
