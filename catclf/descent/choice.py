@@ -1,9 +1,9 @@
 """Which method is fastest: predicted from sizes, by a model whose constants were measured.
 
-Measured on two cores of a 2.6 GHz server with numpy's own OpenBLAS; ``python
-tests/benchmarks/choice.py`` measures them again and holds the choice against every method's time.
-Other machines differ in all constants by much the same factor, so the choice carries over better
-than the times do.
+Measured on two cores of a 2.6 GHz server with numpy's own OpenBLAS, at m = 209 to 16000. `catclf
+benchmark` shows an iteration's time on any machine, and ``python tests/benchmarks/run.py iteration
+growth`` the rest. Other machines differ in all constants by much the same factor, so the choice
+carries over better than the times do.
 """
 
 from __future__ import annotations
@@ -16,17 +16,15 @@ __all__ = ["Choice", "choose", "memory_needs", "predict_seconds"]
 
 NS = 1e-9
 # Seconds, by what they grow with.
-GRAM_PRODUCT = 0.0145 * NS  # X.T @ X, by m * m * n_x
-GRAM_CONVERSION = 1.5 * NS  # pixels to float64 and w at the end, by m * n_x
-GRAM_ITERATION = 0.14 * NS  # dZ @ K in the cache, by m * m
-GRAM_ITERATION_MEMORY = 0.35 * NS  # the same where K is larger than the cache
-GRAM_CALLS = 22e-6  # an iteration's dozen numpy calls
-GRAM_CACHE = 4 * 2**20  # bytes of K that the cores' own caches hold
+GRAM_PRODUCT = 0.0133 * NS  # X.T @ X, by m * m * n_x
+GRAM_CONVERSION = 3 * NS  # pixels to float64 and w at the end, by m * n_x
+GRAM_ITERATION = 0.19 * NS  # dZ @ K, by m * m
+GRAM_CALLS = 9e-6  # an iteration's dozen numpy calls
 VECTORIZED_CONVERSION = 1.5 * NS  # by m * n_x
-VECTORIZED_ITERATION = 0.65 * NS  # two products, by m * n_x
+VECTORIZED_ITERATION = 0.63 * NS  # two products, by m * n_x
 VECTORIZED_CALLS = 60e-6
-STREAMING_ITERATION = 0.27 * NS  # by m * n_x
-STREAMING_CALLS = 600e-6  # a hand-over to the threads
+STREAMING_ITERATION = 0.37 * NS  # by m * n_x
+STREAMING_CALLS = 500e-6  # a hand-over to the threads
 
 
 @dataclass(frozen=True)
@@ -48,12 +46,10 @@ class Choice:
 def predict_seconds(m: int, n_x: int, iterations: int) -> dict[str, float]:
     """Return each method's predicted seconds for a descent."""
     pixels = m * n_x
-    in_cache = 8 * m * m <= GRAM_CACHE
-    gram_iteration = m * m * (GRAM_ITERATION if in_cache else GRAM_ITERATION_MEMORY)
     return {
         "gram": m * pixels * GRAM_PRODUCT
         + pixels * GRAM_CONVERSION
-        + iterations * (gram_iteration + GRAM_CALLS),
+        + iterations * (m * m * GRAM_ITERATION + GRAM_CALLS),
         "vectorized": pixels * VECTORIZED_CONVERSION
         + iterations * (pixels * VECTORIZED_ITERATION + VECTORIZED_CALLS),
         "streaming": iterations * (pixels * STREAMING_ITERATION + STREAMING_CALLS),
