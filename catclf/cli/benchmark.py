@@ -8,7 +8,7 @@ from dataclasses import asdict
 import click
 
 from catclf.benchmarking import Timing, benchmark
-from catclf.cli.common import Verb, note, option, quiet_option
+from catclf.cli.common import Verb, format_option, note, option, quiet_option
 from catclf.descent import Settings
 
 
@@ -28,13 +28,7 @@ Examples:
     metavar="N",
     help="Length of the whole descent whose time is told beside that of an iteration.",
 )
-@option(
-    "--format",
-    group="Output",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    help="How to write the results.",
-)
+@format_option
 @quiet_option
 def command(dataset: str, iters: int, format: str, quiet: bool) -> None:
     """Time every method of descent on your data: loops against vectorized code.

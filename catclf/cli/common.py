@@ -21,6 +21,7 @@ __all__ = [
     "Results",
     "Verb",
     "bar",
+    "format_option",
     "model_options",
     "name_some",
     "note",
@@ -97,6 +98,17 @@ class Numbers(click.ParamType):  # type: ignore[type-arg]
                 least = "above 0" if self.above_zero else "at least 0"
                 self.fail(f"{number:g} must be finite and {least}.", param, ctx)
         return tuple(dict.fromkeys(numbers))
+
+
+def format_option(function: F) -> F:
+    """Declare --format, of the verbs that write one result: text or one JSON object."""
+    return option(
+        "--format",
+        group="Output",
+        type=click.Choice(["text", "json"]),
+        default="text",
+        help="How to write the results.",
+    )(function)
 
 
 def quiet_option(function: F) -> F:

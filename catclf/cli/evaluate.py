@@ -7,7 +7,15 @@ from dataclasses import asdict
 
 import click
 
-from catclf.cli.common import Verb, model_options, note, option, percent, quiet_option
+from catclf.cli.common import (
+    Verb,
+    format_option,
+    model_options,
+    note,
+    option,
+    percent,
+    quiet_option,
+)
 from catclf.errors import printable
 from catclf.evaluation import Evaluation, evaluate, write_predictions
 from catclf.model import load_model
@@ -32,13 +40,7 @@ Examples:
     default="test",
     help="The part of the dataset to evaluate on.",
 )
-@option(
-    "--format",
-    group="Output",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    help="How to write the results.",
-)
+@format_option
 @option(
     "--predictions",
     group="Output",

@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 import click
 
-from catclf.cli.common import Numbers, Verb, bar, note, option, percent, quiet_option
+from catclf.cli.common import Numbers, Verb, bar, format_option, note, option, percent, quiet_option
 from catclf.errors import printable
 from catclf.tuning import Score, Tuned, tune, write_config, write_held_out
 
@@ -94,13 +94,7 @@ Examples:
     metavar="FILE",
     help="Also write a CSV of every training picture's held-out probability and loss, worst first.",
 )
-@option(
-    "--format",
-    group="Output",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    help="How to write the results.",
-)
+@format_option
 @quiet_option
 def command(
     dataset: str,
