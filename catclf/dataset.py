@@ -40,6 +40,7 @@ __all__ = ["Dataset", "NewPart", "Part", "open_dataset", "write_dataset"]
 FORMAT = "catclf-dataset"
 FORMAT_VERSION = 1
 CHUNK_BYTES = 2**20
+CACHE_BYTES = 8 * CHUNK_BYTES  # reading goes along the rows; every process has a cache of its own
 CHECKED: dict[str, Any] = {"compression": "gzip", "compression_opts": 0}
 PREPARE_AGAIN = "Run 'catclf prepare' again."
 
@@ -123,7 +124,7 @@ def open_dataset(path: str | os.PathLike[str]) -> Iterator[Dataset]:
     """
     if not os.path.exists(path):
         raise DatasetError("no such file", path, "Run 'catclf prepare' first.")
-    with open_hdf5(path) as file:
+    with open_hdf5(path, CACHE_BYTES) as file:
         yield _read_dataset(file)
 
 

@@ -254,8 +254,10 @@ class HDF5File:
 
 
 @contextmanager
-def open_hdf5(path: str | os.PathLike[str]) -> Iterator[HDF5File]:
-    """Open an HDF5 file for reading.
+def open_hdf5(
+    path: str | os.PathLike[str], cache_bytes: int = MAX_CHUNK_BYTES
+) -> Iterator[HDF5File]:
+    """Open an HDF5 file for reading, with at most `cache_bytes` of an array's chunks kept.
 
     Raises
     ------
@@ -266,7 +268,7 @@ def open_hdf5(path: str | os.PathLike[str]) -> Iterator[HDF5File]:
     _refuse_non_hdf5(where)
     with _translated(where):
         # No lock: prepared files are only ever replaced whole, never written in place.
-        file = h5py.File(where, "r", locking=False, rdcc_nbytes=MAX_CHUNK_BYTES)
+        file = h5py.File(where, "r", locking=False, rdcc_nbytes=cache_bytes)
     try:
         yield HDF5File(file, where)
     finally:

@@ -1,20 +1,33 @@
-"""Work spread over the cores, results in order."""
+"""Work spread over the cores, by forked processes.
+
+Processes, because Pillow holds the interpreter's lock while it decodes, and many small numpy calls
+wait for it in turns: on two cores threads gave 1.0x to 1.3x.
+"""
 
 from __future__ import annotations
 
+import math
 import os
 import pickle
 import signal
 import warnings
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
-from itertools import islice
-from typing import Any, BinaryIO, TypeVar
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from itertools import cycle, islice
+from typing import Any, BinaryIO, Generic, TypeVar
 
-__all__ = ["available_cores", "available_memory", "map_in_order"]
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from catclf.errors import CatclfError
+
+__all__ = ["Team", "available_cores", "available_memory", "map_in_order", "shared_zeros"]
 
 T = TypeVar("T")
 R = TypeVar("R")
+S = TypeVar("S")
 FEW = 32  # items that are not worth a process: 30 ms of pictures
 BATCH = 2048  # items taken at once: a fork takes 5 ms, so few
 
@@ -31,10 +44,9 @@ def map_in_order(
 ) -> Iterator[R]:
     """Yield ``function(item)`` for each item, in order, computed by forked processes.
 
-    Processes, because Pillow holds the interpreter's lock while it decodes: on two cores threads
-    gave 1.0x to 1.3x. Worker k of n computes items k, k + n, ... and writes the results into a
-    pipe of its own, which is read in turns: results come in order, at most a pipe's buffer ahead,
-    and a worker whose reader is gone dies of its next write.
+    Worker k of n computes items k, k + n, ... and writes the results into a pipe of its own, which
+    is read in turns: results come in order, at most a pipe's buffer ahead, and a worker whose
+    reader is gone dies of its next write.
 
     Parameters
     ----------
@@ -55,27 +67,101 @@ def map_in_order(
 
 
 def _map_forked(function: Callable[[T], R], items: list[T], workers: int) -> Iterator[R]:
-    processes: list[tuple[int, BinaryIO]] = []
+    processes: list[_Process] = []
     try:
         for first in range(workers):
-            processes.append(_fork(function, items[first::workers], processes))
+            processes.append(_fork(function, items[first::workers]))
         for index in range(len(items)):
-            yield _receive(processes[index % workers][1])
+            with _watched():
+                answer = _receive(processes[index % workers].results)
+            yield _result(answer)
     finally:
-        for process, results in processes:
-            results.close()
-            with suppress(ProcessLookupError):
-                os.kill(process, signal.SIGKILL)
-            os.waitpid(process, 0)
+        _end(processes)
 
 
-def _fork(
-    function: Callable[[T], R], items: list[T], others: list[tuple[int, BinaryIO]]
-) -> tuple[int, BinaryIO]:
-    """Start a process that computes items, and return it with the pipe of its results."""
+class Team(Generic[S, T, R]):
+    """Processes that go over their shares of some data together, again and again.
+
+    Each sees the memory of this process as it was when the team was made; what changes later, and
+    large results, belong into `shared_zeros`. They end with the team, or with this process.
+
+    Parameters
+    ----------
+    function
+        Called as ``function(share, argument)``; `argument` and what it returns are pickled.
+    shares
+        Worker k of n takes shares k, k + n, ...
+    workers
+        How many processes; None for one a core. A single worker is this process itself.
+    """
+
+    def __init__(
+        self, function: Callable[[S, T], R], shares: Sequence[S], workers: int | None = None
+    ) -> None:
+        self._shares = shares
+        self._calls: list[BinaryIO] = []
+        self._processes: list[_Process] = []
+        workers = min(workers or available_cores(), len(shares))
+        if workers == 1 or not hasattr(os, "fork"):
+            self._function = function
+            return
+        weakref.finalize(self, _end, self._processes, self._calls)
+        for first in range(workers):
+            reading, writing = os.pipe()
+            calls = _calls(shares[first::workers], reading, writing)
+            self._processes.append(_fork(lambda call: function(*call), calls))
+            os.close(reading)
+            self._calls.append(os.fdopen(writing, "wb"))
+
+    def over_all(self, argument: T) -> list[R]:
+        """Return ``function(share, argument)`` for each share, in order."""
+        if not self._processes:
+            return [self._function(share, argument) for share in self._shares]
+        turns = islice(cycle(self._processes), len(self._shares))
+        with _watched():
+            for calls in self._calls:
+                _send(calls, argument)
+            # All are taken before the first failure is raised: none is left for the next call.
+            answers = [_receive(process.results) for process in turns]
+        return [_result(answer) for answer in answers]
+
+
+def _calls(shares: Sequence[S], reading: int, writing: int) -> Iterator[tuple[S, Any]]:
+    """Yield, in a worker of a team, its shares with each argument sent, until nobody sends."""
+    os.close(writing)
+    with open(reading, "rb") as calls, suppress(EOFError):
+        while True:
+            argument = _receive(calls)
+            for share in shares:
+                yield share, argument
+
+
+def shared_zeros(shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
+    """Return zeros in memory that this process and those it forks later all read and write."""
+    from mmap import mmap  # here, for predict to start without it
+
+    memory = mmap(-1, math.prod(shape) * np.dtype(dtype).itemsize)
+    return np.frombuffer(memory, dtype).reshape(shape)
+
+
+@dataclass(frozen=True)
+class _Process:
+    """A forked process, and the pipe of its results."""
+
+    process: int
+    results: BinaryIO
+
+
+def _fork(function: Callable[[T], R], items: Iterable[T]) -> _Process:
+    """Start a process that computes items; they are iterated there.
+
+    It holds ends of its elder siblings' pipes open as well. So when this process dies they end one
+    after the other, the youngest first, each of the end of its pipe.
+    """
     reading, writing = os.pipe()
     # A Ctrl-C inside the fork would be lost: what runs there ignores exceptions.
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    signals = {signal.SIGINT, signal.SIGTERM}
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     with warnings.catch_warnings():
         # From 3.12 on Python warns of threads that hold locks at the fork. numpy's do not.
         warnings.simplefilter("ignore", DeprecationWarning)
@@ -83,37 +169,64 @@ def _fork(
     if process:
         os.close(writing)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        return process, open(reading, "rb")
+        return _Process(process, open(reading, "rb"))
     try:  # in the child, which leaves without a trace in any buffer or exit handler
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the reader's to hear
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        for number in signals:  # a Ctrl-C, or a service manager's SIGTERM, is the reader's to hear
+            signal.signal(number, signal.SIG_IGN)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         os.close(reading)
-        for _, results in others:  # lest it keep alive what its siblings should die of
-            os.close(results.fileno())
         with open(writing, "wb") as results:
             for item in items:
                 try:
                     answer: tuple[bool, object] = True, function(item)
                 except Exception as error:  # raised again by the reader
                     answer = False, error
-                data = pickle.dumps(answer, pickle.HIGHEST_PROTOCOL)
-                results.write(len(data).to_bytes(8, "little") + data)
-                results.flush()
+                _send(results, answer)
     finally:
         os._exit(0)
 
 
-def _receive(results: BinaryIO) -> Any:
-    """Read one result; RuntimeError where the process that computed it was killed."""
-    size = results.read(8)
-    data = results.read(int.from_bytes(size, "little"))
+def _end(processes: list[_Process], calls: Iterable[BinaryIO] = ()) -> None:
+    for pipe in [*calls, *(process.results for process in processes)]:
+        with suppress(BrokenPipeError):  # of a call that nobody was left to take
+            pipe.close()
+    for process in processes:
+        with suppress(ProcessLookupError):
+            os.kill(process.process, signal.SIGKILL)
+        os.waitpid(process.process, 0)
+
+
+def _send(pipe: BinaryIO, what: object) -> None:
+    data = pickle.dumps(what, pickle.HIGHEST_PROTOCOL)
+    pipe.write(len(data).to_bytes(8, "little") + data)
+    pipe.flush()
+
+
+def _receive(pipe: BinaryIO) -> Any:
+    size = pipe.read(8)
+    data = pipe.read(int.from_bytes(size, "little"))
     if len(size) < 8 or len(data) < int.from_bytes(size, "little"):
-        raise RuntimeError("a worker process ended before its work did; was it killed?")
-    done, answer = pickle.loads(data)
+        raise EOFError("the process at the other end is gone")
+    return pickle.loads(data)
+
+
+@contextmanager
+def _watched() -> Iterator[None]:
+    """Say in our own words that a process is gone."""
+    try:
+        yield
+    except (EOFError, BrokenPipeError) as error:
+        raise CatclfError(
+            "a worker process was killed before its work was done",
+            fix="Was memory short? Free some, and try again.",
+        ) from error
+
+
+def _result(answer: tuple[bool, Any]) -> Any:
+    done, result = answer
     if not done:
-        raise answer
-    return answer
+        raise result
+    return result
 
 
 def available_memory() -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import operator
 import os
 import signal
 import time
@@ -9,10 +11,18 @@ from collections.abc import Generator
 from contextlib import closing
 from typing import cast
 
+import numpy as np
 import pytest
 
-from catclf.errors import PictureError
-from catclf.parallel import FEW, available_cores, available_memory, map_in_order
+from catclf.errors import CatclfError, PictureError
+from catclf.parallel import (
+    FEW,
+    Team,
+    available_cores,
+    available_memory,
+    map_in_order,
+    shared_zeros,
+)
 
 MANY = 3 * FEW
 
@@ -84,8 +94,99 @@ def test_a_killed_worker_is_an_error_not_a_wait() -> None:
             os.kill(os.getpid(), signal.SIGKILL)
         return item
 
-    with pytest.raises(RuntimeError, match="ended before its work did"):
+    with pytest.raises(CatclfError, match="killed before its work was done"):
         list(map_in_order(work, range(MANY), 2))
+
+
+def _worker(share: int, argument: None) -> int:
+    return os.getpid()
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3, 9, None])
+def test_a_team_goes_over_all_shares_again_and_again(workers: int | None) -> None:
+    """Each call gives every share's result, in order, by the argument of that call."""
+    team: Team[int, int, int] = Team(operator.mul, range(7), workers)
+    assert [team.over_all(argument) for argument in (1, 10)] == [
+        [0, 1, 2, 3, 4, 5, 6],
+        [0, 10, 20, 30, 40, 50, 60],
+    ]
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_a_team_shares_memory(workers: int) -> None:
+    """What the caller writes its workers read, and the other way around."""
+    given, taken = shared_zeros((2,), np.float32), shared_zeros((4, 2), np.float64)
+
+    def double(share: int, _: None) -> int:
+        taken[share] = 2 * given + share
+        return os.getpid()
+
+    team = Team(double, range(4), workers)
+    given[:] = 5, 6
+    workers_seen = set(team.over_all(None))
+    assert len(workers_seen) == workers
+    assert (os.getpid() in workers_seen) == (workers == 1)
+    assert taken.tolist() == [[10, 12], [11, 13], [12, 14], [13, 15]]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_failure_in_a_team_is_raised_and_leaves_nothing_behind(workers: int) -> None:
+    """The first share's exception arrives whole; the next call has its own results."""
+
+    def fail(share: int, bad: int) -> int:
+        if share == bad:
+            raise PictureError("what", str(share), "fix")
+        return share
+
+    team = Team(fail, range(5), workers)
+    with pytest.raises(PictureError, match=r"^2: what\nfix$"):
+        team.over_all(2)
+    assert team.over_all(9) == [0, 1, 2, 3, 4]
+
+
+def test_a_killed_worker_of_a_team_is_an_error_not_a_wait() -> None:
+    """A call where a worker vanishes ends, and so does the next one."""
+
+    def work(share: int, dying: int) -> int:
+        if share == dying:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return share
+
+    team = Team(work, range(4), 2)
+    for _ in range(2):
+        with pytest.raises(CatclfError, match="killed before its work was done"):
+            team.over_all(3)
+
+
+def test_a_team_ends_with_its_last_reference() -> None:
+    """No process outlives it, also where two teams stand side by side."""
+    teams = [Team(_worker, range(4), 2) for _ in range(2)]
+    workers = {worker for team in teams for worker in team.over_all(None)}
+    assert len(workers) == 4
+    del teams
+    for worker in workers:
+        with pytest.raises(ProcessLookupError):
+            os.kill(worker, 0)
+
+
+def test_a_team_ends_with_its_process() -> None:
+    """Killed outright, a process leaves no worker: they find their pipes closed."""
+    reading, writing = os.pipe()
+    owner = os.fork()
+    if owner == 0:
+        team = Team(_worker, range(3), 3)
+        os.write(writing, repr(team.over_all(None)).encode())
+        os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(owner, 0)
+    workers = json.loads(os.read(reading, 1000))
+    os.close(reading)
+    os.close(writing)
+    assert len(set(workers)) == 3
+    for _ in range(200):
+        if not any(os.path.exists(f"/proc/{worker}/exe") for worker in workers):
+            return
+        time.sleep(0.05)
+    pytest.fail("a worker still runs")
 
 
 def test_the_machine_has_cores_and_memory() -> None:

@@ -9,7 +9,7 @@ import pytest
 from conftest import ColumnsMaker
 from numpy.typing import NDArray
 
-from catclf import open_dataset
+from catclf import open_dataset, parallel
 from catclf.descent import METHODS, Settings, descend, streaming
 from catclf.descent.streaming import Streaming
 from catclf.logistic import LossName
@@ -46,11 +46,11 @@ def test_blocks_of_any_number_give_the_same_costs(
 def test_cores_and_memory_change_no_bit(
     make_columns: ColumnsMaker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One thread or three, pixels in memory or left where they are: the same weights."""
+    """One process or three, pixels in memory or left where they are: the same weights."""
     columns, Y = make_columns(300, 27), np.arange(300.0).reshape(1, 300) % 2
     weights = []
     for cores, memory in ((1, 2**40), (3, 2**40), (2, 0)):
-        monkeypatch.setattr(streaming, "available_cores", lambda cores=cores: cores)
+        monkeypatch.setattr(parallel, "available_cores", lambda cores=cores: cores)
         monkeypatch.setattr(streaming, "available_memory", lambda memory=memory: memory)
         method = Streaming(columns, Y, Settings(0.01), None)
         for _ in range(5):
@@ -75,6 +75,7 @@ def test_a_file_that_does_not_fit_is_never_read_whole(
             return rows[chosen]
 
     monkeypatch.setattr(streaming, "available_memory", lambda: 0)
+    monkeypatch.setattr(parallel, "available_cores", lambda: 1)  # so that `read` is this one's
     Streaming(OnDisk(), np.ones((1, 1000)), Settings(), None).step(True)
     assert sum(read) == 1000
     assert max(read) <= streaming.READ
