@@ -144,14 +144,16 @@ def prepare(
         unreadable: list[PictureError] = []
         # Closed, whatever happens, before the files are that its threads read.
         reading = files.enter_context(closing(_read_all(listing.pictures, preprocessing, workers)))
-        for done, (picture, pixels) in enumerate(reading, start=1):
-            if isinstance(pixels, PictureError):
+        for done, (picture, column) in enumerate(
+            zip(listing.pictures, reading, strict=True), start=1
+        ):
+            if isinstance(column, PictureError):
                 if strict:
-                    raise pixels
-                unreadable.append(pixels)
+                    raise column
+                unreadable.append(column)
             else:
                 pictures.append(picture)
-                staged.append(unroll(pixels[np.newaxis]))
+                staged.append(column)
             if progress is not None:
                 progress(done, len(listing.pictures))
         labels = np.array([p.class_name == classes[1] for p in pictures], dtype=np.uint8)
@@ -228,14 +230,14 @@ def _scratch_beside(output: str | os.PathLike[str]) -> FileIO:
 
 def _read_all(
     pictures: Sequence[Labelled], preprocessing: Preprocessing, workers: int | None
-) -> Generator[tuple[Labelled, Pixels | PictureError], None, None]:
-    """Yield each picture with its pixels (size, size, 3), or what is wrong with it, in order."""
+) -> Generator[Pixels | PictureError, None, None]:
+    """Yield each picture's column of X (1, n_x), or what is wrong with it, in order."""
 
-    def read(picture: Labelled) -> tuple[Labelled, Pixels | PictureError]:
+    def read(picture: Labelled) -> Pixels | PictureError:
         try:
-            return picture, picture.read(preprocessing)
+            return unroll(picture.read(preprocessing)[np.newaxis])
         except PictureError as error:
-            return picture, error
+            return error
 
     # Pictures in an HDF5 file need no decoding, and its handle is not for two processes.
     stored = any(isinstance(picture.pixels, StoredPicture) for picture in pictures)
