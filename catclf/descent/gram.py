@@ -38,22 +38,29 @@ if TYPE_CHECKING:
     from catclf.descent import Columns, Settings
 
 Array = NDArray[np.float64]
-FEATURES = 2048  # taken at once into K: measured best of 512 to 12288, by 10 to 20 %
-EXAMPLES = 256  # taken at once into w
+FEATURES = 1024  # taken at once into K: as many as float32 can hold exactly
+EXAMPLES = 16  # taken at once into w: 1.5 MB of float64, which a core's cache holds
 
 
 def gram_matrix(columns: Columns) -> Array:
     """Return ``K = X.T @ X`` (m, m) of pixels divided by 255, from rows (m, n_x) uint8.
 
-    Sums of products of whole numbers below 256 are whole numbers below 2^53: exact in float64,
-    whatever their order and however many threads. K is rounded once, by the division.
+    Products of pixels are whole numbers, and so are their sums: every step is exact, whatever the
+    order and however many threads, and K is rounded once, by the division. Less 128, pixels stand
+    in -128..127, and a sum of 1024 products within 2^24: float32 holds it, at twice the speed.
     """
     pixels = columns[:]
     m, n_x = pixels.shape
     K = np.zeros((m, m))
+    product = np.empty((m, m), np.float32)
+    sums = np.zeros((m, 1))  # of a picture's pixels less 128
     for start in range(0, n_x, FEATURES):
-        part = pixels[:, start : start + FEATURES].astype(np.float64)  # (m, FEATURES)
-        K += part @ part.T
+        part = np.subtract(pixels[:, start : start + FEATURES], np.float32(128))  # (m, FEATURES)
+        K += np.matmul(part, part.T, out=product)
+        sums += part.sum(axis=1, keepdims=True)
+    # p q = (p - 128)(q - 128) + 128 (p - 128) + 128 (q - 128) + 128^2
+    K += 128 * sums
+    K += 128 * sums.T + 128.0**2 * n_x
     K /= 255.0**2
     return K
 
@@ -120,7 +127,7 @@ class Recurrence:
             self.C *= self.shrink
         self.U -= self.dU
         self.C -= dZ
-        np.sum(dZ, axis=1, keepdims=True, out=self.db)
+        dZ.sum(axis=1, keepdims=True, out=self.db)
         self.b -= self.db
 
     def freeze(self, rows: NDArray[np.bool_]) -> None:

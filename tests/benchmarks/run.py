@@ -32,7 +32,7 @@ from PIL import Image
 
 from catclf import Preprocessing, open_dataset, prepare, tune
 from catclf.dataset import NewPart, write_dataset
-from catclf.descent import METHODS, Settings, choose, descend
+from catclf.descent import METHODS, Method, Settings, choose, descend
 from catclf.logistic import sigmoid
 
 ROOT = Path(__file__).parents[2]
@@ -54,19 +54,27 @@ class Row:
 
 
 def seconds(function: Callable[[], object]) -> float:
-    """Return how long one call takes, once the threads of the last one have gone to sleep."""
-    time.sleep(0.1)  # OpenBLAS's wait for work for 30 ms, on a core that the next call needs
+    """Return how long one call takes."""
     began = time.perf_counter()
     function()
     return time.perf_counter() - began
 
 
 def in_turns(
-    reference: Callable[[], object], ours: Callable[[], object], rounds: int = 5
+    reference: Callable[[], object], ours: Callable[[], object], rounds: int = 5, rest: float = 0.0
 ) -> tuple[float, float, float]:
-    """Return both medians, after a warm-up of each, and the median of the ratios pair by pair."""
+    """Return both medians, after a warm-up of each, and the median of the ratios pair by pair.
+
+    Before each call the machine may rest for some seconds: after a product OpenBLAS's threads wait
+    30 ms for the next, on cores that other processes need.
+    """
+
+    def rested(function: Callable[[], object]) -> float:
+        time.sleep(rest)
+        return seconds(function)
+
     reference(), ours()
-    pairs = [(seconds(reference), seconds(ours)) for _ in range(rounds)]
+    pairs = [(rested(reference), rested(ours)) for _ in range(rounds)]
     first, second = (median(column) for column in zip(*pairs, strict=True))
     return first, second, median(a / b for a, b in pairs)
 
@@ -209,7 +217,7 @@ def measure_iteration(folder: Path) -> list[Row]:
             for _ in range(20):
                 method.step(False)  # type: ignore[attr-defined]
 
-        slow, fast, ratio = in_turns(reference, ours)
+        slow, fast, ratio = in_turns(reference, ours, rest=0.1)
         rows.append(
             Row(
                 f"an iteration at m = {m}; data in memory {X.nbytes / columns.nbytes:.0f}x smaller",
@@ -495,6 +503,55 @@ def measure_growth(folder: Path) -> list[Row]:
     return rows
 
 
+def measure_choice(folder: Path) -> list[Row]:
+    """Whether auto picks well: each method's start and iteration, at many sizes and lengths."""
+    rows, worst, where = 0, 0.0, ""
+    for m in (30, 100, 250, 500, 1000, 2000, 4000, 8000, 16000):
+        columns, Y = pictures(m)
+        starts, steps = {}, {}
+        for name in ("gram", "vectorized", "streaming"):
+            if name == "gram" and m > 8000:
+                continue  # a minute, and never near the best
+            methods: list[Method] = []
+            make = METHODS[name]
+            starts[name] = min(
+                seconds(lambda: methods.append(make(columns, Y, Settings(), None)))
+                for _ in range(3 if m < 4000 else 1)
+            )
+            method = methods[-1]
+            calls = max(1, min(200, 200_000 // m))
+
+            def iterate(method: Method = method, calls: int = calls) -> None:
+                for _ in range(calls):
+                    method.step(False)
+
+            iterate()
+            steps[name] = median(seconds(iterate) for _ in range(3)) / calls
+            starts[name] += seconds(method.parameters)
+            print(
+                f"{m:6} {name:10} {starts[name]:8.4f} s + {steps[name] * 1e3:8.4f} ms",
+                file=sys.stderr,
+            )
+        for iterations in (1, 10, 100, 500, 2000, 8000, 32000):
+            took = {name: starts[name] + iterations * steps[name] for name in starts}
+            chosen = choose(m, N_X, iterations).method
+            ratio = took.get(chosen, math.inf) / min(took.values())
+            rows += 1
+            if ratio > 1.2:
+                best = min(took, key=took.__getitem__)
+                print(f"{m:6} {iterations:6} {chosen} {ratio:.2f}x of {best}", file=sys.stderr)
+            if ratio > worst:
+                worst, where = ratio, f"m = {m}, {iterations} iterations: {chosen}"
+    return [
+        Row(
+            f"auto's choice on a grid of {rows} lengths and sizes, m = 30 to 16000",
+            "the best method at each",
+            f"worst at {where}",
+            f"{worst:.2f}x the time",
+        )
+    ]
+
+
 MEASUREMENTS: dict[str, Callable[[Path], list[Row]]] = {
     "course": measure_course,
     "iteration": measure_iteration,
@@ -502,6 +559,7 @@ MEASUREMENTS: dict[str, Callable[[Path], list[Row]]] = {
     "prepare": measure_prepare,
     "cold": measure_cold,
     "growth": measure_growth,
+    "choice": measure_choice,
     "tune": measure_tune,
     "million": measure_million,
 }
