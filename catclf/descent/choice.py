@@ -1,9 +1,9 @@
 """Which method is fastest: predicted from sizes, by a model whose constants were measured.
 
-Measured on two cores of a 2.6 GHz server with numpy's own OpenBLAS, at m = 209 to 16000. `catclf
-benchmark` shows an iteration's time on any machine, and ``python tests/benchmarks/run.py iteration
-growth`` the rest. Other machines differ in all constants by much the same factor, so the choice
-carries over better than the times do.
+Measured on two cores of a 2.6 GHz server with numpy's own OpenBLAS, at m = 30 to 16000, by
+``python tests/benchmarks/run.py choice``: it prints each method's start and iteration at each size,
+from which the constants are read off, and how far auto's choice is from the best. Other machines
+differ in all of them by much the same factor, so the choice carries over better than the times do.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ __all__ = ["Choice", "choose", "memory_needs", "predict_seconds"]
 
 NS = 1e-9
 # Seconds, by what they grow with.
-GRAM_PRODUCT = 0.0133 * NS  # X.T @ X, by m * m * n_x
-GRAM_CONVERSION = 3 * NS  # pixels to float64 and w at the end, by m * n_x
-GRAM_ITERATION = 0.19 * NS  # dZ @ K, by m * m
+GRAM_PRODUCT = 0.009 * NS  # X.T @ X, by m * m * n_x
+GRAM_CONVERSION = 1.5 * NS  # pixels to float32, and w at the end, by m * n_x
+GRAM_ITERATION = 0.25 * NS  # dZ @ K, by m * m: 0.1 within a cache, 0.3 out of them
 GRAM_CALLS = 9e-6  # an iteration's dozen numpy calls
-VECTORIZED_CONVERSION = 1.5 * NS  # by m * n_x
-VECTORIZED_ITERATION = 0.63 * NS  # two products, by m * n_x
+VECTORIZED_CONVERSION = 5 * NS  # pixels to float64, by m * n_x
+VECTORIZED_ITERATION = 0.6 * NS  # two products, by m * n_x
 VECTORIZED_CALLS = 60e-6
-STREAMING_ITERATION = 0.37 * NS  # by m * n_x
-STREAMING_CALLS = 500e-6  # a hand-over to the threads
+STREAMING_ITERATION = 0.235 * NS  # conversion and two products, by m * n_x
+STREAMING_CALLS = 250e-6  # and a hand-over to the processes
 
 
 @dataclass(frozen=True)
