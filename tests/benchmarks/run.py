@@ -27,6 +27,7 @@ from statistics import median
 
 import lecture_loop
 import numpy as np
+import peers
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -120,7 +121,7 @@ def measure_course(folder: Path) -> list[Row]:
         return ended.w, ended.b, list(ended.costs.values())
 
     slow, fast, ratio = in_turns(reference, gram)
-    (w, b, costs), (w_gram, _, costs_gram) = reference(), gram()
+    (w, _, costs), (w_gram, _, costs_gram) = reference(), gram()
     apart = float(np.max(np.abs(w - w_gram)))
     equal = [f"{c:.6f}" for c in costs] == [f"{c:.6f}" for c in costs_gram]
     rows = [
@@ -132,73 +133,35 @@ def measure_course(folder: Path) -> list[Row]:
             f"{ratio:.1f}x faster",
         )
     ]
-    base = f"test accuracy {accuracy(w, b, test, labels):.2%}"
-    return rows + _peers(columns, Y, test, labels, gram, base)
 
+    def score(fit: peers.Fit) -> str:
+        return f"{accuracy(fit.w, fit.b, test, labels):.1%} on the test part"
 
-def _peers(
-    columns: Pixels,
-    Y: Array,
-    test: Pixels,
-    labels: NDArray[np.uint8],
-    gram: Callable[[], object],
-    base: str,
-) -> list[Row]:
-    """Solvers of the same problem that happen to be installed, each to its own default end."""
-    rows = []
-    try:
-        import warnings
+    def memory(fit: str) -> str:
+        command = [sys.executable, peers.__file__, fit, str(folder / "pictures.npz")]
+        done = subprocess.run(command, check=True, capture_output=True, text=True)
+        return f"peak {float(done.stdout):.0f} MiB"
 
-        from sklearn.linear_model import LogisticRegression
-    except ImportError:
-        pass
-    else:
-        X_T, y = columns / 255, Y[0]
-        for solver in ("lbfgs", "liblinear", "newton-cg", "newton-cholesky"):
-            if solver == "newton-cholesky" and X_T.shape[1] > 5000:
-                continue  # it forms an (n_x, n_x) matrix: 1.2 GB and minutes
-
-            def fit(solver: str = solver) -> LogisticRegression:
-                with warnings.catch_warnings():
-                    warnings.simplefilter("ignore")  # reached its iteration limit: so be it
-                    return LogisticRegression(solver=solver).fit(X_T, y)
-
-            theirs, ours, ratio = in_turns(fit, gram, rounds=3)
-            fitted = fit()
-            score = float(np.mean(fitted.predict(test / 255) == labels))
+    np.savez(folder / "pictures.npz", columns=columns, Y=Y)
+    ours = f"{score(peers.gram(columns, Y))}, 2000 iterations, {memory('gram')}"
+    for peer, fit in peers.installed().items():
+        if peer != "gram":
+            fitted = fit(columns, Y)
+            theirs, fast, ratio = in_turns(
+                lambda fit=fit: fit(columns, Y),  # type: ignore[misc]
+                lambda: peers.gram(columns, Y),
+                rounds=3,
+                rest=0.1,
+            )
+            told = f"{score(fitted)}, {fitted.iterations} iterations, {memory(peer)}"
             rows.append(
                 Row(
-                    f"fit of the same pictures; test accuracy {score:.2%} against {base}",
-                    f"scikit-learn {solver}, {int(fitted.n_iter_[0])} iterations, {theirs:.3f} s",
-                    f"gram, 2000 iterations, {ours:.4f} s",
+                    "the same pictures, fitted by a peer",
+                    f"{peer} {theirs:.3f} s: {told}",
+                    f"gram {fast:.4f} s: {ours}",
                     f"{ratio:.1f}x faster",
                 )
             )
-    try:
-        import torch
-    except ImportError:
-        return rows
-    X_t = torch.tensor(columns / 255, dtype=torch.float32)
-    y_t = torch.tensor(Y[0], dtype=torch.float32)
-
-    def sgd() -> None:
-        layer = torch.nn.Linear(N_X, 1)
-        optimizer = torch.optim.SGD(layer.parameters(), lr=0.005)
-        for _ in range(2000):
-            optimizer.zero_grad()
-            loss = torch.nn.functional.binary_cross_entropy_with_logits(layer(X_t)[:, 0], y_t)
-            loss.backward()
-            optimizer.step()
-
-    theirs, ours, ratio = in_turns(sgd, gram, rounds=3)
-    rows.append(
-        Row(
-            "the same iterations",
-            f"PyTorch SGD, float32, {theirs:.2f} s",
-            f"gram, float64, {ours:.4f} s",
-            f"{ratio:.1f}x faster",
-        )
-    )
     return rows
 
 
