@@ -10,7 +10,6 @@ from __future__ import annotations
 import itertools
 import math
 import os
-import stat
 import struct
 import zlib
 from collections.abc import Iterator
@@ -24,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catclf.errors import DatasetError
-from catclf.files import is_lfs_pointer
+from catclf.files import is_lfs_pointer, open_regular
 
 __all__ = ["HDF5File", "StoredArray", "create_hdf5", "open_hdf5"]
 
@@ -316,17 +315,8 @@ class _Output(FileIO):
 
 
 def _refuse_non_hdf5(where: str) -> None:
-    try:
-        if not stat.S_ISREG(os.stat(where).st_mode):
-            raise DatasetError("is not a regular file", where, "Name an HDF5 file.")
-        with open(where, "rb") as file:
-            head = file.read(128)
-    except FileNotFoundError:
-        raise DatasetError("no such file", where, "Check the path.") from None
-    except OSError as error:
-        raise DatasetError(f"cannot be read ({error.strerror})", where) from error
-    except ValueError as error:  # a NUL in the path
-        raise DatasetError("is no path of a file", where) from error
+    with open_regular(where, DatasetError) as file:
+        head = file.read(128)
     if is_lfs_pointer(head):
         raise DatasetError(
             "is a Git LFS pointer, not the file itself", where, "Run 'git lfs pull'."

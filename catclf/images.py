@@ -25,12 +25,10 @@ What cannot be known:
 
 from __future__ import annotations
 
-import errno
 import logging
 import math
 import os
 import re
-import stat
 import struct
 import threading
 import warnings
@@ -46,6 +44,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageChops
 
 from catclf.errors import PictureError
+from catclf.files import read_regular
 
 if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
@@ -164,7 +163,6 @@ _DECODER_ERRORS = (
 
 _REPLACE = "Delete or replace it."
 _CONVERT = "Convert it to JPEG or PNG."
-_NAME_ONE = "Name a picture file."
 
 
 def read_picture(path: str | os.PathLike[str], preprocessing: Preprocessing) -> NDArray[np.uint8]:
@@ -188,7 +186,9 @@ def read_picture(path: str | os.PathLike[str], preprocessing: Preprocessing) -> 
         If the file cannot be opened, is not a regular file, or is not a whole picture of a
         supported format within `MAX_BYTES` and `MAX_PIXELS`.
     """
-    return decode_picture(_read_bytes(path), preprocessing, os.fspath(path))
+    return decode_picture(
+        read_regular(path, MAX_BYTES, PictureError), preprocessing, os.fspath(path)
+    )
 
 
 def decode_picture(data: bytes, preprocessing: Preprocessing, where: str) -> NDArray[np.uint8]:
@@ -273,55 +273,6 @@ def looks_like_picture(name: str) -> bool:
     return os.path.splitext(name)[1].lower() in _READABLE + _UNREADABLE
 
 
-# ------------------------------------------------------------------------------------- files
-
-
-def _read_bytes(path: str | os.PathLike[str]) -> bytes:
-    """Return the contents of a regular file of a reasonable size."""
-    try:
-        # O_NONBLOCK: opening a FIFO for reading waits for a writer otherwise.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
-        with os.fdopen(descriptor, "rb", closefd=True) as file:
-            _check_status(os.fstat(file.fileno()), path)
-            data = file.read(MAX_BYTES + 1)
-    except IsADirectoryError:
-        raise PictureError("a folder, not a picture", path, _NAME_ONE) from None
-    except FileNotFoundError:
-        if os.path.islink(path):
-            raise PictureError("a link to a file that is not there", path, _REPLACE) from None
-        raise PictureError("no such file", path, _NAME_ONE) from None
-    except PermissionError:
-        raise PictureError("permission denied", path, "Let it be read: chmod +r.") from None
-    except OSError as error:
-        raise PictureError(_why_not_opened(error), path, _REPLACE) from None
-    except ValueError:  # a NUL in the name
-        raise PictureError("not a possible file name", path, _NAME_ONE) from None
-    if len(data) > MAX_BYTES:  # it grew
-        raise PictureError(_TOO_MANY_BYTES, path, _REPLACE)
-    return data
-
-
-_NOT_REGULAR = "not a regular file (a pipe, socket or device)"
-_TOO_MANY_BYTES = f"too large: more than {MAX_BYTES // 2**20} MiB"
-
-
-def _check_status(status: os.stat_result, path: str | os.PathLike[str]) -> None:
-    if stat.S_ISDIR(status.st_mode):
-        raise PictureError("a folder, not a picture", path, _NAME_ONE)
-    if not stat.S_ISREG(status.st_mode):
-        raise PictureError(_NOT_REGULAR, path, _REPLACE)
-    if status.st_size > MAX_BYTES:
-        raise PictureError(_TOO_MANY_BYTES, path, _REPLACE)
-
-
-def _why_not_opened(error: OSError) -> str:
-    if error.errno == errno.ENXIO:  # what opening a socket gives
-        return _NOT_REGULAR
-    if error.errno == errno.ELOOP:
-        return "a loop of links"
-    return (error.strerror or "cannot be opened").lower()
-
-
 # ------------------------------------------------------------------------------------- formats
 
 
@@ -350,7 +301,7 @@ def _decode(data: bytes, preprocessing: Preprocessing) -> _Picture:
     if not data:
         raise PictureError("empty file", fix=_REPLACE)
     if len(data) > MAX_BYTES:
-        raise PictureError(_TOO_MANY_BYTES, fix=_REPLACE)
+        raise PictureError(f"too large: more than {MAX_BYTES // 2**20} MiB", fix=_REPLACE)
     if data.startswith(b"\xff\xd8\xff"):
         return _decode_jpeg(data, preprocessing)
     if data.startswith(_PNG_SIGNATURE):

@@ -14,7 +14,6 @@ import io
 import json
 import math
 import os
-import stat
 import struct
 import tokenize
 import warnings
@@ -30,7 +29,7 @@ from numpy.typing import NDArray
 
 from catclf.columns import Order, reorder, size_of, unroll
 from catclf.errors import ModelError, printable
-from catclf.files import is_lfs_pointer, replacing
+from catclf.files import is_lfs_pointer, read_regular, replacing
 from catclf.images import Preprocessing
 from catclf.logistic import sigmoid
 
@@ -299,7 +298,7 @@ def _read_arrays(where: str) -> dict[str, NDArray[Any]]:
     numpy's own reader advises unpickling for a damaged file, allocates what a header claims
     before it looks, and does not read on to the checksum.
     """
-    data = _read_bytes(where)
+    data = read_regular(where, MAX_BYTES, ModelError, missing="Run 'catclf train' first.")
     _refuse_non_zip(data, where)
     try:
         return _read_members(data, where)
@@ -307,33 +306,6 @@ def _read_arrays(where: str) -> dict[str, NDArray[Any]]:
         raise ModelError("is too large for the memory there is", where, TRAIN_AGAIN) from None
     except (zipfile.BadZipFile, zlib.error, struct.error, *DAMAGE) as error:
         raise ModelError("is damaged", where, TRAIN_AGAIN) from error
-
-
-def _read_bytes(where: str) -> bytes:
-    """Return the contents of a regular file of a reasonable size."""
-    try:
-        # O_NONBLOCK: opening a FIFO for reading waits for a writer otherwise.
-        descriptor = os.open(where, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
-        try:
-            status = os.fstat(descriptor)
-            if stat.S_ISDIR(status.st_mode):
-                raise ModelError("is a folder, not a model", where, "Name a model file.")
-            if not stat.S_ISREG(status.st_mode):
-                raise ModelError("is not a regular file", where, "Name a model file.")
-            if status.st_size > MAX_BYTES:
-                raise ModelError("is larger than 256 MiB", where, "Name a model file.")
-            with open(descriptor, "rb", closefd=False) as file:
-                return file.read(status.st_size)
-        finally:
-            os.close(descriptor)
-    except FileNotFoundError:
-        raise ModelError("no such file", where, "Run 'catclf train' first.") from None
-    except OSError as error:
-        raise ModelError(
-            f"cannot be read ({error.strerror or error})", where, "Check the path."
-        ) from error
-    except ValueError:  # a NUL in the name
-        raise ModelError("is not a possible file name", where, "Name a model file.") from None
 
 
 def _refuse_non_zip(head: bytes, where: str) -> None:

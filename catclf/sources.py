@@ -8,16 +8,17 @@ from __future__ import annotations
 import csv
 import os
 import shlex
-import stat
 from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from io import TextIOWrapper
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from catclf.errors import DatasetError, PictureError, printable
+from catclf.files import open_regular
 from catclf.folders import find_pictures, is_litter, subfolders
 from catclf.hdf5 import StoredArray, open_hdf5
 from catclf.images import MAX_PIXELS, Preprocessing, fit_pixels, read_picture
@@ -167,9 +168,10 @@ def _list_csv(path: str) -> Listing:
     folder = os.path.dirname(path)
     pictures = []
     try:
-        if not stat.S_ISREG(os.stat(path).st_mode):  # opening a pipe would wait for its writer
-            raise DatasetError("is not a regular file", path, "Name a CSV file.")
-        with open(path, encoding="utf-8-sig", newline="") as file:
+        with (
+            open_regular(path, DatasetError) as stored,
+            TextIOWrapper(stored, encoding="utf-8-sig", newline="") as file,
+        ):
             for number, (name, class_name, part) in _csv_rows(csv.reader(file, strict=True), path):
                 if part and part.lower() not in PART_FOLDERS:
                     raise DatasetError(
@@ -181,10 +183,6 @@ def _list_csv(path: str) -> Listing:
                         picture, class_name, PART_FOLDERS[part.lower()] if part else None, picture
                     )
                 )
-    except FileNotFoundError:
-        raise DatasetError("no such file", path, "Check the path.") from None
-    except OSError as error:
-        raise DatasetError(f"cannot be read ({error.strerror})", path) from error
     except (csv.Error, UnicodeDecodeError) as error:
         raise DatasetError(
             f"is not a CSV file in UTF-8 ({error})", path, "Save it as CSV, in UTF-8."

@@ -611,7 +611,7 @@ def test_a_bad_file_is_read_or_refused_in_a_few_words(
         ("dangling.jpg", "a link to a file that is not there"),
         ("missing.jpg", "no such file"),
         ("loop.jpg", "a loop of links"),
-        ("folder.jpg", "a folder, not a picture"),
+        ("folder.jpg", "a folder, not a file"),
         ("huge.jpg", "too large: more than 128 MiB"),
     ],
 )

@@ -346,7 +346,7 @@ def test_a_refused_model_is_quiet_on_stderr(corpus: list[tuple[str, Path]]) -> N
         ("hdf5", "is an HDF5 file, not a model"),
         ("encrypted", "is encrypted"),
         ("pickled-w", "w is a pickle, which could run anything"),
-        ("folder-named-model", "is a folder"),
+        ("folder-named-model", "a folder, not a file"),
         ("flipped-weight", "is damaged"),
         ("w-twice", "holds one name twice"),
         ("honest-bomb", "claims more than 256 MiB"),
