@@ -19,7 +19,7 @@ import json
 import math
 import os
 import shlex
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -229,19 +229,19 @@ def write_dataset(
     test: NewPart,
 ) -> None:
     """Write a prepared dataset, whole or not at all."""
-    with replacing(path) as temporary, create_hdf5(temporary) as file:
-        digest = _write_part(file.create_group("train"), train, preprocessing.n_x)
+    with replacing(path) as temporary, create_hdf5(temporary) as (file, check):
+        digest = _write_part(file.create_group("train"), train, preprocessing.n_x, check)
         file.attrs["format"] = _fixed_length([FORMAT])[0]
         file.attrs["format_version"] = FORMAT_VERSION
         file.attrs["created_by"] = _fixed_length([f"catclf {__version__}"])[0]
         file.attrs["classes"] = _fixed_length(classes)
         file.attrs["preprocessing"] = _fixed_length([json.dumps(preprocessing.to_record())])[0]
         file.attrs["digest"] = _fixed_length([digest])[0]
-        _write_part(file.create_group("test"), test, preprocessing.n_x)
+        _write_part(file.create_group("test"), test, preprocessing.n_x, check)
         file["test"].attrs["also_in_train"] = test.also_in_train
 
 
-def _write_part(group: h5py.Group, part: NewPart, n_x: int) -> str:
+def _write_part(group: h5py.Group, part: NewPart, n_x: int, check: Callable[[], None]) -> str:
     """Write one part, and return the SHA-256 of its columns and labels."""
     m = len(part.labels)
     rows = max(1, min(m, CHUNK_BYTES // n_x))  # to a chunk
@@ -255,6 +255,7 @@ def _write_part(group: h5py.Group, part: NewPart, n_x: int) -> str:
         columns[written : written + len(block)] = block
         digest.update(np.ascontiguousarray(block).data)
         written += len(block)
+        check()
     if written != m:
         raise ValueError(f"{m} labels need {m} columns, got {written}")
     group.create_dataset("labels", data=part.labels.astype(np.uint8), **checked)

@@ -10,12 +10,15 @@ from __future__ import annotations
 import itertools
 import math
 import os
+import signal
 import struct
+import threading
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import FileIO
+from types import FrameType
 from typing import Any, BinaryIO
 
 import h5py
@@ -104,12 +107,6 @@ class StoredArray:
             self._check(range(chosen, chosen + 1) if isinstance(chosen, int) else chosen)
             read: NDArray[Any] = self.dataset[rows]
             return read
-
-    def read_into(self, rows: NDArray[Any], start: int) -> None:
-        """Fill `rows`, C-contiguous, with the rows from `start` on."""
-        with _translated(self.where):
-            self._check(range(start, start + len(rows)))
-            self.dataset.read_direct(rows, np.s_[start : start + len(rows)])
 
     def _check(self, rows: range) -> None:
         """Raise ValueError where a chunk of these rows is not of the size it must be.
@@ -275,14 +272,52 @@ def open_hdf5(
 
 
 @contextmanager
-def create_hdf5(path: str | os.PathLike[str]) -> Iterator[Any]:
-    """Create an HDF5 file, and yield its h5py.File; where a write failed, OSError at the end."""
-    with _Output(path, "w+") as output:
+def create_hdf5(path: str | os.PathLike[str]) -> Iterator[tuple[Any, Callable[[], None]]]:
+    """Create an HDF5 file, and yield its h5py.File with a check to call between two writes.
+
+    The check raises what went wrong meanwhile: the OSError of a write that failed, or what a
+    signal's handler raises. So does the end of the block.
+    """
+    with _Output(path, "w+") as output, _signals_held_back() as deliver:
+
+        def check() -> None:
+            if output.failure is not None:
+                raise output.failure
+            deliver()
+
         # The latest format: its metadata carry checksums.
         with h5py.File(output, "w", libver="latest") as file:
-            yield file
-        if output.failure is not None:
-            raise output.failure
+            yield file, check
+        check()
+
+
+@contextmanager
+def _signals_held_back() -> Iterator[Callable[[], None]]:
+    """Keep SIGINT and SIGTERM back until the function yielded is called, or the block is over.
+
+    HDF5 calls back into Python for every write, and an exception raised there, a Ctrl-C for
+    example, may be lost in h5py.
+    """
+    received: list[tuple[int, FrameType | None]] = []
+    handlers = {}
+    if threading.current_thread() is threading.main_thread():  # no other may set handlers
+        for number in (signal.SIGINT, signal.SIGTERM):
+            handler = signal.getsignal(number)
+            if callable(handler):
+                handlers[number] = handler
+                signal.signal(number, lambda *signal: received.append(signal))
+
+    def deliver() -> None:
+        while received:
+            number, frame = received.pop(0)
+            handlers[signal.Signals(number)](number, frame)
+
+    try:
+        yield deliver
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    deliver()
 
 
 class _Output(FileIO):
@@ -292,7 +327,7 @@ class _Output(FileIO):
     process ends, and crashes it. So it is not told.
     """
 
-    failure: BaseException | None = None  # an interrupt may come here as well
+    failure: BaseException | None = None
 
     def write(self, data: Any) -> int:
         """Write all of it, or pretend to."""
@@ -301,7 +336,7 @@ class _Output(FileIO):
         try:
             while rest and self.failure is None:
                 rest = rest[super().write(rest) :]
-        except BaseException as error:
+        except OSError as error:
             self.failure = error
         return size
 
@@ -309,7 +344,7 @@ class _Output(FileIO):
         """Set the file's length, or pretend to."""
         try:
             return super().truncate(size)
-        except BaseException as error:
+        except OSError as error:
             self.failure = self.failure or error
             return size or 0
 

@@ -322,7 +322,7 @@ def test_a_file_cut_anywhere_is_refused(tmp_path: Path) -> None:
 
 
 def test_damage_is_seen_in_every_way_of_reading(tmp_path: Path) -> None:
-    """A run of rows, one row, and rows into a buffer are all checked."""
+    """A run of rows and one row are both checked."""
     path = tmp_path / "a.h5"
     good_prepared(path)
     with h5py.File(path, "r+") as file:
@@ -333,8 +333,6 @@ def test_damage_is_seen_in_every_way_of_reading(tmp_path: Path) -> None:
             columns[1:3]
         with pytest.raises(DatasetError, match="train/columns: damaged"):
             columns[0]
-        with pytest.raises(DatasetError, match="train/columns: damaged"):
-            columns.read_into(np.empty((2, N_X), np.uint8), 0)
 
 
 def test_an_output_that_cannot_be_written_is_named(tmp_path: Path) -> None:

@@ -143,7 +143,10 @@ def main() -> NoReturn:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     signal.signal(signal.SIGTERM, _terminate)
-    sys.exit(_run())
+    code = _run()
+    for number in (signal.SIGINT, signal.SIGTERM):  # all is done, but for Python's own end
+        signal.signal(number, signal.SIG_IGN)
+    sys.exit(code)
 
 
 def _open_closed_streams() -> None:
