@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import os
 import random
+import resource
 import signal
 import subprocess
 import sys
 import time
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from catclf import ModelError, load_model, train
+from catclf import ModelError, Preprocessing, load_model, open_dataset, prepare, train
+from catclf.dataset import NewPart, write_dataset
 from catclf.descent import Settings
+from catclf.descent.streaming import READ
 from catclf.errors import CatclfError
 
 CLI = [sys.executable, "-m", "catclf"]
@@ -118,6 +125,33 @@ def test_a_signal_saves_the_model_and_says_how_to_go_on(
     assert load_model(model).record["results"]["iterations"] == done + 10
 
 
+def test_a_signal_to_the_whole_group_saves_too(tmp_path: Path) -> None:
+    """Ctrl-C on a terminal, and a service manager, signal the worker processes as well."""
+    data, model = tmp_path / "data.h5", tmp_path / "model.npz"
+    rng = np.random.default_rng(0)
+    m = 2 * READ
+    part = NewPart(
+        [rng.integers(0, 256, (m, 192), dtype=np.uint8)],
+        np.arange(m, dtype=np.uint8) % 2,
+        [str(i) for i in range(m)],
+    )
+    empty = NewPart([], np.zeros(0, np.uint8), [])
+    write_dataset(data, ("noncat", "cat"), Preprocessing(size=8), part, empty)
+    process = subprocess.Popen(
+        [*CLI, "train", str(data), "-o", str(model), "--method", "streaming", *FOREVER],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
+    os.killpg(process.pid, signal.SIGTERM)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 143, told
+    assert load_model(model).record["results"]["iterations"] > 0
+
+
 def many_pictures(folder: Path) -> Path:
     """Make class folders of pictures large enough that preparing them takes a while."""
     rng = np.random.default_rng(0)
@@ -148,59 +182,154 @@ def test_interrupting_prepare_leaves_nothing_behind(
     assert list(out.iterdir()) == []
 
 
-def test_killed_at_any_time_the_output_is_whole(small_dataset: Path, tmp_path: Path) -> None:
-    """After SIGKILL at random times over trainings the model is an old or a new one, complete.
-
-    What a killed process leaves beside it is gone after the next training.
-    """
-    model = tmp_path / "model.npz"
-    train(small_dataset, model, Settings(0.002, 10))
-    rng = random.Random(0)
-    saves = (
-        "import sys; from catclf import train; from catclf.descent import Settings\n"
-        "while True: train(sys.argv[1], sys.argv[2], Settings(0.002, 5))"
-    )
-    for _ in range(12):
-        process = subprocess.Popen([sys.executable, "-c", saves, str(small_dataset), str(model)])
-        time.sleep(0.35 + 0.3 * rng.random())
-        process.kill()
-        process.wait()
-        load_model(model)
-    train(small_dataset, model, Settings(0.002, 10))
-    assert [path.name for path in tmp_path.iterdir()] == ["model.npz"]
+def fork() -> int:
+    """Fork, although numpy has threads."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # from 3.12 on
+        return os.fork()
 
 
-def test_a_crash_at_any_step_leaves_a_whole_file(small_dataset: Path, tmp_path: Path) -> None:
-    """The process ends, by os._exit, before the k-th open, write, sync or replace of a training."""
-    model = tmp_path / "model.npz"
-    train(small_dataset, model, Settings(0.002, 10))
-    crash = (
-        "import os, sys\n"
-        "from catclf import train\n"
-        "from catclf.descent import Settings\n"
-        "import catclf.files\n"
-        "left = [int(sys.argv[3])]\n"
-        "def counted(name):\n"
-        "    real = getattr(os, name)\n"
-        "    def call(*args, **kwargs):\n"
-        "        left[0] -= 1\n"
-        "        if left[0] == 0: os._exit(9)\n"
-        "        return real(*args, **kwargs)\n"
-        "    setattr(os, name, call)\n"
-        "for name in ('open', 'fsync', 'replace', 'unlink', 'close'): counted(name)\n"
-        "train(sys.argv[1], sys.argv[2], Settings(0.002, 20))\n"
-    )
-    for step in range(1, 60):
-        done = subprocess.run(
-            [sys.executable, "-c", crash, str(small_dataset), str(model), str(step)], check=False
+def in_child(work: Callable[[], object]) -> int:
+    """Do work in a forked process; return its exit code, or minus the signal that ended it."""
+    child = fork()
+    if child == 0:
+        try:
+            work()
+            os._exit(0)
+        finally:
+            os._exit(1)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+@dataclass
+class Output:
+    """A whole file in a folder of its own, and how to replace it by a new one."""
+
+    path: Path
+    replace: Callable[[], object]
+    read: Callable[[], int]  # all of it; raises where it is not whole
+    old: int  # what `read` returns of the old file
+    new: int
+
+    def assert_alone(self) -> None:
+        """Check that the next run removes whatever a dead process left."""
+        self.replace()
+        assert self.read() == self.new
+        assert os.listdir(self.path.parent) == [self.path.name]
+
+
+@pytest.fixture(params=["train", "prepare"])
+def output(request: pytest.FixtureRequest, small_dataset: Path, tmp_path: Path) -> Output:
+    """Make a model of 10 iterations, to be replaced by one of 20, or a dataset of 40 pictures."""
+    path = tmp_path / "out" / "made"
+    if request.param == "train":
+
+        def iterations() -> int:
+            made: int = load_model(path).record["results"]["iterations"]
+            return made
+
+        train(small_dataset, path, Settings(0.002, 10))
+        return Output(
+            path, lambda: train(small_dataset, path, Settings(0.002, 20)), iterations, 10, 20
         )
-        assert load_model(model).record["results"]["iterations"] in (10, 20)
-        if done.returncode == 0:
+
+    source = tmp_path / "source"
+    rng = np.random.default_rng(0)
+    for name in ("cat", "dog"):
+        (source / name).mkdir(parents=True)
+        for number in range(20):  # enough for worker processes
+            noise = rng.integers(0, 256, (64, 64, 3), dtype=np.uint8)
+            Image.fromarray(noise).save(source / name / f"{number}.png")
+
+    def pictures() -> int:
+        with open_dataset(path) as dataset:
+            columns = [part.columns[:] for part in (dataset.train, dataset.test)]
+            assert [len(part.names) for part in (dataset.train, dataset.test)] == [
+                *map(len, columns)
+            ]
+            return sum(map(len, columns))
+
+    prepare([source], path, workers=2)
+    (source / "dog" / "0.png").unlink()
+    return Output(path, lambda: prepare([source], path, workers=2), pictures, 40, 39)
+
+
+KILLS = 50  # of each verb
+
+
+def test_killed_at_any_time_the_output_is_whole(output: Output) -> None:
+    """After SIGKILL at random times, 50 of each verb, it is the old or the new one, complete.
+
+    What a killed process leaves beside it is gone after the next run.
+    """
+    began = time.monotonic()
+    in_child(output.replace)
+    took = time.monotonic() - began
+    rng = random.Random(0)
+
+    def again_and_again() -> None:
+        while True:
+            output.replace()
+
+    for _ in range(KILLS):
+        child = fork()
+        if child == 0:
+            again_and_again()
+        time.sleep(2 * took * rng.random())
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        assert output.read() in (output.old, output.new)
+    output.assert_alone()
+
+
+def test_a_crash_at_any_step_leaves_a_whole_file(output: Output) -> None:
+    """The process ends before the k-th open, sync, replace, removal or close, for every k."""
+
+    def crash_before(step: int) -> None:
+        left, me = step, os.getpid()
+
+        def counted(real: Callable[..., object]) -> Callable[..., object]:
+            def call(*args: object, **kwargs: object) -> object:
+                nonlocal left
+                left -= os.getpid() == me  # and not a worker
+                if left == 0:
+                    os._exit(9)
+                return real(*args, **kwargs)
+
+            return call
+
+        for name in ("open", "fsync", "replace", "unlink", "close"):
+            setattr(os, name, counted(getattr(os, name)))
+        output.replace()
+
+    step = 1
+    while (code := in_child(partial(crash_before, step))) == 9:
+        assert output.read() in (output.old, output.new)
+        step += 1
+    assert code == 0
+    assert step > 8
+    output.assert_alone()
+
+
+def test_a_crash_at_any_byte_leaves_the_old_file(output: Output) -> None:
+    """The process is killed by the write that passes the k-th byte: 50 k along the whole file."""
+
+    def crash_after(size: int) -> None:
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+        signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+        output.replace()
+
+    whole = output.path.stat().st_size
+    crashes = 0
+    for size in range(0, whole, whole // 60):
+        if (code := in_child(partial(crash_after, size))) == 0:
             break
-        assert done.returncode == 9
-    else:
-        pytest.fail("the training never came to its end")
-    assert step > 5
+        assert code == -signal.SIGXFSZ
+        assert output.read() == output.old
+        crashes += 1
+    assert crashes >= 50
+    output.assert_alone()
 
 
 def test_a_full_disk_is_one_message_and_the_old_model_stays(
