@@ -8,7 +8,7 @@ from dataclasses import asdict
 import click
 
 from catclf.benchmarking import Timing, benchmark
-from catclf.cli.common import Verb, format_option, note, option, quiet_option
+from catclf.cli.common import Verb, dataset_argument, format_option, note, option, quiet_option
 from catclf.descent import Settings
 
 
@@ -19,7 +19,7 @@ Examples:
   catclf benchmark
   catclf benchmark data/catvnoncat.h5 --format json""",
 )
-@click.argument("dataset", default="data/dataset.h5", type=click.Path())
+@dataset_argument
 @option(
     "--iters",
     group="Descent",

@@ -21,11 +21,13 @@ __all__ = [
     "Results",
     "Verb",
     "bar",
+    "dataset_argument",
     "format_option",
     "model_options",
     "name_some",
     "note",
     "option",
+    "output_option",
     "percent",
     "quiet_option",
 ]
@@ -98,6 +100,24 @@ class Numbers(click.ParamType):  # type: ignore[type-arg]
                 least = "above 0" if self.above_zero else "at least 0"
                 self.fail(f"{number:g} must be finite and {least}.", param, ctx)
         return tuple(dict.fromkeys(numbers))
+
+
+def dataset_argument(function: F) -> F:
+    """Declare DATASET, of the verbs that read what prepare wrote."""
+    return click.argument("dataset", default="data/dataset.h5", type=click.Path())(function)
+
+
+def output_option(default: str, what: str) -> Callable[[F], F]:
+    """Declare -o/--output, of the verbs that write one file."""
+    return option(
+        "-o",
+        "--output",
+        group="Output",
+        type=click.Path(),
+        default=default,
+        metavar="FILE",
+        help=f"The {what} to write.",
+    )
 
 
 def format_option(function: F) -> F:

@@ -9,6 +9,7 @@ import click
 
 from catclf.cli.common import (
     Verb,
+    dataset_argument,
     format_option,
     model_options,
     note,
@@ -31,7 +32,7 @@ Examples:
   catclf evaluate --split train --format json
   catclf evaluate --predictions predictions.csv""",
 )
-@click.argument("dataset", default="data/dataset.h5", type=click.Path())
+@dataset_argument
 @model_options
 @option(
     "--split",

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import click
 
-from catclf.cli.common import FiniteFloat, Verb, bar, name_some, note, option, quiet_option
+from catclf.cli.common import (
+    FiniteFloat,
+    Verb,
+    bar,
+    name_some,
+    note,
+    option,
+    output_option,
+    quiet_option,
+)
 from catclf.errors import printable
 from catclf.images import Preprocessing
 from catclf.preparation import Prepared, prepare
@@ -21,15 +30,7 @@ Examples:
   catclf prepare train_catvnoncat.h5 test_catvnoncat.h5""",
 )
 @click.argument("source", nargs=-1, type=click.Path())
-@option(
-    "-o",
-    "--output",
-    group="Output",
-    type=click.Path(),
-    default="data/dataset.h5",
-    metavar="FILE",
-    help="The dataset to write.",
-)
+@output_option("data/dataset.h5", "dataset")
 @option(
     "--size",
     group="Pictures",

@@ -12,7 +12,18 @@ from types import FrameType
 
 import click
 
-from catclf.cli.common import FiniteFloat, Results, Verb, bar, note, option, percent, quiet_option
+from catclf.cli.common import (
+    FiniteFloat,
+    Results,
+    Verb,
+    bar,
+    dataset_argument,
+    note,
+    option,
+    output_option,
+    percent,
+    quiet_option,
+)
 from catclf.descent import METHODS, Choice, Settings
 from catclf.errors import printable
 from catclf.evaluation import Evaluation
@@ -30,16 +41,8 @@ Examples:
   catclf train --lr 0.003 --iters 5000 --l2 0.01 -o penalized.npz
   catclf train --iters 4000 --resume      2000 more""",
 )
-@click.argument("dataset", default="data/dataset.h5", type=click.Path())
-@option(
-    "-o",
-    "--output",
-    group="Output",
-    type=click.Path(),
-    default="model.npz",
-    metavar="FILE",
-    help="The model to write.",
-)
+@dataset_argument
+@output_option("model.npz", "model")
 @option(
     "--lr",
     group="Descent",

@@ -7,7 +7,18 @@ from dataclasses import asdict
 
 import click
 
-from catclf.cli.common import Numbers, Verb, bar, format_option, note, option, percent, quiet_option
+from catclf.cli.common import (
+    Numbers,
+    Verb,
+    bar,
+    dataset_argument,
+    format_option,
+    note,
+    option,
+    output_option,
+    percent,
+    quiet_option,
+)
 from catclf.errors import printable
 from catclf.tuning import Score, Tuned, tune, write_config, write_held_out
 
@@ -22,7 +33,7 @@ Examples:
   catclf tune --lr 0.001,0.005 --l2 0,0.1,1 --iters 5000 --folds 5 --repeats 4
   catclf tune --save-predictions oof.csv      which pictures may be mislabeled""",
 )
-@click.argument("dataset", default="data/dataset.h5", type=click.Path())
+@dataset_argument
 @option(
     "--lr",
     group="Settings to try",
@@ -78,15 +89,7 @@ Examples:
     metavar="N",
     help="Use a stratified sample of N pictures.",
 )
-@option(
-    "-o",
-    "--output",
-    group="Output",
-    type=click.Path(),
-    default="tuned.toml",
-    metavar="FILE",
-    help="The config file to write.",
-)
+@output_option("tuned.toml", "config file")
 @option(
     "--save-predictions",
     group="Output",
