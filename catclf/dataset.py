@@ -195,7 +195,11 @@ def _read_part(file: HDF5File, name: str, n_x: int) -> Part:
         raise DatasetError("damaged: labels must be 0 or 1", labels.where, PREPARE_AGAIN)
     also = file.attribute("also_in_train", name) or 0
     if not isinstance(also, int) or not 0 <= also <= m:
-        raise DatasetError("damaged: counts no pictures", f"{file.where}:{name}", PREPARE_AGAIN)
+        raise DatasetError(
+            f"damaged: also_in_train must be 0 to {m}, got {also!r:.20}",
+            f"{file.where}:{name}",
+            PREPARE_AGAIN,
+        )
     return Part(columns, values, names, also)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catclf.dataset import Dataset, Part, open_dataset
-from catclf.errors import DatasetError, printable
-from catclf.files import replacing
+from catclf.errors import DatasetError
+from catclf.files import write_csv
 from catclf.logistic import cross_entropy, sigmoid
 from catclf.metrics import (
     Confusion,
@@ -150,25 +149,28 @@ def evaluate(
     if not isinstance(model, Model):
         model = load_model(model)
     with open_dataset(dataset) as opened:
-        refuse_misfit(opened, model)
+        _refuse_misfit(opened, model)
         return evaluate_part(opened, model, part, threshold)
 
 
-def refuse_misfit(dataset: Dataset, model: Model) -> None:
+def _refuse_misfit(dataset: Dataset, model: Model) -> None:
     """Raise DatasetError where a dataset was not prepared as the model's pictures were."""
-    fix = "Prepare the dataset as the model's was, or train a model on this one."
-    if dataset.preprocessing.n_x != model.preprocessing.n_x or (
-        model.assumed is None and dataset.preprocessing != model.preprocessing
-    ):
+    ours, wanted = dataset.preprocessing, model.preprocessing
+    if ours.n_x != wanted.n_x or (model.assumed is None and ours != wanted):
+        there, asked = ours.to_record(), wanted.to_record()
+        other = [name for name in there if there[name] != asked[name]]
         raise DatasetError(
-            f"was prepared as {dataset.preprocessing.to_record()}, "
-            f"the model's pictures as {model.preprocessing.to_record()}",
+            f"was prepared with {', '.join(f'{name} {there[name]}' for name in other)}, "
+            f"the model's pictures with {', '.join(f'{name} {asked[name]}' for name in other)}",
             dataset.path,
-            fix,
+            f"Prepare it with --size {wanted.size} --fit {wanted.fit}, or train a model on this "
+            "one.",
         )
     if model.assumed is None and dataset.classes != model.classes:
         raise DatasetError(
-            f"has the classes {dataset.classes}, the model {model.classes}", dataset.path, fix
+            f"has the classes {dataset.classes}, the model {model.classes}",
+            dataset.path,
+            "Prepare the dataset as the model's was, or train a model on this one.",
         )
 
 
@@ -208,12 +210,6 @@ def evaluate_part(
 
 def write_predictions(path: str | os.PathLike[str], evaluation: Evaluation) -> None:
     """Write a CSV line a picture: name, label, prediction, probability, loss."""
-    with (
-        replacing(path) as temporary,
-        open(temporary, "w", encoding="utf-8", newline="") as file,
-    ):
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["file", "label", "predicted", "probability", "loss"])
-        for row in evaluation.rows():
-            texts = [printable(text) for text in (row.name, row.label, row.predicted)]
-            writer.writerow([*texts, row.probability, row.loss])
+    header = ("file", "label", "predicted", "probability", "loss")
+    rows = evaluation.rows()
+    write_csv(path, header, ((r.name, r.label, r.predicted, r.probability, r.loss) for r in rows))

@@ -9,16 +9,16 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, BinaryIO
 
-from catclf.errors import CatclfError
+from catclf.errors import CatclfError, printable
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["is_lfs_pointer", "open_regular", "read_regular", "replacing"]
+__all__ = ["is_lfs_pointer", "open_regular", "read_regular", "replacing", "unwritable", "write_csv"]
 
 
 @contextmanager
@@ -51,9 +51,9 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     try:
         target = Path(os.path.realpath(path))
         if target.is_dir():
-            raise CatclfError("is a folder, not a file", path, "Name a file to write to.")
+            raise CatclfError("a folder, not a file", path, "Name a file to write to.")
         if target.exists() and not target.is_file():  # root could replace even /dev/null
-            raise CatclfError("is not a regular file", path, "Name a file to write to.")
+            raise CatclfError("not a regular file", path, "Name a file to write to.")
         target.parent.mkdir(parents=True, exist_ok=True)
         _remove_stale(target)
         temporary = _create_beside(target)
@@ -66,10 +66,23 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
                 temporary.unlink()
             raise
     except OSError as error:
-        raise _unwritable(error, path) from error
+        raise unwritable(error, path) from error
     # The new file is whole and in its place. Some folders cannot be opened, or synced: so be it.
     with suppress(OSError):
         _sync(target.parent)
+
+
+def write_csv(
+    path: str | os.PathLike[str], header: Sequence[str], rows: Iterable[Sequence[object]]
+) -> None:
+    """Write a CSV file, whole or not at all; control characters in texts are escaped."""
+    import csv
+
+    with replacing(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        for row in rows:
+            writer.writerow([printable(cell) if isinstance(cell, str) else cell for cell in row])
 
 
 def _create_beside(target: Path) -> Path:
@@ -119,7 +132,8 @@ def _sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def _unwritable(error: OSError, path: str | os.PathLike[str]) -> CatclfError:
+def unwritable(error: OSError, path: str | os.PathLike[str]) -> CatclfError:
+    """Return what to tell of an output that could not be written."""
     reasons = {
         errno.ENOSPC: ("the disk is full", "Free some space, or write elsewhere."),
         errno.EDQUOT: ("the disk quota is used up", "Free some space, or write elsewhere."),

@@ -144,11 +144,11 @@ class StoredArray:
         with _translated(self.where):
             kind = h5py.check_string_dtype(self.dtype)
             if kind is None:
-                raise DatasetError("must hold strings", self.where)
+                raise DatasetError("must hold strings", self.where, "Store the names as strings.")
             if kind.length is None:
                 return [text.decode("utf-8", "replace") for text in self._heap_texts(longest)]
             if kind.length > longest:
-                raise DatasetError(f"must hold strings of 1 to {longest} bytes", self.where)
+                raise _too_long(longest, self.where)
             return [text.decode("utf-8", "replace") for text in self[:]]
 
     def _heap_texts(self, longest: int) -> Iterator[bytes]:
@@ -170,7 +170,7 @@ class StoredArray:
                 file.seek(entry)
                 length, collection, index = struct.unpack("<IQI", file.read(16))
                 if not 1 <= length <= longest:
-                    raise DatasetError(f"must hold strings of 1 to {longest} bytes", self.where)
+                    raise _too_long(longest, self.where)
                 yield _heap_object(file, collection, index, length)
 
 
@@ -224,11 +224,11 @@ class HDF5File:
         with _translated(where):
             found = self._member(name)
             if not isinstance(found, h5py.Dataset):
-                raise DatasetError("is not an array", where)
+                raise DatasetError("is not an array", where, "Store an array there.")
             # First of all: the shape of a virtual dataset is found by opening other files.
-            filters = _refuse_elsewhere(found, where)
+            filters = _readable_filters(found, where)
             if found.shape is None:
-                raise DatasetError("is not an array", where)
+                raise DatasetError("is not an array", where, "Store an array there.")
             _refuse_unstored(found, where)
             return StoredArray(found, where, filters)
 
@@ -238,7 +238,7 @@ class HDF5File:
         for name in path.strip("/").split("/") if path != "/" else []:
             # Not `name in member`, which follows a link to see whether it leads anywhere.
             if not isinstance(member, h5py.Group) or not member.id.links.exists(name.encode()):
-                raise DatasetError(f"holds no {path!r}", self.where)
+                raise DatasetError(f"holds no {path!r}", self.where, FETCH_AGAIN)
             if member.id.links.get_info(name.encode()).type != h5py.h5l.TYPE_HARD:
                 raise DatasetError(
                     f"{path!r} is a link to another place, and links are not followed",
@@ -305,7 +305,7 @@ def _signals_held_back() -> Iterator[Callable[[], None]]:
             handler = signal.getsignal(number)
             if callable(handler):
                 handlers[number] = handler
-                signal.signal(number, lambda *signal: received.append(signal))
+                signal.signal(number, lambda *call: received.append(call))
 
     def deliver() -> None:
         while received:
@@ -353,15 +353,17 @@ def _refuse_non_hdf5(where: str) -> None:
     with open_regular(where, DatasetError) as file:
         head = file.read(128)
     if is_lfs_pointer(head):
-        raise DatasetError(
-            "is a Git LFS pointer, not the file itself", where, "Run 'git lfs pull'."
-        )
+        raise DatasetError("a Git LFS pointer, not the file itself", where, "Run 'git lfs pull'.")
     # The signature may also stand at 512, 1024, ...: a user block before it. Nobody here needs it.
     if not head.startswith(b"\x89HDF\r\n\x1a\n"):
         raise DatasetError("is not an HDF5 file", where, "Name an HDF5 file.")
 
 
-def _refuse_elsewhere(dataset: Any, where: str) -> tuple[int, ...]:
+def _too_long(longest: int, where: str) -> DatasetError:
+    return DatasetError(f"must hold strings of 1 to {longest} bytes", where, "Shorten the names.")
+
+
+def _readable_filters(dataset: Any, where: str) -> tuple[int, ...]:
     """Return the filters of a dataset whose data is in its file, and can be unpacked here."""
     if dataset.is_virtual or dataset.external:
         raise DatasetError(

@@ -44,7 +44,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageChops
 
 from catclf.errors import PictureError
-from catclf.files import read_regular
+from catclf.files import is_lfs_pointer, read_regular
 
 if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
@@ -346,10 +346,8 @@ _OTHER_FORMATS = (
 
 def _unsupported(data: bytes) -> PictureError:
     head = data[:1024].removeprefix(b"\xef\xbb\xbf")
-    if head.startswith(b"version https://git-lfs.github.com/spec/"):
-        return PictureError(
-            "a Git LFS pointer, not the picture itself", fix="Fetch it with `git lfs pull`."
-        )
+    if is_lfs_pointer(head):
+        return PictureError("a Git LFS pointer, not the file itself", fix="Run 'git lfs pull'.")
     for pattern, name in _OTHER_FORMATS:
         if re.match(pattern, head, re.DOTALL | re.IGNORECASE):
             return PictureError(f"{name} are not supported", fix=_CONVERT)

@@ -312,7 +312,7 @@ def _refuse_non_zip(head: bytes, where: str) -> None:
     if head.startswith(b"PK\x03\x04"):
         return
     if is_lfs_pointer(head):
-        raise ModelError("is a Git LFS pointer, not the file itself", where, "Run 'git lfs pull'.")
+        raise ModelError("a Git LFS pointer, not the file itself", where, "Run 'git lfs pull'.")
     if head.startswith(b"\x89HDF"):
         raise ModelError("is an HDF5 file, not a model", where, "Name an .npz that catclf trained.")
     if head.startswith(b"\x93NUMPY"):

@@ -1,4 +1,4 @@
-"""Work spread over the cores, by forked processes.
+"""Work spread over the cores, by forked processes; how many cores and how much memory there are.
 
 Processes, because Pillow holds the interpreter's lock while it decodes, and many small numpy calls
 wait for it in turns: on two cores threads gave 1.0x to 1.3x.
@@ -103,19 +103,19 @@ class Team(Generic[S, T, R]):
         self, function: Callable[[S, T], R], shares: Sequence[S], workers: int | None = None
     ) -> None:
         self._shares = shares
-        self._calls: list[BinaryIO] = []
+        self._arguments: list[BinaryIO] = []
         self._processes: list[_Process] = []
         workers = min(workers or available_cores(), len(shares))
         if workers == 1 or not hasattr(os, "fork"):
             self._function = function
             return
-        weakref.finalize(self, _end, self._processes, self._calls)
+        weakref.finalize(self, _end, self._processes, self._arguments)
         for first in range(workers):
             reading, writing = os.pipe()
             calls = _calls(shares[first::workers], reading, writing)
             self._processes.append(_fork(lambda call: function(*call), calls, 0))
             os.close(reading)
-            self._calls.append(os.fdopen(writing, "wb"))
+            self._arguments.append(os.fdopen(writing, "wb"))
 
     def over_all(self, argument: T) -> list[R]:
         """Return ``function(share, argument)`` for each share, in order."""
@@ -123,9 +123,9 @@ class Team(Generic[S, T, R]):
             return [self._function(share, argument) for share in self._shares]
         turns = islice(cycle(self._processes), len(self._shares))
         with _watched():
-            for calls in self._calls:
-                _send(calls, argument)
-                calls.flush()
+            for pipe in self._arguments:
+                _send(pipe, argument)
+                pipe.flush()
             # All are taken before the first failure is raised: none is left for the next call.
             answers = [_receive(process.results) for process in turns]
         return [_result(answer) for answer in answers]
@@ -153,7 +153,7 @@ def shared_zeros(shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
 class _Process:
     """A forked process, and the pipe of its results."""
 
-    process: int
+    pid: int
     results: BinaryIO
 
 
@@ -213,8 +213,8 @@ def _end(processes: list[_Process], calls: Iterable[BinaryIO] = ()) -> None:
             pipe.close()
     for process in processes:
         with suppress(ProcessLookupError):
-            os.kill(process.process, signal.SIGKILL)
-        os.waitpid(process.process, 0)
+            os.kill(process.pid, signal.SIGKILL)
+        os.waitpid(process.pid, 0)
 
 
 def _send(pipe: BinaryIO, what: object) -> None:

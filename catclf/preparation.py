@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from catclf.columns import unroll
 from catclf.dataset import NewPart, write_dataset
 from catclf.errors import CatclfError, DatasetError, PictureError, printable
+from catclf.files import unwritable
 from catclf.images import Preprocessing
 from catclf.parallel import map_in_order
 from catclf.sources import Labelled, StoredPicture, choose_classes, list_sources
@@ -139,7 +140,7 @@ def prepare(
         listing = list_sources(sources, files)
         where = os.fspath(sources[0]) if len(sources) == 1 else None
         classes = choose_classes((p.class_name for p in listing.pictures), positive, where)
-        staged = _Staged(files.enter_context(_scratch_beside(output)), preprocessing.n_x)
+        staged = _Staged(files.enter_context(_scratch_beside(output)), preprocessing.n_x, output)
         pictures: list[Labelled] = []
         unreadable: list[PictureError] = []
         # Closed, whatever happens, before the files are that its threads read.
@@ -181,8 +182,9 @@ class _Staged:
     grow with their number.
     """
 
-    def __init__(self, file: FileIO, n_x: int) -> None:
+    def __init__(self, file: FileIO, n_x: int, output: str | os.PathLike[str]) -> None:
         self._file = file
+        self._output = output
         self._n_x = n_x
         self.digests: list[bytes] = []
 
@@ -193,10 +195,7 @@ class _Staged:
             while rest:
                 rest = rest[self._file.write(rest) :]
         except OSError as error:
-            raise CatclfError(
-                f"no room for the pictures ({error.strerror}); nothing was changed",
-                fix="Free some space, or write elsewhere.",
-            ) from error
+            raise unwritable(error, self._output) from error
 
     def blocks(self, indices: NDArray[np.intp]) -> Iterator[Pixels]:
         """Yield the columns at `indices`, in that order, as rows (up to BLOCK, n_x)."""
@@ -225,7 +224,7 @@ def _scratch_beside(output: str | os.PathLike[str]) -> FileIO:
         # Unbuffered, so that closing it on a full disk has nothing left to write.
         return tempfile.TemporaryFile(dir=folder, buffering=0)
     except OSError as error:
-        raise CatclfError(f"cannot be written to ({error.strerror})", folder) from error
+        raise unwritable(error, output) from error
 
 
 def _read_all(

@@ -144,7 +144,9 @@ def _subfolders(folder: str) -> list[str]:
     try:
         return subfolders(folder)
     except OSError as error:
-        raise DatasetError(f"cannot be opened ({error.strerror})", folder) from error
+        raise DatasetError(
+            f"cannot be opened ({error.strerror})", folder, "Let it be read: chmod +rx."
+        ) from error
 
 
 def _list_classes(folder: str, part: PartName | None, listing: Listing) -> None:
@@ -251,7 +253,11 @@ def _class_names(stored: StoredArray) -> list[str]:
     # Some writers pad with spaces.
     names = [name.split("\0")[0].strip() for name in stored.texts(MAX_CLASS_BYTES)]
     if len(set(names)) < len(names) or "" in names:
-        raise DatasetError("class names must be distinct and not empty", stored.where)
+        raise DatasetError(
+            "class names must be distinct and not empty",
+            stored.where,
+            "Give each class a name of its own.",
+        )
     return names
 
 
@@ -274,9 +280,15 @@ def _check_pixels(x: StoredArray) -> None:
         )
     m, height, width, _ = x.shape
     if height * width > MAX_PIXELS:
-        raise DatasetError(f"pictures of more than {MAX_PIXELS} pixels, {_shape(x)}", x.where)
+        raise DatasetError(
+            f"pictures of more than {MAX_PIXELS} pixels, {_shape(x)}", x.where, "Scale them down."
+        )
     if m > MANY_PICTURES and x.stored_bytes < LEAST_BYTES * m:
-        raise DatasetError(f"claims {m} pictures, stored in {x.stored_bytes} bytes", x.where)
+        raise DatasetError(
+            f"claims {m} pictures, stored in {x.stored_bytes} bytes",
+            x.where,
+            "Fetch or make the file again.",
+        )
 
 
 def _shape(array: StoredArray) -> str:
@@ -285,9 +297,17 @@ def _shape(array: StoredArray) -> str:
 
 def _check_labels(y: StoredArray, m: int, classes: int) -> list[int]:
     if y.shape not in ((m,), (1, m), (m, 1)):
-        raise DatasetError(f"must be {m} labels, one a picture, got {_shape(y)}", y.where)
+        raise DatasetError(
+            f"must be {m} labels, one a picture, got {_shape(y)}",
+            y.where,
+            "Store one label a picture.",
+        )
     if y.dtype.kind not in "iufb":
-        raise DatasetError(f"labels must be numbers, got {y.dtype.name}", y.where)
+        raise DatasetError(
+            f"labels must be numbers, got {y.dtype.name}",
+            y.where,
+            "Store them as whole numbers, 0 for the first class.",
+        )
     labels = y[:].reshape(-1)
     if not np.isin(labels, np.arange(classes)).all():
         raise DatasetError(

@@ -99,7 +99,8 @@ def train(
         _refuse_one_class(opened)
         old = load_model(output) if resume and os.path.lexists(output) else None
         if old is not None:
-            method = _refuse_other_training(old, opened, settings, method, output)
+            _refuse_other_training(old, opened, settings, method, output)
+            method = old.record["settings"]["method"]
         elif method == "auto":
             choice = choose(part.m, opened.preprocessing.n_x, settings.iterations)
             method = choice.method
@@ -107,16 +108,15 @@ def train(
                 on_choice(choice)
 
         def model_of(descent: Descent) -> Model:
-            model = Model(
+            return Model(
                 w=descent.w,
                 b=descent.b,
                 classes=opened.classes,
                 preprocessing=opened.preprocessing,
                 costs=descent.costs,
                 state=descent.state,
+                record=_record(opened, settings, method, descent),
             )
-            model.record.update(_record(opened, settings, method, descent))
-            return model
 
         state = None if old is None else {"w": old.w, "b": np.array(old.b), **old.state}
         try:
@@ -147,15 +147,17 @@ def train(
 
 def _refuse_other_training(
     old: Model, dataset: Dataset, settings: Settings, method: str, path: str | os.PathLike[str]
-) -> str:
-    """Return the method of the training that `old` comes from; ModelError where it is another."""
+) -> None:
+    """Raise ModelError where a training cannot go on from `old`."""
     fix = "Train without --resume, or write another model with -o."
-    before, done = old.record.get("settings"), old.record.get("results", {}).get("iterations")
-    if not isinstance(before, dict) or not isinstance(done, int) or done < 1:
+    tables = [old.record.get(name) for name in ("settings", "results", "dataset")]
+    before, results, data = (table if isinstance(table, dict) else {} for table in tables)
+    done, used = results.get("iterations"), before.get("method")
+    if type(done) is not int or done < 1 or used not in list(METHODS) or 0 not in old.costs:
         raise ModelError("does not tell how it was trained", path, fix)
-    if old.record.get("dataset", {}).get("digest") != dataset.digest:
+    if data.get("digest") != dataset.digest or old.preprocessing != dataset.preprocessing:
         raise ModelError(f"was trained on other data than {dataset.path}", path, fix)
-    wanted = {**asdict(settings), "method": before.get("method") if method == "auto" else method}
+    wanted = {**asdict(settings), "method": used if method == "auto" else method}
     for name in ("learning_rate", "l2", "loss", "method"):
         if before.get(name) != wanted[name]:
             raise ModelError(
@@ -170,13 +172,8 @@ def _refuse_other_training(
     needed = {"u": (dataset.train.m,), "c": (dataset.train.m,), "scale": ()}
     held = {name: old.state[name].shape for name in needed if name in old.state}
     start = old.state.get("start")
-    if (
-        before["method"] not in METHODS
-        or (before["method"] == "gram" and held != needed)
-        or (start is not None and start.shape != old.w.shape)
-    ):
+    if (used == "gram" and held != needed) or (start is not None and start.shape != old.w.shape):
         raise ModelError("does not hold what is needed to go on", path, fix)
-    return str(before["method"])
 
 
 def _refuse_one_class(dataset: Dataset) -> None:

@@ -8,7 +8,6 @@ length is chosen at no extra training. Only the train part is read.
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 import math
@@ -21,9 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catclf.dataset import open_dataset
+from catclf.descent import hill
 from catclf.descent.gram import Recurrence, gram_matrix
 from catclf.errors import DatasetError, printable
-from catclf.files import replacing
+from catclf.files import replacing, write_csv
 from catclf.logistic import cross_entropy, sigmoid
 from catclf.metrics import majority_rate
 from catclf.parallel import available_memory
@@ -179,13 +179,13 @@ def tune(
     fold_of = _divide(columns, labels, folds, repeats, seed)
     settings = list(product(rates, penalties))
     trials = _Trials(K, Y, settings, fold_of, folds)
-    course = trials.run(iterations, max(1, iterations // CHECKS), on_iteration)
-    scores = [course.best(index) for index in range(len(settings))]
+    curves = trials.run(iterations, max(1, iterations // CHECKS), on_iteration)
+    scores = [curves.best(index) for index in range(len(settings))]
     if all(score.diverged for score in scores):
         raise DatasetError(
             "every setting diverged", opened.path, "Try smaller rates, with --lr 0.0001,0.001."
         )
-    choice = course.simplest_within_one_error()
+    choice = curves.simplest_within_one_error()
     return Tuned(
         dataset=opened.path,
         scores=sorted(scores, key=lambda score: (score.diverged, score.log_loss)),
@@ -237,7 +237,7 @@ def _refuse_misfit(path: str, labels: NDArray[np.uint8], folds: int) -> None:
             path,
             f"Use --folds {fewest}." if fewest >= 2 else "Prepare it with more pictures.",
         )
-    fit = math.isqrt(available_memory() // 4 // 8)
+    fit = math.isqrt(available_memory() // 4 // 12)  # as descent.choice counts for gram
     if labels.size > fit:
         raise DatasetError(
             f"has {labels.size} training pictures, and the matrix of their products does not fit "
@@ -290,7 +290,7 @@ class _Trials:
     @np.errstate(over="ignore", invalid="ignore")  # what overflows is frozen and shown
     def run(
         self, iterations: int, every: int, on_iteration: Callable[[int], None] | None = None
-    ) -> _Course:
+    ) -> _Curves:
         """Train, and follow the held-out loss and accuracy every so many iterations."""
         lengths = list(range(every, iterations + 1, every))
         if lengths[-1:] != [iterations]:
@@ -318,7 +318,7 @@ class _Trials:
             if on_iteration is not None:
                 on_iteration(done)
         shape = (len(lengths), len(self.settings), self.splits)
-        return _Course(
+        return _Curves(
             self.settings,
             lengths,
             np.reshape(loss, shape),
@@ -328,7 +328,7 @@ class _Trials:
 
 
 @dataclass(frozen=True)
-class _Course:
+class _Curves:
     """Held-out loss and accuracy and training cost, by (length, setting, split)."""
 
     settings: Sequence[tuple[float, float]]
@@ -338,12 +338,9 @@ class _Course:
     cost: Array
 
     def sound(self) -> NDArray[np.bool_]:
-        """Return (lengths, settings): whether all trainings stand below where they began.
-
-        In the first hundred iterations they may stand on a hill, as `descent.descend` has it.
-        """
-        hill = np.where(np.array(self.lengths) < 100, 2, 1)[:, None] * math.log(2) * (1 + 1e-6)
-        below: NDArray[np.bool_] = self.cost.max(axis=2) <= hill
+        """Return (lengths, settings): whether no training stands above what `hill` allows."""
+        highest = math.log(2) * np.array([hill(length) for length in self.lengths])[:, None]
+        below: NDArray[np.bool_] = self.cost.max(axis=2) <= highest
         return below
 
     def score(self, length: int, setting: int) -> Score:
@@ -435,11 +432,5 @@ loss = "cross-entropy"
 
 def write_held_out(path: str | os.PathLike[str], tuned: Tuned) -> None:
     """Write a CSV line a training picture: name, label, probability, loss; the worst first."""
-    with (
-        replacing(path) as temporary,
-        open(temporary, "w", encoding="utf-8", newline="") as file,
-    ):
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["file", "label", "probability", "loss"])
-        for row in tuned.held_out:
-            writer.writerow([printable(row.name), printable(row.label), row.probability, row.loss])
+    header = ("file", "label", "probability", "loss")
+    write_csv(path, header, ((r.name, r.label, r.probability, r.loss) for r in tuned.held_out))

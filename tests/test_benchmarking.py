@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 
-from catclf import benchmark
+from catclf import benchmark, benchmarking
 from catclf.cli import app
-from catclf.descent import METHODS
+from catclf.descent import METHODS, memory_needs
 
 
 def test_every_method_is_timed_and_agrees(small_dataset: Path) -> None:
@@ -20,12 +21,26 @@ def test_every_method_is_timed_and_agrees(small_dataset: Path) -> None:
     assert all(timing.agrees and timing.seconds > 0 for timing in timings)
 
 
+def test_methods_agree_where_streaming_is_all_there_is_to_hold_them_to(
+    course_dataset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where X does not fit in float64, gram is compared in float32's precision."""
+    m, n_x = 209, 12288
+    needs = memory_needs(m, n_x)
+    between = (needs["gram"] + needs["vectorized"]) // 2
+    monkeypatch.setattr(benchmarking, "available_memory", lambda: 2 * between)
+    timings = {timing.method: timing for timing in benchmark(course_dataset)}
+    assert "vectorized" not in timings
+    assert timings["gram"].reference == "streaming"
+    assert timings["gram"].agrees
+
+
 def test_the_table_and_the_json_tell_of_every_method(small_dataset: Path) -> None:
     """Both forms name each method; JSON parses."""
     text = CliRunner().invoke(app, ["benchmark", str(small_dataset)])
     assert text.exit_code == 0
     assert all(method in text.stdout for method in METHODS)
-    assert "iterative was timed on 1 iteration" in text.stdout
+    assert "iterative was timed on 1 iteration of 18 pictures\n" in text.stdout
     form = CliRunner().invoke(app, ["benchmark", "-q", str(small_dataset), "--format", "json"])
     rows = json.loads(form.stdout)["methods"]
     assert {row["method"] for row in rows} == set(METHODS)

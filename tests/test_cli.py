@@ -276,10 +276,14 @@ def test_a_wrong_config_is_one_message(
 
 
 def test_a_config_that_cannot_be_read_is_one_message(tmp_path: Path) -> None:
-    """A missing file or a folder is named."""
+    """A missing file or a folder is named; a pipe that nobody writes into is not waited for."""
+    os.mkfifo(tmp_path / "pipe.toml")
+    piped = run("--config", tmp_path / "pipe.toml", "train")
+    assert piped.returncode == 1
+    assert "pipe.toml: not a regular file" in piped.stderr
     missing = run("--config", tmp_path / "none.toml", "train")
     assert missing.returncode == 1
-    assert "none.toml: cannot be read (No such file or directory)" in missing.stderr
+    assert "none.toml: no such file" in missing.stderr
     assert run("--config", tmp_path, "train").returncode == 2
 
 
@@ -700,7 +704,7 @@ def test_predictions_that_cannot_be_written_are_an_error(
     """The message names the file."""
     ended = run("evaluate", dataset, "-m", model, "--predictions", tmp_path)
     assert ended.returncode == 1
-    assert ended.stderr.startswith(f"Error: {tmp_path}: is a folder, not a file\n")
+    assert ended.stderr.startswith(f"Error: {tmp_path}: a folder, not a file\n")
 
 
 # ------------------------------------------------------------------------ help

@@ -337,5 +337,5 @@ def test_damage_is_seen_in_every_way_of_reading(tmp_path: Path) -> None:
 
 def test_an_output_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     """A folder in its place is an error that names it."""
-    with pytest.raises(CatclfError, match="is a folder"):
+    with pytest.raises(CatclfError, match="a folder"):
         write_dataset(tmp_path, CLASSES, SETTINGS, part(2), part(2))

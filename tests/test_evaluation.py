@@ -186,7 +186,7 @@ def test_a_dataset_prepared_otherwise_is_refused(
     with raises("crop"):
         evaluate(small_dataset, other_fit)
     w = np.zeros((3 * 4 * 4, 1))
-    with raises("'size': 4"):
+    with raises("the model's pictures with size 4"):
         evaluate(small_dataset, Model(w, 0.0, ("noncat", "cat"), Preprocessing(size=4)))
     with raises("dog"):
         evaluate(small_dataset, dataclasses.replace(model, classes=("noncat", "dog")))
@@ -203,7 +203,7 @@ def test_a_bare_model_takes_the_datasets_classes(
     assert result.classes == ("noncat", "cat")
     assert result.probabilities.tolist() == evaluate(small_dataset, model).probabilities.tolist()
     np.savez(tmp_path / "other.npz", w=np.zeros(3 * 4 * 4), b=0)
-    with raises("'size': 4"):
+    with raises("the model's pictures with size 4"):
         evaluate(small_dataset, tmp_path / "other.npz")
 
 
@@ -267,6 +267,6 @@ def test_predictions_replace_only_when_they_are_whole(
     """Where they cannot be written it is an error, and what was there stays."""
     folder = tmp_path / "p.csv"
     folder.mkdir()
-    with pytest.raises(CatclfError, match="is a folder, not a file"):
+    with pytest.raises(CatclfError, match="a folder, not a file"):
         write_predictions(folder, evaluate(small_dataset, model))
     assert os.listdir(tmp_path) == ["p.csv"]

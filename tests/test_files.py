@@ -370,9 +370,9 @@ def test_places_that_are_no_files_are_refused(tmp_path: Path) -> None:
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
     for path, said in [
-        (tmp_path, "is a folder, not a file"),
-        (fifo, "is not a regular file"),
-        (Path(os.devnull), "is not a regular file"),
+        (tmp_path, "a folder, not a file"),
+        (fifo, "not a regular file"),
+        (Path(os.devnull), "not a regular file"),
         (file / "model.npz", "part of the path is a file, not a folder"),
         (file / "a" / "model.npz", "part of the path is a file, not a folder"),
         (tmp_path / ("x" * 300), "the file's name is too long"),

@@ -600,7 +600,7 @@ def test_a_bad_file_is_read_or_refused_in_a_few_words(
     ("name", "phrase"),
     [
         ("empty.jpg", "empty file"),
-        ("lfs.jpg", "a Git LFS pointer, not the picture itself\nFetch it with `git lfs pull`."),
+        ("lfs.jpg", "a Git LFS pointer, not the file itself\nRun 'git lfs pull'."),
         ("photo.heic", "HEIC pictures are not supported\nConvert it to JPEG or PNG."),
         ("cut-50-baseline.jpg", "not a readable picture (truncated)\nDelete or replace it."),
         ("closed-50-baseline.jpg", "not a readable picture (truncated)"),

@@ -24,6 +24,7 @@ from catclf.dataset import NewPart, write_dataset
 from catclf.descent import Settings
 from catclf.descent.streaming import READ
 from catclf.errors import CatclfError
+from catclf.model import save_model
 
 CLI = [sys.executable, "-m", "catclf"]
 FOREVER = ["--iters", "100000000", "--lr", "0.0001"]
@@ -97,6 +98,29 @@ def test_other_data_is_not_gone_on_with(
     np.savez(model, w=np.zeros((192, 1)), b=0.0)
     with pytest.raises(ModelError, match="does not tell how it was trained"):
         train(small_dataset, model, Settings(0.002, 20), resume=True)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"results": []},
+        {"results": {"iterations": True}},
+        {"dataset": 3},
+        {"settings": {"method": ["x"]}},
+        {"settings": None},
+    ],
+)
+def test_a_record_of_nonsense_is_not_gone_on_with(
+    other: dict[str, object], small_dataset: Path, tmp_path: Path
+) -> None:
+    """A model may come from anywhere: whatever its record says, the answer is one message."""
+    path = tmp_path / "model.npz"
+    train(small_dataset, path, Settings(0.002, 10))
+    model = load_model(path)
+    model.record.update(other)
+    save_model(path, model)
+    with pytest.raises(ModelError, match=r"does not tell how|was trained on other data"):
+        train(small_dataset, path, Settings(0.002, 20), resume=True)
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

@@ -494,5 +494,5 @@ def test_the_corpus_generators_zip_is_sound(tmp_path: Path) -> None:
 
 def test_saving_to_a_folder_is_an_error_with_its_name(tmp_path: Path) -> None:
     """An output that cannot be one is refused before anything is written."""
-    with pytest.raises(CatclfError, match="is a folder, not a file"):
+    with pytest.raises(CatclfError, match="a folder, not a file"):
         save_model(tmp_path, good_model())

@@ -171,7 +171,7 @@ def test_too_many_pictures_for_the_memory_say_how_many_would_fit(
     small_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The error offers a stratified sample, and the sample works."""
-    monkeypatch.setattr(tuning, "available_memory", lambda: 4 * 8 * 12**2)
+    monkeypatch.setattr(tuning, "available_memory", lambda: 4 * 12 * 12**2)
     with pytest.raises(DatasetError, match=r"a quarter of the memory; 12 would") as raised:
         tune(small_dataset, folds=3, iterations=10)
     assert raised.value.fix is not None

@@ -22,6 +22,7 @@ __all__ = ["app", "main"]
 # Each verb is a module of this package with a `command`; it is imported when it is called,
 # so that no verb pays for another's imports.
 VERBS = ("prepare", "train", "predict", "evaluate", "tune", "benchmark")
+MAX_CONFIG_BYTES = 2**20
 
 
 class Verbs(click.Group):
@@ -68,11 +69,10 @@ def _read_config(ctx: click.Context, path: str, verb: str) -> dict[str, Any]:
     """Return the defaults that a config file gives a verb, each checked and converted."""
     import tomllib
 
+    from catclf.files import read_regular
+
     try:
-        with open(path, "rb") as file:
-            tables = tomllib.load(file)
-    except OSError as error:
-        raise CatclfError(f"cannot be read ({error.strerror})", path, "Check the path.") from error
+        tables = tomllib.loads(read_regular(path, MAX_CONFIG_BYTES, CatclfError).decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise CatclfError(f"is not TOML: {error}", path, "Mend the line.") from error
     for name, table in tables.items():

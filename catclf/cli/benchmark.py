@@ -76,8 +76,8 @@ def as_text(timings: list[Timing], iterations: int) -> str:
         )
     for timing in timings:
         if timing.method == "iterative":
+            scaled = ", and scaled" if timing.examples < timing.m else ""
             lines.append(
-                f"iterative was timed on {timing.iterations} iteration of {timing.examples} "
-                "pictures, and scaled"
+                f"iterative was timed on 1 iteration of {timing.examples} pictures{scaled}"
             )
     return "\n".join(lines)

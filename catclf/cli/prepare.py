@@ -74,7 +74,8 @@ Examples:
     group="Pictures",
     type=click.IntRange(1, 256),
     metavar="N",
-    help="Processes that decode pictures.  [default: one a core]",
+    show_default="one a core",
+    help="Processes that decode pictures.",
 )
 @option(
     "--strict",
@@ -137,12 +138,12 @@ def _show(prepared: Prepared, size: int) -> None:
         click.echo(f"{label:>5}  {printable(name):{width}}  {train:>7}  {test:>7}")
     if prepared.unreadable:
         click.echo(f"left out: {len(prepared.unreadable)} pictures that cannot be read")
-    leaks = sum(twins.leak for twins in prepared.twins)
-    if leaks:
-        click.echo(f"in both parts: {leaks} pictures")
+    leaked = sum(twins.parts.count("test") for twins in prepared.twins if twins.leak)
+    if leaked:
+        click.echo(f"test pictures that are in the train part too: {leaked}")
     contradictory = sum(twins.contradictory for twins in prepared.twins)
     if contradictory:
-        click.echo(f"under both labels: {contradictory} pictures")
+        click.echo(f"under both labels: {contradictory} different pictures")
 
 
 def _warn(prepared: Prepared, quiet: bool) -> None:

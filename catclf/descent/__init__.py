@@ -33,6 +33,7 @@ __all__ = [
     "Settings",
     "choose",
     "descend",
+    "hill",
     "memory_needs",
     "round_down",
     "safe_rate",
@@ -179,7 +180,7 @@ def descend(
     ------
     DivergenceError
         Where the cost overflows, or ends above where it began (in fewer than a hundred
-        iterations: above twice that). A descent that `stop` ends is never judged.
+        iterations: above twice that). Of one that `stop` ends early only overflow is an error.
     """
     recorded = dict(costs or {})
     done = start
@@ -198,23 +199,29 @@ def descend(
         if stop is not None and stop():
             break
         if on_save is not None and monotonic() - saved > save_seconds:
-            so_far = _where(method, done, recorded)
-            if so_far.final_cost <= next(iter(recorded.values())):
-                on_save(so_far)
+            descent = _so_far(method, done, recorded)
+            if descent.final_cost <= recorded[0]:
+                on_save(descent)
             saved = monotonic()
-    ended = _where(method, done, recorded)
-    final, first = ended.final_cost, next(iter(recorded.values()), ended.final_cost)
-    # The first hundred iterations may lead over a low hill: the course's do, up to 1.3 times.
-    # A cost that cannot fall ends where it began, give or take float32's roundings.
-    hill = (2 if done < 100 else 1 + 1e-6) * first
+    ended = _so_far(method, done, recorded)
+    final, first = ended.final_cost, recorded.get(0, ended.final_cost)
     if not (math.isfinite(final) and np.isfinite(ended.w).all()):
         raise _diverged(recorded, math.inf, done, settings)
-    if done == settings.iterations and final > hill:
+    if done == settings.iterations and final > hill(done) * first:
         raise _diverged(recorded, final, done, settings)
     return ended
 
 
-def _where(method: Method, done: int, costs: Mapping[int, float]) -> Descent:
+def hill(iterations: int) -> float:
+    """Return how many times its first cost a descent may stand at after so many iterations.
+
+    The first hundred may lead over a low hill: the course's do, up to 1.3 times. Later, a cost
+    that cannot fall stands where it began, give or take float32's roundings.
+    """
+    return 2.0 if iterations < 100 else 1 + 1e-6
+
+
+def _so_far(method: Method, done: int, costs: Mapping[int, float]) -> Descent:
     w, b = method.parameters()
     return Descent(w, b, done, method.cost(), dict(costs), method.state())
 
@@ -222,7 +229,7 @@ def _where(method: Method, done: int, costs: Mapping[int, float]) -> Descent:
 def _diverged(
     costs: Mapping[int, float], cost: float, iteration: int, settings: Settings
 ) -> DivergenceError:
-    first = next(iter(costs.values()), math.nan)
+    first = costs.get(0, math.nan)
     how = f"to {cost:.6f}" if math.isfinite(cost) else "beyond all bounds"
     return DivergenceError(
         f"the cost rose from {first:.6f} {how} in {iteration} iterations: "

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from catclf.descent.gram import FEATURES
 from catclf.parallel import available_memory
 
 __all__ = ["Choice", "choose", "memory_needs", "predict_seconds"]
@@ -57,8 +58,10 @@ def predict_seconds(m: int, n_x: int, iterations: int) -> dict[str, float]:
 
 
 def memory_needs(m: int, n_x: int) -> dict[str, int]:
-    """Return the bytes that each method's arrays take beside what does not grow with m."""
-    return {"gram": 8 * m * m + m * n_x, "vectorized": 8 * m * n_x, "streaming": 0}
+    """Return the bytes that each method takes at its peak, as far as they grow with m."""
+    # gram: K in float64 and a product in float32; the pixels, and two parts of them in float32.
+    gram = 12 * m * m + m * (n_x + 8 * FEATURES)
+    return {"gram": gram, "vectorized": 9 * m * n_x, "streaming": 0}
 
 
 def choose(m: int, n_x: int, iterations: int, memory: int | None = None) -> Choice:

@@ -113,8 +113,8 @@ class Recurrence:
     def step(self) -> None:
         """Update all trainings once."""
         A, dZ = self.A, self.dZ
-        np.add(self.U, self.b, out=A)  # Z
-        sigmoid(A, out=A)
+        Z = np.add(self.U, self.b, out=A)
+        sigmoid(Z, out=A)
         np.subtract(A, self.Y, out=dZ)
         if self.loss == "squared-error":  # dZ = (A - Y) A (1 - A)
             dZ *= A
@@ -166,7 +166,7 @@ class Gram:
             loss=settings.loss,
         )
         self.start: Array | None = None  # w0 (n_x, 1), where it is not zero
-        self.scale = 1.0  # d
+        self.start_scale = 1.0  # d
         if state is not None:
             self._go_on_from(state)
 
@@ -175,7 +175,7 @@ class Gram:
         run.b[:] = state["b"]
         if "u" in state:
             run.U[0], run.C[0] = state["u"], state["c"]
-            self.start, self.scale = state.get("start"), float(state["scale"])
+            self.start, self.start_scale = state.get("start"), float(state["scale"])
         else:
             self.start = state["w"]
         if self.start is not None:
@@ -194,7 +194,7 @@ class Gram:
         before = self.cost() if with_cost else None
         self.recurrence.step()
         if self.start is not None:
-            self.scale *= 1 - self.settings.learning_rate * self.settings.l2
+            self.start_scale *= 1 - self.settings.learning_rate * self.settings.l2
         return before
 
     def cost(self) -> float:
@@ -209,7 +209,7 @@ class Gram:
         run = self.recurrence
         square = float(np.vdot(run.U, run.C))
         if self.start is not None:
-            d = self.scale
+            d = self.start_scale
             square += d * d * float(np.vdot(self.start, self.start))
             square += d * float(np.vdot(self.start_u, run.C))
         return self.settings.l2 / 2 * square
@@ -218,11 +218,11 @@ class Gram:
         """Return w, (n_x, 1), and b."""
         w = mixture(self.columns, self.recurrence.C)
         if self.start is not None:
-            w += self.scale * self.start
+            w += self.start_scale * self.start
         return w, float(self.recurrence.b[0, 0])
 
     def state(self) -> dict[str, Array]:
         """Return what a resumed run needs besides w and b: u, c, and the start that w contains."""
         run = self.recurrence
         start = {} if self.start is None else {"start": self.start}
-        return {"u": run.U[0], "c": run.C[0], "scale": np.array(self.scale), **start}
+        return {"u": run.U[0], "c": run.C[0], "scale": np.array(self.start_scale), **start}

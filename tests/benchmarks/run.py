@@ -220,7 +220,7 @@ with open_dataset(sys.argv[1]) as dataset:
     for _ in range(int(sys.argv[2])):
         method.step(False)
     took = (time.perf_counter() - began) / int(sys.argv[2])
-    workers = [f"/proc/{process.process}" for process in method.team._processes]
+    workers = [f"/proc/{process.pid}" for process in method.team._processes]
     print(json.dumps([took, peak() + sum(map(peak, workers))]))
 """
 )
