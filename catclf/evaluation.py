@@ -209,7 +209,11 @@ def evaluate_part(
 
 
 def write_predictions(path: str | os.PathLike[str], evaluation: Evaluation) -> None:
-    """Write a CSV line a picture: name, label, prediction, probability, loss."""
-    header = ("file", "label", "predicted", "probability", "loss")
-    rows = evaluation.rows()
-    write_csv(path, header, ((r.name, r.label, r.predicted, r.probability, r.loss) for r in rows))
+    """Write a CSV line a picture."""
+    header = ("file", "label", "predicted", "positive", "probability", "loss")
+    positive = evaluation.classes[1]
+    rows = (
+        (row.name, row.label, row.predicted, positive, row.probability, row.loss)
+        for row in evaluation.rows()
+    )
+    write_csv(path, header, rows)

@@ -18,7 +18,15 @@ from catclf.errors import CatclfError, printable
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["is_lfs_pointer", "open_regular", "read_regular", "replacing", "unwritable", "write_csv"]
+__all__ = [
+    "is_lfs_pointer",
+    "open_regular",
+    "read_regular",
+    "refuse_overwriting",
+    "replacing",
+    "unwritable",
+    "write_csv",
+]
 
 
 @contextmanager
@@ -70,6 +78,15 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     # The new file is whole and in its place. Some folders cannot be opened, or synced: so be it.
     with suppress(OSError):
         _sync(target.parent)
+
+
+def refuse_overwriting(
+    output: str | os.PathLike[str], inputs: Iterable[str | os.PathLike[str]]
+) -> None:
+    """Raise CatclfError where an output is one of the inputs, by whatever name."""
+    for path in inputs:
+        if os.path.exists(path) and os.path.exists(output) and os.path.samefile(path, output):
+            raise CatclfError("is an input too", output, "Write to another file.")
 
 
 def write_csv(

@@ -6,7 +6,7 @@ import hashlib
 import os
 import tempfile
 from collections import defaultdict
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from io import FileIO
@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from catclf.columns import unroll
 from catclf.dataset import NewPart, write_dataset
-from catclf.errors import CatclfError, DatasetError, PictureError, printable
-from catclf.files import unwritable
+from catclf.errors import DatasetError, PictureError, printable
+from catclf.files import refuse_overwriting, unwritable
 from catclf.images import Preprocessing
 from catclf.parallel import map_in_order
 from catclf.sources import Labelled, StoredPicture, choose_classes, list_sources
@@ -135,7 +135,7 @@ def prepare(
     if not 0 <= test_split < 1:
         raise ValueError(f"test_split must be at least 0 and below 1, got {test_split}")
     preprocessing = preprocessing or Preprocessing()
-    _refuse_source_as_output(sources, output)
+    refuse_overwriting(output, sources)
     with ExitStack() as files:
         listing = list_sources(sources, files)
         where = os.fspath(sources[0]) if len(sources) == 1 else None
@@ -206,14 +206,6 @@ class _Staged:
                 self._file.seek(int(index) * self._n_x)
                 self._file.readinto(row.data)
             yield rows
-
-
-def _refuse_source_as_output(
-    sources: Iterable[str | os.PathLike[str]], output: str | os.PathLike[str]
-) -> None:
-    for source in sources:
-        if os.path.exists(source) and os.path.exists(output) and os.path.samefile(source, output):
-            raise CatclfError("is a source too", output, "Write to another file.")
 
 
 def _scratch_beside(output: str | os.PathLike[str]) -> FileIO:

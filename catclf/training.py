@@ -23,6 +23,7 @@ from catclf.descent import (
 )
 from catclf.errors import DatasetError, DivergenceError, ModelError
 from catclf.evaluation import Evaluation, evaluate_part
+from catclf.files import refuse_overwriting
 from catclf.model import Model, load_model, save_model
 
 __all__ = ["Trained", "train"]
@@ -89,11 +90,12 @@ def train(
     ModelError
         With `resume`, where the old model cannot be read, or was trained otherwise.
     CatclfError
-        Where `output` cannot be written.
+        Where `output` cannot be written, or is the dataset.
     """
     settings = settings or Settings()
     if method not in ("auto", *METHODS):
         raise ValueError(f"method must be auto or one of {', '.join(METHODS)}, got {method!r}")
+    refuse_overwriting(output, [dataset])
     with open_dataset(dataset) as opened:
         part = opened.train
         _refuse_one_class(opened)

@@ -7,18 +7,21 @@ import json
 import math
 import os
 import tomllib
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import catclf
-from catclf import DatasetError, open_dataset, tune, tuning
+from catclf import CatclfError, DatasetError, open_dataset, tune, tuning
 from catclf.cli import app
 from catclf.dataset import NewPart, write_dataset
-from catclf.descent import Settings, descend
+from catclf.descent import METHODS, Settings, descend
 from catclf.descent.gram import gram_matrix
 from catclf.descent.vectorized import Vectorized
 from catclf.logistic import cross_entropy
@@ -40,7 +43,7 @@ def test_every_trial_equals_its_own_training_by_vectorized() -> None:
     columns, Y = problem()
     settings = [(0.01, 0.0), (0.1, 0.0), (0.1, 0.5)]
     fold_of = np.arange(30).reshape(1, 30) % 3
-    course = _Trials(gram_matrix(columns), Y, settings, fold_of, 3).run(60, 20)
+    course = _Trials(gram_matrix(columns), Y, settings, fold_of, 3).run([20, 40, 60])
     for s, (rate, l2) in enumerate(settings):
         for fold in range(3):
             seen = fold_of[0] != fold
@@ -51,16 +54,16 @@ def test_every_trial_equals_its_own_training_by_vectorized() -> None:
                 Z = alone.w.T @ (columns[~seen].T / 255) + alone.b
                 loss = float(cross_entropy(Z, Y[:, ~seen]).mean())
                 accuracy = float(np.mean((Z > 0) == (Y[:, ~seen] == 1)))
-                assert course.loss[index, s, fold] == pytest.approx(loss, rel=1e-9)
-                assert course.accuracy[index, s, fold] == pytest.approx(accuracy)
+                assert course.loss[index, s, 0, fold] == pytest.approx(loss, rel=1e-9)
+                assert course.accuracy[index, s, 0, fold] == pytest.approx(accuracy)
 
 
 def test_a_setting_that_diverges_is_frozen_and_the_others_go_on() -> None:
     """It is shown as diverged, and its company's numbers are what they are without it."""
     columns, Y = problem()
     K, fold_of = gram_matrix(columns), np.arange(30).reshape(1, 30) % 3
-    together = _Trials(K, Y, [(0.05, 0.0), (50.0, 1.0)], fold_of, 3).run(200, 10)
-    alone = _Trials(K, Y, [(0.05, 0.0)], fold_of, 3).run(200, 10)
+    together = _Trials(K, Y, [(0.05, 0.0), (50.0, 1.0)], fold_of, 3).run([*range(10, 201, 10)])
+    alone = _Trials(K, Y, [(0.05, 0.0)], fold_of, 3).run([*range(10, 201, 10)])
     assert together.best(1).diverged
     assert not together.best(0).diverged
     assert np.allclose(together.loss[:, :1], alone.loss, rtol=1e-12)
@@ -98,7 +101,7 @@ def test_the_choice_is_the_simplest_within_one_standard_error(tmp_path: Path) ->
     columns, Y = problem()
     fold_of = np.arange(30).reshape(1, 30) % 5
     settings = [(0.02, 0.0), (0.1, 0.0), (0.1, 0.1)]
-    course = _Trials(gram_matrix(columns), Y, settings, fold_of, 5).run(300, 10)
+    course = _Trials(gram_matrix(columns), Y, settings, fold_of, 5).run([*range(10, 301, 10)])
     chosen = course.simplest_within_one_error()
     every = [course.score(i, s) for i in range(len(course.lengths)) for s in range(3)]
     best = min(every, key=lambda score: score.log_loss)
@@ -118,7 +121,7 @@ def test_identical_pictures_are_held_out_together() -> None:
     """Else a training would be asked of a picture it has seen."""
     columns, Y = problem(40)
     columns[20:] = columns[:20]
-    fold_of = tuning._divide(columns, Y[0].astype(np.uint8), 4, 3, seed=1)
+    fold_of = tuning._divide(tuning._groups(columns), Y[0].astype(np.uint8), 4, 3, seed=1)
     assert fold_of.shape == (3, 40)
     assert np.array_equal(fold_of[:, :20], fold_of[:, 20:])
     assert not np.array_equal(fold_of[0], fold_of[1])
@@ -132,7 +135,7 @@ def test_the_config_trains_with_the_choice(small_dataset: Path, tmp_path: Path) 
     words = ["tune", "-q", str(small_dataset), "--folds", "3", "--iters", "50", "-o", config]
     done = runner.invoke(app, [*words, "--save-predictions", oof])
     assert done.exit_code == 0, done.output
-    assert "chosen, the simplest within one standard error" in done.stdout
+    assert "chosen, of all within one standard error" in done.stdout
     with open(config, "rb") as file:
         chosen = tomllib.load(file)["train"]
     assert "Held-out log loss" in Path(config).read_text(encoding="utf-8")
@@ -161,10 +164,159 @@ def test_json_tells_the_same(small_dataset: Path, tmp_path: Path) -> None:
 
 
 def test_out_of_fold_losses_are_the_leaderboards(small_dataset: Path) -> None:
-    """Their mean is the choice's held-out log loss, where the folds are of one size."""
+    """Their mean is the lowest held-out log loss, where the folds are of one size."""
     tuned = tune(small_dataset, folds=3, iterations=60)
     mean = math.fsum(held.loss for held in tuned.held_out) / tuned.m
-    assert mean == pytest.approx(tuned.chosen.log_loss, rel=1e-9)
+    assert mean == pytest.approx(tuned.scores[0].log_loss, rel=1e-9)
+
+
+@given(
+    sizes=st.lists(st.integers(1, 9), min_size=8, max_size=30),
+    labels=st.lists(st.integers(0, 1), min_size=30, max_size=30),
+    folds=st.integers(2, 4),
+    seed=st.integers(0, 5),
+)
+def test_folds_are_stratified_and_none_is_empty(
+    sizes: list[int], labels: list[int], folds: int, seed: int
+) -> None:
+    """Copies stay together; a class's pictures differ between folds by the largest group at most.
+
+    The seed decides, and each repeat divides anew.
+    """
+    labels[:8] = [0, 1] * 4
+    kind = np.repeat(np.arange(len(sizes)), sizes)  # the picture each is a copy of
+    of = np.array(labels, np.uint8)[kind]
+    groups = tuning._groups(kind.astype(np.uint8).reshape(-1, 1))
+    fold_of = tuning._divide(groups, of, folds, 2, seed)
+    assert np.array_equal(fold_of, tuning._divide(groups, of, folds, 2, seed))
+    for fold in fold_of:
+        assert all(len(set(fold[kind == k])) == 1 for k in range(len(sizes)))
+        for label in (0, 1):
+            counts = np.bincount(fold[of == label], minlength=folds)
+            assert counts.min() > 0
+            largest = max(size for k, size in enumerate(sizes) if labels[k] == label)
+            assert counts.max() - counts.min() <= largest
+
+
+def test_copies_do_not_make_up_for_too_few_pictures(tmp_path: Path) -> None:
+    """Five pictures of a class, twice each, are five to divide."""
+    columns, Y = problem(10)
+    path = tmp_path / "d.h5"
+    names = [str(i) for i in range(20)]
+    twice = NewPart([columns, columns], np.tile(Y[0], 2).astype(np.uint8), names)
+    empty = NewPart([], np.zeros(0, np.uint8), [])
+    write_dataset(path, ("noncat", "cat"), catclf.Preprocessing(size=2), twice, empty)
+    with pytest.raises(DatasetError, match="has 5 different pictures of a class") as raised:
+        tune(path)
+    assert raised.value.fix == "Use --folds 5."
+    assert tune(path, folds=5, iterations=20).m == 20
+
+
+def test_what_would_diverge_on_all_pictures_is_not_chosen(course_dataset: Path) -> None:
+    """Every setting on the leaderboard trains, with its penalty, on the whole train part."""
+    tuned = tune(course_dataset, rates=[0.002, 0.006, 0.01], penalties=[0.0, 1.0], iterations=400)
+    with open_dataset(course_dataset) as dataset:
+        columns, Y = dataset.train.columns[:], dataset.train.Y
+    for score in [tuned.chosen, *tuned.scores]:
+        if not score.diverged:
+            alone = Settings(score.learning_rate, score.iterations, score.l2)
+            descend(METHODS["gram"](columns, Y, alone, None), alone)
+
+
+def test_the_penalty_counts_where_divergence_is_judged() -> None:
+    """Costs along the way are J(w, b), penalty and all, of every row; the last is all pictures'."""
+    columns, Y = problem()
+    fold_of = np.arange(30).reshape(1, 30) % 3
+    curves = _Trials(gram_matrix(columns), Y, [(0.1, 0.5)], fold_of, 3).run([7])
+    settings = Settings(0.1, 7, 0.5)
+    whole = descend(Vectorized(columns, Y, settings, None), settings)
+    assert curves.cost[0, 0, 3] == pytest.approx(whole.final_cost, rel=1e-12)
+    assert curves.loss.shape == (1, 1, 1, 3)
+
+
+def test_repeats_do_not_make_the_mean_more_certain(small_dataset: Path) -> None:
+    """The standard error is that of one division, as numpy has it, averaged over the repeats."""
+    once = np.array([[0.1, 0.4, 0.7]])
+    alone = tuning._standard_error(once)
+    assert alone == pytest.approx(once.std(ddof=1) / math.sqrt(3))
+    assert tuning._standard_error(np.tile(once, (9, 1))) == pytest.approx(alone)
+    tuned = tune(small_dataset, folds=3, iterations=20, repeats=4)
+    assert tuned.scores[0].log_loss_error > 0
+    assert len(tuned.held_out) == 18
+
+
+@given(iterations=st.integers(1, 10**7))
+def test_short_lengths_are_compared_however_long_the_longest(iterations: int) -> None:
+    """From 1 to the longest, each one or at most a fifth above the one before, 200 at most."""
+    lengths = tuning._lengths(iterations)
+    assert lengths[0] == 1
+    assert lengths[-1] == iterations
+    assert len(lengths) <= 200
+    assert all(b - a == 1 or b <= 1.2 * a for a, b in pairwise(lengths))
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["a b", 'a"b', "a\\b", "a\nb", "a\tb", "a\x7fb", "caf\u00e9", "\U0001f600", "\u200b"],
+)
+def test_any_name_of_a_dataset_comes_back_from_the_config(
+    name: str, small_dataset: Path, tmp_path: Path
+) -> None:
+    """Quotes, control characters and emoji in a path are TOML in the config."""
+    dataset, config = tmp_path / f"{name}.h5", tmp_path / "t.toml"
+    dataset.write_bytes(small_dataset.read_bytes())
+    write_config(config, tune(dataset, folds=3, iterations=5))
+    assert tomllib.loads(config.read_text(encoding="utf-8"))["train"]["dataset"] == str(dataset)
+
+
+def test_a_name_that_is_no_text_is_left_out_of_the_config(
+    small_dataset: Path, tmp_path: Path
+) -> None:
+    """TOML is UTF-8: such a dataset is named on the command line."""
+    dataset, config = tmp_path / os.fsdecode(b"\xff.h5"), tmp_path / "t.toml"
+    dataset.write_bytes(small_dataset.read_bytes())
+    write_config(config, tune(dataset, folds=3, iterations=5))
+    assert "dataset" not in tomllib.loads(config.read_text(encoding="utf-8"))["train"]
+
+
+def test_numbers_of_numpy_do_as_well(small_dataset: Path, tmp_path: Path) -> None:
+    """Rates from geomspace are written as plain numbers; a sample of none is refused."""
+    config, rates = tmp_path / "t.toml", list(np.geomspace(0.001, 0.01, 3))
+    tuned = tune(small_dataset, rates=rates, folds=3, iterations=5)
+    write_config(config, tuned)
+    assert tomllib.loads(config.read_text(encoding="utf-8"))["train"]["lr"] in tuned.rates
+    with pytest.raises(ValueError, match="sample must be at least 4"):
+        tune(small_dataset, sample=0)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["tune", "DATASET", "-o", "DATASET"],
+        ["tune", "DATASET", "--save-predictions", "DATASET"],
+        ["tune", "DATASET", "-o", "x", "--save-predictions", "./x"],
+        ["train", "DATASET", "-o", "DATASET"],
+    ],
+    ids=" ".join,
+)
+def test_no_output_destroys_an_input(
+    words: list[str], small_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Named for the dataset, or twice, an output is refused before the work."""
+    monkeypatch.chdir(tmp_path)
+    Path("d.h5").write_bytes(small_dataset.read_bytes())
+    done = CliRunner().invoke(app, [word.replace("DATASET", "d.h5") for word in words])
+    assert isinstance(done.exception, CatclfError)
+    assert Path("d.h5").read_bytes() == small_dataset.read_bytes()
+
+
+def test_more_trainings_than_fit_are_refused(
+    small_dataset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thousand repeats take more memory than K."""
+    monkeypatch.setattr(tuning, "available_memory", lambda: 2**24)
+    with pytest.raises(DatasetError, match="trainings at once on 18 pictures do not fit"):
+        tune(small_dataset, folds=3, repeats=1000)
 
 
 def test_too_many_pictures_for_the_memory_say_how_many_would_fit(
@@ -175,7 +327,8 @@ def test_too_many_pictures_for_the_memory_say_how_many_would_fit(
     with pytest.raises(DatasetError, match=r"a quarter of the memory; 12 would") as raised:
         tune(small_dataset, folds=3, iterations=10)
     assert raised.value.fix is not None
-    assert "--sample 6" in raised.value.fix
+    assert "--sample 12" in raised.value.fix
+    monkeypatch.setattr(tuning, "available_memory", lambda: 2**30)
     tuned = tune(small_dataset, folds=3, iterations=10, sample=6)
     assert tuned.m == 6
     assert tuned.majority_rate == 0.5

@@ -26,12 +26,12 @@ Examples:
     type=click.IntRange(1),
     default=Settings().iterations,
     metavar="N",
-    help="Length of the whole descent whose time is told beside that of an iteration.",
+    help="Tell the time of a whole descent of N iterations too.",
 )
 @format_option
 @quiet_option
 def command(dataset: str, iters: int, format: str, quiet: bool) -> None:
-    """Time every method of descent on your data: loops against vectorized code.
+    """Time every method of descent on your data.
 
     DATASET is a file that prepare wrote; without it, data/dataset.h5. The methods' costs are
     compared too: all compute the same iterations.

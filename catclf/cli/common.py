@@ -6,7 +6,7 @@ import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import click
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tqdm import tqdm
 
 __all__ = [
+    "MOST_WRONG",
     "FiniteFloat",
     "Numbers",
     "Results",
@@ -30,8 +31,10 @@ __all__ = [
     "output_option",
     "percent",
     "quiet_option",
+    "wrong_line",
 ]
 
+MOST_WRONG = 5  # pictures named
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -176,6 +179,30 @@ def name_some(names: Sequence[str], most: int = 5) -> str:
     """Name the first few of many, and count the others."""
     shown = ", ".join(printable(name) for name in names[:most])
     return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
+
+
+class Judged(Protocol):
+    """A picture, its label, and the probability that was given to it."""
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+
+    @property
+    def label(self) -> str:
+        """Its class."""
+
+    @property
+    def probability(self) -> float:
+        """Of the positive class."""
+
+
+def wrong_line(picture: Judged, positive: str) -> str:
+    """Return a line about a picture whose label and probability are at odds."""
+    return (
+        f"  P({printable(positive)}) = {picture.probability:.4f}, "
+        f"label {printable(picture.label)}: {printable(picture.name)}"
+    )
 
 
 def percent(share: float) -> str:

@@ -8,6 +8,7 @@ from dataclasses import asdict
 import click
 
 from catclf.cli.common import (
+    MOST_WRONG,
     Verb,
     dataset_argument,
     format_option,
@@ -16,12 +17,12 @@ from catclf.cli.common import (
     option,
     percent,
     quiet_option,
+    wrong_line,
 )
 from catclf.errors import printable
 from catclf.evaluation import Evaluation, evaluate, write_predictions
+from catclf.files import refuse_overwriting
 from catclf.model import load_model
-
-MOST_WRONG = 5
 
 
 @click.command(
@@ -68,6 +69,8 @@ def command(
     loaded = load_model(model, order)  # type: ignore[arg-type]
     if loaded.assumed is not None:
         note(f"Warning: {printable(model)} {loaded.assumed}", quiet)
+    if predictions is not None:
+        refuse_overwriting(predictions, [dataset, model])
     evaluation = evaluate(dataset, loaded, part=split, threshold=threshold)  # type: ignore[arg-type]
     if predictions is not None:
         write_predictions(predictions, evaluation)
@@ -129,11 +132,7 @@ def as_text(evaluation: Evaluation) -> str:
     worst = evaluation.worst(MOST_WRONG)
     if worst:
         lines += ["", "most confidently wrong:"]
-        lines += [
-            f"  P({positive}) = {row.probability:.4f}, label {printable(row.label)}: "
-            f"{printable(row.name)}"
-            for row in worst
-        ]
+        lines += [wrong_line(row, positive) for row in worst]
     return "\n".join(lines)
 
 

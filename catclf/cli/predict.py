@@ -45,7 +45,7 @@ def command(
     format: str,
     quiet: bool,
 ) -> None:
-    """Tell the probability that pictures are of the positive class.
+    """Predict the class of pictures, and its probability.
 
     IMAGE is a picture, a folder to search for pictures, or - for one picture on stdin. Every
     probability is that of the positive class, which is named beside it. Where a picture cannot be

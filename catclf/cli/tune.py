@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict
 
 import click
 
 from catclf.cli.common import (
+    MOST_WRONG,
     Numbers,
     Verb,
     bar,
@@ -18,11 +20,11 @@ from catclf.cli.common import (
     output_option,
     percent,
     quiet_option,
+    wrong_line,
 )
-from catclf.errors import printable
+from catclf.errors import CatclfError, printable
+from catclf.files import refuse_overwriting
 from catclf.tuning import Score, Tuned, tune, write_config, write_held_out
-
-MOST_WRONG = 5
 
 
 @click.command(
@@ -80,7 +82,7 @@ Examples:
     type=click.IntRange(0),
     default=0,
     metavar="N",
-    help="Seed of the divisions.",
+    help="Seed of the divisions, and of the sample.",
 )
 @option(
     "--sample",
@@ -113,12 +115,18 @@ def command(
     format: str,
     quiet: bool,
 ) -> None:
-    """Choose rate, penalty and length by cross-validation on the training part.
+    """Choose rate, penalty and length by cross-validation.
 
-    DATASET is a file that prepare wrote; without it, data/dataset.h5. Its test part is never
-    touched. The choice is the simplest setting whose held-out log loss is within one standard
-    error of the lowest: the largest penalty and, with that, the smallest rate times iterations.
+    DATASET is a file that prepare wrote; without it, data/dataset.h5. Only its training part is
+    used. Of all settings whose held-out log loss is within one standard error of the lowest the
+    simplest is chosen: the largest penalty and, with that, the smallest rate times iterations.
     """
+    for written in filter(None, (output, save_predictions)):
+        refuse_overwriting(written, [dataset])
+    if save_predictions is not None and os.path.realpath(output) == os.path.realpath(
+        save_predictions
+    ):
+        raise CatclfError("is named for two outputs", output, "Write to two files.")
     with bar(iters, " iterations", quiet) as drawn:
 
         def on_iteration(done: int) -> None:
@@ -154,10 +162,13 @@ def as_json(tuned: Tuned) -> str:
         {
             "dataset": tuned.dataset,
             "examples": tuned.m,
+            "train_examples": tuned.total,
+            "iterations": tuned.iterations,
             "folds": tuned.folds,
             "repeats": tuned.repeats,
             "seed": tuned.seed,
             "majority_rate": tuned.majority_rate,
+            "base_log_loss": tuned.base_log_loss,
             "chosen": row(tuned.chosen),
             "scores": [row(score) for score in tuned.scores],
             "positive": tuned.positive,
@@ -170,23 +181,20 @@ def as_json(tuned: Tuned) -> str:
 def as_text(tuned: Tuned) -> str:
     """Return the leaderboard and the choice as lines to read."""
     lines = [
-        f"{tuned.m} training pictures, {tuned.folds} folds x {tuned.repeats}; "
-        f"majority class {percent(tuned.majority_rate)}",
+        f"{tuned.m} training pictures, {tuned.folds} folds x {tuned.repeats}; always answering the "
+        f"same: accuracy {percent(tuned.majority_rate)}, log loss {tuned.base_log_loss:.4f}",
         f"{'rate':>8} {'l2':>8} {'iterations':>10}  {'held-out accuracy':>19}  "
         f"{'held-out log loss':>17}",
     ]
     lines += [_line(score) for score in tuned.scores]
     lines += [
-        "chosen, the simplest within one standard error of the lowest log loss:",
+        "chosen, of all within one standard error of the lowest log loss the simplest (largest l2,",
+        "then smallest rate x iterations):",
         _line(tuned.chosen),
         "",
-        "pictures most at odds with their label:",
+        "pictures most at odds with their label, by the setting of the lowest log loss:",
     ]
-    lines += [
-        f"  P({printable(tuned.positive)}) = {held.probability:.4f}, "
-        f"label {printable(held.label)}: {printable(held.name)}"
-        for held in tuned.held_out[:MOST_WRONG]
-    ]
+    lines += [wrong_line(held, tuned.positive) for held in tuned.held_out[:MOST_WRONG]]
     return "\n".join(lines)
 
 

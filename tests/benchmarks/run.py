@@ -395,8 +395,9 @@ def measure_cold(folder: Path) -> list[Row]:
 def tune_apart(columns: Pixels, Y: Array) -> float:
     """Return how far tune's held-out losses are, relatively, from those of 20 vectorized runs."""
     settings = [(0.003, 0.0), (0.005, 0.01)]
-    fold_of = tuning._divide(columns, Y[0].astype(np.uint8), folds=10, repeats=1, seed=0)
-    course = tuning._Trials(gram_matrix(columns), Y, settings, fold_of, folds=10).run(500, 500)
+    labels = Y[0].astype(np.uint8)
+    fold_of = tuning._divide(tuning._groups(columns), labels, folds=10, repeats=1, seed=0)
+    curves = tuning._Trials(gram_matrix(columns), Y, settings, fold_of, folds=10).run([500])
     apart = 0.0
     for index, (rate, l2) in enumerate(settings):
         for fold in range(10):
@@ -406,7 +407,7 @@ def tune_apart(columns: Pixels, Y: Array) -> float:
             ended = descend(seen, alone)
             Z = ended.w.T @ (columns[held_out].T / 255) + ended.b
             loss = cost(Z, Y[:, held_out])
-            apart = max(apart, abs(course.loss[-1, index, fold] / loss - 1))
+            apart = max(apart, abs(curves.loss[0, index, 0, fold] / loss - 1))
     return apart
 
 
