@@ -19,8 +19,10 @@ from catclf.parallel import available_memory
 __all__ = ["Timing", "benchmark"]
 
 Array = NDArray[np.float64]
-# Plain loops take 2 ms a picture and iteration: they are timed on a few, and scaled.
-ITERATIVE_EXAMPLES = 100
+# Plain loops take 2 ms a picture of 64x64 and iteration: they are timed on a few, and scaled.
+ITERATIVE_PIXELS = 100 * 12288
+# Costs that are compared: of the loops, which take a second for each, fewer.
+COMPARED, LOOPED = 20, 3
 # Enough iterations for a median, and enough seconds for the clock.
 ROUNDS = 7
 SECONDS = 0.1
@@ -43,7 +45,7 @@ class Timing:
     examples, iterations
         What was timed; where `examples` is fewer than m, `seconds` is scaled by m / examples.
     difference
-        Largest relative difference of the costs after 0, 1, ... iterations from those of the
+        Largest relative difference of the first 20 costs (iterative: 3) from those of the
         reference; None for the reference itself.
     reference
         The method it was compared with, on the same examples.
@@ -93,42 +95,50 @@ def benchmark(
         part = opened.train
         if part.m == 0:
             raise DatasetError("its train part is empty", dataset, "Prepare it with pictures.")
-        available = available_memory()
-        needs = memory_needs(part.m, opened.preprocessing.n_x)
-        fitting = [name for name in METHODS if needs.get(name, 0) <= available // 2]
+        # Half of the memory, since the pixels may be held twice for a while.
+        available = available_memory() // 2
+        m, n_x = part.columns.shape
+        needs = memory_needs(m, n_x)
+        few = max(1, min(m, ITERATIVE_PIXELS // n_x))
+        needs["iterative"] = needs["iterative"] * few // m
+        # The reference comes first: the others are compared with its costs, one at a time.
+        order = [name for name in ("vectorized", "streaming", "gram") if needs[name] <= available]
         timings = []
-        for name in fitting:
+        expected = None
+        for name in order:
             if on_method is not None:
                 on_method(name)
-            examples = min(part.m, ITERATIVE_EXAMPLES) if name == "iterative" else part.m
-            reference = "vectorized"
-            if "vectorized" not in fitting and name != "iterative":
-                reference = "streaming"
-            columns: Columns = part.columns if examples == part.m else part.columns[:examples]
-            Y = part.Y[:, :examples]
-            timings.append(_time(name, reference, columns, Y, settings, part.m))
+            timing, costs = _time(name, part.columns, part.Y, settings, m, order[0], expected)
+            expected = costs if expected is None else expected
+            timings.append(timing)
+        if needs["iterative"] <= available:
+            if on_method is not None:
+                on_method("iterative")
+            columns, Y = part.columns[:few], part.Y[:, :few]
+            expected = _costs(METHODS["vectorized"](columns, Y, settings, None), LOOPED)
+            timings.append(_time("iterative", columns, Y, settings, m, "vectorized", expected)[0])
     return sorted(timings, key=lambda timing: -timing.seconds)
 
 
 def _time(
-    name: str, reference: str, columns: Columns, Y: Array, settings: Settings, m: int
-) -> Timing:
+    name: str,
+    columns: Columns,
+    Y: Array,
+    settings: Settings,
+    m: int,
+    reference: str,
+    expected: Array | None,
+) -> tuple[Timing, Array]:
+    """Return a method's timing, and its costs; None is expected of the reference itself."""
+    looped = name == "iterative"
     began = perf_counter()
     method = METHODS[name](columns, Y, settings, None)
     start_seconds = perf_counter() - began
-    costs = _costs(method)
-    difference = None
-    if name != reference:
-        expected = _costs(METHODS[reference](columns, Y, settings, None))
-        difference = float(np.max(np.abs(costs / expected - 1)))
-    rounds = 1 if name == "iterative" else ROUNDS
-    calls = 1
-    if name != "iterative":
-        began = perf_counter()
-        method.step(False)
-        calls = max(1, int(SECONDS / (perf_counter() - began)))
+    costs = _costs(method, LOOPED if looped else COMPARED)
+    difference = None if expected is None else float(np.max(np.abs(costs / expected - 1)))
+    rounds, calls = (1, 1) if looped else (ROUNDS, max(1, int(SECONDS / _seconds(method, 1))))
     seconds = median(_seconds(method, calls) for _ in range(rounds))
-    return Timing(
+    timing = Timing(
         method=name,
         seconds=seconds * m / Y.size,
         start_seconds=start_seconds * m / Y.size,
@@ -138,11 +148,12 @@ def _time(
         difference=difference,
         reference=reference,
     )
+    return timing, costs
 
 
-def _costs(method: Method) -> Array:
-    """Return the costs before the first three updates."""
-    return np.array([method.step(True) for _ in range(3)], dtype=np.float64)
+def _costs(method: Method, iterations: int) -> Array:
+    """Return the costs before the first updates."""
+    return np.array([method.step(True) for _ in range(iterations)], dtype=np.float64)
 
 
 def _seconds(method: Method, calls: int) -> float:

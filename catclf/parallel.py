@@ -18,7 +18,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import cycle, islice
 from time import monotonic
-from typing import Any, BinaryIO, Generic, TypeVar
+from typing import Any, BinaryIO, Generic, NoReturn, TypeVar
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -30,6 +30,12 @@ __all__ = ["Team", "available_cores", "available_memory", "map_in_order", "share
 T = TypeVar("T")
 R = TypeVar("R")
 S = TypeVar("S")
+CAN_FORK = hasattr(os, "fork") and sys.platform != "darwin"  # whose libraries do not survive it
+# Of control groups, version 2 and 1.
+CONTAINER_LIMITS = (
+    "/sys/fs/cgroup/memory.max",
+    "/sys/fs/cgroup/memory/memory.limit_in_bytes",
+)
 FEW = 32  # items that are not worth a process: 30 ms of pictures
 BATCH = 8192  # items taken at once: a fork takes 5 ms, and each batch ends with its slowest worker
 PATIENCE = 0.03  # seconds between two deliveries of results: each wakes the reader
@@ -57,24 +63,28 @@ def map_in_order(
     function
         Its results are pickled, and so is what it raises, which is raised here.
     items
-        Taken a batch at a time. Few items, or all with one worker, are computed in this process.
+        Taken a batch at a time, by a single worker one at a time. Few, or all by a single worker,
+        are computed in this process.
     workers
         How many processes; None for one a core.
     """
     workers = workers or available_cores()
+    if workers == 1 or not CAN_FORK:
+        yield from map(function, items)
+        return
     remaining = iter(items)
     while batch := list(islice(remaining, BATCH)):
-        if workers == 1 or len(batch) < FEW or not hasattr(os, "fork"):
+        if len(batch) < FEW:
             yield from map(function, batch)
         else:
-            yield from _map_forked(function, batch, workers)
+            yield from _map_forked(function, batch, min(workers, len(batch) // (FEW // 2)))
 
 
 def _map_forked(function: Callable[[T], R], items: list[T], workers: int) -> Iterator[R]:
     processes: list[_Process] = []
     try:
         for first in range(workers):
-            processes.append(_fork(function, items[first::workers], PATIENCE))
+            _fork(processes, function, items[first::workers], PATIENCE)
         for index in range(len(items)):
             with _watched():
                 answer = _receive(processes[index % workers].results)
@@ -106,29 +116,44 @@ class Team(Generic[S, T, R]):
         self._arguments: list[BinaryIO] = []
         self._processes: list[_Process] = []
         workers = min(workers or available_cores(), len(shares))
-        if workers == 1 or not hasattr(os, "fork"):
+        if workers == 1 or not CAN_FORK:
             self._function = function
             return
-        weakref.finalize(self, _end, self._processes, self._arguments)
+        self._end = weakref.finalize(self, _end, self._processes, self._arguments)
         for first in range(workers):
             reading, writing = os.pipe()
-            calls = _calls(shares[first::workers], reading, writing)
-            self._processes.append(_fork(lambda call: function(*call), calls, 0))
-            os.close(reading)
             self._arguments.append(os.fdopen(writing, "wb"))
+            calls = _calls(shares[first::workers], reading, writing)
+            try:
+                _fork(self._processes, lambda call: function(*call), calls, 0)
+            finally:
+                os.close(reading)
 
     def over_all(self, argument: T) -> list[R]:
-        """Return ``function(share, argument)`` for each share, in order."""
+        """Return ``function(share, argument)`` for each share, in order.
+
+        Raises
+        ------
+        CatclfError
+            Where a worker was killed, now or in an earlier call.
+        """
         if not self._processes:
             return [self._function(share, argument) for share in self._shares]
+        try:
+            answers = self._ask(argument)
+        except BaseException:  # a Ctrl-C too: what is on its way answers no later call
+            self._end()
+            raise
+        return [_result(answer) for answer in answers]
+
+    def _ask(self, argument: T) -> list[tuple[bool, Any]]:
         turns = islice(cycle(self._processes), len(self._shares))
         with _watched():
             for pipe in self._arguments:
                 _send(pipe, argument)
                 pipe.flush()
             # All are taken before the first failure is raised: none is left for the next call.
-            answers = [_receive(process.results) for process in turns]
-        return [_result(answer) for answer in answers]
+            return [_receive(process.results) for process in turns]
 
 
 def _calls(shares: Sequence[S], reading: int, writing: int) -> Iterator[tuple[S, Any]]:
@@ -157,38 +182,62 @@ class _Process:
     results: BinaryIO
 
 
-def _fork(function: Callable[[T], R], items: Iterable[T], patience: float) -> _Process:
-    """Start a process that computes items (they are iterated there).
+def _fork(
+    processes: list[_Process], function: Callable[[T], R], items: Iterable[T], patience: float
+) -> None:
+    """Start a process that computes items (they are iterated there), and add it to the list.
 
-    It sends its results at least every `patience` seconds, unless the next one takes longer.
-
-    It holds ends of its elder siblings' pipes open as well. So when this process dies they end one
+    It sends its results at least every `patience` seconds, unless the next one takes longer. It
+    holds ends of its elder siblings' pipes open as well. So when this process dies they end one
     after the other, the youngest first, each of the end of its pipe.
     """
     reading, writing = os.pipe()
     _widen(writing)
+    results = os.fdopen(reading, "rb")
     # A Ctrl-C inside the fork would be lost: what runs there ignores exceptions.
     signals = {signal.SIGINT, signal.SIGTERM}
     before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
-    with warnings.catch_warnings():
-        # From 3.12 on Python warns of threads that hold locks at the fork. numpy's do not.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        process = os.fork()
-    if process:
+    try:
+        with warnings.catch_warnings():
+            # From 3.12 on Python warns of threads that hold locks at the fork. numpy's do not.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            pid = os.fork()
+        if pid == 0:
+            _work(function, items, patience, results, writing, before)
+        processes.append(_Process(pid, results))
+    except OSError as error:
+        results.close()
+        raise CatclfError(
+            f"cannot start another process ({error.strerror})", fix="Use --workers 1."
+        ) from error
+    finally:
         os.close(writing)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        return _Process(process, open(reading, "rb"))
-    try:  # in the child, which leaves without a trace in any buffer or exit handler
-        for number in signals:  # a Ctrl-C, or a service manager's SIGTERM, is the reader's to hear
+
+
+def _work(
+    function: Callable[[T], R],
+    items: Iterable[T],
+    patience: float,
+    reading: BinaryIO,
+    writing: int,
+    mask: Iterable[int],
+) -> NoReturn:
+    """Compute items in a forked process, which leaves no trace in any buffer or exit handler."""
+    try:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            # A Ctrl-C, or a service manager's SIGTERM, is the reader's to hear.
             signal.signal(number, signal.SIG_IGN)
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        os.close(reading)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        reading.close()
         with open(writing, "wb", buffering=PIPE // 2) as results:
             flushed = monotonic()
             for item in items:
                 try:
                     answer: tuple[bool, object] = True, function(item)
                 except Exception as error:  # raised again by the reader
+                    if not isinstance(error, CatclfError):
+                        _keep_traceback(error)
                     answer = False, error
                 _send(results, answer)
                 if monotonic() - flushed >= patience:
@@ -196,6 +245,13 @@ def _fork(function: Callable[[T], R], items: Iterable[T], patience: float) -> _P
                     flushed = monotonic()
     finally:
         os._exit(0)
+
+
+def _keep_traceback(error: Exception) -> None:
+    """Note where a bug is: a pickled exception forgets it."""
+    import traceback
+
+    error.add_note("In a worker process:\n" + "".join(traceback.format_tb(error.__traceback__)))
 
 
 def _widen(pipe: int) -> None:
@@ -214,7 +270,8 @@ def _end(processes: list[_Process], calls: Iterable[BinaryIO] = ()) -> None:
     for process in processes:
         with suppress(ProcessLookupError):
             os.kill(process.pid, signal.SIGKILL)
-        os.waitpid(process.pid, 0)
+        with suppress(ChildProcessError):  # where SIGCHLD is ignored, nobody waits
+            os.waitpid(process.pid, 0)
 
 
 def _send(pipe: BinaryIO, what: object) -> None:
@@ -235,7 +292,7 @@ def _watched() -> Iterator[None]:
     """Say in our own words that a process is gone."""
     try:
         yield
-    except (EOFError, BrokenPipeError) as error:
+    except (EOFError, BrokenPipeError, ValueError) as error:  # ValueError: the pipe is closed
         raise CatclfError(
             "a worker process was killed before its work was done",
             fix="Was memory short? Free some, and try again.",
@@ -250,12 +307,29 @@ def _result(answer: tuple[bool, Any]) -> Any:
 
 
 def available_memory() -> int:
-    """Return how many bytes this process may still take, as far as the system tells."""
+    """Return how many bytes this process may still take, as far as the system tells.
+
+    Never more than a container, or ulimit, allows in all.
+    """
+    bounds = [_number_in(path) for path in CONTAINER_LIMITS]
+    with (
+        suppress(OSError, ValueError, LookupError),
+        open("/proc/meminfo", encoding="ascii") as file,
+    ):
+        lines = dict(line.split(":", 1) for line in file)
+        bounds.append(int(lines["MemAvailable"].split()[0]) * 1024)
+    if sys.platform != "win32":
+        import resource
+
+        limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+        bounds.append(None if limit == resource.RLIM_INFINITY else limit)
+    known = [bound for bound in bounds if bound is not None]
+    return min(known, default=4 * 2**30)  # elsewhere: a small machine's
+
+
+def _number_in(path: str) -> int | None:
     try:
-        with open("/proc/meminfo", encoding="ascii") as file:
-            for line in file:
-                if line.startswith("MemAvailable:"):
-                    return int(line.split()[1]) * 1024
-    except (OSError, ValueError, IndexError):
-        pass
-    return 4 * 2**30  # elsewhere: a small machine's
+        with open(path, encoding="ascii") as file:
+            return int(file.read())
+    except (OSError, ValueError):  # no such file, or "max"
+        return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import groupby
 from typing import BinaryIO
 
 from catclf.errors import PictureError
@@ -76,7 +77,10 @@ def predict(
         probability = model.probability(pixels)
         return Prediction(name, probability, model.classes[probability > threshold])
 
-    return map_in_order(answer, _expand(images, on_passed_over), workers)
+    expanded = _expand(images, on_passed_over)
+    for is_file, run in groupby(expanded, lambda image: isinstance(image, str)):
+        # Forked processes would share a stream's position.
+        yield from map_in_order(answer, run, workers if is_file else 1)
 
 
 def _read_stream(stream: BinaryIO) -> bytes:

@@ -21,7 +21,7 @@ from catclf.errors import DatasetError, PictureError, printable
 from catclf.files import refuse_overwriting, unwritable
 from catclf.images import Preprocessing
 from catclf.parallel import map_in_order
-from catclf.sources import Labelled, StoredPicture, choose_classes, list_sources
+from catclf.sources import Labelled, choose_classes, list_sources
 
 __all__ = ["Prepared", "Twins", "prepare", "split_groups"]
 
@@ -143,7 +143,7 @@ def prepare(
         staged = _Staged(files.enter_context(_scratch_beside(output)), preprocessing.n_x, output)
         pictures: list[Labelled] = []
         unreadable: list[PictureError] = []
-        # Closed, whatever happens, before the files are that its threads read.
+        # Closed, whatever happens, before the files are that its processes read.
         reading = files.enter_context(closing(_read_all(listing.pictures, preprocessing, workers)))
         for done, (picture, column) in enumerate(
             zip(listing.pictures, reading, strict=True), start=1
@@ -230,9 +230,8 @@ def _read_all(
         except PictureError as error:
             return error
 
-    # Pictures in an HDF5 file need no decoding, and its handle is not for two processes.
-    stored = any(isinstance(picture.pixels, StoredPicture) for picture in pictures)
-    yield from map_in_order(read, pictures, 1 if stored else workers)
+    # An HDF5 file may be open: forked processes read it at places of their own.
+    yield from map_in_order(read, pictures, workers)
 
 
 def _refuse_empty_class(

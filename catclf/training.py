@@ -18,6 +18,7 @@ from catclf.descent import (
     Settings,
     choose,
     descend,
+    memory_needs,
     round_down,
     safe_rate,
 )
@@ -25,6 +26,7 @@ from catclf.errors import DatasetError, DivergenceError, ModelError
 from catclf.evaluation import Evaluation, evaluate_part
 from catclf.files import refuse_overwriting
 from catclf.model import Model, load_model, save_model
+from catclf.parallel import available_memory
 
 __all__ = ["Trained", "train"]
 
@@ -109,6 +111,8 @@ def train(
             if on_choice is not None:
                 on_choice(choice)
 
+        _refuse_too_large(method, part.m, opened.preprocessing.n_x, opened.path)
+
         def model_of(descent: Descent) -> Model:
             return Model(
                 w=descent.w,
@@ -176,6 +180,18 @@ def _refuse_other_training(
     start = old.state.get("start")
     if (used == "gram" and held != needed) or (start is not None and start.shape != old.w.shape):
         raise ModelError("does not hold what is needed to go on", path, fix)
+
+
+def _refuse_too_large(method: str, m: int, n_x: int, path: str) -> None:
+    """Raise DatasetError where a method's arrays do not fit into all the memory there is."""
+    needed, available = memory_needs(m, n_x)[method], available_memory()
+    if needed > available:
+        raise DatasetError(
+            f"{m} pictures take {method} {needed / 2**30:.1f} GiB of memory, "
+            f"and {available / 2**30:.1f} are free",
+            path,
+            "Use --method streaming.",
+        )
 
 
 def _refuse_one_class(dataset: Dataset) -> None:

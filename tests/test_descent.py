@@ -338,10 +338,10 @@ def test_a_long_run_is_handed_out_to_be_saved(method: str, make_columns: Columns
     columns, Y, settings = make_columns(6, 12), half_and_half(6), Settings(0.01, 4)
     saved: list[Descent] = []
     run(method, columns, Y, settings, on_save=saved.append, save_seconds=0)
-    assert [descent.iterations for descent in saved] == [1, 2, 3, 4]
-    alone = run(method, columns, Y, Settings(0.01, 2))
-    assert np.array_equal(saved[1].w, alone.w)
-    assert saved[1].final_cost == alone.final_cost
+    alone = run(method, columns, Y, Settings(0.01, 1))
+    assert saved[0].iterations == 1
+    assert np.array_equal(saved[0].w, alone.w)
+    assert saved[0].final_cost == alone.final_cost
     above: list[Descent] = []
     alike, most = np.full((6, 12), 200, np.uint8), np.array([[0.0, 0, 1, 1, 1, 1]])
     with pytest.raises(DivergenceError):

@@ -234,12 +234,12 @@ def test_predictions_are_written_exactly(small_dataset: Path, model: Model, tmp_
     result = evaluate(small_dataset, model)
     write_predictions(tmp_path / "p.csv", result)
     header, *lines = read_csv(tmp_path / "p.csv")
-    assert header == ["file", "label", "predicted", "probability", "loss"]
-    assert [[row.name, row.label, row.predicted] for row in result.rows()] == [
-        line[:3] for line in lines
+    assert header == ["file", "label", "predicted", "positive", "probability", "loss"]
+    assert [[row.name, row.label, row.predicted, result.classes[1]] for row in result.rows()] == [
+        line[:4] for line in lines
     ]
-    assert [float(line[3]) for line in lines] == result.probabilities.tolist()
-    assert [float(line[4]) for line in lines] == result.losses.tolist()
+    assert [float(line[4]) for line in lines] == result.probabilities.tolist()
+    assert [float(line[5]) for line in lines] == result.losses.tolist()
 
 
 def test_names_of_any_bytes_are_one_line_of_the_csv(tmp_path: Path, model: Model) -> None:

@@ -22,7 +22,6 @@ from PIL import Image
 from catclf import ModelError, Preprocessing, load_model, open_dataset, prepare, train
 from catclf.dataset import NewPart, write_dataset
 from catclf.descent import Settings
-from catclf.descent.streaming import READ
 from catclf.errors import CatclfError
 from catclf.model import save_model
 
@@ -153,7 +152,7 @@ def test_a_signal_to_the_whole_group_saves_too(tmp_path: Path) -> None:
     """Ctrl-C on a terminal, and a service manager, signal the worker processes as well."""
     data, model = tmp_path / "data.h5", tmp_path / "model.npz"
     rng = np.random.default_rng(0)
-    m = 2 * READ
+    m = 600  # enough for worker processes
     part = NewPart(
         [rng.integers(0, 256, (m, 192), dtype=np.uint8)],
         np.arange(m, dtype=np.uint8) % 2,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import itertools
 import json
 import operator
 import os
@@ -9,11 +11,13 @@ import signal
 import time
 from collections.abc import Generator
 from contextlib import closing
+from pathlib import Path
 from typing import cast
 
 import numpy as np
 import pytest
 
+from catclf import parallel
 from catclf.errors import CatclfError, PictureError
 from catclf.parallel import (
     FEW,
@@ -187,6 +191,80 @@ def test_a_team_ends_with_its_process() -> None:
             return
         time.sleep(0.05)
     pytest.fail("a worker still runs")
+
+
+def test_where_no_process_can_be_started_it_is_one_message(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Neither signals stay held back, nor pipes open."""
+
+    def fail() -> int:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    gc.collect()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, []), len(os.listdir("/proc/self/fd"))
+    monkeypatch.setattr(os, "fork", fail)
+    with pytest.raises(CatclfError, match="cannot start another process"):
+        list(map_in_order(str, range(MANY), 2))
+    with pytest.raises(CatclfError, match="cannot start another process"):
+        Team(_worker, range(4), 2)
+    gc.collect()
+    after = signal.pthread_sigmask(signal.SIG_BLOCK, []), len(os.listdir("/proc/self/fd"))
+    assert after == before
+
+
+def test_a_bug_in_a_worker_tells_where_it_is() -> None:
+    """Its traceback comes along as a note."""
+
+    def buggy(item: int) -> int:
+        return 1 // (item - 40)
+
+    with pytest.raises(ZeroDivisionError) as caught:
+        list(map_in_order(buggy, range(MANY), 2))
+    assert "in buggy" in "".join(caught.value.__notes__)
+
+
+def test_children_that_nobody_waits_for_are_no_error() -> None:
+    """A daemon may have SIGCHLD ignored: the system then reaps them itself."""
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        assert list(map_in_order(str, range(MANY), 2)) == [str(item) for item in range(MANY)]
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+
+
+def test_an_interrupted_team_answers_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was on its way for the interrupted call is never taken for the next one's."""
+    team: Team[int, int, int] = Team(operator.add, range(4), 2)
+
+    def interrupt(pipe: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(parallel, "_receive", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            team.over_all(1)
+    with pytest.raises(CatclfError, match="killed"):
+        team.over_all(2)
+
+
+def test_a_single_worker_takes_items_one_at_a_time() -> None:
+    """An endless source, or one of open files, is not read ahead."""
+    results = map_in_order(str, itertools.count(), 1)
+    assert [next(results) for _ in range(3)] == ["0", "1", "2"]
+
+
+def test_a_containers_limit_bounds_the_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The system may have more than the container may use; "max" is no limit."""
+    limit = tmp_path / "memory.max"
+    monkeypatch.setattr(parallel, "CONTAINER_LIMITS", [str(limit)])
+    everywhere = available_memory()
+    limit.write_text("max\n")
+    assert available_memory() > 2**20
+    limit.write_text("1048576\n")
+    assert available_memory() == 2**20 < everywhere
 
 
 def test_the_machine_has_cores_and_memory() -> None:

@@ -6,8 +6,10 @@ import errno
 import os
 import shutil
 import threading
+import zipfile
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -207,3 +209,22 @@ def test_the_models_preprocessing_is_obeyed(tmp_path: Path, fit: str, same: bool
     model = Model(w, 0.0, ("a", "b"), Preprocessing(size=8, fit=fit))  # type: ignore[arg-type]
     one, two = predict([tmp_path / "middle.png", tmp_path / "wide.png"], model)
     assert (one.probability == two.probability) is same
+
+
+def test_streams_are_read_where_they_were_opened(tmp_path: Path) -> None:
+    """Members of one archive share its position in the file; files among them change nothing."""
+    rng = np.random.default_rng(0)
+    loose, archive = tmp_path / "loose.png", tmp_path / "pictures.zip"
+    expected = []
+    model = Model(rng.normal(size=(192, 1)), 0.1, ("a", "b"), Preprocessing(size=8))
+    with zipfile.ZipFile(archive, "w") as zipped:
+        for number in range(80):
+            pixels = rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(loose)
+            zipped.write(loose, str(number))
+            expected.append(model.probability(pixels))
+    with zipfile.ZipFile(archive) as zipped:
+        members = [zipped.open(name) for name in zipped.namelist()]
+        images: list[Any] = [*members[:40], *[loose] * 40, *members[40:]]
+        predicted = [p.probability for p in predict(images, model, workers=2)]
+    assert predicted == expected[:40] + expected[-1:] * 40 + expected[40:]

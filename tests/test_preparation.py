@@ -448,7 +448,7 @@ def test_a_source_is_never_overwritten(
     if link is not None:
         target = tmp_path / "b.h5"
         link(target, source)
-    with pytest.raises(CatclfError, match="is a source too"):
+    with pytest.raises(CatclfError, match="is an input too"):
         prepare([source], target, preprocessing=SETTINGS)
     assert source.read_bytes() == before
 

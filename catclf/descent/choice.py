@@ -61,7 +61,8 @@ def memory_needs(m: int, n_x: int) -> dict[str, int]:
     """Return the bytes that each method takes at its peak, as far as they grow with m."""
     # gram: K in float64 and a product in float32; the pixels, and two parts of them in float32.
     gram = 12 * m * m + m * (n_x + 8 * FEATURES)
-    return {"gram": gram, "vectorized": 9 * m * n_x, "streaming": 0}
+    # streaming keeps the pixels only where they fit a quarter of what is free. iterative: lists.
+    return {"gram": gram, "vectorized": 9 * m * n_x, "streaming": 0, "iterative": 56 * m * n_x}
 
 
 def choose(m: int, n_x: int, iterations: int, memory: int | None = None) -> Choice:

@@ -225,4 +225,9 @@ class Gram:
         """Return what a resumed run needs besides w and b: u, c, and the start that w contains."""
         run = self.recurrence
         start = {} if self.start is None else {"start": self.start}
-        return {"u": run.U[0], "c": run.C[0], "scale": np.array(self.start_scale), **start}
+        return {
+            "u": run.U[0].copy(),
+            "c": run.C[0].copy(),
+            "scale": np.array(self.start_scale),
+            **start,
+        }

@@ -4,6 +4,10 @@ Within an iteration w is fixed, so a block of pictures gives its Z, its dZ and i
 it is in the cache: every byte is read once an iteration, where ``X @ dZ.T`` after ``w.T @ X`` reads
 it twice. Pixels stay uint8, in memory where they fit and else in the dataset file, and become
 float32 a block at a time; sums over blocks are float64. Memory does not grow with m.
+
+Each core is a process with shares of the pictures. From a file each reads for itself (HDF5 reads at
+given places, so that a file opened before the fork serves all): while one waits for the disk, the
+system reads ahead of the others, and they compute.
 """
 
 from __future__ import annotations
@@ -22,8 +26,11 @@ if TYPE_CHECKING:
     from catclf.descent import Columns, Settings
 
 Array = NDArray[np.float64]
-READ = 256  # examples read from the file at once: a few of its chunks
-BLOCK = 16  # examples converted at once: 0.8 MB of float32, well within a core's cache
+READ = 256 * 12288  # pixels read from the file at once: a few of its chunks
+BLOCK = 16 * 12288  # pixels converted at once: 0.8 MB of float32, well within a core's cache
+# A product of more pixels OpenBLAS shares between threads, and those of two processes hinder each
+# other: ten times slower. So many in two pictures, and one process it is.
+SHARED = 460_000
 # Shares of the data, whose sums are added in this order: the number of cores changes no bit.
 SHARES = 8
 
@@ -54,10 +61,12 @@ class Streaming:
         self.b = 0.0 if state is None else float(state["b"])
         self.shared_w = shared_zeros((n_x,), np.float32)  # for pixels 0 to 255
         self.shared_dw = shared_zeros((SHARES, n_x), np.float64)
+        self.block = max(2, min(16, BLOCK // n_x))  # examples
+        self.read = self.block * max(1, READ // (self.block * n_x))
         bounds = [m * share // SHARES for share in range(SHARES + 1)]
-        shares = [(i, range(a, b, READ)) for i, (a, b) in enumerate(pairwise(bounds))]
-        # Few examples are not worth a process.
-        self.team = Team(self._sums, shares, None if m > READ else 1)
+        shares = [(i, range(a, b, self.read)) for i, (a, b) in enumerate(pairwise(bounds))]
+        # Few pictures are not worth a process.
+        self.team = Team(self._sums, shares, None if m > 256 and 2 * n_x < SHARED else 1)
 
     def step(self, with_cost: bool) -> float | None:
         """Update w and b once; return the cost before the update where it is asked for."""
@@ -90,12 +99,12 @@ class Streaming:
         w, dw = self.shared_w, self.shared_dw[number]
         dw[:] = 0
         loss, db = 0.0, 0.0
-        X_T = np.empty((BLOCK, w.size), np.float32)
+        X_T = np.empty((self.block, w.size), np.float32)
         for start in starts:
-            pixels = self.columns[start : min(start + READ, starts.stop)]
+            pixels = self.columns[start : min(start + self.read, starts.stop)]
             part = np.zeros(w.size, np.float32)
-            for first in range(0, len(pixels), BLOCK):
-                block = pixels[first : first + BLOCK]
+            for first in range(0, len(pixels), self.block):
+                block = pixels[first : first + self.block]
                 x = X_T[: len(block)]  # (block, n_x)
                 np.copyto(x, block)
                 Z = (x @ w).astype(np.float64) + b  # (block,)
