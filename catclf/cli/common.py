@@ -15,6 +15,8 @@ from catclf.errors import printable
 if TYPE_CHECKING:
     from tqdm import tqdm
 
+    from catclf.model import Model
+
 __all__ = [
     "MOST_WRONG",
     "FiniteFloat",
@@ -24,9 +26,11 @@ __all__ = [
     "bar",
     "dataset_argument",
     "format_option",
+    "loaded_model",
     "model_options",
     "name_some",
     "note",
+    "note_passed_over",
     "option",
     "output_option",
     "percent",
@@ -179,6 +183,21 @@ def name_some(names: Sequence[str], most: int = 5) -> str:
     """Name the first few of many, and count the others."""
     shown = ", ".join(printable(name) for name in names[:most])
     return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
+
+
+def note_passed_over(names: Sequence[str], quiet: bool) -> None:
+    """Say which files are no pictures by name."""
+    note(f"Passed over, no pictures: {len(names)} ({name_some(names)})", quiet)
+
+
+def loaded_model(path: str, order: str | None, quiet: bool) -> Model:
+    """Load a model, and say what had to be assumed of a bare one."""
+    from catclf.model import load_model
+
+    model = load_model(path, order)  # type: ignore[arg-type]
+    if model.assumed is not None:
+        note(f"Warning: {printable(path)} {model.assumed}", quiet)
+    return model
 
 
 class Judged(Protocol):

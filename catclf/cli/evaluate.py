@@ -12,8 +12,8 @@ from catclf.cli.common import (
     Verb,
     dataset_argument,
     format_option,
+    loaded_model,
     model_options,
-    note,
     option,
     percent,
     quiet_option,
@@ -22,7 +22,6 @@ from catclf.cli.common import (
 from catclf.errors import printable
 from catclf.evaluation import Evaluation, evaluate, write_predictions
 from catclf.files import refuse_overwriting
-from catclf.model import load_model
 
 
 @click.command(
@@ -66,9 +65,7 @@ def command(
     DATASET is a file that prepare wrote; without it, data/dataset.h5. The accuracy stands beside
     its 95 % interval and the accuracy of always answering the more frequent class.
     """
-    loaded = load_model(model, order)  # type: ignore[arg-type]
-    if loaded.assumed is not None:
-        note(f"Warning: {printable(model)} {loaded.assumed}", quiet)
+    loaded = loaded_model(model, order, quiet)
     if predictions is not None:
         refuse_overwriting(predictions, [dataset, model])
     evaluation = evaluate(dataset, loaded, part=split, threshold=threshold)  # type: ignore[arg-type]

@@ -9,9 +9,15 @@ from collections.abc import Callable
 
 import click
 
-from catclf.cli.common import Verb, model_options, name_some, note, option, quiet_option
+from catclf.cli.common import (
+    Verb,
+    loaded_model,
+    model_options,
+    note_passed_over,
+    option,
+    quiet_option,
+)
 from catclf.errors import printable
-from catclf.model import load_model
 from catclf.prediction import Prediction, predict
 
 COLUMNS = ("file", "predicted", "positive", "probability", "error")
@@ -51,9 +57,7 @@ def command(
     probability is that of the positive class, which is named beside it. Where a picture cannot be
     read the others are still predicted, and the exit code is 1.
     """
-    loaded = load_model(model, order)  # type: ignore[arg-type]
-    if loaded.assumed is not None:
-        note(f"Warning: {printable(model)} {loaded.assumed}", quiet)
+    loaded = loaded_model(model, order, quiet)
     show = {"text": show_text, "csv": show_csv, "jsonl": show_json}[format]
     if format == "csv":
         click.echo(",".join(COLUMNS))
@@ -62,9 +66,7 @@ def command(
         [sys.stdin.buffer if name == "-" else name for name in image],
         loaded,
         threshold=threshold,
-        on_passed_over=lambda names: note(
-            f"Passed over, no pictures: {len(names)} ({name_some(names)})", quiet
-        ),
+        on_passed_over=lambda names: note_passed_over(names, quiet),
     ):
         show(prediction, loaded.positive)
         failed += prediction.error is not None

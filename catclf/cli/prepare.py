@@ -10,6 +10,7 @@ from catclf.cli.common import (
     bar,
     name_some,
     note,
+    note_passed_over,
     option,
     output_option,
     quiet_option,
@@ -151,8 +152,7 @@ def _warn(prepared: Prepared, quiet: bool) -> None:
         where = printable(error.where or "")
         note(f"Left out: {where}: {error.what}", quiet)
     if prepared.passed_over:
-        count = len(prepared.passed_over)
-        note(f"Passed over, no pictures: {count} ({name_some(prepared.passed_over)})", quiet)
+        note_passed_over(prepared.passed_over, quiet)
     for twins in prepared.twins:
         if twins.leak:
             note(f"In both parts: {name_some(twins.names)} are the same picture", quiet)

@@ -117,7 +117,13 @@ def command(
     DATASET is a file that prepare wrote; without it, data/dataset.h5. The costs and, last, the
     accuracy on both parts of the dataset are printed.
     """
-    settings = Settings(lr, iters, l2, loss, every)  # type: ignore[arg-type]
+    settings = Settings(
+        learning_rate=lr,
+        iterations=iters,
+        l2=l2,
+        loss=loss,  # type: ignore[arg-type]
+        every=every,
+    )
     if resume and not os.path.lexists(output):
         note(f"Nothing to go on from: there is no {printable(output)}", quiet)
     results = Results()
