@@ -122,9 +122,7 @@ def open_dataset(path: str | os.PathLike[str]) -> Iterator[Dataset]:
     DatasetError
         Where the file is missing, none of ours, of a newer catclf, damaged, or not complete.
     """
-    if not os.path.exists(path):
-        raise DatasetError("no such file", path, "Run 'catclf prepare' first.")
-    with open_hdf5(path, CACHE_BYTES) as file:
+    with open_hdf5(path, CACHE_BYTES, missing="Run 'catclf prepare' first.") as file:
         yield _read_dataset(file)
 
 

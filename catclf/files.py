@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = [
+    "check_output",
     "is_lfs_pointer",
     "open_regular",
     "read_regular",
-    "refuse_overwriting",
     "replacing",
     "unwritable",
     "write_csv",
@@ -54,14 +54,8 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     CatclfError
         Where the file cannot be written: no permission, no space, too large, a folder, a device.
     """
-    from pathlib import Path  # 3 ms that `predict`, which only reads, need not pay
-
     try:
-        target = Path(os.path.realpath(path))
-        if target.is_dir():
-            raise CatclfError("a folder, not a file", path, "Name a file to write to.")
-        if target.exists() and not target.is_file():  # root could replace even /dev/null
-            raise CatclfError("not a regular file", path, "Name a file to write to.")
+        target = _target(path)
         target.parent.mkdir(parents=True, exist_ok=True)
         _remove_stale(target)
         temporary = _create_beside(target)
@@ -80,13 +74,33 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         _sync(target.parent)
 
 
-def refuse_overwriting(
-    output: str | os.PathLike[str], inputs: Iterable[str | os.PathLike[str]]
+def _target(path: str | os.PathLike[str]) -> Path:
+    """Return the file that an output's path stands for."""
+    from pathlib import Path  # 3 ms that `predict`, which only reads, need not pay
+
+    target = Path(os.path.realpath(path))
+    if target.is_dir() or os.fspath(path).endswith(os.sep):
+        raise CatclfError("a folder, not a file", path, "Name a file to write to.")
+    if target.exists() and not target.is_file():  # root could replace even /dev/null
+        raise CatclfError("not a regular file", path, "Name a file to write to.")
+    return target
+
+
+def check_output(
+    path: str | os.PathLike[str], inputs: Iterable[str | os.PathLike[str]] = ()
 ) -> None:
-    """Raise CatclfError where an output is one of the inputs, by whatever name."""
-    for path in inputs:
-        if os.path.exists(path) and os.path.exists(output) and os.path.samefile(path, output):
-            raise CatclfError("is an input too", output, "Write to another file.")
+    """Raise CatclfError before the work where its output could not be written, or is an input."""
+    try:
+        target = folder = _target(path)
+        while not (folder := folder.parent).exists():
+            pass  # it will be made
+        _create_beside(folder / target.name).unlink()
+    except OSError as error:
+        raise unwritable(error, path) from error
+    if target.exists():
+        for each in inputs:
+            if os.path.exists(each) and os.path.samefile(each, target):
+                raise CatclfError("is an input too", path, "Write to another file.")
 
 
 def write_csv(
@@ -110,9 +124,15 @@ def _create_beside(target: Path) -> Path:
 
 
 def _prefix(target: Path) -> str:
-    """Return how the names of the temporary files of `target`, on this host, begin."""
+    """Return how the names of the temporary files of `target`, on this host, begin.
+
+    A container may have the host's name, and numbers of processes of its own.
+    """
     head = os.fsdecode(os.fsencode(target.name)[:120])  # a name is 255 bytes at most
-    return f".{head}.{os.uname().nodename}."
+    numbers = ""
+    with suppress(OSError):
+        numbers = f"{os.stat('/proc/self/ns/pid').st_ino}."
+    return f".{head}.{os.uname().nodename}.{numbers}"
 
 
 def _remove_stale(target: Path) -> None:

@@ -58,6 +58,10 @@ def _translated(where: str) -> Iterator[None]:
         yield
     except DatasetError:
         raise
+    except MemoryError:
+        raise DatasetError(
+            "the memory is too short to read it", where, "Free some, and try again."
+        ) from None
     except H5PY_ERRORS as error:
         raise DatasetError("damaged: its contents cannot be read", where, FETCH_AGAIN) from error
 
@@ -251,9 +255,13 @@ class HDF5File:
 
 @contextmanager
 def open_hdf5(
-    path: str | os.PathLike[str], cache_bytes: int = MAX_CHUNK_BYTES
+    path: str | os.PathLike[str],
+    cache_bytes: int = MAX_CHUNK_BYTES,
+    missing: str = "Check the path.",
 ) -> Iterator[HDF5File]:
     """Open an HDF5 file for reading, with at most `cache_bytes` of an array's chunks kept.
+
+    `missing` is how to mend that there is no such file.
 
     Raises
     ------
@@ -261,7 +269,7 @@ def open_hdf5(
         Where it is missing, no regular file, not HDF5, or cut short.
     """
     where = os.fspath(path)
-    _refuse_non_hdf5(where)
+    _refuse_non_hdf5(where, missing)
     with _translated(where):
         # No lock: prepared files are only ever replaced whole, never written in place.
         file = h5py.File(where, "r", locking=False, rdcc_nbytes=cache_bytes)
@@ -349,8 +357,8 @@ class _Output(FileIO):
             return size or 0
 
 
-def _refuse_non_hdf5(where: str) -> None:
-    with open_regular(where, DatasetError) as file:
+def _refuse_non_hdf5(where: str, missing: str) -> None:
+    with open_regular(where, DatasetError, missing) as file:
         head = file.read(128)
     if is_lfs_pointer(head):
         raise DatasetError("a Git LFS pointer, not the file itself", where, "Run 'git lfs pull'.")

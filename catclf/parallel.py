@@ -121,7 +121,7 @@ class Team(Generic[S, T, R]):
             return
         self._end = weakref.finalize(self, _end, self._processes, self._arguments)
         for first in range(workers):
-            reading, writing = os.pipe()
+            reading, writing = _pipe()
             self._arguments.append(os.fdopen(writing, "wb"))
             calls = _calls(shares[first::workers], reading, writing)
             try:
@@ -191,7 +191,7 @@ def _fork(
     holds ends of its elder siblings' pipes open as well. So when this process dies they end one
     after the other, the youngest first, each of the end of its pipe.
     """
-    reading, writing = os.pipe()
+    reading, writing = _pipe()
     _widen(writing)
     results = os.fdopen(reading, "rb")
     # A Ctrl-C inside the fork would be lost: what runs there ignores exceptions.
@@ -252,6 +252,15 @@ def _keep_traceback(error: Exception) -> None:
     import traceback
 
     error.add_note("In a worker process:\n" + "".join(traceback.format_tb(error.__traceback__)))
+
+
+def _pipe() -> tuple[int, int]:
+    try:
+        return os.pipe()
+    except OSError as error:
+        raise CatclfError(
+            f"cannot open a pipe ({error.strerror})", fix="Allow more open files: ulimit -n."
+        ) from error
 
 
 def _widen(pipe: int) -> None:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from catclf.columns import unroll
 from catclf.dataset import NewPart, write_dataset
 from catclf.errors import DatasetError, PictureError, printable
-from catclf.files import refuse_overwriting, unwritable
+from catclf.files import check_output, unwritable
 from catclf.images import Preprocessing
 from catclf.parallel import map_in_order
 from catclf.sources import Labelled, choose_classes, list_sources
@@ -27,7 +27,7 @@ __all__ = ["Prepared", "Twins", "prepare", "split_groups"]
 
 Pixels = NDArray[np.uint8]
 Progress = Callable[[int, int], None]
-BLOCK = 256  # examples copied at once
+BLOCK = 256 * 12288  # pixels copied at once
 
 
 @dataclass(frozen=True)
@@ -135,9 +135,10 @@ def prepare(
     if not 0 <= test_split < 1:
         raise ValueError(f"test_split must be at least 0 and below 1, got {test_split}")
     preprocessing = preprocessing or Preprocessing()
-    refuse_overwriting(output, sources)
+    check_output(output, sources)
     with ExitStack() as files:
         listing = list_sources(sources, files)
+        check_output(output, (p.pixels for p in listing.pictures if isinstance(p.pixels, str)))
         where = os.fspath(sources[0]) if len(sources) == 1 else None
         classes = choose_classes((p.class_name for p in listing.pictures), positive, where)
         staged = _Staged(files.enter_context(_scratch_beside(output)), preprocessing.n_x, output)
@@ -198,9 +199,10 @@ class _Staged:
             raise unwritable(error, self._output) from error
 
     def blocks(self, indices: NDArray[np.intp]) -> Iterator[Pixels]:
-        """Yield the columns at `indices`, in that order, as rows (up to BLOCK, n_x)."""
-        for start in range(0, len(indices), BLOCK):
-            chosen = indices[start : start + BLOCK]
+        """Yield the columns at `indices`, in that order, as rows (k, n_x)."""
+        block = max(1, BLOCK // self._n_x)
+        for start in range(0, len(indices), block):
+            chosen = indices[start : start + block]
             rows = np.empty((len(chosen), self._n_x), np.uint8)
             for row, index in zip(rows, chosen, strict=True):
                 self._file.seek(int(index) * self._n_x)

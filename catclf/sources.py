@@ -197,9 +197,9 @@ def _list_csv(path: str) -> Listing:
 def _csv_rows(rows: Any, path: str) -> Iterable[tuple[int, tuple[str, str, str]]]:
     """Yield (line, (file, label, split)); the first line names the columns."""
     header = [name.strip().lower() for name in next(rows, [])]
-    if not {"file", "label"} <= set(header):
+    if not {"file", "label"} <= set(header) or len(set(header)) < len(header):
         raise DatasetError(
-            "its first line does not name the columns",
+            "its first line does not name the columns, each once",
             path,
             "Begin it with file,label or file,label,split.",
         )
@@ -341,6 +341,13 @@ def choose_classes(
         For one class, more than two without `positive`, or a `positive` that is none of them.
     """
     found = sorted(set(names))
+    for name in found:
+        if len(os.fsencode(name)) > MAX_CLASS_BYTES:
+            raise DatasetError(
+                f"the class name {name[:20]!r}... is longer than {MAX_CLASS_BYTES} bytes",
+                where,
+                "Shorten it.",
+            )
     listed = ", ".join(repr(name) for name in found[:20])
     if len(found) > 20:
         listed += f" and {len(found) - 20} more"

@@ -22,9 +22,9 @@ from catclf.descent import (
     round_down,
     safe_rate,
 )
-from catclf.errors import DatasetError, DivergenceError, ModelError
+from catclf.errors import CatclfError, DatasetError, DivergenceError, ModelError
 from catclf.evaluation import Evaluation, evaluate_part
-from catclf.files import refuse_overwriting
+from catclf.files import check_output
 from catclf.model import Model, load_model, save_model
 from catclf.parallel import available_memory
 
@@ -97,7 +97,7 @@ def train(
     settings = settings or Settings()
     if method not in ("auto", *METHODS):
         raise ValueError(f"method must be auto or one of {', '.join(METHODS)}, got {method!r}")
-    refuse_overwriting(output, [dataset])
+    check_output(output, [dataset])
     with open_dataset(dataset) as opened:
         part = opened.train
         _refuse_one_class(opened)
@@ -141,8 +141,12 @@ def train(
             fix = f"Use --lr {safe:g}: up to there the cost cannot rise on this data."
             raise DivergenceError(error.what, fix=fix) from None
         model = model_of(descent)
-        on_train = evaluate_part(opened, model, "train")
-        on_test = evaluate_part(opened, model, "test") if opened.test.m else None
+        try:
+            on_train = evaluate_part(opened, model, "train")
+            on_test = evaluate_part(opened, model, "test") if opened.test.m else None
+        except CatclfError:  # a damaged test part must not cost the training
+            save_model(output, model)
+            raise
         model.record["results"] |= {
             "train_accuracy": on_train.accuracy,
             "test_accuracy": None if on_test is None else on_test.accuracy,
@@ -159,9 +163,14 @@ def _refuse_other_training(
     tables = [old.record.get(name) for name in ("settings", "results", "dataset")]
     before, results, data = (table if isinstance(table, dict) else {} for table in tables)
     done, used = results.get("iterations"), before.get("method")
-    if type(done) is not int or done < 1 or used not in list(METHODS) or 0 not in old.costs:
+    costs_fit = 0 in old.costs and type(done) is int and all(0 <= i < done for i in old.costs)
+    if type(done) is not int or done < 1 or used not in list(METHODS) or not costs_fit:
         raise ModelError("does not tell how it was trained", path, fix)
-    if data.get("digest") != dataset.digest or old.preprocessing != dataset.preprocessing:
+    if (
+        data.get("digest") != dataset.digest
+        or old.preprocessing != dataset.preprocessing
+        or old.classes != dataset.classes
+    ):
         raise ModelError(f"was trained on other data than {dataset.path}", path, fix)
     wanted = {**asdict(settings), "method": used if method == "auto" else method}
     for name in ("learning_rate", "l2", "loss", "method"):

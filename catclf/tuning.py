@@ -333,7 +333,6 @@ class _Trials:
     of a setting's ``splits = repeats * folds + 1`` rows is trained on all pictures.
     """
 
-    @np.errstate(over="ignore", invalid="ignore")  # as in `run`
     def __init__(
         self,
         K: Array,

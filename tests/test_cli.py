@@ -22,8 +22,10 @@ from click.testing import CliRunner, Result
 
 import catclf
 from catclf.cli import VERBS, app
+from catclf.dataset import NewPart, write_dataset
 from catclf.descent import Settings
 from catclf.errors import CatclfError
+from catclf.images import Preprocessing
 from catclf.model import load_model, save_model
 
 ROOT = Path(__file__).parents[1]
@@ -759,3 +761,107 @@ def test_version() -> None:
     """`catclf --version` and `python -m catclf --version` tell the one version there is."""
     assert results("--version") == f"catclf, version {catclf.__version__}\n"
     assert run("--version").stdout == f"catclf, version {catclf.__version__}\n"
+
+
+# ------------------------------------------------------------------------ nobody listens
+
+
+@pytest.mark.parametrize("gone", ["broken", "full"])
+def test_without_anybody_at_stderr_the_work_goes_on(
+    gone: str, dataset: Path, tmp_path: Path
+) -> None:
+    """Notes are dispensable: the model is written, and results stand on stdout."""
+    if gone == "broken":
+        reading, stderr = os.pipe()
+        os.close(reading)
+    else:
+        stderr = os.open("/dev/full", os.O_WRONLY)
+    model = tmp_path / "m.npz"
+    words = [sys.executable, "-m", "catclf", "train", str(dataset), "-o", str(model)]
+    ended = subprocess.run(
+        [*words, "--iters", "5", "--lr", "0.001"], stdout=subprocess.PIPE, stderr=stderr, text=True
+    )
+    os.close(stderr)
+    assert ended.returncode == 0
+    assert "saved" in ended.stdout
+    assert model.exists()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["train", "DATASET", "-o", "/dev/null"],
+        ["tune", "DATASET", "-o", "/dev/null"],
+        ["evaluate", "DATASET", "--predictions", "/dev/null"],
+        ["prepare", "PICTURES", "-o", "/dev/null"],
+        ["prepare", "PICTURES", "-o", "folder/"],
+        ["prepare", "PICTURES", "-o", "PICTURES/cat/00.png"],
+    ],
+    ids=" ".join,
+)
+def test_an_output_that_will_not_do_is_refused_before_the_work(
+    words: list[str], small_dataset: Path, small_pictures: Path, tmp_path: Path
+) -> None:
+    """A device, a folder, or one of the pictures themselves: nothing is read, trained or lost."""
+    source = shutil.copytree(small_pictures, tmp_path / "pictures")
+    picture = (source / "cat" / "00.png").read_bytes()
+    given = {"DATASET": str(small_dataset), "PICTURES": str(source)}
+    for name, path in given.items():
+        words = [word.replace(name, path) for word in words]
+    ended = run(*words, cwd=tmp_path)
+    assert ended.returncode == 1
+    assert ended.stdout == ""
+    assert len(ended.stderr.splitlines()) == 2
+    assert "Method" not in ended.stderr
+    assert (source / "cat" / "00.png").read_bytes() == picture
+    assert os.listdir(tmp_path) == ["pictures"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "lr = " + "[" * 100_000,
+        "iters = " + "9" * 5000,
+        "lr = 1" + "0" * 400,
+        "iters = 1" + "0" * 400,
+    ],
+    ids=["deep", "digits", "large rate", "large length"],
+)
+def test_a_config_of_nonsense_is_one_message(line: str, dataset: Path, tmp_path: Path) -> None:
+    """However deep or long a value is."""
+    config = tmp_path / "c.toml"
+    config.write_text(f"[train]\n{line}\n")
+    ended = run("--config", config, "train", dataset, "-o", tmp_path / "m.npz")
+    assert ended.returncode == 1
+    assert "Traceback" not in ended.stderr
+
+
+def test_escape_sequences_in_arguments_do_not_reach_the_terminal(tmp_path: Path) -> None:
+    """What click says of an argument is escaped as well."""
+    ended = run("train", "a", "\x1b[31mextra")
+    assert ended.returncode == 2
+    assert "\x1b" not in ended.stderr
+
+
+def test_too_little_memory_is_one_message(tmp_path: Path) -> None:
+    """A traceback helps nobody to more memory; a sound file is not called damaged."""
+    data = tmp_path / "d.h5"
+    labels = np.arange(3000, dtype=np.uint8) % 2
+    part = NewPart([np.zeros((3000, 12288), np.uint8)], labels, [str(i) for i in range(3000)])
+    write_dataset(data, ("noncat", "cat"), Preprocessing(), part, NewPart([], labels[:0], []))
+    limited = (
+        "import resource, runpy, sys\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (400 * 2**20, 400 * 2**20))\n"
+        "runpy.run_module('catclf', run_name='__main__')\n"
+    )
+    words = ["train", str(data), "--method", "vectorized", "-o", str(tmp_path / "m.npz")]
+    ended = subprocess.run(
+        [sys.executable, "-c", limited, *words],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
+    )
+    assert ended.returncode == 1
+    assert "memory" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert "damaged" not in ended.stderr

@@ -147,12 +147,14 @@ def test_other_hard_links_keep_the_old_contents(output: Path, tmp_path: Path) ->
 def test_temporary_files_of_the_dead_are_removed(output: Path) -> None:
     """What a killed process left is cleared by the next; what a live one writes is kept."""
     dead = run("import os; print(os.getpid())").stdout.strip()
-    here, folder = os.uname().nodename, output.parent
+    numbers = os.stat("/proc/self/ns/pid").st_ino  # of processes: a container has its own
+    here, folder = f"{os.uname().nodename}.{numbers}", output.parent
     stale = folder / f".{output.name}.{here}.{dead}.0123abcd.tmp"
     kept = [
         folder / f".{output.name}.{here}.{os.getpid()}.0123abcd.tmp",
         folder / f".{output.name}.{here}.{os.getppid()}.0123abcd.tmp",
         folder / f".{output.name}.elsewhere-{here}.{dead}.0123abcd.tmp",
+        folder / f".{output.name}.{os.uname().nodename}.1{numbers}.{dead}.0123abcd.tmp",
         folder / f".other.npz.{here}.{dead}.0123abcd.tmp",
         folder / f".{output.name}.{here}.{dead}.0123abcd",
         folder / f".{output.name}.{here}.x{dead}.0123abcd.tmp",

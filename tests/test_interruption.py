@@ -99,6 +99,46 @@ def test_other_data_is_not_gone_on_with(
         train(small_dataset, model, Settings(0.002, 20), resume=True)
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_counts_also_where_nobody_reads(
+    number: signal.Signals, small_dataset: Path, tmp_path: Path
+) -> None:
+    """Ctrl-C ends the other end of a pipe too: the model is saved, and the exit code says why."""
+    model = tmp_path / "model.npz"
+    process = subprocess.Popen(
+        [*CLI, "train", str(small_dataset), "-o", str(model), *FOREVER],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.readline()
+    process.stdout.close()
+    process.send_signal(number)
+    told = process.stderr.read()
+    process.stderr.close()
+    assert process.wait(timeout=60) == 128 + number
+    assert "Go on with: catclf train --resume" in told
+    assert load_model(model).record["results"]["iterations"] > 0
+
+
+def test_a_damaged_test_part_does_not_cost_the_training(tmp_path: Path) -> None:
+    """The model is saved before the error is told."""
+    data, model = tmp_path / "data.h5", tmp_path / "model.npz"
+    labels = np.array([0, 1, 0, 1], np.uint8)
+    part, damaged = (
+        NewPart([np.full((4, 192), value, np.uint8)], labels, list("abcd")) for value in (7, 0xA5)
+    )
+    write_dataset(data, ("noncat", "cat"), Preprocessing(size=8), part, damaged)
+    stored = data.read_bytes()
+    place = stored.index(b"\xa5" * 768)
+    data.write_bytes(stored[:place] + b"\x5a" + stored[place + 1 :])
+    with pytest.raises(CatclfError, match="test/columns: damaged"):
+        train(data, model, Settings(0.002, 10))
+    assert load_model(model).record["results"]["iterations"] == 10
+
+
 @pytest.mark.parametrize(
     "other",
     [
@@ -141,7 +181,7 @@ def test_a_signal_saves_the_model_and_says_how_to_go_on(
     assert process.returncode == code
     done = load_model(model).record["results"]["iterations"]
     assert f"Interrupted after {done} of 100000000 iterations" in told
-    assert f"{model} --iters 100000000 --lr 0.0001 --resume" in told
+    assert f"catclf train --resume {small_dataset} -o {model} --iters 100000000" in told
     again = [*CLI, "train", str(small_dataset), "-o", str(model), "--lr", "0.0001", "--resume"]
     resumed = subprocess.run([*again, "--iters", str(done + 10)], capture_output=True, text=True)
     assert resumed.returncode == 0, resumed.stderr

@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from importlib import import_module
+from io import StringIO
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -73,7 +74,7 @@ def _read_config(ctx: click.Context, path: str, verb: str) -> dict[str, Any]:
 
     try:
         tables = tomllib.loads(read_regular(path, MAX_CONFIG_BYTES, CatclfError).decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # ValueError: no TOML, no UTF-8
         raise CatclfError(f"is not TOML: {error}", path, "Mend the line.") from error
     for name, table in tables.items():
         if name not in VERBS:
@@ -93,7 +94,7 @@ def _read_config(ctx: click.Context, path: str, verb: str) -> dict[str, Any]:
         try:
             _refuse_other_type(param, value)
             param.type_cast_value(click.Context(command), value)
-        except (click.BadParameter, TypeError, ValueError) as error:
+        except (click.BadParameter, TypeError, ValueError, OverflowError) as error:
             reason = error.message if isinstance(error, click.BadParameter) else str(error)
             raise CatclfError(f"[{verb}] {key}: {reason}", path, "Mend the value.") from None
         values[param.name] = value
@@ -180,8 +181,14 @@ def _run() -> int:
         error.show()
         return error.exit_code
     except click.ClickException as error:
-        error.show()
+        shown = StringIO()
+        error.show(file=shown)  # an argument may stand in it
+        with contextlib.suppress(OSError):
+            for line in shown.getvalue().splitlines():
+                click.echo(printable(line), err=True)
         return error.exit_code
+    except MemoryError:
+        return _fail("the memory is too short for this\nFree some, or use fewer pictures.", 1)
     except Terminated as end:
         return _fail("terminated", end.code if isinstance(end.code, int) else 1)
     except (click.Abort, KeyboardInterrupt):
@@ -190,7 +197,12 @@ def _run() -> int:
         _silence_stdout()  # whoever read the results has seen enough
         return 0
     except OSError as error:
-        if error.filename is not None or error.errno not in (errno.ENOSPC, errno.EIO, errno.EFBIG):
+        if error.filename is not None or error.errno not in (
+            errno.ENOSPC,
+            errno.EIO,
+            errno.EFBIG,
+            errno.EBADF,
+        ):
             raise
         _silence_stdout()
         return _fail(f"the results cannot be written ({error.strerror})", 1)

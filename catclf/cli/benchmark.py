@@ -8,7 +8,15 @@ from dataclasses import asdict
 import click
 
 from catclf.benchmarking import Timing, benchmark
-from catclf.cli.common import Verb, dataset_argument, format_option, note, option, quiet_option
+from catclf.cli.common import (
+    MOST,
+    Verb,
+    dataset_argument,
+    format_option,
+    note,
+    option,
+    quiet_option,
+)
 from catclf.descent import Settings
 
 
@@ -23,7 +31,7 @@ Examples:
 @option(
     "--iters",
     group="Descent",
-    type=click.IntRange(1),
+    type=click.IntRange(1, MOST),
     default=Settings().iterations,
     metavar="N",
     help="Tell the time of a whole descent of N iterations too.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import click
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from catclf.model import Model
 
 __all__ = [
+    "MOST",
     "MOST_WRONG",
     "FiniteFloat",
     "Numbers",
@@ -38,6 +39,7 @@ __all__ = [
     "wrong_line",
 ]
 
+MOST = 10**9  # of iterations and the like: beyond lies a slip of the finger
 MOST_WRONG = 5  # pictures named
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -100,7 +102,7 @@ class Numbers(click.ParamType):  # type: ignore[type-arg]
             words = [words]
         try:
             numbers = tuple(float(word) for word in words)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             self.fail(f"{value!r} is not a list of numbers such as 0.001,0.01.", param, ctx)
         for number in numbers:
             if not math.isfinite(number) or number < 0 or (self.above_zero and number == 0):
@@ -174,9 +176,10 @@ def model_options(function: F) -> F:
 
 
 def note(text: str, quiet: bool = False) -> None:
-    """Say something on stderr that is no result."""
+    """Say something on stderr that is no result; where nobody can hear it, go on."""
     if not quiet:
-        click.echo(text, err=True)
+        with suppress(OSError):
+            click.echo(text, err=True)
 
 
 def name_some(names: Sequence[str], most: int = 5) -> str:

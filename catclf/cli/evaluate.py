@@ -21,7 +21,7 @@ from catclf.cli.common import (
 )
 from catclf.errors import printable
 from catclf.evaluation import Evaluation, evaluate, write_predictions
-from catclf.files import refuse_overwriting
+from catclf.files import check_output
 
 
 @click.command(
@@ -67,7 +67,7 @@ def command(
     """
     loaded = loaded_model(model, order, quiet)
     if predictions is not None:
-        refuse_overwriting(predictions, [dataset, model])
+        check_output(predictions, [dataset, model])
     evaluation = evaluate(dataset, loaded, part=split, threshold=threshold)  # type: ignore[arg-type]
     if predictions is not None:
         write_predictions(predictions, evaluation)

@@ -13,6 +13,7 @@ from catclf.cli.common import (
     Verb,
     loaded_model,
     model_options,
+    note,
     note_passed_over,
     option,
     quiet_option,
@@ -76,7 +77,7 @@ def command(
 def show_text(prediction: Prediction, positive: str) -> None:
     """Write ``file: class, P(positive) = probability``, or the error on stderr."""
     if prediction.error is not None:
-        click.echo(f"Error: {prediction.error}", err=True)
+        note(f"Error: {prediction.error}")
     else:
         click.echo(
             f"{printable(prediction.name)}: {printable(prediction.predicted or '')}, "

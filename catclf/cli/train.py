@@ -13,6 +13,7 @@ from types import FrameType
 import click
 
 from catclf.cli.common import (
+    MOST,
     FiniteFloat,
     Results,
     Verb,
@@ -54,7 +55,7 @@ Examples:
 @option(
     "--iters",
     group="Descent",
-    type=click.IntRange(1),
+    type=click.IntRange(1, MOST),
     default=DEFAULT.iterations,
     metavar="N",
     help="Iterations.",
@@ -84,7 +85,7 @@ Examples:
 @option(
     "--every",
     group="Output",
-    type=click.IntRange(1),
+    type=click.IntRange(1, MOST),
     default=DEFAULT.every,
     metavar="N",
     help="Iterations between two printed costs.",
@@ -157,15 +158,20 @@ def command(
         if evaluation is not None:
             results.write(accuracy_line(evaluation))
     results.write(f"{printable(output)}: saved")
-    results.finish()
     done = trained.model.record["results"]["iterations"]
     if done < iters:
-        words = [word for word in sys.argv[1:] if word != "--resume"]
         note(
             f"Interrupted after {done} of {iters} iterations; the model so far is saved.\n"
-            f"Go on with: catclf {printable(shlex.join(words))} --resume"
+            f"Go on with: catclf {printable(shlex.join(resuming(sys.argv[1:])))}"
         )
         ctx.exit(128 + signals[0])
+    results.finish()
+
+
+def resuming(words: list[str]) -> list[str]:
+    """Return the words of a command line with --resume, right after the verb."""
+    verb = words.index("train") + 1
+    return [*words[:verb], *["--resume"][: "--resume" not in words[verb:]], *words[verb:]]
 
 
 @contextmanager
@@ -178,7 +184,10 @@ def stopped_by_signals() -> Iterator[list[int]]:
         for each, handler in before.items():
             signal.signal(each, handler)
 
-    before = {each: signal.signal(each, receive) for each in (signal.SIGINT, signal.SIGTERM)}
+    before = {}
+    for each in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(each) != signal.SIG_IGN:  # as for a script's background jobs
+            before[each] = signal.signal(each, receive)
     try:
         yield received
     finally:

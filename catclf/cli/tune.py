@@ -9,6 +9,7 @@ from dataclasses import asdict
 import click
 
 from catclf.cli.common import (
+    MOST,
     MOST_WRONG,
     Numbers,
     Verb,
@@ -23,7 +24,7 @@ from catclf.cli.common import (
     wrong_line,
 )
 from catclf.errors import CatclfError, printable
-from catclf.files import refuse_overwriting
+from catclf.files import check_output
 from catclf.tuning import Score, Tuned, tune, write_config, write_held_out
 
 
@@ -55,7 +56,7 @@ Examples:
 @option(
     "--iters",
     group="Settings to try",
-    type=click.IntRange(1),
+    type=click.IntRange(1, MOST),
     default=2000,
     metavar="N",
     help="The longest training; shorter ones are compared along the way.",
@@ -63,7 +64,7 @@ Examples:
 @option(
     "--folds",
     group="Cross-validation",
-    type=click.IntRange(2),
+    type=click.IntRange(2, MOST),
     default=10,
     metavar="N",
     help="Parts that are held out in turn.",
@@ -71,7 +72,7 @@ Examples:
 @option(
     "--repeats",
     group="Cross-validation",
-    type=click.IntRange(1),
+    type=click.IntRange(1, MOST),
     default=1,
     metavar="N",
     help="How often the pictures are divided into folds anew.",
@@ -122,7 +123,7 @@ def command(
     simplest is chosen: the largest penalty and, with that, the smallest rate times iterations.
     """
     for written in filter(None, (output, save_predictions)):
-        refuse_overwriting(written, [dataset])
+        check_output(written, [dataset])
     if save_predictions is not None and os.path.realpath(output) == os.path.realpath(
         save_predictions
     ):

@@ -98,6 +98,7 @@ class Recurrence:
         ``w.T @ X`` (k, m), mixing coefficients (k, m), biases (k, 1).
     """
 
+    @np.errstate(over="ignore", invalid="ignore")  # as in the loop
     def __init__(
         self, K: Array, Y: Array, rate: Array, l2: Array, weight: Array, loss: LossName
     ) -> None:
