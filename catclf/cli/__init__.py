@@ -145,9 +145,12 @@ def main() -> NoReturn:
             stream.reconfigure(errors="backslashreplace")
     signal.signal(signal.SIGTERM, _terminate)
     code = _run()
-    for number in (signal.SIGINT, signal.SIGTERM):  # all is done, but for Python's own end
-        signal.signal(number, signal.SIG_IGN)
-    sys.exit(code)
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    # All is written and closed. Python would take 20 ms to take itself apart, and a Ctrl-C then
+    # would show a traceback.
+    os._exit(code)
 
 
 def _open_closed_streams() -> None:
