@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = [
     "check_output",
     "is_lfs_pointer",
+    "made_folder",
     "open_regular",
     "read_regular",
     "replacing",
@@ -56,17 +57,17 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     """
     try:
         target = _target(path)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        _remove_stale(target)
-        temporary = _create_beside(target)
-        try:
-            yield temporary
-            _sync(temporary)
-            os.replace(temporary, target)
-        except BaseException:
-            with suppress(OSError):
-                temporary.unlink()
-            raise
+        with made_folder(target.parent):
+            _remove_stale(target)
+            temporary = _create_beside(target)
+            try:
+                yield temporary
+                _sync(temporary)
+                os.replace(temporary, target)
+            except BaseException:
+                with suppress(OSError):
+                    temporary.unlink()
+                raise
     except OSError as error:
         raise unwritable(error, path) from error
     # The new file is whole and in its place. Some folders cannot be opened, or synced: so be it.
@@ -114,6 +115,20 @@ def write_csv(
         writer.writerow(header)
         for row in rows:
             writer.writerow([printable(cell) if isinstance(cell, str) else cell for cell in row])
+
+
+@contextmanager
+def made_folder(folder: Path) -> Iterator[None]:
+    """Make a folder where it is missing; where the block raises, remove it again if it is empty."""
+    made = [each for each in (folder, *folder.parents) if not each.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    except BaseException:
+        for each in made:
+            with suppress(OSError):
+                each.rmdir()
+        raise
 
 
 def _create_beside(target: Path) -> Path:

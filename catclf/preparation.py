@@ -7,7 +7,7 @@ import os
 import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from catclf.columns import unroll
 from catclf.dataset import NewPart, write_dataset
 from catclf.errors import DatasetError, PictureError, printable
-from catclf.files import check_output, unwritable
+from catclf.files import check_output, made_folder, unwritable
 from catclf.images import Preprocessing
 from catclf.parallel import map_in_order
 from catclf.sources import Labelled, choose_classes, list_sources
@@ -210,15 +210,18 @@ class _Staged:
             yield rows
 
 
-def _scratch_beside(output: str | os.PathLike[str]) -> FileIO:
+@contextmanager
+def _scratch_beside(output: str | os.PathLike[str]) -> Iterator[FileIO]:
     """Open a nameless file beside the output: it vanishes with the process, however that ends."""
     folder = Path(output).absolute().parent
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        # Unbuffered, so that closing it on a full disk has nothing left to write.
-        return tempfile.TemporaryFile(dir=folder, buffering=0)
-    except OSError as error:
-        raise unwritable(error, output) from error
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(made_folder(folder))
+            # Unbuffered, so that closing it on a full disk has nothing left to write.
+            file = stack.enter_context(tempfile.TemporaryFile(dir=folder, buffering=0))
+        except OSError as error:
+            raise unwritable(error, output) from error
+        yield file
 
 
 def _read_all(
