@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
+from collections.abc import Iterable
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Order", "reorder", "roll", "unroll"]
+__all__ = ["Order", "fingerprint", "group_equal", "reorder", "roll", "unroll"]
 
 Order = Literal["planes", "interleaved"]
 Pixels = NDArray[np.uint8]
@@ -38,6 +40,21 @@ def roll(columns: Pixels) -> Pixels:
     m, n_x = columns.shape
     size = size_of(n_x)
     return np.ascontiguousarray(columns.reshape(m, 3, size, size).transpose(0, 2, 3, 1))
+
+
+def group_equal(fingerprints: Iterable[bytes]) -> list[list[int]]:
+    """Return the indices of equal fingerprints together, in the order of each group's first."""
+    groups: dict[bytes, list[int]] = defaultdict(list)
+    for index, each in enumerate(fingerprints):
+        groups[each].append(index)
+    return list(groups.values())
+
+
+def fingerprint(column: Pixels) -> bytes:
+    """Return a digest of one column's pixels: equal for identical pictures alone."""
+    import hashlib  # here, for predict to start without it
+
+    return hashlib.blake2b(column.data, digest_size=16).digest()
 
 
 def reorder(w: NDArray[np.float64], order: Order) -> NDArray[np.float64]:

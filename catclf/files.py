@@ -99,8 +99,9 @@ def check_output(
     except OSError as error:
         raise unwritable(error, path) from error
     if target.exists():
+        there = target.stat()
         for each in inputs:
-            if os.path.exists(each) and os.path.samefile(each, target):
+            if os.path.exists(each) and os.path.samestat(os.stat(each), there):
                 raise CatclfError("is an input too", path, "Write to another file.")
 
 

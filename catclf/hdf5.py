@@ -44,7 +44,6 @@ H5PY_ERRORS = (
     ValueError,
     TypeError,
     AttributeError,
-    MemoryError,
     ArithmeticError,
     struct.error,
 )

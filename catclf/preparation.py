@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import tempfile
-from collections import defaultdict
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
@@ -15,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from catclf.columns import unroll
+from catclf.columns import fingerprint, group_equal, unroll
 from catclf.dataset import NewPart, write_dataset
 from catclf.errors import DatasetError, PictureError, printable
 from catclf.files import check_output, made_folder, unwritable
@@ -135,10 +133,10 @@ def prepare(
     if not 0 <= test_split < 1:
         raise ValueError(f"test_split must be at least 0 and below 1, got {test_split}")
     preprocessing = preprocessing or Preprocessing()
-    check_output(output, sources)
     with ExitStack() as files:
         listing = list_sources(sources, files)
-        check_output(output, (p.pixels for p in listing.pictures if isinstance(p.pixels, str)))
+        pictured = [p.pixels for p in listing.pictures if isinstance(p.pixels, str)]
+        check_output(output, [*sources, *pictured])
         where = os.fspath(sources[0]) if len(sources) == 1 else None
         classes = choose_classes((p.class_name for p in listing.pictures), positive, where)
         staged = _Staged(files.enter_context(_scratch_beside(output)), preprocessing.n_x, output)
@@ -190,7 +188,7 @@ class _Staged:
         self.digests: list[bytes] = []
 
     def append(self, column: Pixels) -> None:
-        self.digests.append(hashlib.blake2b(column.data, digest_size=16).digest())
+        self.digests.append(fingerprint(column))
         rest = column.data.cast("B")
         try:
             while rest:
@@ -316,13 +314,11 @@ def split_groups(
         (m,): the number of each example's part.
     """
     rng = np.random.default_rng(seed)
-    groups: dict[bytes, list[int]] = defaultdict(list)
-    for index, digest in enumerate(digests):
-        groups[digest].append(index)
+    groups = group_equal(digests)
     parts = np.full(len(labels), len(shares), dtype=np.intp)
     for label in (0, 1):
         # A group with two labels is dealt once, with its first picture's class.
-        own = [group for group in groups.values() if labels[group[0]] == label]
+        own = [group for group in groups if labels[group[0]] == label]
         order = [own[i] for i in rng.permutation(len(own))]
         total = sum(map(len, own))
         dealt = position = 0
@@ -341,16 +337,14 @@ def _find_twins(
     in_test: NDArray[np.bool_],
     digests: Sequence[bytes],
 ) -> list[Twins]:
-    groups: dict[bytes, list[int]] = defaultdict(list)
-    for index, digest in enumerate(digests):
-        groups[digest].append(index)
+    groups = group_equal(digests)
     return [
         Twins(
             names=tuple(pictures[i].name for i in group),
             parts=tuple("test" if in_test[i] else "train" for i in group),
             labels=tuple(int(labels[i]) for i in group),
         )
-        for group in groups.values()
+        for group in groups
         if len(group) > 1
     ]
 

@@ -9,11 +9,9 @@ will: a setting is chosen only where that does not diverge either. Only the trai
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import os
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -21,6 +19,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
+from catclf.columns import fingerprint, group_equal
 from catclf.dataset import open_dataset
 from catclf.descent import hill
 from catclf.descent.gram import Recurrence, gram_matrix
@@ -299,10 +298,7 @@ def _refuse_too_few(
 
 def _groups(columns: NDArray[np.uint8]) -> list[list[int]]:
     """Return the indices of identical pictures together."""
-    groups: dict[bytes, list[int]] = defaultdict(list)
-    for index, row in enumerate(columns):
-        groups[hashlib.blake2b(row.data, digest_size=16).digest()].append(index)
-    return list(groups.values())
+    return group_equal(map(fingerprint, columns))
 
 
 def _divide(

@@ -25,6 +25,7 @@ __all__ = [
     "Results",
     "Verb",
     "bar",
+    "counter",
     "dataset_argument",
     "format_option",
     "loaded_model",
@@ -265,3 +266,14 @@ def bar(total: int, unit: str, quiet: bool) -> Iterator[tqdm[Any] | None]:
 
     with tqdm(total=total, unit=unit, leave=False, dynamic_ncols=True) as drawn:
         yield drawn
+
+
+def counter(drawn: tqdm[Any] | None) -> Callable[[int], None] | None:
+    """Return what moves a bar to a number of iterations; None where none is drawn."""
+    if drawn is None:
+        return None
+
+    def count(done: int) -> None:
+        drawn.update(done - drawn.n)
+
+    return count

@@ -18,6 +18,7 @@ from catclf.cli.common import (
     Results,
     Verb,
     bar,
+    counter,
     dataset_argument,
     note,
     option,
@@ -139,10 +140,6 @@ def command(
                 drawn.clear()
             results.write(f"Cost after iteration {iteration}: {cost:.6f}")
 
-        def on_iteration(done: int) -> None:
-            assert drawn is not None
-            drawn.update(done - drawn.n)
-
         trained = train(
             dataset,
             output,
@@ -151,7 +148,7 @@ def command(
             resume=resume,
             on_choice=on_choice,
             on_cost=on_cost,
-            on_iteration=None if drawn is None else on_iteration,
+            on_iteration=counter(drawn),
             stop=lambda: bool(signals),
         )
     for evaluation in (trained.train, trained.test):

@@ -14,6 +14,7 @@ from catclf.cli.common import (
     Numbers,
     Verb,
     bar,
+    counter,
     dataset_argument,
     format_option,
     note,
@@ -129,11 +130,6 @@ def command(
     ):
         raise CatclfError("is named for two outputs", output, "Write to two files.")
     with bar(iters, " iterations", quiet) as drawn:
-
-        def on_iteration(done: int) -> None:
-            assert drawn is not None
-            drawn.update(done - drawn.n)
-
         tuned = tune(
             dataset,
             rates=lr,
@@ -143,7 +139,7 @@ def command(
             repeats=repeats,
             seed=seed,
             sample=sample,
-            on_iteration=None if drawn is None else on_iteration,
+            on_iteration=counter(drawn),
         )
     write_config(output, tuned)
     if save_predictions is not None:
