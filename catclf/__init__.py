@@ -15,27 +15,27 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-__version__ = "0.1.0"
+from catclf._version import __version__
 
 if TYPE_CHECKING:
-    from catclf.benchmarking import benchmark as benchmark
     from catclf.dataset import Dataset as Dataset
     from catclf.dataset import open_dataset as open_dataset
-    from catclf.descent import Settings as Settings
+    from catclf.descent.problem import Settings as Settings
     from catclf.errors import CatclfError as CatclfError
     from catclf.errors import DatasetError as DatasetError
     from catclf.errors import DivergenceError as DivergenceError
     from catclf.errors import ModelError as ModelError
     from catclf.errors import PictureError as PictureError
-    from catclf.evaluation import evaluate as evaluate
-    from catclf.images import Preprocessing as Preprocessing
-    from catclf.images import read_picture as read_picture
     from catclf.model import Model as Model
     from catclf.model import load_model as load_model
-    from catclf.prediction import predict as predict
-    from catclf.preparation import prepare as prepare
-    from catclf.training import train as train
-    from catclf.tuning import tune as tune
+    from catclf.operations.benchmarking import benchmark as benchmark
+    from catclf.operations.evaluation import evaluate as evaluate
+    from catclf.operations.prediction import predict as predict
+    from catclf.operations.preparation import prepare as prepare
+    from catclf.operations.training import train as train
+    from catclf.operations.tuning import tune as tune
+    from catclf.pictures import Preprocessing as Preprocessing
+    from catclf.pictures import read_picture as read_picture
 
 # Where each public name lives. It is imported when it is first used: `catclf predict` needs
 # neither h5py nor anything of training, and its start-up is what a user feels.
@@ -47,19 +47,19 @@ _HOMES = {
     "Model": "model",
     "ModelError": "errors",
     "PictureError": "errors",
-    "Preprocessing": "images",
-    "Settings": "descent",
-    "benchmark": "benchmarking",
-    "evaluate": "evaluation",
+    "Preprocessing": "pictures",
+    "Settings": "descent.problem",
+    "benchmark": "operations.benchmarking",
+    "evaluate": "operations.evaluation",
     "load_model": "model",
     "open_dataset": "dataset",
-    "predict": "prediction",
-    "prepare": "preparation",
-    "read_picture": "images",
-    "train": "training",
-    "tune": "tuning",
+    "predict": "operations.prediction",
+    "prepare": "operations.preparation",
+    "read_picture": "pictures",
+    "train": "operations.training",
+    "tune": "operations.tuning",
 }
-__all__ = sorted(["__version__", *_HOMES])
+__all__ = ["__version__", *_HOMES]
 
 
 def __getattr__(name: str) -> object:

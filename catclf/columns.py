@@ -1,4 +1,4 @@
-"""Pictures as columns of X, and back: the lecture's unrolling, colour by colour."""
+"""Pictures as columns of X, and back: the lecture's unrolling, color by color."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def unroll(pictures: Pixels) -> Pixels:
     numpy.ndarray
         (m, n_x), one picture a row, contiguous; its transpose is X.
     """
-    m, height, width, colours = pictures.shape
-    if height != width or colours != 3:
+    m, height, width, colors = pictures.shape
+    if height != width or colors != 3:
         raise ValueError(f"pictures must be (m, size, size, 3), got {pictures.shape}")
     return np.ascontiguousarray(pictures.transpose(0, 3, 1, 2)).reshape(m, -1)
 
@@ -60,7 +60,7 @@ def fingerprint(column: Pixels) -> bytes:
 def reorder(w: NDArray[np.float64], order: Order) -> NDArray[np.float64]:
     """Return weights (n_x, 1) for X unrolled in planes, given weights for X in `order`.
 
-    A notebook's ``X.reshape(m, -1).T`` keeps the three colours of a pixel together
+    A notebook's ``X.reshape(m, -1).T`` keeps the three colors of a pixel together
     (interleaved). The two orders hold the same features, permuted.
     """
     if order == "planes":

@@ -1,4 +1,4 @@
-"""The prepared dataset: an HDF5 file of columns, labels and names, in two parts.
+"""The prepared dataset: an HDF5 file of columns, labels and names, in two splits.
 
     /            format, format_version, created_by, classes, preprocessing (JSON), digest
     /train       columns (m, n_x) uint8, labels (m,) uint8, names (m,) UTF-8
@@ -29,13 +29,14 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from catclf import __version__
+from catclf._version import __version__
 from catclf.errors import DatasetError, printable
-from catclf.files import replacing
-from catclf.hdf5 import HDF5File, StoredArray, create_hdf5, open_hdf5
-from catclf.images import Preprocessing
+from catclf.pictures import Preprocessing
+from catclf.storage.hdf5 import HDF5File, StoredArray, open_hdf5
+from catclf.storage.hdf5_writing import create_hdf5
+from catclf.storage.outputs import replacing
 
-__all__ = ["Dataset", "NewPart", "Part", "open_dataset", "write_dataset"]
+__all__ = ["Dataset", "NewSplit", "Split", "open_dataset", "write_dataset"]
 
 FORMAT = "catclf-dataset"
 FORMAT_VERSION = 1
@@ -46,8 +47,8 @@ PREPARE_AGAIN = "Run 'catclf prepare' again."
 
 
 @dataclass(frozen=True)
-class Part:
-    """The train or the test part of a dataset.
+class Split:
+    """The train or the test split of a dataset.
 
     Parameters
     ----------
@@ -58,7 +59,7 @@ class Part:
     stored_names
         (m,) on disk: what each picture is called.
     also_in_train
-        How many of these pictures the train part holds too (0 for the train part itself).
+        How many of these pictures the train split holds too (0 for the train split itself).
     """
 
     columns: StoredArray
@@ -100,17 +101,17 @@ class Dataset:
     preprocessing
         How its pictures became columns.
     digest
-        SHA-256 of the train part's columns and labels, in hexadecimal.
+        SHA-256 of the train split's columns and labels, in hexadecimal.
     train, test
-        Its parts; test may be empty.
+        Its splits; test may be empty.
     """
 
     path: str
     classes: tuple[str, str]
     preprocessing: Preprocessing
     digest: str
-    train: Part
-    test: Part
+    train: Split
+    test: Split
 
 
 @contextmanager
@@ -165,12 +166,12 @@ def _read_dataset(file: HDF5File) -> Dataset:
         classes=(str(classes[0]), str(classes[1])),
         preprocessing=preprocessing,
         digest=digest,
-        train=_read_part(file, "train", preprocessing.n_x),
-        test=_read_part(file, "test", preprocessing.n_x),
+        train=_read_split(file, "train", preprocessing.n_x),
+        test=_read_split(file, "test", preprocessing.n_x),
     )
 
 
-def _read_part(file: HDF5File, name: str, n_x: int) -> Part:
+def _read_split(file: HDF5File, name: str, n_x: int) -> Split:
     columns = file.array(f"{name}/columns")
     labels = file.array(f"{name}/labels")
     names = file.array(f"{name}/names")
@@ -198,12 +199,12 @@ def _read_part(file: HDF5File, name: str, n_x: int) -> Part:
             f"{file.where}:{name}",
             PREPARE_AGAIN,
         )
-    return Part(columns, values, names, also)
+    return Split(columns, values, names, also)
 
 
 @dataclass(frozen=True)
-class NewPart:
-    """A part of a dataset about to be written.
+class NewSplit:
+    """A split of a dataset about to be written.
 
     Parameters
     ----------
@@ -214,7 +215,7 @@ class NewPart:
     names
         What each picture is called.
     also_in_train
-        How many of its pictures the train part holds too.
+        How many of its pictures the train split holds too.
     """
 
     blocks: Iterable[NDArray[np.uint8]]
@@ -227,25 +228,25 @@ def write_dataset(
     path: str | os.PathLike[str],
     classes: tuple[str, str],
     preprocessing: Preprocessing,
-    train: NewPart,
-    test: NewPart,
+    train: NewSplit,
+    test: NewSplit,
 ) -> None:
     """Write a prepared dataset, whole or not at all."""
     with replacing(path) as temporary, create_hdf5(temporary) as (file, check):
-        digest = _write_part(file.create_group("train"), train, preprocessing.n_x, check)
+        digest = _write_split(file.create_group("train"), train, preprocessing.n_x, check)
         file.attrs["format"] = _fixed_length([FORMAT])[0]
         file.attrs["format_version"] = FORMAT_VERSION
         file.attrs["created_by"] = _fixed_length([f"catclf {__version__}"])[0]
         file.attrs["classes"] = _fixed_length(classes)
         file.attrs["preprocessing"] = _fixed_length([json.dumps(preprocessing.to_record())])[0]
         file.attrs["digest"] = _fixed_length([digest])[0]
-        _write_part(file.create_group("test"), test, preprocessing.n_x, check)
+        _write_split(file.create_group("test"), test, preprocessing.n_x, check)
         file["test"].attrs["also_in_train"] = test.also_in_train
 
 
-def _write_part(group: h5py.Group, part: NewPart, n_x: int, check: Callable[[], None]) -> str:
-    """Write one part, and return the SHA-256 of its columns and labels."""
-    m = len(part.labels)
+def _write_split(group: h5py.Group, split: NewSplit, n_x: int, check: Callable[[], None]) -> str:
+    """Write one split, and return the SHA-256 of its columns and labels."""
+    m = len(split.labels)
     rows = max(1, min(m, CHUNK_BYTES // n_x))  # to a chunk
     checked = CHECKED if m else {}
     columns = group.create_dataset(
@@ -253,16 +254,16 @@ def _write_part(group: h5py.Group, part: NewPart, n_x: int, check: Callable[[], 
     )
     digest = hashlib.sha256()
     written = 0
-    for block in part.blocks:
+    for block in split.blocks:
         columns[written : written + len(block)] = block
         digest.update(np.ascontiguousarray(block).data)
         written += len(block)
         check()
     if written != m:
         raise ValueError(f"{m} labels need {m} columns, got {written}")
-    group.create_dataset("labels", data=part.labels.astype(np.uint8), **checked)
-    digest.update(part.labels.astype(np.uint8).data)
-    group.create_dataset("names", data=_fixed_length(part.names), **checked)
+    group.create_dataset("labels", data=split.labels.astype(np.uint8), **checked)
+    digest.update(split.labels.astype(np.uint8).data)
+    group.create_dataset("names", data=_fixed_length(split.names), **checked)
     return digest.hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""What can go wrong and be mended by a user: what, where, and how to mend it.
+"""What can go wrong and be fixed by a user: what, where, and how to fix it.
 
 Wrong array shapes handed over from Python are `ValueError`; bugs keep their traceback.
 """
@@ -34,7 +34,7 @@ def printable(name: str | os.PathLike[str]) -> str:
 
 
 class CatclfError(Exception):
-    """A failure that its user can mend.
+    """A failure that its user can fix.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ class PictureError(CatclfError):
 
 
 class DatasetError(CatclfError):
-    """A source of labelled pictures, or a prepared dataset, that cannot be used."""
+    """A source of labeled pictures, or a prepared dataset, that cannot be used."""
 
 
 class ModelError(CatclfError):

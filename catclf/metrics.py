@@ -85,11 +85,11 @@ def wilson_interval(correct: int, total: int) -> tuple[float, float]:
     if total == 0:
         return 0.0, 1.0
     p, z2 = correct / total, Z_95**2
-    centre = (p + z2 / (2 * total)) / (1 + z2 / total)
+    center = (p + z2 / (2 * total)) / (1 + z2 / total)
     half = Z_95 * sqrt(p * (1 - p) / total + z2 / (4 * total**2)) / (1 + z2 / total)
     # Where every answer is right (or wrong) the bound is exact; rounding would miss it by 1e-17.
-    low = 0.0 if correct == 0 else centre - half
-    high = 1.0 if correct == total else centre + half
+    low = 0.0 if correct == 0 else center - half
+    high = 1.0 if correct == total else center + half
     return low, high
 
 

@@ -1,4 +1,4 @@
-"""Where labelled pictures come from: class folders, a CSV, the course's HDF5 files.
+"""Where labeled pictures come from: class folders, a CSV, the course's HDF5 files.
 
 A source is only listed here; its pictures are read later, one by one.
 """
@@ -18,16 +18,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catclf.errors import DatasetError, PictureError, printable
-from catclf.files import open_regular
-from catclf.folders import find_pictures, is_litter, subfolders
-from catclf.hdf5 import StoredArray, open_hdf5
-from catclf.images import MAX_PIXELS, Preprocessing, fit_pixels, read_picture
+from catclf.pictures import MAX_PIXELS, Preprocessing, fit_pixels, read_picture
+from catclf.pictures.folders import find_pictures, is_litter, subfolders
+from catclf.storage.files import open_regular
+from catclf.storage.hdf5 import StoredArray, open_hdf5
 
-__all__ = ["Labelled", "Listing", "PartName", "StoredPicture", "choose_classes", "list_sources"]
+__all__ = ["Labeled", "Listing", "SplitName", "StoredPicture", "choose_classes", "list_sources"]
 
-PartName = Literal["train", "test"]
-# How people name the part of a data set that is held out.
-PART_FOLDERS: dict[str, PartName] = {
+SplitName = Literal["train", "test"]
+# How people name the split of a data set that is held out.
+SPLIT_FOLDERS: dict[str, SplitName] = {
     "train": "train",
     "test": "test",
     "val": "test",
@@ -50,7 +50,7 @@ class StoredPicture:
 
 
 @dataclass(frozen=True, slots=True)
-class Labelled:
+class Labeled:
     """A picture and its class, not yet read.
 
     Parameters
@@ -59,15 +59,15 @@ class Labelled:
         What messages and results call it: its path, or ``file:array[index]``.
     class_name
         Its class.
-    part
-        The part its source puts it in; None leaves that to the split.
+    split
+        The split its source puts it in; None leaves that to the split.
     pixels
         Where its pixels are: the path of a file, or a place in an HDF5 file.
     """
 
     name: str
     class_name: str
-    part: PartName | None
+    split: SplitName | None
     pixels: str | StoredPicture
 
     def read(self, preprocessing: Preprocessing) -> NDArray[np.uint8]:
@@ -83,10 +83,10 @@ class Labelled:
 
 @dataclass(frozen=True)
 class Listing:
-    """What some sources hold: their labelled pictures, and the files that are none."""
+    """What some sources hold: their labeled pictures, and the files that are none."""
 
-    pictures: list[Labelled]
-    passed_over: list[str]
+    pictures: list[Labeled]
+    skipped: list[str]
 
 
 def list_sources(sources: Iterable[str | os.PathLike[str]], files: ExitStack) -> Listing:
@@ -106,8 +106,8 @@ def list_sources(sources: Iterable[str | os.PathLike[str]], files: ExitStack) ->
     DatasetError
         Where a source is missing or is none of these.
     """
-    pictures: list[Labelled] = []
-    passed_over: list[str] = []
+    pictures: list[Labeled] = []
+    skipped: list[str] = []
     for source in sources:
         path = os.fspath(source)
         if os.path.isdir(path):
@@ -117,26 +117,26 @@ def list_sources(sources: Iterable[str | os.PathLike[str]], files: ExitStack) ->
         else:
             found = _list_hdf5(path, files)
         pictures += found.pictures
-        passed_over += found.passed_over
-    return Listing(pictures, passed_over)
+        skipped += found.skipped
+    return Listing(pictures, skipped)
 
 
 def _list_folder(folder: str) -> Listing:
     names = _subfolders(folder)
-    parts = {name: PART_FOLDERS[name.lower()] for name in names if name.lower() in PART_FOLDERS}
-    if "train" not in parts.values() or (len(names) > 1 and "test" not in parts.values()):
-        parts = {}  # a class may be called 'train': the vehicle
+    splits = {name: SPLIT_FOLDERS[name.lower()] for name in names if name.lower() in SPLIT_FOLDERS}
+    if "train" not in splits.values() or (len(names) > 1 and "test" not in splits.values()):
+        splits = {}  # a class may be called 'train': the vehicle
     listing = Listing([], [])
-    for name in parts or [""]:
-        _list_classes(os.path.join(folder, name) if name else folder, parts.get(name), listing)
+    for name in splits or [""]:
+        _list_classes(os.path.join(folder, name) if name else folder, splits.get(name), listing)
     if not listing.pictures:
         raise DatasetError(
             "holds no class folders with pictures",
             folder,
             "Make a folder for each class inside it, such as cat/ and noncat/.",
         )
-    beside = [name for name in names if name not in parts] if parts else []
-    listing.passed_over.extend(os.path.join(folder, name) for name in beside)
+    beside = [name for name in names if name not in splits] if splits else []
+    listing.skipped.extend(os.path.join(folder, name) for name in beside)
     return listing
 
 
@@ -149,12 +149,12 @@ def _subfolders(folder: str) -> list[str]:
         ) from error
 
 
-def _list_classes(folder: str, part: PartName | None, listing: Listing) -> None:
+def _list_classes(folder: str, split: SplitName | None, listing: Listing) -> None:
     """Add the pictures of each class folder in `folder`, and what stands beside the folders."""
     for name in _subfolders(folder):
-        pictures, passed_over = find_pictures(os.path.join(folder, name))
-        listing.pictures.extend(Labelled(path, name, part, path) for path in pictures)
-        listing.passed_over.extend(passed_over)
+        pictures, skipped = find_pictures(os.path.join(folder, name))
+        listing.pictures.extend(Labeled(path, name, split, path) for path in pictures)
+        listing.skipped.extend(skipped)
         if not pictures:
             raise DatasetError(
                 "a class folder without pictures",
@@ -163,7 +163,7 @@ def _list_classes(folder: str, part: PartName | None, listing: Listing) -> None:
             )
     with os.scandir(folder) as entries:
         files = sorted(entry.path for entry in entries if not is_litter(entry.name))
-    listing.passed_over.extend(path for path in files if not os.path.isdir(path))
+    listing.skipped.extend(path for path in files if not os.path.isdir(path))
 
 
 def _list_csv(path: str) -> Listing:
@@ -174,15 +174,18 @@ def _list_csv(path: str) -> Listing:
             open_regular(path, DatasetError) as stored,
             TextIOWrapper(stored, encoding="utf-8-sig", newline="") as file,
         ):
-            for number, (name, class_name, part) in _csv_rows(csv.reader(file, strict=True), path):
-                if part and part.lower() not in PART_FOLDERS:
+            for number, (name, class_name, split) in _csv_rows(csv.reader(file, strict=True), path):
+                if split and split.lower() not in SPLIT_FOLDERS:
                     raise DatasetError(
-                        f"unknown split {part!r}", f"{path}:{number}", "Write train or test."
+                        f"unknown split {split!r}", f"{path}:{number}", "Write train or test."
                     )
                 picture = os.path.join(folder, name)
                 pictures.append(
-                    Labelled(
-                        picture, class_name, PART_FOLDERS[part.lower()] if part else None, picture
+                    Labeled(
+                        picture,
+                        class_name,
+                        SPLIT_FOLDERS[split.lower()] if split else None,
+                        picture,
                     )
                 )
     except (csv.Error, UnicodeDecodeError) as error:
@@ -214,7 +217,7 @@ def _csv_rows(rows: Any, path: str) -> Iterable[tuple[int, tuple[str, str, str]]
             or any("\0" in cell for cell in row)
         ):
             raise DatasetError(
-                "is not a line of " + ",".join(header), f"{path}:{rows.line_num}", "Mend the line."
+                "is not a line of " + ",".join(header), f"{path}:{rows.line_num}", "Fix the line."
             )
         yield rows.line_num, (cells["file"], cells["label"], cells.get("split", ""))
 
@@ -223,8 +226,8 @@ def _list_hdf5(path: str, files: ExitStack) -> Listing:
     """List the course's layout: train_set_x, train_set_y, test_set_x, test_set_y, list_classes."""
     file = files.enter_context(open_hdf5(path))
     names = file.names()
-    parts: list[PartName] = [part for part in ("train", "test") if f"{part}_set_x" in names]
-    if not parts:
+    splits: list[SplitName] = [split for split in ("train", "test") if f"{split}_set_x" in names]
+    if not splits:
         raise DatasetError(
             "holds neither train_set_x nor test_set_x",
             path,
@@ -232,12 +235,12 @@ def _list_hdf5(path: str, files: ExitStack) -> Listing:
         )
     classes = _class_names(file.array("list_classes"))
     pictures = []
-    for part in parts:
-        x, y = file.array(f"{part}_set_x"), file.array(f"{part}_set_y")
+    for split in splits:
+        x, y = file.array(f"{split}_set_x"), file.array(f"{split}_set_y")
         _check_pixels(x)
         labels = _check_labels(y, x.shape[0], len(classes))
         pictures += [
-            Labelled(f"{x.where}[{i}]", classes[label], part, StoredPicture(x, i))
+            Labeled(f"{x.where}[{i}]", classes[label], split, StoredPicture(x, i))
             for i, label in enumerate(labels)
         ]
     return Listing(pictures, [])

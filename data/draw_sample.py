@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFilter
 
-Colour = tuple[int, int, int]
+Color = tuple[int, int, int]
 Points = Sequence[tuple[float, float]]
 Floats = npt.NDArray[np.float64]
 Random = np.random.Generator
@@ -30,14 +30,14 @@ SHORT_SIDE = (76, 204)  # pixels
 LONG_SIDE_AT_MOST = 260  # pixels
 PNG_SHARE = 0.3
 PNG_SHRINK = 0.72  # on each side: a PNG here spends 1.7 times a JPEG's bytes on a pixel
-PNG_COLOURS = 96
+PNG_COLORS = 96
 
-INK: Colour = (38, 30, 34)
-WHITE: Colour = (240, 236, 226)
-PINK: Colour = (214, 136, 134)
+INK: Color = (38, 30, 34)
+WHITE: Color = (240, 236, 226)
+PINK: Color = (214, 136, 134)
 
 
-# Chance and colour
+# Chance and color
 
 
 def pick(rng: Random, things: Sequence[T]) -> T:
@@ -45,20 +45,20 @@ def pick(rng: Random, things: Sequence[T]) -> T:
     return things[int(rng.integers(len(things)))]
 
 
-def mix(a: Colour, b: Colour, share: float) -> Colour:
-    """Blend two colours; a share of 0 is all `a`, of 1 all `b`."""
+def mix(a: Color, b: Color, share: float) -> Color:
+    """Blend two colors; a share of 0 is all `a`, of 1 all `b`."""
     red, green, blue = (round(p + (q - p) * share) for p, q in zip(a, b, strict=True))
     return red, green, blue
 
 
-def vary(rng: Random, colour: Colour, amount: float = 16) -> Colour:
-    """Move each channel of a colour by at most `amount`."""
-    red, green, blue = (int(np.clip(c + rng.uniform(-amount, amount), 0, 255)) for c in colour)
+def vary(rng: Random, color: Color, amount: float = 16) -> Color:
+    """Move each channel of a color by at most `amount`."""
+    red, green, blue = (int(np.clip(c + rng.uniform(-amount, amount), 0, 255)) for c in color)
     return red, green, blue
 
 
-def any_colour(rng: Random, low: int = 40, high: int = 215) -> Colour:
-    """Choose a colour with every channel between `low` and `high`, then warm it a little."""
+def any_color(rng: Random, low: int = 40, high: int = 215) -> Color:
+    """Choose a color with every channel between `low` and `high`, then warm it a little."""
     red, green, blue = (int(c) for c in rng.integers(low, high, 3))
     return mix((red, green, blue), (156, 112, 88), 0.25)
 
@@ -126,27 +126,27 @@ class Pen:
         turn = flip * (self.turn + turn)
         return Pen(self.draw, px, py, self.unit * size, turn, self.flip * flip)
 
-    def polygon(self, points: Points, fill: Colour) -> None:
+    def polygon(self, points: Points, fill: Color) -> None:
         """Fill a shape with straight sides."""
         self.draw.polygon(self.pixels(points), fill=fill)
 
-    def blob(self, points: Points, fill: Colour) -> None:
+    def blob(self, points: Points, fill: Color) -> None:
         """Fill a smooth shape through the points."""
         self.polygon(curve_through(points, closed=True), fill)
 
     def oval(
-        self, x: float, y: float, rx: float, ry: float, fill: Colour, turn: float = 0.0
+        self, x: float, y: float, rx: float, ry: float, fill: Color, turn: float = 0.0
     ) -> None:
         """Fill an ellipse about (x, y)."""
         angles = np.linspace(0, 2 * np.pi, 48, endpoint=False)
         ring = [(rx * float(np.cos(a)), ry * float(np.sin(a))) for a in angles]
         self.at(x, y, 1.0, turn).polygon(ring, fill)
 
-    def box(self, x0: float, y0: float, x1: float, y1: float, fill: Colour) -> None:
+    def box(self, x0: float, y0: float, x1: float, y1: float, fill: Color) -> None:
         """Fill a rectangle."""
         self.polygon([(x0, y0), (x1, y0), (x1, y1), (x0, y1)], fill)
 
-    def stroke(self, points: Points, fill: Colour, width: float, tip: float | None = None) -> None:
+    def stroke(self, points: Points, fill: Color, width: float, tip: float | None = None) -> None:
         """Draw a smooth round line whose width goes from `width` to `tip`."""
         curve = self.pixels(curve_through(points, closed=False, steps=24))
         radii = np.linspace(width, width if tip is None else tip, len(curve)) * self.unit / 2
@@ -159,7 +159,7 @@ class Pen:
 
 @dataclass(frozen=True)
 class Coat:
-    """The colours of an animal, and the marks on it.
+    """The colors of an animal, and the marks on it.
 
     Parameters
     ----------
@@ -169,19 +169,19 @@ class Coat:
         ``plain``, ``striped``, ``patched`` or ``points`` (dark ears, face and tail).
     """
 
-    base: Colour
-    marks: Colour
-    pale: Colour
+    base: Color
+    marks: Color
+    pale: Color
     pattern: str
 
     @property
-    def shade(self) -> Colour:
+    def shade(self) -> Color:
         """The coat in its own shadow, for limbs that must show against the body."""
         return mix(self.base, INK, 0.16)
 
     @property
-    def tail(self) -> Colour:
-        """The colour of the tail, which the marks may reach."""
+    def tail(self) -> Color:
+        """The color of the tail, which the marks may reach."""
         return self.shade if self.pattern in ("plain", "striped") else self.marks
 
 
@@ -206,7 +206,7 @@ DOG_COATS = (
     Coat((192, 132, 76), (96, 64, 46), (232, 204, 168), "points"),
 )
 
-EYES: tuple[Colour, ...] = ((160, 184, 74), (214, 172, 60), (106, 168, 190), (110, 160, 104))
+EYES: tuple[Color, ...] = ((160, 184, 74), (214, 172, 60), (106, 168, 190), (110, 160, 104))
 
 
 def draw_cat_head(pen: Pen, rng: Random, coat: Coat) -> None:
@@ -357,7 +357,7 @@ def draw_lying(pen: Pen, rng: Random, coat: Coat) -> tuple[float, float, float]:
 
 
 def animal_coat(rng: Random, coats: Sequence[Coat]) -> Coat:
-    """Choose a coat and move its colours a little."""
+    """Choose a coat and move its colors a little."""
     coat = pick(rng, coats)
     return replace(
         coat,
@@ -444,10 +444,10 @@ def draw_house(pen: Pen, rng: Random) -> None:
 
 
 def draw_tree(pen: Pen, rng: Random) -> None:
-    """Draw a tree: a fir, or a round crown in the colours of some season."""
+    """Draw a tree: a fir, or a round crown in the colors of some season."""
     bark = vary(rng, pick(rng, ((98, 68, 46), (78, 60, 50), (188, 180, 168))))
-    greens: tuple[Colour, ...] = ((66, 112, 54), (50, 92, 62), (112, 132, 52))
-    autumn: tuple[Colour, ...] = ((196, 112, 40), (166, 62, 40), (204, 158, 58), (206, 138, 154))
+    greens: tuple[Color, ...] = ((66, 112, 54), (50, 92, 62), (112, 132, 52))
+    autumn: tuple[Color, ...] = ((196, 112, 40), (166, 62, 40), (204, 158, 58), (206, 138, 154))
     if rng.random() < 0.4:
         leaf = vary(rng, pick(rng, greens))
         pen.box(-0.09, 0.6, 0.09, 1, bark)
@@ -534,8 +534,8 @@ def draw_flower(pen: Pen, rng: Random) -> None:
 # Backgrounds
 
 
-def gradient(size: tuple[int, int], top: Colour, bottom: Colour, turn: float = 0.0) -> Image.Image:
-    """Fill a picture from one colour to another, downwards if it is not turned (radians)."""
+def gradient(size: tuple[int, int], top: Color, bottom: Color, turn: float = 0.0) -> Image.Image:
+    """Fill a picture from one color to another, downwards if it is not turned (radians)."""
     width, height = size
     x, y = np.meshgrid(np.linspace(-0.5, 0.5, width), np.linspace(-0.5, 0.5, height))
     t = np.clip(0.5 + y * np.cos(turn) + x * np.sin(turn), 0, 1)[..., None]  # (height, width, 1)
@@ -543,18 +543,18 @@ def gradient(size: tuple[int, int], top: Colour, bottom: Colour, turn: float = 0
 
 
 def paint_gradient(size: tuple[int, int], rng: Random) -> Image.Image:
-    """Paint a backdrop that runs from one colour to another."""
-    return gradient(size, any_colour(rng), any_colour(rng, 30, 150), rng.uniform(-1, 1))
+    """Paint a backdrop that runs from one color to another."""
+    return gradient(size, any_color(rng), any_color(rng, 30, 150), rng.uniform(-1, 1))
 
 
 def paint_stripes(size: tuple[int, int], rng: Random) -> Image.Image:
     """Paint wallpaper with slanting stripes."""
-    base = any_colour(rng, 50, 190)
+    base = any_color(rng, 50, 190)
     image = gradient(size, base, mix(base, INK, 0.2))
     draw = ImageDraw.Draw(image)
     width, height = size
     step, slant = rng.uniform(0.1, 0.25) * width, rng.uniform(-0.5, 0.5) * height
-    other = mix(base, any_colour(rng, 50, 200), 0.5)
+    other = mix(base, any_color(rng, 50, 200), 0.5)
     for x in np.arange(-abs(slant) - step, width + abs(slant) + step, step):
         band = [(x, 0), (x + step / 2, 0), (x + step / 2 + slant, height), (x + slant, height)]
         draw.polygon([(float(px), float(py)) for px, py in band], fill=other)
@@ -563,11 +563,11 @@ def paint_stripes(size: tuple[int, int], rng: Random) -> Image.Image:
 
 def paint_dots(size: tuple[int, int], rng: Random) -> Image.Image:
     """Paint cloth with rows of dots."""
-    base = any_colour(rng, 40, 170)
+    base = any_color(rng, 40, 170)
     image = gradient(size, mix(base, WHITE, 0.12), mix(base, INK, 0.25))
     draw = ImageDraw.Draw(image)
     step = rng.uniform(0.12, 0.22) * min(size)
-    radius, other = step * rng.uniform(0.16, 0.3), mix(base, any_colour(rng, 90, 230), 0.55)
+    radius, other = step * rng.uniform(0.16, 0.3), mix(base, any_color(rng, 90, 230), 0.55)
     for row, y in enumerate(np.arange(0, size[1] + step, step)):
         for x in np.arange(step / 2 * (row % 2), size[0] + step, step):
             draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=other)
@@ -576,7 +576,7 @@ def paint_dots(size: tuple[int, int], rng: Random) -> Image.Image:
 
 def paint_cloth(size: tuple[int, int], rng: Random) -> Image.Image:
     """Paint a mottled cloth, such as a blanket or a studio's screen."""
-    low, high = any_colour(rng, 30, 120), any_colour(rng, 90, 200)
+    low, high = any_color(rng, 30, 120), any_color(rng, 90, 200)
     t = (cloud(size, rng, 5) * 0.7 + cloud(size, rng, 24) * 0.3)[..., None]  # (height, width, 1)
     return to_image(np.array(low) * (1 - t) + np.array(high) * t)
 
@@ -608,7 +608,7 @@ def paint_room(size: tuple[int, int], rng: Random) -> Image.Image:
 def paint_meadow(size: tuple[int, int], rng: Random) -> Image.Image:
     """Paint the open: a sky at some hour, hills and grass."""
     width, height = size
-    skies: tuple[tuple[Colour, Colour], ...] = (
+    skies: tuple[tuple[Color, Color], ...] = (
         ((84, 130, 176), (168, 190, 198)),
         ((70, 74, 120), (208, 138, 108)),
         ((24, 30, 62), (62, 70, 108)),
@@ -717,7 +717,7 @@ def draw_picture(kind: Kind, size: tuple[int, int], rng: Random) -> Image.Image:
     size : tuple of int
         Width and height in pixels.
     rng : numpy.random.Generator
-        Decides everything else: pose, colours, background, light and noise.
+        Decides everything else: pose, colors, background, light and noise.
 
     Returns
     -------
@@ -771,7 +771,7 @@ def save_picture(kind: Kind, number: int, folder: Path) -> Path:
     image = draw_picture(kind, size, rng)
     if png:
         path = folder / f"{stem}.png"
-        image.quantize(PNG_COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
+        image.quantize(PNG_COLORS, dither=Image.Dither.NONE).save(path, optimize=True)
     else:
         path = folder / f"{stem}.jpg"
         noise = rng.normal(0, rng.uniform(0, 6), (size[1], size[0], 1))

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catclf import Preprocessing, prepare
-from catclf.dataset import NewPart, open_dataset, write_dataset
+from catclf.dataset import NewSplit, open_dataset, write_dataset
 
 SIZE = 4
 N_X = 3 * SIZE * SIZE
@@ -52,11 +52,11 @@ class Case:
 def read_dataset(path: Path) -> tuple[object, ...]:
     """Return all that a prepared dataset holds, comparable."""
     with open_dataset(path) as dataset:
-        parts = [
-            (part.X.shape, part.X.tobytes(), part.Y.tobytes(), part.names, part.also_in_train)
-            for part in (dataset.train, dataset.test)
+        splits = [
+            (split.X.shape, split.X.tobytes(), split.Y.tobytes(), split.names, split.also_in_train)
+            for split in (dataset.train, dataset.test)
         ]
-        return dataset.classes, dataset.preprocessing, dataset.digest, parts
+        return dataset.classes, dataset.preprocessing, dataset.digest, splits
 
 
 def pixels(m: int, size: int = SIZE) -> NDArray[np.uint8]:
@@ -87,8 +87,8 @@ def good_prepared(path: Path) -> None:
         path,
         CLASSES,
         SETTINGS,
-        NewPart([columns[:5]], labels[:5], names[:5]),
-        NewPart([columns[5:]], labels[5:], names[5:], also_in_train=1),
+        NewSplit([columns[:5]], labels[:5], names[:5]),
+        NewSplit([columns[5:]], labels[5:], names[5:], also_in_train=1),
     )
 
 
@@ -387,14 +387,14 @@ COURSE: dict[str, Builder] = {
     "labels are a group": course_then(group_for("train_set_y")),
     "pixels are a type": course(train_set_x=np.dtype("u1")),
     "pixels are empty": course(train_set_x=h5py.Empty("u1")),
-    "test part without labels": course(test_set_x=pixels(2)),
+    "test split without labels": course(test_set_x=pixels(2)),
     # Wrong shapes.
     "no pictures": course(train_set_x=pixels(0), train_set_y=LABELS[:0]),
     "pixels are a number": course(train_set_x=np.uint8(3)),
     "pixels in rows": course(train_set_x=pixels(6).reshape(6, -1)),
     "pixels in planes": course(train_set_x=pixels(6).transpose(0, 3, 1, 2)),
-    "grey pixels": course(train_set_x=pixels(6)[..., 0]),
-    "four colours": course(train_set_x=np.zeros((6, 4, 4, 4), np.uint8)),
+    "gray pixels": course(train_set_x=pixels(6)[..., 0]),
+    "four colors": course(train_set_x=np.zeros((6, 4, 4, 4), np.uint8)),
     "pictures of no width": course(train_set_x=np.zeros((6, 4, 0, 3), np.uint8)),
     "pixels in 32 dimensions": course(train_set_x=np.zeros((1,) * 32, np.uint8)),
     "a picture of 10000 x 10000": course_then(
@@ -564,12 +564,12 @@ PREPARED: dict[str, Builder] = {
     "also_in_train is below 0": attribute("also_in_train", -1, "test"),
     "also_in_train is two numbers": attribute("also_in_train", [1, 1], "test"),
     # Wrong arrays.
-    "no train part": prepared_then(lambda file: file.pop("train")),
-    "no test part": prepared_then(lambda file: file.pop("test")),
+    "no train split": prepared_then(lambda file: file.pop("train")),
+    "no test split": prepared_then(lambda file: file.pop("test")),
     "no columns": prepared_then(lambda file: file.pop("train/columns")),
     "no labels": prepared_then(lambda file: file.pop("train/labels")),
     "no names": prepared_then(lambda file: file.pop("test/names")),
-    "train part is an array": replaced("train", LABELS),
+    "train split is an array": replaced("train", LABELS),
     "columns are a group": prepared_then(group_for("train/columns")),
     "too few columns": replaced("train/columns", pixels(4).reshape(4, -1)),
     "columns too short": replaced("train/columns", pixels(5).reshape(5, -1)[:, 1:]),
@@ -595,11 +595,11 @@ PREPARED: dict[str, Builder] = {
     # What points elsewhere.
     "columns by an external link": prepared_then(moved_out("train/columns")),
     "columns by a soft link": prepared_then(linked("train/columns", h5py.SoftLink("/elsewhere"))),
-    "train part by an external link": prepared_then(moved_out("train")),
-    "train part by a soft link": prepared_then(linked("train", h5py.SoftLink("/elsewhere"))),
-    "test part by a link to itself": prepared_then(linked("test", h5py.SoftLink("/test"))),
+    "train split by an external link": prepared_then(moved_out("train")),
+    "train split by a soft link": prepared_then(linked("train", h5py.SoftLink("/elsewhere"))),
+    "test split by a link to itself": prepared_then(linked("test", h5py.SoftLink("/test"))),
     "columns in another file": prepared_then(external_storage("train/columns")),
     "labels in another file": prepared_then(external_storage("train/labels")),
     "virtual columns": prepared_then(virtual("train/columns")),
-    "a part within itself": prepared_then(part_within_itself),
+    "a split within itself": prepared_then(part_within_itself),
 }

@@ -25,8 +25,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from catclf.images import Preprocessing
 from catclf.model import Model, save_model
+from catclf.pictures import Preprocessing
 
 SIZE = 2
 N_X = 3 * SIZE * SIZE
@@ -313,7 +313,7 @@ def _arrays() -> Iterator[tuple[str, bytes]]:
     yield "record-alone", but(w=None, b=None)
     yield "pickled-w", npz(w=w.astype(object), b=0.0)
     yield "pickled-b", npz(w=w, b=np.array(None))
-    yield "pickled-neighbour", npz(w=w, b=0.0, history=np.array({"costs": [0.7]}))
+    yield "pickled-neighbor", npz(w=w, b=0.0, history=np.array({"costs": [0.7]}))
     yield "complex", npz(w=w.astype(complex), b=0.0)
     yield "complex-b", npz(w=w, b=1j)
     yield "bool", npz(w=w.astype(bool), b=0.0)
@@ -336,7 +336,7 @@ def _arrays() -> Iterator[tuple[str, bytes]]:
     yield "w-a-number", npz(w=1.0, b=0.0)
     yield "w-empty", npz(w=np.zeros((0, 1)), b=0.0)
     yield "w-of-no-square", npz(w=np.zeros((N_X + 1, 1)), b=0.0)
-    yield "w-of-grey-pictures", npz(w=np.zeros((64 * 64, 1)), b=0.0)
+    yield "w-of-gray-pictures", npz(w=np.zeros((64 * 64, 1)), b=0.0)
     yield "w-other-than-recorded", but(w=np.zeros((3 * 4 * 4, 1)))
     yield "b-of-two", npz(w=w, b=[0.0, 1.0])
     yield "b-empty", npz(w=w, b=[])

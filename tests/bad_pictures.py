@@ -62,9 +62,9 @@ def png_chunk(kind: bytes, content: bytes, wrong: int = 0) -> bytes:
     return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", checksum)
 
 
-def png(width: int, height: int, depth: int, colour: int, *chunks: bytes, adam7: int = 0) -> bytes:
+def png(width: int, height: int, depth: int, color: int, *chunks: bytes, adam7: int = 0) -> bytes:
     """Return a PNG of a header, the chunks given, and the end."""
-    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, adam7)
+    header = struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, adam7)
     start = b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", header)
     return start + b"".join(chunks) + png_chunk(b"IEND", b"")
 
@@ -75,7 +75,7 @@ def idat(content: bytes, wrong: int = 0) -> bytes:
 
 
 def adam7_png(pixels: np.ndarray[Any, Any], keep: float = 1.0) -> bytes:
-    """Return an interlaced PNG of grey or RGB uint8 pixels, of the first part of its data."""
+    """Return an interlaced PNG of gray or RGB uint8 pixels, of the first part of its data."""
     passes = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2))
     stream = b"".join(
         b"\0" + row.tobytes()
@@ -83,25 +83,25 @@ def adam7_png(pixels: np.ndarray[Any, Any], keep: float = 1.0) -> bytes:
         if pixels[top::down, left::right].size
         for row in pixels[top::down, left::right]
     )
-    colour = 2 if pixels.ndim == 3 else 0
+    color = 2 if pixels.ndim == 3 else 0
     content = idat(stream[: int(len(stream) * keep)])
-    return png(pixels.shape[1], pixels.shape[0], 8, colour, content, adam7=1)
+    return png(pixels.shape[1], pixels.shape[0], 8, color, content, adam7=1)
 
 
 @cache
 def good_files() -> dict[str, bytes]:
     """Return one whole file of each kind that is read."""
     image = photo_like()
-    grey = image.convert("L")
-    deep = Image.fromarray(np.asarray(grey).astype(np.uint16) * 257)
+    gray = image.convert("L")
+    deep = Image.fromarray(np.asarray(gray).astype(np.uint16) * 257)
     return {
         "baseline.jpg": encode(image, "JPEG"),
         "optimized.jpg": encode(image, "JPEG", optimize=True, quality=95),
         "progressive.jpg": encode(image, "JPEG", progressive=True),
         "restart.jpg": encode(image, "JPEG", restart_marker_rows=1),
-        "grey.jpg": encode(grey, "JPEG"),
+        "gray.jpg": encode(gray, "JPEG"),
         "cmyk.jpg": encode(image.convert("CMYK"), "JPEG"),
-        "colour.png": encode(image, "PNG"),
+        "color.png": encode(image, "PNG"),
         "palette.png": encode(image.quantize(64), "PNG"),
         "alpha.png": encode(image.convert("RGBA"), "PNG"),
         "deep.png": encode(deep, "PNG"),
@@ -109,15 +109,15 @@ def good_files() -> dict[str, bytes]:
         "interlaced.png": adam7_png(np.asarray(image)),
         "lossy.webp": encode(image, "WEBP"),
         "lossless.webp": encode(image, "WEBP", lossless=True),
-        "colour.bmp": encode(image, "BMP"),
+        "color.bmp": encode(image, "BMP"),
         "palette.bmp": encode(image.quantize(64), "BMP"),
         "palette.gif": encode(image.quantize(64), "GIF"),
         "raw.tif": encode(image, "TIFF"),
         "lzw.tif": encode(image, "TIFF", compression="tiff_lzw"),
         "deflate.tif": encode(image, "TIFF", compression="tiff_adobe_deflate"),
         "deep.tif": encode(deep, "TIFF"),
-        "colour.ppm": encode(image, "PPM"),
-        "grey.pgm": encode(grey, "PPM"),
+        "color.ppm": encode(image, "PPM"),
+        "gray.pgm": encode(gray, "PPM"),
         "bits.pbm": encode(image.convert("1"), "PPM"),
         "plain.ppm": b"P3\n3 2\n255\n" + b"10 20 30 " * 6,
     }
@@ -133,7 +133,7 @@ def _cuts() -> Bytes:
 
 def _jpegs() -> Bytes:
     files = good_files()
-    for name in ("baseline.jpg", "optimized.jpg", "restart.jpg", "grey.jpg", "cmyk.jpg"):
+    for name in ("baseline.jpg", "optimized.jpg", "restart.jpg", "gray.jpg", "cmyk.jpg"):
         data = files[name]
         start = data.index(b"\xff\xda") + 20  # into the scan
         for percent in (1, 20, 50, 80, 95):
@@ -202,8 +202,8 @@ def _pngs() -> Bytes:
     yield "not-zlib.png", png(10, 8, 8, 2, png_chunk(b"IDAT", b"not zlib at all")), "refused"
     yield "bad-filter.png", png(10, 8, 8, 2, idat((b"\x09" + bytes(range(30))) * 8)), "refused"
     yield "zero-wide.png", png(0, 8, 8, 2, idat(rows)), "refused"
-    for depth, colour in ((8, 1), (3, 2), (0, 0), (16, 3), (255, 255)):
-        yield f"depth-{depth}-colour-{colour}.png", png(10, 8, depth, colour, idat(rows)), "refused"
+    for depth, color in ((8, 1), (3, 2), (0, 0), (16, 3), (255, 255)):
+        yield f"depth-{depth}-color-{color}.png", png(10, 8, depth, color, idat(rows)), "refused"
     yield "critical-chunk.png", png(10, 8, 8, 2, png_chunk(b"ABCD", b""), idat(rows)), "refused"
     long = whole[:33] + b"\xff\xff\xff\xffIDAT" + whole[41:]
     yield "length-4-gib.png", long, "refused"
@@ -228,7 +228,7 @@ def _pngs() -> Bytes:
 
 def _others() -> Bytes:
     files = good_files()
-    gif, bmp = files["palette.gif"], files["colour.bmp"]
+    gif, bmp = files["palette.gif"], files["color.bmp"]
     webp, tiff = files["lossy.webp"], files["raw.tif"]
     yield "claims-65535.gif", gif[:6] + b"\xff\xff\xff\xff" + gif[10:], "refused"
     frame = gif.index(b"\x2c\0\0\0\0")
@@ -319,7 +319,7 @@ def _strangers() -> Bytes:
     yield "page.eps", b"%!PS-Adobe-3.0\n", "refused"
     yield "icon.ico", b"\0\0\1\0\1\0" + bytes(99), "refused"
     yield "raw.cr2", b"II*\0\x10\0\0\0CR\2\0" + bytes(99), "refused"
-    yield "grey.pfm", b"Pf\n1 1\n-1.0\n\0\0\0\0", "refused"
+    yield "gray.pfm", b"Pf\n1 1\n-1.0\n\0\0\0\0", "refused"
     yield "zip.jpg", b"PK\3\4" + bytes(99), "refused"
     yield "picture.npy", b"\x93NUMPY\1\0v\0{'descr': '<f8'}", "refused"
 

@@ -21,7 +21,7 @@ SHARED = Path(__file__).parents[2] / "shared"  # beside the checkout; not ours t
 @pytest.fixture(scope="session")
 def course_files() -> list[Path]:
     """Find the course's HDF5 pair, train and test."""
-    files = [SHARED / "catvnoncat" / f"{part}_catvnoncat.h5" for part in ("train", "test")]
+    files = [SHARED / "catvnoncat" / f"{split}_catvnoncat.h5" for split in ("train", "test")]
     for file in files:
         if not file.is_file():
             pytest.skip(f"the course's {file.name} is not beside the checkout")

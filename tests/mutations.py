@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 
 from catclf import open_dataset
 from catclf.errors import CatclfError
-from catclf.images import Preprocessing, read_picture
 from catclf.model import load_model
-from catclf.preparation import prepare
+from catclf.operations.preparation import prepare
+from catclf.pictures import Preprocessing, read_picture
 
 EXAMPLES = 300  # of each kind
 MEMORY = 512 * 2**20  # beside what the process holds when it begins
@@ -31,8 +31,8 @@ SECONDS = 10  # for one file
 def read_dataset(path: Path) -> None:
     """Read a prepared dataset, all of it."""
     with open_dataset(path) as dataset:
-        for part in (dataset.train, dataset.test):
-            assert len(part.columns[:]) == len(part.names)
+        for split in (dataset.train, dataset.test):
+            assert len(split.columns[:]) == len(split.names)
 
 
 def prepare_course(path: Path) -> None:

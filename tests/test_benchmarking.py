@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from catclf import benchmark, benchmarking
+from catclf import benchmark
 from catclf.cli import app
 from catclf.descent import METHODS, memory_needs
+from catclf.operations import benchmarking
 
 
 def test_every_method_is_timed_and_agrees(small_dataset: Path) -> None:

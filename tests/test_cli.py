@@ -22,11 +22,11 @@ from click.testing import CliRunner, Result
 
 import catclf
 from catclf.cli import VERBS, app
-from catclf.dataset import NewPart, write_dataset
+from catclf.dataset import NewSplit, write_dataset
 from catclf.descent import Settings
 from catclf.errors import CatclfError
-from catclf.images import Preprocessing
 from catclf.model import load_model, save_model
+from catclf.pictures import Preprocessing
 
 ROOT = Path(__file__).parents[1]
 CLI = [sys.executable, "-m", "catclf"]
@@ -118,7 +118,7 @@ def test_the_four_verbs_work_without_options(small_pictures: Path, tmp_path: Pat
     ]
     evaluated = run("evaluate", cwd=tmp_path)
     assert evaluated.returncode == 0
-    assert evaluated.stdout.startswith("test part: ")
+    assert evaluated.stdout.startswith("test split: ")
     predicted = run("predict", "data/sample/cat/00.png", cwd=tmp_path)
     assert predicted.returncode == 0
     assert predicted.stdout.startswith("data/sample/cat/00.png: ")
@@ -200,8 +200,8 @@ def test_precedence(dataset: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("verb", "table", "said"),
     [
-        ("evaluate", '[evaluate]\nsplit = "train"\n', "train part: 18"),
-        ("evaluate", '[evaluate]\nformat = "json"\n', '"part": "test"'),
+        ("evaluate", '[evaluate]\nsplit = "train"\n', "train split: 18"),
+        ("evaluate", '[evaluate]\nformat = "json"\n', '"split": "test"'),
         ("evaluate", "[evaluate]\nthreshold = 0.25\nquiet = true\n", "> 0.25"),
     ],
 )
@@ -217,8 +217,8 @@ def test_config_keys_are_the_flags_names(
 @pytest.mark.parametrize(
     ("variable", "value", "said"),
     [
-        ("CATCLF_EVALUATE_SPLIT", "train", "train part: 18"),
-        ("CATCLF_EVALUATE_FORMAT", "json", '"part": "test"'),
+        ("CATCLF_EVALUATE_SPLIT", "train", "train split: 18"),
+        ("CATCLF_EVALUATE_FORMAT", "json", '"split": "test"'),
         ("CATCLF_EVALUATE_THRESHOLD", "0.25", "> 0.25"),
     ],
 )
@@ -381,7 +381,7 @@ def test_text_is_a_line_a_picture(pictures: Path, model: Path) -> None:
     ):
         assert line == f"{answer.name}: {answer.predicted}, P(cat) = {answer.probability:.4f}"
     assert f"Error: {pictures / '2.png'}: " in result.stderr
-    assert "Passed over, no pictures: 1" in result.stderr
+    assert "Skipped, no pictures: 1" in result.stderr
 
 
 def records(form: str, stdout: str) -> list[dict[str, Any]]:
@@ -642,9 +642,9 @@ def test_a_closed_stream_is_no_traceback(
 def test_evaluate_in_words(dataset: Path, model: Path) -> None:
     """The accuracy stands beside its interval and the majority class; the worst have names."""
     text = results("evaluate", dataset, "-m", model, "--split", "train")
-    expected = catclf.evaluate(dataset, model, part="train")
+    expected = catclf.evaluate(dataset, model, split="train")
     low, high = expected.interval
-    assert text.startswith("train part: 18 pictures; cat where P(cat) > 0.5\n")
+    assert text.startswith("train split: 18 pictures; cat where P(cat) > 0.5\n")
     assert (
         f"accuracy       {expected.accuracy:.2%}  (95 % interval {low:.2%} to {high:.2%})"
     ) in text.replace(" %  ", "%  ").replace(" % to", "% to").replace(" %)", "%)")
@@ -660,7 +660,7 @@ def test_evaluate_in_json(dataset: Path, model: Path) -> None:
     """The same results for a program, in full precision, on stdout alone."""
     found = json.loads(results("evaluate", dataset, "-m", model, "--format", "json"))
     expected = catclf.evaluate(dataset, model)
-    assert found["part"] == "test"
+    assert found["split"] == "test"
     assert found["classes"] == ["noncat", "cat"]
     assert found["positive"] == "cat"
     assert found["examples"] == sum(found["confusion"].values()) == len(expected.names)
@@ -674,13 +674,13 @@ def test_evaluate_in_json(dataset: Path, model: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("part", ["train", "test"])
+@pytest.mark.parametrize("split", ["train", "test"])
 def test_a_picture_predicted_by_file_is_the_column_that_was_stored(
-    dataset: Path, model: Path, tmp_path: Path, part: str
+    dataset: Path, model: Path, tmp_path: Path, split: str
 ) -> None:
     """`predict` gives each picture exactly the probability `evaluate --predictions` gives it."""
     table = tmp_path / "p.csv"
-    results("evaluate", dataset, "-m", model, "--split", part, "--predictions", table)
+    results("evaluate", dataset, "-m", model, "--split", split, "--predictions", table)
     with open(table, encoding="utf-8", newline="") as file:
         stored = {row["file"]: row["probability"] for row in csv.DictReader(file)}
     shown = results("predict", "-m", model, "--format", "csv", *stored)
@@ -847,8 +847,8 @@ def test_too_little_memory_is_one_message(tmp_path: Path) -> None:
     """A traceback helps nobody to more memory; a sound file is not called damaged."""
     data = tmp_path / "d.h5"
     labels = np.arange(3000, dtype=np.uint8) % 2
-    part = NewPart([np.zeros((3000, 12288), np.uint8)], labels, [str(i) for i in range(3000)])
-    write_dataset(data, ("noncat", "cat"), Preprocessing(), part, NewPart([], labels[:0], []))
+    split = NewSplit([np.zeros((3000, 12288), np.uint8)], labels, [str(i) for i in range(3000)])
+    write_dataset(data, ("noncat", "cat"), Preprocessing(), split, NewSplit([], labels[:0], []))
     limited = (
         "import resource, runpy, sys\n"
         "resource.setrlimit(resource.RLIMIT_AS, (400 * 2**20, 400 * 2**20))\n"

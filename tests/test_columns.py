@@ -41,7 +41,7 @@ def test_a_column_is_red_then_green_then_blue(pictures: Pixels) -> None:
     """As on the slide: all of red row by row, then green, then blue, of one picture a column."""
     columns = unroll(pictures)
     for picture, column in zip(pictures, columns, strict=True):
-        planes = [picture[:, :, colour].ravel() for colour in range(3)]
+        planes = [picture[:, :, color].ravel() for color in range(3)]
         assert np.array_equal(column, np.concatenate(planes))
 
 

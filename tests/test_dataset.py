@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catclf import CatclfError, DatasetError, Preprocessing
-from catclf.dataset import NewPart, open_dataset, write_dataset
+from catclf.dataset import NewSplit, open_dataset, write_dataset
 
 TESTS = Path(__file__).parent
 
@@ -55,15 +55,15 @@ WRITE_LIMITED = """
 import resource, signal, sys
 import numpy as np
 from catclf import CatclfError, Preprocessing
-from catclf.dataset import NewPart, write_dataset
+from catclf.dataset import NewSplit, write_dataset
 limit = int(sys.argv[2])
 resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 blocks = (np.full((64, 12288), i, np.uint8) for i in range(64))
 labels = np.arange(4096, dtype=np.uint8) % 2
-part = NewPart(blocks, labels, [str(i) for i in range(4096)])
-empty = NewPart([], labels[:0], [])
+split = NewSplit(blocks, labels, [str(i) for i in range(4096)])
+empty = NewSplit([], labels[:0], [])
 try:
-    write_dataset(sys.argv[1], ("a", "b"), Preprocessing(), part, empty)
+    write_dataset(sys.argv[1], ("a", "b"), Preprocessing(), split, empty)
 except CatclfError as error:
     print(error.what)
 """
@@ -83,10 +83,10 @@ def run(code: str, *arguments: object) -> str:
     return child.stdout
 
 
-def part(m: int, names: list[str] | None = None, also: int = 0) -> NewPart:
-    """Make a part of m random pictures."""
+def split(m: int, names: list[str] | None = None, also: int = 0) -> NewSplit:
+    """Make a split of m random pictures."""
     labels = np.arange(m, dtype=np.uint8) % 2
-    return NewPart(
+    return NewSplit(
         [pixels(m).reshape(m, -1)], labels, names or [f"{i}.jpg" for i in range(m)], also
     )
 
@@ -124,7 +124,7 @@ def test_what_was_written_is_read(
     labels = [rng.integers(0, 2, m).astype(np.uint8) for m in counts]
     names = [data.draw(st.lists(FILE_NAMES, min_size=m, max_size=m)) for m in counts]
     train, test = (
-        NewPart(np.split(columns[i], [1, 2]) if counts[i] else [], labels[i], names[i])
+        NewSplit(np.split(columns[i], [1, 2]) if counts[i] else [], labels[i], names[i])
         for i in (0, 1)
     )
     write_dataset(path, (classes[0], classes[1]), preprocessing, train, test)
@@ -160,8 +160,8 @@ def test_many_chunks_are_read_as_one(tmp_path: Path) -> None:
         tmp_path / "a.h5",
         CLASSES,
         preprocessing,
-        NewPart((columns[i : i + 70] for i in range(0, m, 70)), labels, names),
-        NewPart([], labels[:0], []),
+        NewSplit((columns[i : i + 70] for i in range(0, m, 70)), labels, names),
+        NewSplit([], labels[:0], []),
     )
     with open_dataset(tmp_path / "a.h5") as dataset:
         assert np.array_equal(dataset.train.X, columns.T)
@@ -176,23 +176,23 @@ def test_the_same_data_give_the_same_file(tmp_path: Path) -> None:
 
 
 def test_the_digest_is_of_the_training_data(tmp_path: Path) -> None:
-    """It changes with a pixel or a label of the train part, not with names or the test part."""
+    """It changes with a pixel or a label of the train split, not with names or the test split."""
 
-    def digest(train: NewPart, test: NewPart) -> str:
+    def digest(train: NewSplit, test: NewSplit) -> str:
         write_dataset(tmp_path / "a.h5", CLASSES, SETTINGS, train, test)
         with open_dataset(tmp_path / "a.h5") as dataset:
             return dataset.digest
 
-    first = digest(part(4), part(2))
+    first = digest(split(4), split(2))
     assert len(first) == 64
-    assert digest(part(4, names=list("abcd")), part(3)) == first
+    assert digest(split(4, names=list("abcd")), split(3)) == first
     columns = pixels(4).reshape(4, -1)
     labels = np.arange(4, dtype=np.uint8) % 2
     brighter = columns.copy()
     brighter[2, 5] ^= 1
-    assert digest(NewPart([brighter], labels, list("abcd")), part(2)) != first
-    assert digest(NewPart([columns], 1 - labels, list("abcd")), part(2)) != first
-    assert digest(NewPart([columns[:1], columns[1:]], labels, list("abcd")), part(2)) == first
+    assert digest(NewSplit([brighter], labels, list("abcd")), split(2)) != first
+    assert digest(NewSplit([columns], 1 - labels, list("abcd")), split(2)) != first
+    assert digest(NewSplit([columns[:1], columns[1:]], labels, list("abcd")), split(2)) == first
 
 
 def test_labels_and_columns_must_fit(tmp_path: Path) -> None:
@@ -202,8 +202,8 @@ def test_labels_and_columns_must_fit(tmp_path: Path) -> None:
             tmp_path / "a.h5",
             CLASSES,
             SETTINGS,
-            NewPart([pixels(2).reshape(2, -1)], np.zeros(4, np.uint8), list("abcd")),
-            part(2),
+            NewSplit([pixels(2).reshape(2, -1)], np.zeros(4, np.uint8), list("abcd")),
+            split(2),
         )
     assert os.listdir(tmp_path) == []
 
@@ -217,9 +217,9 @@ def test_a_failure_leaves_the_old_dataset(tmp_path: Path) -> None:
         yield pixels(2).reshape(2, -1)
         raise KeyboardInterrupt
 
-    train = NewPart(broken(), np.zeros(4, np.uint8), list("abcd"))  # type: ignore[arg-type]
+    train = NewSplit(broken(), np.zeros(4, np.uint8), list("abcd"))  # type: ignore[arg-type]
     with pytest.raises(KeyboardInterrupt):
-        write_dataset(tmp_path / "a.h5", CLASSES, SETTINGS, train, part(2))
+        write_dataset(tmp_path / "a.h5", CLASSES, SETTINGS, train, split(2))
     assert (tmp_path / "a.h5").read_bytes() == before
     assert os.listdir(tmp_path) == ["a.h5"]
 
@@ -283,8 +283,8 @@ def test_black_and_white_are_not_mistaken(tmp_path: Path, value: int) -> None:
     """Fletcher-32 sums zeros and ones to the same: a black stretch turned white is seen."""
     path = tmp_path / "a.h5"
     columns = np.full((8, N_X), value, np.uint8)
-    train = NewPart([columns], np.arange(8, dtype=np.uint8) % 2, list("abcdefgh"))
-    write_dataset(path, CLASSES, SETTINGS, train, part(2))
+    train = NewSplit([columns], np.arange(8, dtype=np.uint8) % 2, list("abcdefgh"))
+    write_dataset(path, CLASSES, SETTINGS, train, split(2))
     data = path.read_bytes()
     black, white = bytes([value]) * 64, bytes([255 - value]) * 64
     with h5py.File(path) as file:
@@ -338,4 +338,4 @@ def test_damage_is_seen_in_every_way_of_reading(tmp_path: Path) -> None:
 def test_an_output_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     """A folder in its place is an error that names it."""
     with pytest.raises(CatclfError, match="a folder"):
-        write_dataset(tmp_path, CLASSES, SETTINGS, part(2), part(2))
+        write_dataset(tmp_path, CLASSES, SETTINGS, split(2), split(2))

@@ -48,7 +48,7 @@ def test_survives_pickling(leaf: type[CatclfError]) -> None:
 
 @pytest.mark.parametrize("leaf", LEAVES)
 def test_exit_code_is_1(leaf: type[CatclfError]) -> None:
-    """What a user can mend ends the command with 1."""
+    """What a user can fix ends the command with 1."""
     assert leaf.exit_code == 1
     assert issubclass(leaf, CatclfError)
 

@@ -1,4 +1,4 @@
-"""catclf.evaluation: a model held against labels, and nothing made to look better than it is."""
+"""Evaluation: a model held against labels, and nothing made to look better than it is."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import catclf
-from catclf.dataset import NewPart, open_dataset, write_dataset
+from catclf.dataset import NewSplit, open_dataset, write_dataset
 from catclf.errors import CatclfError, DatasetError
-from catclf.evaluation import evaluate, evaluate_part, write_predictions
-from catclf.images import Preprocessing
 from catclf.logistic import sigmoid
 from catclf.metrics import wilson_interval
 from catclf.model import Model, save_model
-from catclf.prediction import predict
+from catclf.operations.evaluation import evaluate, evaluate_split, write_predictions
+from catclf.operations.prediction import predict
+from catclf.pictures import Preprocessing
 
 SIZE = 8
 N_X = 3 * SIZE * SIZE
@@ -42,12 +42,12 @@ def make_dataset(
     names: list[str] | None = None,
     columns: np.ndarray[tuple[int, int], np.dtype[np.uint8]] | None = None,
 ) -> Path:
-    """Write a dataset whose test part has these labels, and random columns unless given."""
+    """Write a dataset whose test split has these labels, and random columns unless given."""
     m = len(labels)
     if columns is None:
         columns = np.random.default_rng(2).integers(0, 256, (m, N_X), dtype=np.uint8)
-    test = NewPart([columns], np.array(labels, np.uint8), names or [f"{i}.png" for i in range(m)])
-    train = NewPart([np.zeros((2, N_X), np.uint8)], np.array([0, 1], np.uint8), ["a.png", "b.png"])
+    test = NewSplit([columns], np.array(labels, np.uint8), names or [f"{i}.png" for i in range(m)])
+    train = NewSplit([np.zeros((2, N_X), np.uint8)], np.array([0, 1], np.uint8), ["a.png", "b.png"])
     write_dataset(path, classes, Preprocessing(size=SIZE), train, test)
     return path
 
@@ -89,8 +89,8 @@ def test_a_picture_predicted_by_file_has_its_columns_probability(
     small_dataset: Path, model: Model
 ) -> None:
     """Training, evaluation and prediction see one and the same picture, to the last bit."""
-    for part in ("train", "test"):
-        result = evaluate(small_dataset, model, part=part)
+    for split in ("train", "test"):
+        result = evaluate(small_dataset, model, split=split)
         by_file = [answer.probability for answer in predict(result.names, model)]
         assert by_file == result.probabilities.tolist()
 
@@ -119,7 +119,7 @@ def test_counts_follow_the_threshold(small_dataset: Path, model: Model, threshol
 
 def test_rows_tell_each_picture_in_order(small_dataset: Path, model: Model) -> None:
     """A row is a picture: its name, both classes by name, its probability and its loss."""
-    result = evaluate(small_dataset, model, part="train")
+    result = evaluate(small_dataset, model, split="train")
     rows = list(result.rows())
     assert [row.name for row in rows] == result.names
     assert [row.probability for row in rows] == result.probabilities.tolist()
@@ -130,7 +130,7 @@ def test_rows_tell_each_picture_in_order(small_dataset: Path, model: Model) -> N
 
 def test_the_worst_are_the_most_confidently_wrong(small_dataset: Path, model: Model) -> None:
     """Only wrong pictures are named, in falling order of their loss."""
-    result = evaluate(small_dataset, model, part="train")
+    result = evaluate(small_dataset, model, split="train")
     worst = result.worst(100)
     assert len(worst) == result.confusion.total - result.confusion.correct > 1
     assert all(row.label != row.predicted for row in worst)
@@ -170,12 +170,12 @@ def test_evaluation_in_blocks_is_evaluation_at_once(tmp_path: Path, model: Model
     assert result.probabilities.tolist() == at_once.tolist()
 
 
-def test_an_empty_part_says_how_to_go_on(tmp_path: Path, model: Model) -> None:
+def test_an_empty_split_says_how_to_go_on(tmp_path: Path, model: Model) -> None:
     """Without test pictures the message names --split train."""
     path = make_dataset(tmp_path / "d.h5", [])
     with raises("--split train"):
         evaluate(path, model)
-    assert evaluate(path, model, part="train").confusion.total == 2
+    assert evaluate(path, model, split="train").confusion.total == 2
 
 
 def test_a_dataset_prepared_otherwise_is_refused(
@@ -208,19 +208,19 @@ def test_a_bare_model_takes_the_datasets_classes(
 
 
 def test_leaks_are_counted(tmp_path: Path, model: Model, small_pictures: Path) -> None:
-    """How many of the test pictures the train part holds too is part of the result."""
-    for part in ("train", "test"):
+    """How many of the test pictures the train split holds too is part of the result."""
+    for split in ("train", "test"):
         for name in ("cat", "noncat"):
-            (tmp_path / "pets" / part / name).mkdir(parents=True)
-    for part, numbers in (("train", (0, 1, 2)), ("test", (2, 3))):
+            (tmp_path / "pets" / split / name).mkdir(parents=True)
+    for split, numbers in (("train", (0, 1, 2)), ("test", (2, 3))):
         for name in ("cat", "noncat"):
             for number in numbers:
                 picture = (small_pictures / name / f"{number:02}.png").read_bytes()
-                (tmp_path / "pets" / part / name / f"{number}.png").write_bytes(picture)
+                (tmp_path / "pets" / split / name / f"{number}.png").write_bytes(picture)
     path = tmp_path / "d.h5"
     catclf.prepare([tmp_path / "pets"], path, preprocessing=Preprocessing(size=SIZE))
     assert evaluate(path, model).also_in_train == 2
-    assert evaluate(path, model, part="train").also_in_train == 0
+    assert evaluate(path, model, split="train").also_in_train == 0
 
 
 def read_csv(path: Path) -> list[list[str]]:
@@ -247,7 +247,7 @@ def test_names_of_any_bytes_are_one_line_of_the_csv(tmp_path: Path, model: Model
     names = ["a\nb\x1b[31m.png", 'quote",comma.png', os.fsdecode(b"caf\xe9.png"), "猫.png"]
     path = make_dataset(tmp_path / "d.h5", [0, 1, 0, 1], names=names)
     with open_dataset(path) as dataset:
-        result = evaluate_part(dataset, model, "test")
+        result = evaluate_split(dataset, model, "test")
     result = dataclasses.replace(result, classes=("no\ncat", os.fsdecode(b"ca\xff")))
     write_predictions(tmp_path / "p.csv", result)
     assert len((tmp_path / "p.csv").read_text(encoding="utf-8").splitlines()) == 5

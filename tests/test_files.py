@@ -1,4 +1,4 @@
-"""catclf.files: an output is written whole or not at all."""
+"""catclf.storage.files: an output is written whole or not at all."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from catclf.errors import CatclfError
-from catclf.files import is_lfs_pointer, replacing
+from catclf.storage.files import is_lfs_pointer
+from catclf.storage.outputs import replacing
 
 OLD, NEW = b"old" * 1000, b"new!" * 5000
 
@@ -172,7 +173,7 @@ def test_a_killed_process_leaves_what_the_next_removes(output: Path) -> None:
     killed = run(
         """
         import os, signal, sys
-        from catclf.files import replacing
+        from catclf.storage.outputs import replacing
         with replacing(sys.argv[1]) as temporary:
             temporary.write_bytes(b"half")
             os.kill(os.getpid(), signal.SIGKILL)
@@ -191,7 +192,7 @@ LIMITED = """
     import resource, sys
     import numpy as np
     from catclf.errors import CatclfError
-    from catclf.images import Preprocessing
+    from catclf.pictures import Preprocessing
     from catclf.model import Model, save_model
     model = Model(np.ones((12288, 1)), 0.0, ("noncat", "cat"), Preprocessing())
     resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), int(sys.argv[2])))
@@ -288,7 +289,7 @@ def test_two_processes_may_write_one_output(output: Path) -> None:
     script = textwrap.dedent(
         """
         import sys
-        from catclf.files import replacing
+        from catclf.storage.outputs import replacing
         for _ in range(60):
             with replacing(sys.argv[1]) as temporary, open(temporary, "wb") as file:
                 for _ in range(20):

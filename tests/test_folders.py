@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catclf.folders import find_pictures, is_litter, subfolders
+from catclf.pictures.folders import find_pictures, is_litter, subfolders
 
 LITTER = [".DS_Store", "._cat.jpg", ".hidden", "Thumbs.db", "THUMBS.DB", "desktop.ini"]
 LITTER_FOLDERS = [".ipynb_checkpoints", "__MACOSX", "__macosx", "__pycache__", ".git"]
@@ -25,18 +25,18 @@ def touch(folder: Path, *names: str) -> None:
 def test_pictures_are_found_at_any_depth_in_sorted_order(tmp_path: Path) -> None:
     """A folder's names are gone through in sorted order, folders among the files."""
     touch(tmp_path, "b.png", "a/z.jpg", "a/b/c.JPEG", "c/a.webp", "B.gif", "a.tif")
-    pictures, passed_over = find_pictures(str(tmp_path))
+    pictures, skipped = find_pictures(str(tmp_path))
     found = [os.path.relpath(path, tmp_path) for path in pictures]
     assert found == ["B.gif", "a/b/c.JPEG", "a/z.jpg", "a.tif", "b.png", "c/a.webp"]
-    assert passed_over == []
+    assert skipped == []
 
 
-def test_other_files_are_passed_over_by_name(tmp_path: Path) -> None:
+def test_other_files_are_skipped_by_name(tmp_path: Path) -> None:
     """A visible file that is no picture is named, not silently dropped."""
     touch(tmp_path, "notes.txt", "a/labels.csv", "a/cat.jpg", "noending")
-    pictures, passed_over = find_pictures(str(tmp_path))
+    pictures, skipped = find_pictures(str(tmp_path))
     assert pictures == [str(tmp_path / "a/cat.jpg")]
-    assert passed_over == [str(tmp_path / n) for n in ("a/labels.csv", "noending", "notes.txt")]
+    assert skipped == [str(tmp_path / n) for n in ("a/labels.csv", "noending", "notes.txt")]
 
 
 def test_a_picture_of_a_format_we_cannot_read_is_a_picture(tmp_path: Path) -> None:
@@ -46,7 +46,7 @@ def test_a_picture_of_a_format_we_cannot_read_is_a_picture(tmp_path: Path) -> No
 
 
 def test_litter_is_no_picture_and_not_worth_a_word(tmp_path: Path) -> None:
-    """Hidden files and what systems leave behind are neither found nor passed over."""
+    """Hidden files and what systems leave behind are neither found nor skipped."""
     touch(tmp_path, "cat.jpg", *LITTER, *(f"{folder}/dog.jpg" for folder in LITTER_FOLDERS))
     assert find_pictures(str(tmp_path)) == ([str(tmp_path / "cat.jpg")], [])
 
@@ -118,8 +118,8 @@ def test_folders_may_lie_deep(tmp_path: Path) -> None:
         Path("cat.jpg").touch()
     finally:
         os.chdir(here)
-    pictures, passed_over = find_pictures(str(tmp_path))
-    assert len(pictures) + len(passed_over) == 1
+    pictures, skipped = find_pictures(str(tmp_path))
+    assert len(pictures) + len(skipped) == 1
     os.chdir(tmp_path)
     try:
         while os.path.isdir("d"):  # pytest's own cleaning recurses
@@ -133,10 +133,10 @@ def test_folders_may_lie_deep(tmp_path: Path) -> None:
         os.chdir(here)
 
 
-def test_a_folder_that_cannot_be_opened_is_passed_over(
+def test_a_folder_that_cannot_be_opened_is_skipped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is named among what was passed over; the rest is found."""
+    """It is named among what was skipped; the rest is found."""
     touch(tmp_path, "a/cat.jpg", "locked/cat.jpg")
     scandir = os.scandir
 
@@ -146,9 +146,9 @@ def test_a_folder_that_cannot_be_opened_is_passed_over(
         return scandir(path)
 
     monkeypatch.setattr(os, "scandir", refuse)
-    pictures, passed_over = find_pictures(str(tmp_path))
+    pictures, skipped = find_pictures(str(tmp_path))
     assert pictures == [str(tmp_path / "a/cat.jpg")]
-    assert passed_over == [str(tmp_path / "locked")]
+    assert skipped == [str(tmp_path / "locked")]
 
 
 def test_names_of_any_bytes_are_found(tmp_path: Path) -> None:

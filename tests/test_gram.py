@@ -23,9 +23,9 @@ def test_gram_equals_vectorized_on_the_courses_files(course_dataset: Path) -> No
     """2000 iterations at 0.005: costs within 1e-12 relative, weights within 1e-10."""
     settings = Settings()
     with open_dataset(course_dataset) as dataset:
-        part = dataset.train
+        split = dataset.train
         gram, vectorized = (
-            descend(METHODS[name](part.columns, part.Y, settings, None), settings)
+            descend(METHODS[name](split.columns, split.Y, settings, None), settings)
             for name in ("gram", "vectorized")
         )
     assert list(gram.costs.values()) == pytest.approx(list(vectorized.costs.values()), rel=1e-12)

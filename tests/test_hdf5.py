@@ -20,8 +20,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catclf import DatasetError, PictureError, Preprocessing
-from catclf.hdf5 import create_hdf5, open_hdf5
 from catclf.sources import list_sources
+from catclf.storage.hdf5 import open_hdf5
+from catclf.storage.hdf5_writing import create_hdf5
 
 TESTS = Path(__file__).parent
 CHILD_SECONDS = 120  # a hang, and no measurement
@@ -156,7 +157,7 @@ def test_the_corpus_is_large() -> None:
 def test_the_message_says_what_to_do(
     refusals: dict[tuple[str, str], list[str]], name: str, says: str
 ) -> None:
-    """What is wrong, or how to mend it, is said in the user's words."""
+    """What is wrong, or how to fix it, is said in the user's words."""
     assert says in refusals["prepare", name][2]
 
 

@@ -34,9 +34,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image, ImageFile, features
 
-from catclf import images
+from catclf import pictures as images
 from catclf.errors import PictureError
-from catclf.images import (
+from catclf.pictures import (
     MAX_BYTES,
     MAX_PIXELS,
     Preprocessing,
@@ -58,7 +58,7 @@ def decode(data: bytes, preprocessing: Preprocessing = NATIVE) -> Pixels:
 
 
 def distance(one: Pixels, other: Pixels) -> float:
-    """Return the mean absolute difference, in grey levels."""
+    """Return the mean absolute difference, in gray levels."""
     return float(np.abs(one.astype(int) - other).mean())
 
 
@@ -67,8 +67,8 @@ def upright() -> Image.Image:
     return photo_like(40, 40)
 
 
-def colours(count: int = 40) -> Pixels:
-    """Return rows of pixels of a few colours, all different, so that a palette holds them."""
+def colors(count: int = 40) -> Pixels:
+    """Return rows of pixels of a few colors, all different, so that a palette holds them."""
     steps = np.arange(count * count) % 200
     return np.stack([steps, 255 - steps, steps // 2], 1).astype(np.uint8).reshape(count, count, 3)
 
@@ -149,20 +149,20 @@ def test_every_format_is_read(name: str, fit: Any) -> None:
 
 
 def lossless_rgb() -> dict[str, bytes]:
-    image = Image.fromarray(colours())
+    image = Image.fromarray(colors())
     opaque = image.convert("RGBA")
     palette = image.quantize(256, dither=Image.Dither.NONE)
     return {
         "png": encode(image, "PNG"),
         "png, alpha": encode(opaque, "PNG"),
         "png, palette": encode(palette, "PNG"),
-        "png, interlaced": adam7_png(colours()),
+        "png, interlaced": adam7_png(colors()),
         "png, 16 bits": png(
             40,
             40,
             16,
             2,
-            idat(b"".join(b"\0" + np.repeat(row, 2).tobytes() for row in colours())),
+            idat(b"".join(b"\0" + np.repeat(row, 2).tobytes() for row in colors())),
         ),
         "webp": encode(image, "WEBP", lossless=True),
         "webp, alpha": encode(opaque, "WEBP", lossless=True, exact=True),
@@ -181,32 +181,32 @@ def lossless_rgb() -> dict[str, bytes]:
 @pytest.mark.parametrize("size", [40, 13])
 def test_a_lossless_container_does_not_change_the_pixels(name: str, size: int) -> None:
     pixels = decode(lossless_rgb()[name], Preprocessing(size=size))
-    np.testing.assert_array_equal(pixels, fit_pixels(colours(), Preprocessing(size=size)))
+    np.testing.assert_array_equal(pixels, fit_pixels(colors(), Preprocessing(size=size)))
 
 
-def lossless_grey() -> dict[str, bytes]:
-    grey = colours()[:, :, 0]
-    deep = Image.fromarray(grey.astype(np.uint16) * 257)
+def lossless_gray() -> dict[str, bytes]:
+    gray = colors()[:, :, 0]
+    deep = Image.fromarray(gray.astype(np.uint16) * 257)
     return {
-        "png": encode(Image.fromarray(grey), "PNG"),
-        "png, alpha": encode(Image.fromarray(grey).convert("LA"), "PNG"),
+        "png": encode(Image.fromarray(gray), "PNG"),
+        "png, alpha": encode(Image.fromarray(gray).convert("LA"), "PNG"),
         "png, 16 bits": encode(deep, "PNG"),
-        "png, interlaced": adam7_png(grey),
-        "tiff": encode(Image.fromarray(grey), "TIFF"),
+        "png, interlaced": adam7_png(gray),
+        "tiff": encode(Image.fromarray(gray), "TIFF"),
         "tiff, 16 bits": encode(deep, "TIFF"),
-        "tiff, 32 bits": encode(Image.fromarray(grey.astype(np.int32) * 257), "TIFF"),
-        "tiff, floats": encode(Image.fromarray(grey.astype(np.float32) / 255), "TIFF"),
-        "pgm": encode(Image.fromarray(grey), "PPM"),
-        "pgm, 16 bits": b"P5\n40 40\n65535\n" + (grey.astype(">u2") * 257).tobytes(),
-        "bmp": encode(Image.fromarray(grey), "BMP"),
-        "gif": encode(Image.fromarray(grey), "GIF"),
+        "tiff, 32 bits": encode(Image.fromarray(gray.astype(np.int32) * 257), "TIFF"),
+        "tiff, floats": encode(Image.fromarray(gray.astype(np.float32) / 255), "TIFF"),
+        "pgm": encode(Image.fromarray(gray), "PPM"),
+        "pgm, 16 bits": b"P5\n40 40\n65535\n" + (gray.astype(">u2") * 257).tobytes(),
+        "bmp": encode(Image.fromarray(gray), "BMP"),
+        "gif": encode(Image.fromarray(gray), "GIF"),
     }
 
 
-@pytest.mark.parametrize("name", lossless_grey())
-def test_grey_of_any_depth_is_scaled_and_not_clipped(name: str) -> None:
-    grey = colours()[:, :, 0]
-    np.testing.assert_array_equal(decode(lossless_grey()[name]), np.stack([grey] * 3, 2))
+@pytest.mark.parametrize("name", lossless_gray())
+def test_gray_of_any_depth_is_scaled_and_not_clipped(name: str) -> None:
+    gray = colors()[:, :, 0]
+    np.testing.assert_array_equal(decode(lossless_gray()[name]), np.stack([gray] * 3, 2))
 
 
 def test_big_endian_16_bit_tiff_is_scaled() -> None:
@@ -234,17 +234,17 @@ def test_one_bit_is_black_and_white() -> None:
 
 def test_alpha_is_composited_on_white() -> None:
     half = Image.new("RGBA", (40, 40), (200, 100, 0, 128))
-    half.paste((9, 9, 9, 0), (0, 0, 40, 20))  # nothing to be seen of its colour
+    half.paste((9, 9, 9, 0), (0, 0, 40, 20))  # nothing to be seen of its color
     for container, options in (("PNG", {}), ("WEBP", {"lossless": True}), ("TIFF", {})):
         pixels = decode(encode(half, container, **options))
         assert (pixels[:20] == 255).all()
         np.testing.assert_allclose(pixels[20:], np.full((20, 40, 3), (227, 177, 127)), atol=1)
-    grey = decode(encode(Image.new("LA", (40, 40), (0, 128)), "PNG"))
-    np.testing.assert_allclose(grey, 127, atol=1)
+    gray = decode(encode(Image.new("LA", (40, 40), (0, 128)), "PNG"))
+    np.testing.assert_allclose(gray, 127, atol=1)
 
 
 def palette_picture() -> Image.Image:
-    """Return a picture that is all of its palette's second colour, nearly black."""
+    """Return a picture that is all of its palette's second color, nearly black."""
     image = Image.new("P", (40, 40), 1)
     image.putpalette([200, 200, 200, 5, 5, 5, 90, 90, 90])
     return image
@@ -265,12 +265,12 @@ def palette_picture() -> Image.Image:
         (encode(Image.new("1", (40, 40), 0), "PNG", transparency=0), False),
     ],
 )
-def test_a_transparent_colour_is_white(data: bytes, dark: bool) -> None:
+def test_a_transparent_color_is_white(data: bytes, dark: bool) -> None:
     assert (decode(data).max() < 20) if dark else (decode(data) == 255).all()
 
 
 @pytest.mark.parametrize(("depth", "value"), [(1, 0), (2, 1), (4, 9)])
-def test_a_transparent_grey_of_few_bits_is_white(depth: int, value: int) -> None:
+def test_a_transparent_gray_of_few_bits_is_white(depth: int, value: int) -> None:
     sample = sum(value << shift for shift in range(0, 8, depth))
     rows = (b"\0" + bytes([sample]) * depth) * 8
     transparent = png_chunk(b"tRNS", struct.pack(">H", value))
@@ -279,7 +279,7 @@ def test_a_transparent_grey_of_few_bits_is_white(depth: int, value: int) -> None
     assert (decode(png(8, 8, depth, 0, idat(rows))) == value * 255 // (2**depth - 1)).all()
 
 
-def test_a_transparent_colour_of_16_bits_is_white() -> None:
+def test_a_transparent_color_of_16_bits_is_white() -> None:
     rows = (b"\0" + struct.pack(">HHH", 1000, 2000, 3000) * 8) * 8
     transparent = png_chunk(b"tRNS", struct.pack(">HHH", 1000, 2000, 3000))
     assert (decode(png(8, 8, 16, 2, transparent, idat(rows))) == 255).all()
@@ -295,7 +295,7 @@ def test_a_bitmap_whose_fourth_byte_is_never_set_is_opaque() -> None:
 
 
 def test_an_animation_gives_its_first_frame() -> None:
-    frames = [Image.new("RGB", (40, 40), colour) for colour in ("red", "lime", "blue")]
+    frames = [Image.new("RGB", (40, 40), color) for color in ("red", "lime", "blue")]
     for container, options in (("GIF", {}), ("PNG", {}), ("WEBP", {"lossless": True})):
         data = encode(frames[0], container, save_all=True, append_images=frames[1:], **options)
         assert (decode(data) == (255, 0, 0)).all(), container
@@ -383,8 +383,8 @@ def plain_resize(pixels: Pixels, size: tuple[int, int]) -> Pixels:
 
 def test_pixels_of_the_right_size_stay_as_they_are() -> None:
     for fit in ("squash", "crop", "pad"):
-        pixels = fit_pixels(colours(), Preprocessing(size=40, fit=fit))
-        np.testing.assert_array_equal(pixels, colours())
+        pixels = fit_pixels(colors(), Preprocessing(size=40, fit=fit))
+        np.testing.assert_array_equal(pixels, colors())
 
 
 def test_squash_ignores_the_aspect_ratio() -> None:
@@ -393,7 +393,7 @@ def test_squash_ignores_the_aspect_ratio() -> None:
 
 
 @pytest.mark.parametrize(("height", "width"), [(20, 31), (31, 20), (7, 8), (1, 9)])
-def test_crop_takes_the_largest_centred_square(height: int, width: int) -> None:
+def test_crop_takes_the_largest_centered_square(height: int, width: int) -> None:
     pixels = np.asarray(photo_like(height, width))
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2
@@ -449,15 +449,15 @@ def test_pixels_of_another_shape_are_a_bug(pixels: Any) -> None:
 def test_any_size_fits(height: int, width: int, size: int, fit: Any) -> None:
     flat = np.full((height, width, 3), (9, 99, 199), dtype=np.uint8)
     pixels = fit_pixels(flat, Preprocessing(size, fit))
-    colour = (pixels == (9, 99, 199)).all(axis=2)
+    color = (pixels == (9, 99, 199)).all(axis=2)
     assert pixels.shape == (size, size, 3)
-    assert colour.any() if fit == "pad" else colour.all()
+    assert color.any() if fit == "pad" else color.all()
 
 
 # --------------------------------------------------------------------------------- JPEG
 
 
-def test_a_reduced_scale_stays_within_a_grey_level() -> None:
+def test_a_reduced_scale_stays_within_a_gray_level() -> None:
     """The bound that chose the margin: a mean difference of one level from a full decode."""
     for (height, width), reduction in {(330, 350): 2, (660, 701): 4, (1301, 1290): 8}.items():
         image = photo_like(height, width)
@@ -470,7 +470,7 @@ def test_a_reduced_scale_stays_within_a_grey_level() -> None:
 
 @pytest.mark.parametrize("fit", ["squash", "crop", "pad"])
 @pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
-def test_a_reduced_scale_keeps_place_and_colour(fit: Any, mode: str) -> None:
+def test_a_reduced_scale_keeps_place_and_color(fit: Any, mode: str) -> None:
     image = photo_like(411, 603).convert(mode)
     preprocessing = Preprocessing(size=16, fit=fit)
     data = encode(image, "JPEG", quality=95)
@@ -501,22 +501,22 @@ def test_the_reduction_leaves_enough_pixels(fit: Any) -> None:
         {"quality": 1, "optimize": True},
     ],
 )
-@pytest.mark.parametrize("grey", [0, 127, 128, 129, 255])
-def test_a_picture_that_ends_flat_is_whole(options: dict[str, Any], grey: int) -> None:
-    """The grey of missing blocks, and zero bits for flat ones, are no proof of damage."""
+@pytest.mark.parametrize("gray", [0, 127, 128, 129, 255])
+def test_a_picture_that_ends_flat_is_whole(options: dict[str, Any], gray: int) -> None:
+    """The gray of missing blocks, and zero bits for flat ones, are no proof of damage."""
     for mode in ("L", "RGB", "CMYK"):
         for rows in (97, 50, 0):
             pixels = np.array(photo_like())
-            pixels[rows:] = grey
+            pixels[rows:] = gray
             image = Image.fromarray(pixels).convert(mode)
             read = decode(encode(image, "JPEG", **options), Preprocessing(size=97))
             assert read.shape == (97, 97, 3)
-    large = Image.new("RGB", (2000, 2000), (grey, grey, grey))
+    large = Image.new("RGB", (2000, 2000), (gray, gray, gray))
     decode(encode(large, "JPEG", **options))
 
 
 def test_a_jpeg_of_a_scan_for_each_component_is_looked_at_to_the_end() -> None:
-    """Built of three grey pictures: Pillow does not write such files."""
+    """Built of three gray pictures: Pillow does not write such files."""
     planes = [encode(plane, "JPEG") for plane in photo_like(64, 64).convert("YCbCr").split()]
     first = planes[0]
     frame, scan = first.index(b"\xff\xc0"), first.index(b"\xff\xda")
@@ -739,7 +739,7 @@ def test_threads_do_not_disturb_each_other() -> None:
 def test_a_jpeg_needs_one_plugin() -> None:
     """Each plugin that is imported is time before the first answer."""
     script = (
-        "import sys; from catclf.images import Preprocessing, decode_picture as decode;"
+        "import sys; from catclf.pictures import Preprocessing, decode_picture as decode;"
         "decode(sys.stdin.buffer.read(), Preprocessing(), '-');"
         "print(*sorted(m for m in sys.modules if m.endswith('Plugin')))"
     )

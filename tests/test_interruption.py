@@ -20,7 +20,7 @@ import pytest
 from PIL import Image
 
 from catclf import ModelError, Preprocessing, load_model, open_dataset, prepare, train
-from catclf.dataset import NewPart, write_dataset
+from catclf.dataset import NewSplit, write_dataset
 from catclf.descent import Settings
 from catclf.errors import CatclfError
 from catclf.model import save_model
@@ -123,14 +123,14 @@ def test_a_signal_counts_also_where_nobody_reads(
     assert load_model(model).record["results"]["iterations"] > 0
 
 
-def test_a_damaged_test_part_does_not_cost_the_training(tmp_path: Path) -> None:
+def test_a_damaged_test_split_does_not_cost_the_training(tmp_path: Path) -> None:
     """The model is saved before the error is told."""
     data, model = tmp_path / "data.h5", tmp_path / "model.npz"
     labels = np.array([0, 1, 0, 1], np.uint8)
-    part, damaged = (
-        NewPart([np.full((4, 192), value, np.uint8)], labels, list("abcd")) for value in (7, 0xA5)
+    split, damaged = (
+        NewSplit([np.full((4, 192), value, np.uint8)], labels, list("abcd")) for value in (7, 0xA5)
     )
-    write_dataset(data, ("noncat", "cat"), Preprocessing(size=8), part, damaged)
+    write_dataset(data, ("noncat", "cat"), Preprocessing(size=8), split, damaged)
     stored = data.read_bytes()
     place = stored.index(b"\xa5" * 768)
     data.write_bytes(stored[:place] + b"\x5a" + stored[place + 1 :])
@@ -193,13 +193,13 @@ def test_a_signal_to_the_whole_group_saves_too(tmp_path: Path) -> None:
     data, model = tmp_path / "data.h5", tmp_path / "model.npz"
     rng = np.random.default_rng(0)
     m = 600  # enough for worker processes
-    part = NewPart(
+    split = NewSplit(
         [rng.integers(0, 256, (m, 192), dtype=np.uint8)],
         np.arange(m, dtype=np.uint8) % 2,
         [str(i) for i in range(m)],
     )
-    empty = NewPart([], np.zeros(0, np.uint8), [])
-    write_dataset(data, ("noncat", "cat"), Preprocessing(size=8), part, empty)
+    empty = NewSplit([], np.zeros(0, np.uint8), [])
+    write_dataset(data, ("noncat", "cat"), Preprocessing(size=8), split, empty)
     process = subprocess.Popen(
         [*CLI, "train", str(data), "-o", str(model), "--method", "streaming", *FOREVER],
         stdout=subprocess.PIPE,
@@ -306,8 +306,8 @@ def output(request: pytest.FixtureRequest, small_dataset: Path, tmp_path: Path) 
 
     def pictures() -> int:
         with open_dataset(path) as dataset:
-            columns = [part.columns[:] for part in (dataset.train, dataset.test)]
-            assert [len(part.names) for part in (dataset.train, dataset.test)] == [
+            columns = [split.columns[:] for split in (dataset.train, dataset.test)]
+            assert [len(split.names) for split in (dataset.train, dataset.test)] == [
                 *map(len, columns)
             ]
             return sum(map(len, columns))

@@ -62,7 +62,7 @@ def test_confusion_counts_each_outcome(pairs: list[tuple[int, int]]) -> None:
 
 
 def test_rates_are_their_definitions() -> None:
-    """The course's test part: 50 pictures, 33 cats, 35 right."""
+    """The course's test split: 50 pictures, 33 cats, 35 right."""
     counts = Confusion(true_positives=23, false_positives=5, false_negatives=10, true_negatives=12)
     assert counts.accuracy == 35 / 50
     assert counts.precision == 23 / 28

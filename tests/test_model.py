@@ -22,10 +22,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from catclf.errors import CatclfError, ModelError, printable
-from catclf.images import Preprocessing, read_picture
 from catclf.logistic import sigmoid
 from catclf.model import Model, load_model, save_model
-from catclf.prediction import predict
+from catclf.operations.prediction import predict
+from catclf.pictures import Preprocessing, read_picture
 
 CORPUS = 183  # bad models at the least
 
@@ -143,7 +143,7 @@ def test_a_compressed_model_is_read_too(tmp_path: Path) -> None:
 
 
 def test_a_future_catclf_may_add_arrays(tmp_path: Path) -> None:
-    """Arrays that this version does not know are passed over."""
+    """Arrays that this version does not know are skipped."""
     path = tmp_path / "model.npz"
     path.write_bytes(npz(**good_arrays(), extra=np.arange(5)))
     assert load_model(path).classes == ("noncat", "cat")

@@ -58,11 +58,11 @@ def test_mutated_course_files(tmp_path: Path) -> None:
     """A small file in the course's layout."""
     path = tmp_path / "course.h5"
     with h5py.File(path, "w") as file:
-        for part in ("train", "test"):
-            file[f"{part}_set_x"] = np.random.default_rng(0).integers(
+        for split in ("train", "test"):
+            file[f"{split}_set_x"] = np.random.default_rng(0).integers(
                 0, 256, (4, 8, 8, 3), dtype=np.uint8
             )
-            file[f"{part}_set_y"] = np.array([0, 1, 0, 1])
+            file[f"{split}_set_y"] = np.array([0, 1, 0, 1])
         file["list_classes"] = np.array([b"non-cat", b"cat"])
     run("course", [path])
 

@@ -1,4 +1,4 @@
-"""catclf.prediction: pictures become probabilities, one answer a picture, in order."""
+"""catclf.operations.prediction: pictures become probabilities, one answer a picture, in order."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from catclf.errors import PictureError
-from catclf.images import MAX_BYTES, Preprocessing, read_picture
 from catclf.model import Model
+from catclf.operations.prediction import Prediction, predict
 from catclf.parallel import BATCH
-from catclf.prediction import Prediction, predict
+from catclf.pictures import MAX_BYTES, Preprocessing, read_picture
 
 
 @pytest.fixture(scope="module")
@@ -105,13 +105,11 @@ def test_a_folder_is_searched_and_what_is_no_picture_is_named(model: Model, fold
     deep = folder / "cat" / "more" / "deep"
     deep.mkdir(parents=True)
     shutil.copy(folder / "cat" / "00.png", deep / "x.PNG")
-    passed_over: list[list[str]] = []
-    answers = [
-        answer.name for answer in predict([folder], model, on_passed_over=passed_over.append)
-    ]
+    skipped: list[list[str]] = []
+    answers = [answer.name for answer in predict([folder], model, on_skipped=skipped.append)]
     assert len(answers) == 25
     assert str(deep / "x.PNG") in answers
-    assert passed_over == [[str(folder / "notes.txt")]]
+    assert skipped == [[str(folder / "notes.txt")]]
 
 
 @pytest.mark.parametrize("name", ["empty", "missing.png", "notes.txt", "fifo.png"])

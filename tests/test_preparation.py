@@ -21,8 +21,8 @@ from PIL import Image
 from catclf import CatclfError, DatasetError, PictureError, Preprocessing, prepare
 from catclf.columns import unroll
 from catclf.dataset import open_dataset
-from catclf.images import read_picture
-from catclf.preparation import split_groups
+from catclf.operations.preparation import split_groups
+from catclf.pictures import read_picture
 
 SETTINGS = Preprocessing(size=8)
 
@@ -64,22 +64,22 @@ def output(tmp_path: Path) -> Path:
 
 
 def contents(path: Path) -> dict[str, list[tuple[str, int, bytes]]]:
-    """Return (name, label, pixels) of each picture of each part."""
+    """Return (name, label, pixels) of each picture of each split."""
     with open_dataset(path) as dataset:
         return {
             name: [
                 (os.path.basename(os.path.dirname(picture)) + "/" + os.path.basename(picture), y, x)
                 for picture, y, x in zip(
-                    part.names, part.labels.tolist(), map(bytes, part.columns[:]), strict=True
+                    split.names, split.labels.tolist(), map(bytes, split.columns[:]), strict=True
                 )
             ]
-            for name, part in (("train", dataset.train), ("test", dataset.test))
+            for name, split in (("train", dataset.train), ("test", dataset.test))
         }
 
 
 def names(path: Path) -> dict[str, list[str]]:
-    """Return the names, ``class/file``, in each part."""
-    return {part: [name for name, _, _ in rows] for part, rows in contents(path).items()}
+    """Return the names, ``class/file``, in each split."""
+    return {split: [name for name, _, _ in rows] for split, rows in contents(path).items()}
 
 
 # ------------------------------------------------------------------------------ pictures
@@ -89,11 +89,11 @@ def test_a_picture_gives_the_column_that_predicting_it_gives(pets: Path, output:
     """Reading a picture by its file gives its stored column, bit for bit."""
     prepare([pets], output, preprocessing=SETTINGS)
     with open_dataset(output) as dataset:
-        for part in (dataset.train, dataset.test):
-            for i, name in enumerate(part.names):
+        for split in (dataset.train, dataset.test):
+            for i, name in enumerate(split.names):
                 column = unroll(read_picture(name, SETTINGS)[np.newaxis])
-                assert np.array_equal(part.columns[i], column[0])
-                assert part.labels[i] == ("noncat" not in name)
+                assert np.array_equal(split.columns[i], column[0])
+                assert split.labels[i] == ("noncat" not in name)
 
 
 @pytest.mark.parametrize("fit", ["squash", "crop", "pad"])
@@ -110,10 +110,10 @@ def test_photographs_give_the_columns_that_predicting_them_gives(
     with open_dataset(tmp_path / "a.h5") as dataset:
         assert dataset.preprocessing == settings
         assert dataset.train.m + dataset.test.m == 12
-        for part in (dataset.train, dataset.test):
-            for i, name in enumerate(part.names):
+        for split in (dataset.train, dataset.test):
+            for i, name in enumerate(split.names):
                 column = unroll(read_picture(name, settings)[np.newaxis])
-                assert np.array_equal(part.columns[i], column[0])
+                assert np.array_equal(split.columns[i], column[0])
 
 
 def test_source_order_is_kept_whatever_the_workers(pets: Path, tmp_path: Path) -> None:
@@ -144,7 +144,7 @@ def test_unreadable_pictures_are_named_and_left_out(pets: Path, output: Path) ->
         "noncat/gone.jpg",
     ]
     assert all(isinstance(error, PictureError) for error in prepared.unreadable)
-    assert prepared.passed_over == [str(pets / "notes.txt")]
+    assert prepared.skipped == [str(pets / "notes.txt")]
     assert np.sum([*prepared.counts.values()], axis=0).tolist() == [10, 9]
     assert sum(map(len, names(output).values())) == 19
 
@@ -193,14 +193,14 @@ def test_the_split_is_stratified_and_counted(pets: Path, output: Path) -> None:
     prepared = prepare([pets], output, preprocessing=SETTINGS)
     assert prepared.counts == {"train": (8, 8), "test": (2, 2)}
     assert prepared.classes == ("noncat", "cat")
-    for part, rows in contents(output).items():
+    for split, rows in contents(output).items():
         labels = Counter(label for _, label, _ in rows)
-        assert (labels[0], labels[1]) == prepared.counts[part]
+        assert (labels[0], labels[1]) == prepared.counts[split]
         assert all((name.split("/")[0] == "cat") == label for name, label, _ in rows)
 
 
 def test_the_split_is_seeded(pets: Path, output: Path) -> None:
-    """The same seed gives the same parts, another seed others."""
+    """The same seed gives the same splits, another seed others."""
 
     def held_out(seed: int) -> list[str]:
         prepare([pets], output, preprocessing=SETTINGS, seed=seed)
@@ -210,7 +210,7 @@ def test_the_split_is_seeded(pets: Path, output: Path) -> None:
     assert len({tuple(held_out(seed)) for seed in range(5)}) > 1
 
 
-def test_no_test_part_on_request(pets: Path, output: Path) -> None:
+def test_no_test_split_on_request(pets: Path, output: Path) -> None:
     """A test split of 0 leaves all for training."""
     prepared = prepare([pets], output, preprocessing=SETTINGS, test_split=0)
     assert prepared.counts == {"train": (10, 10), "test": (0, 0)}
@@ -223,24 +223,24 @@ def test_a_share_that_is_none_is_a_value_error(pets: Path, output: Path, share: 
         prepare([pets], output, test_split=share)
 
 
-def test_parts_that_the_source_names_are_kept(tmp_path: Path, output: Path) -> None:
+def test_splits_that_the_source_names_are_kept(tmp_path: Path, output: Path) -> None:
     """Where the source has train and test, nothing is dealt anew."""
     for i in range(6):
         for number, kind in enumerate(("cat", "dog")):
-            part = "test" if i < 2 else "train"
-            draw(tmp_path / "a" / part / kind / f"{i}.png", 10 * number + i)
+            split = "test" if i < 2 else "train"
+            draw(tmp_path / "a" / split / kind / f"{i}.png", 10 * number + i)
     prepared = prepare([tmp_path / "a"], output, preprocessing=SETTINGS, test_split=0.9)
     assert prepared.counts == {"train": (4, 4), "test": (2, 2)}
 
 
-def test_a_train_part_alone_is_split(tmp_path: Path, output: Path) -> None:
-    """A source that names no test part leaves it to us."""
+def test_a_train_split_alone_is_split(tmp_path: Path, output: Path) -> None:
+    """A source that names no test split leaves it to us."""
     good_course(tmp_path / "a.h5", train_set_x=pixels(20), train_set_y=np.arange(20) % 2)
     prepared = prepare([tmp_path / "a.h5"], output, preprocessing=SETTINGS)
     assert prepared.counts == {"train": (8, 8), "test": (2, 2)}
 
 
-def test_a_test_part_alone_cannot_be_trained_on(tmp_path: Path, output: Path) -> None:
+def test_a_test_split_alone_cannot_be_trained_on(tmp_path: Path, output: Path) -> None:
     """It is an error that names the source."""
     good_course(
         tmp_path / "a.h5",
@@ -261,20 +261,20 @@ def test_a_test_part_alone_cannot_be_trained_on(tmp_path: Path, output: Path) ->
 def test_groups_stay_together_and_classes_in_proportion(
     groups: list[tuple[int, int]], shares: list[float], seed: int
 ) -> None:
-    """Of each class a part gets its share, to within one group, and training keeps some."""
+    """Of each class a split gets its share, to within one group, and training keeps some."""
     labels = np.array([label for label, size in groups for _ in range(size)], np.uint8)
     digests = [b"%d" % i for i, (_, size) in enumerate(groups) for _ in range(size)]
-    parts = split_groups(labels, digests, shares, seed)
-    assert np.array_equal(parts, split_groups(labels, digests, shares, seed))
-    assert len({*zip(digests, parts.tolist(), strict=True)}) == len(groups)
+    splits = split_groups(labels, digests, shares, seed)
+    assert np.array_equal(splits, split_groups(labels, digests, shares, seed))
+    assert len({*zip(digests, splits.tolist(), strict=True)}) == len(groups)
     largest = max(size for _, size in groups)
     for label in set(labels.tolist()):
-        own = parts[labels == label]
+        own = splits[labels == label]
         assert np.any(own == len(shares))
         if len({d for d, y in zip(digests, labels, strict=True) if y == label}) > 1:
-            for part, bound in enumerate(np.cumsum(shares)):
+            for split, bound in enumerate(np.cumsum(shares)):
                 if np.count_nonzero(own == len(shares)) > largest:
-                    dealt = np.count_nonzero(own <= part)
+                    dealt = np.count_nonzero(own <= split)
                     assert abs(dealt - bound * own.size) <= largest
 
 
@@ -285,7 +285,7 @@ def test_the_last_group_is_not_held_out() -> None:
     assert 1 in split_groups(labels, [b"a", b"b", b"c"], [0.99], 0)[1:]
 
 
-# ------------------------------------------------------------------------------ twins
+# ------------------------------------------------------------------------------ duplicates
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -297,9 +297,11 @@ def test_identical_pictures_stay_on_one_side(pets: Path, output: Path, seed: int
     prepared = prepare([pets], output, preprocessing=SETTINGS, seed=seed, test_split=0.4)
     found = contents(output)
     assert not {x for *_, x in found["train"]} & {x for *_, x in found["test"]}
-    assert len(prepared.twins) == 5
-    assert not any(twins.leak or twins.contradictory for twins in prepared.twins)
-    assert {os.path.basename(name) for name in prepared.twins[0].names} == {
+    assert len(prepared.duplicates) == 5
+    assert not any(
+        duplicates.leak or duplicates.contradictory for duplicates in prepared.duplicates
+    )
+    assert {os.path.basename(name) for name in prepared.duplicates[0].names} == {
         "0.png",
         "bmp0.bmp",
         "copy0.png",
@@ -309,20 +311,20 @@ def test_identical_pictures_stay_on_one_side(pets: Path, output: Path, seed: int
 def test_a_picture_in_train_and_in_test_is_named(tmp_path: Path, output: Path) -> None:
     """Where the source leaks, it is said which pictures, and the dataset remembers how many."""
     for i in range(4):
-        part = "train" if i < 2 else "test"
-        draw(tmp_path / "a" / part / "cat" / f"{i}.png", i)
-        draw(tmp_path / "a" / part / "dog" / f"{i}.png", 10 + i)
+        split = "train" if i < 2 else "test"
+        draw(tmp_path / "a" / split / "cat" / f"{i}.png", i)
+        draw(tmp_path / "a" / split / "dog" / f"{i}.png", 10 + i)
     shutil.copyfile(tmp_path / "a/train/cat/0.png", tmp_path / "a/test/cat/again.png")
     prepared = prepare([tmp_path / "a"], output, preprocessing=SETTINGS)
-    (twins,) = prepared.twins
-    assert twins.leak
-    assert not twins.contradictory
+    (duplicates,) = prepared.duplicates
+    assert duplicates.leak
+    assert not duplicates.contradictory
     # Parts come in the order of their folders' names: test, train.
-    assert [os.path.relpath(n, tmp_path / "a") for n in twins.names] == [
+    assert [os.path.relpath(n, tmp_path / "a") for n in duplicates.names] == [
         "test/cat/again.png",
         "train/cat/0.png",
     ]
-    assert twins.parts == ("test", "train")
+    assert duplicates.splits == ("test", "train")
     assert prepared.counts == {"train": (2, 2), "test": (3, 2)}
     with open_dataset(output) as dataset:
         assert dataset.test.also_in_train == 1
@@ -333,15 +335,18 @@ def test_a_picture_under_both_labels_is_named(pets: Path, output: Path) -> None:
     """It is kept, on one side, and said which."""
     shutil.copyfile(pets / "cat" / "2.png", pets / "noncat" / "also.png")
     prepared = prepare([pets], output, preprocessing=SETTINGS)
-    (twins,) = prepared.twins
-    assert twins.contradictory
-    assert not twins.leak
-    assert [os.path.relpath(name, pets) for name in twins.names] == ["cat/2.png", "noncat/also.png"]
-    assert twins.labels == (1, 0)
+    (duplicates,) = prepared.duplicates
+    assert duplicates.contradictory
+    assert not duplicates.leak
+    assert [os.path.relpath(name, pets) for name in duplicates.names] == [
+        "cat/2.png",
+        "noncat/also.png",
+    ]
+    assert duplicates.labels == (1, 0)
 
 
-def test_a_picture_without_a_part_goes_where_its_twin_is(tmp_path: Path, output: Path) -> None:
-    """A CSV that names some parts: a copy of a training picture is not held out."""
+def test_a_picture_without_a_split_goes_where_its_twin_is(tmp_path: Path, output: Path) -> None:
+    """A CSV that names some splits: a copy of a training picture is not held out."""
     lines = ["file,label,split"]
     for i in range(12):
         draw(tmp_path / f"{i}.png", i)
@@ -351,7 +356,7 @@ def test_a_picture_without_a_part_goes_where_its_twin_is(tmp_path: Path, output:
         lines.append(f"copy{i}.png,{'cat' if i % 2 else 'dog'},")
     (tmp_path / "a.csv").write_text("\n".join(lines))
     prepared = prepare([tmp_path / "a.csv"], output, preprocessing=SETTINGS, test_split=0.9)
-    assert not any(twins.leak for twins in prepared.twins)
+    assert not any(duplicates.leak for duplicates in prepared.duplicates)
     assert prepared.counts == {"train": (5, 4), "test": (2, 3)}
 
 
@@ -379,13 +384,13 @@ def test_the_courses_files_are_prepared_as_they_are(
     assert prepared.counts == {"train": (137, 72), "test": (17, 33)}
     assert prepared.unreadable == []
     with open_dataset(tmp_path / "a.h5") as dataset:
-        for part, file, name in zip(
+        for split, file, name in zip(
             (dataset.train, dataset.test), course_files, ("train", "test"), strict=True
         ):
             with h5py.File(file) as course:
                 expected: NDArray[np.uint8] = course[f"{name}_set_x"][:]
-                assert np.array_equal(part.columns[:], unroll(expected))
-                assert np.array_equal(part.labels, course[f"{name}_set_y"][:])
+                assert np.array_equal(split.columns[:], unroll(expected))
+                assert np.array_equal(split.labels, course[f"{name}_set_y"][:])
 
 
 def test_the_sample_is_prepared(tmp_path: Path) -> None:
@@ -395,8 +400,8 @@ def test_the_sample_is_prepared(tmp_path: Path) -> None:
     assert prepared.classes == ("noncat", "cat")
     assert prepared.counts == {"train": (120, 120), "test": (30, 30)}
     assert prepared.unreadable == []
-    assert prepared.passed_over == []
-    assert prepared.twins == []
+    assert prepared.skipped == []
+    assert prepared.duplicates == []
 
 
 def test_names_of_any_bytes_survive(tmp_path: Path, output: Path) -> None:

@@ -51,15 +51,15 @@ def test_redrawing_gives_the_same_pictures(redrawn: Path) -> None:
     assert not off
 
 
-@pytest.mark.parametrize(("part", "count"), [("train", 240), ("test", 60)])
-def test_half_of_each_part_are_cats(part: str, count: int) -> None:
+@pytest.mark.parametrize(("split", "count"), [("train", 240), ("test", 60)])
+def test_half_of_each_split_are_cats(split: str, count: int) -> None:
     """A classifier that always gives one answer is right half of the time."""
-    assert len(names(SAMPLE / part / "cat")) == count // 2
-    assert len(names(SAMPLE / part / "noncat")) == count // 2
+    assert len(names(SAMPLE / split / "cat")) == count // 2
+    assert len(names(SAMPLE / split / "noncat")) == count // 2
 
 
 def test_no_test_picture_is_also_a_training_picture() -> None:
-    """The test part measures pictures that training has not seen."""
+    """The test split measures pictures that training has not seen."""
     train = {(SAMPLE / "train" / name).read_bytes() for name in names(SAMPLE / "train")}
     test = {(SAMPLE / "test" / name).read_bytes() for name in names(SAMPLE / "test")}
     assert len(train) == 240

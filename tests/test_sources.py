@@ -1,4 +1,4 @@
-"""Where labelled pictures come from: folders, CSV, the course's HDF5; and which class is which."""
+"""Where labeled pictures come from: folders, CSV, the course's HDF5; and which class is which."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ def listing(*sources: Path) -> Listing:
 
 
 def rows(found: Listing, folder: Path) -> list[tuple[str, str, str | None]]:
-    """Return (path in `folder`, class, part) of each picture."""
-    return [(os.path.relpath(p.name, folder), p.class_name, p.part) for p in found.pictures]
+    """Return (path in `folder`, class, split) of each picture."""
+    return [(os.path.relpath(p.name, folder), p.class_name, p.split) for p in found.pictures]
 
 
 # ------------------------------------------------------------------------------ folders
 
 
 def test_class_folders_name_the_classes(tmp_path: Path) -> None:
-    """A picture's class is the folder it is in, at any depth; no part is set."""
+    """A picture's class is the folder it is in, at any depth; no split is set."""
     touch(tmp_path, "cat/1.jpg", "cat/more/2.png", "dog/1.jpg")
     assert rows(listing(tmp_path), tmp_path) == [
         ("cat/1.jpg", "cat", None),
@@ -49,19 +49,19 @@ def test_class_folders_name_the_classes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("test", ["test", "val", "valid", "Test", "VAL"])
-def test_train_and_test_folders_name_the_parts(tmp_path: Path, test: str) -> None:
+def test_train_and_test_folders_name_the_splits(tmp_path: Path, test: str) -> None:
     """A train folder and a test, val or valid folder hold class folders."""
     touch(tmp_path, "train/cat/1.jpg", "train/dog/2.jpg", f"{test}/cat/3.jpg", f"{test}/dog/4.jpg")
-    found = {(name, part) for _, name, part in rows(listing(tmp_path), tmp_path)}
+    found = {(name, split) for _, name, split in rows(listing(tmp_path), tmp_path)}
     assert found == {("cat", "train"), ("dog", "train"), ("cat", "test"), ("dog", "test")}
 
 
-def test_what_stands_beside_the_parts_is_passed_over(tmp_path: Path) -> None:
+def test_what_stands_beside_the_splits_is_skipped(tmp_path: Path) -> None:
     """Folders beside train and test are no classes, and are named."""
     touch(tmp_path, "train/cat/1.jpg", "train/dog/2.jpg", "test/cat/3.jpg", "models/x.jpg")
     found = listing(tmp_path)
     assert len(found.pictures) == 3
-    assert found.passed_over == [str(tmp_path / "models")]
+    assert found.skipped == [str(tmp_path / "models")]
 
 
 def test_a_class_may_be_called_train(tmp_path: Path) -> None:
@@ -76,17 +76,15 @@ def test_litter_is_no_class_and_no_picture(tmp_path: Path) -> None:
     touch(tmp_path, ".ipynb_checkpoints/1.jpg", "__MACOSX/cat/1.jpg", "Thumbs.db", ".DS_Store")
     found = listing(tmp_path)
     assert rows(found, tmp_path) == [("cat/1.jpg", "cat", None), ("dog/1.jpg", "dog", None)]
-    assert found.passed_over == []
+    assert found.skipped == []
 
 
 def test_other_files_are_named(tmp_path: Path) -> None:
-    """Files that are no pictures, and pictures in no class folder, are passed over by name."""
+    """Files that are no pictures, and pictures in no class folder, are skipped by name."""
     touch(tmp_path, "cat/1.jpg", "cat/notes.txt", "dog/1.jpg", "loose.jpg", "README")
     found = listing(tmp_path)
     assert len(found.pictures) == 2
-    assert found.passed_over == [
-        str(tmp_path / n) for n in ("cat/notes.txt", "README", "loose.jpg")
-    ]
+    assert found.skipped == [str(tmp_path / n) for n in ("cat/notes.txt", "README", "loose.jpg")]
 
 
 def test_an_empty_class_folder_is_an_error(tmp_path: Path) -> None:
@@ -108,7 +106,7 @@ def test_a_folder_without_class_folders_is_an_error(tmp_path: Path, names: list[
 def test_a_folder_that_cannot_be_opened_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, locked: str
 ) -> None:
-    """It is named, whether it is the source or a part of it."""
+    """It is named, whether it is the source or a split of it."""
     touch(tmp_path, "train/cat/1.jpg", "test/cat/2.jpg")
     scandir = os.scandir
 
@@ -241,19 +239,19 @@ def test_what_the_csv_module_writes_is_read_back(
 
 
 def test_a_course_file_gives_its_pixels_as_they_are(tmp_path: Path) -> None:
-    """A stored picture of the size asked for is read bit for bit, with its label and part."""
+    """A stored picture of the size asked for is read bit for bit, with its label and split."""
     good_course(tmp_path / "a.h5", test_set_x=pixels(3), test_set_y=np.array([[1, 0, 1]]))
     with ExitStack() as files:
         found = list_sources([tmp_path / "a.h5"], files).pictures
         read = [picture.read(Preprocessing(size=4)) for picture in found]
     assert np.array_equal(read[:6], pixels(6))
     assert np.array_equal(read[6:], pixels(3))
-    assert [p.part for p in found] == ["train"] * 6 + ["test"] * 3
+    assert [p.split for p in found] == ["train"] * 6 + ["test"] * 3
     assert [p.class_name for p in found[6:]] == ["cat", "noncat", "cat"]
 
 
-def test_a_file_of_one_part_is_a_source(tmp_path: Path) -> None:
-    """The course's pair is two files: each holds one part, and both name the classes."""
+def test_a_file_of_one_split_is_a_source(tmp_path: Path) -> None:
+    """The course's pair is two files: each holds one split, and both name the classes."""
     good_course(tmp_path / "train.h5")
     good_course(
         tmp_path / "test.h5",
@@ -263,7 +261,7 @@ def test_a_file_of_one_part_is_a_source(tmp_path: Path) -> None:
         test_set_y=np.array([0, 1]),
     )
     found = listing(tmp_path / "train.h5", tmp_path / "test.h5").pictures
-    assert [p.part for p in found] == ["train"] * 6 + ["test"] * 2
+    assert [p.split for p in found] == ["train"] * 6 + ["test"] * 2
 
 
 def test_a_stored_picture_is_brought_to_the_size_asked_for(tmp_path: Path) -> None:

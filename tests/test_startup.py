@@ -14,8 +14,8 @@ import pytest
 from PIL import Image
 
 import catclf
-from catclf.images import Preprocessing
 from catclf.model import Model, save_model
+from catclf.pictures import Preprocessing
 
 PACKAGE = Path(catclf.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
@@ -65,19 +65,19 @@ def predicted(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     [
         "h5py",
         "tqdm",
-        "catclf.training",
+        "catclf.operations.training",
         "catclf.descent",
         "catclf.dataset",
-        "catclf.preparation",
+        "catclf.operations.preparation",
         "catclf.sources",
-        "catclf.evaluation",
+        "catclf.operations.evaluation",
         "concurrent.futures",
         "tomllib",
     ],
 )
 def test_predict_does_not_load_what_it_does_not_need(predicted: set[str], name: str) -> None:
     """One picture is predicted without HDF5, the progress bar, training, or a pool of threads."""
-    assert "catclf.prediction" in predicted
+    assert "catclf.operations.prediction" in predicted
     assert name not in predicted
 
 

@@ -19,9 +19,9 @@ def test_streaming_equals_vectorized_on_the_courses_files(course_dataset: Path) 
     """300 iterations at 0.005: costs within 1e-5 relative."""
     settings = Settings(iterations=300, every=10)
     with open_dataset(course_dataset) as dataset:
-        part = dataset.train
+        split = dataset.train
         streamed, vectorized = (
-            descend(METHODS[name](part.columns, part.Y, settings, None), settings)
+            descend(METHODS[name](split.columns, split.Y, settings, None), settings)
             for name in ("streaming", "vectorized")
         )
     assert list(streamed.costs.values()) == pytest.approx(list(vectorized.costs.values()), rel=1e-5)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 import catclf
 from catclf.columns import reorder, roll
-from catclf.dataset import NewPart, write_dataset
+from catclf.dataset import NewSplit, write_dataset
 from catclf.descent import METHODS, Settings, descend
 from catclf.logistic import LOSSES, LossName
 
@@ -44,10 +44,12 @@ def course_model(course_dataset: Path, tmp_path_factory: pytest.TempPathFactory)
 
 
 def write_columns(path: Path, columns: Pixels, labels: list[int]) -> Path:
-    """Write a dataset whose train part holds the columns, (m, 12), and whose test part nothing."""
-    part = NewPart([columns], np.array(labels, np.uint8), [f"{i}.png" for i in range(len(labels))])
-    empty = NewPart([], np.zeros(0, np.uint8), [])
-    write_dataset(path, ("noncat", "cat"), catclf.Preprocessing(size=2), part, empty)
+    """Write a dataset with the columns, (m, 12), in its train split and an empty test split."""
+    split = NewSplit(
+        [columns], np.array(labels, np.uint8), [f"{i}.png" for i in range(len(labels))]
+    )
+    empty = NewSplit([], np.zeros(0, np.uint8), [])
+    write_dataset(path, ("noncat", "cat"), catclf.Preprocessing(size=2), split, empty)
     return path
 
 
@@ -62,8 +64,8 @@ def test_the_courses_run_gives_the_courses_numbers(
     assert list(model.costs) == list(range(0, 2000, 100))
     assert printed(model.costs) == COURSE_COSTS
     counts = {
-        part: catclf.evaluate(course_dataset, model, part=part).confusion
-        for part in ("train", "test")
+        split: catclf.evaluate(course_dataset, model, split=split).confusion
+        for split in ("train", "test")
     }
     assert (counts["train"].correct, counts["train"].total) == (207, 209)
     assert (counts["test"].correct, counts["test"].total) == (35, 50)
@@ -154,7 +156,7 @@ def test_progress_is_heard_as_it_happens(method: str, small_dataset: Path, tmp_p
     assert done == sorted(set(done))
 
 
-def test_a_dataset_without_a_test_part_trains(make_columns: ColumnsMaker, tmp_path: Path) -> None:
+def test_a_dataset_without_a_test_split_trains(make_columns: ColumnsMaker, tmp_path: Path) -> None:
     """Nothing to test on is no error, and no accuracy is made up for it."""
     dataset = write_columns(tmp_path / "d.h5", make_columns(6, 12), [0, 1] * 3)
     trained = catclf.train(dataset, tmp_path / "model.npz", Settings(iterations=3))

@@ -18,14 +18,15 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import catclf
-from catclf import CatclfError, DatasetError, open_dataset, tune, tuning
+from catclf import CatclfError, DatasetError, open_dataset, tune
 from catclf.cli import app
-from catclf.dataset import NewPart, write_dataset
+from catclf.dataset import NewSplit, write_dataset
 from catclf.descent import METHODS, Settings, descend
 from catclf.descent.gram import gram_matrix
 from catclf.descent.vectorized import Vectorized
 from catclf.logistic import cross_entropy
-from catclf.tuning import _Trials, write_config
+from catclf.operations import tuning
+from catclf.operations.tuning import _Trials, write_config
 
 Array = NDArray[np.float64]
 
@@ -70,8 +71,8 @@ def test_a_setting_that_diverges_is_frozen_and_the_others_go_on() -> None:
     assert together.simplest_within_one_error().learning_rate == 0.05
 
 
-def dataset_with_test_part(path: Path, test_pixel: int) -> Path:
-    """Write a dataset whose test part is all of one value."""
+def dataset_with_test_split(path: Path, test_pixel: int) -> Path:
+    """Write a dataset whose test split is all of one value."""
     columns, Y = problem()
     names = [f"{i}.png" for i in range(30)]
     test = np.full((4, 12), test_pixel, np.uint8)
@@ -79,15 +80,15 @@ def dataset_with_test_part(path: Path, test_pixel: int) -> Path:
         path,
         ("noncat", "cat"),
         catclf.Preprocessing(size=2),
-        NewPart([columns], Y[0].astype(np.uint8), names),
-        NewPart([test], np.array([0, 1, 0, 1], np.uint8), names[:4]),
+        NewSplit([columns], Y[0].astype(np.uint8), names),
+        NewSplit([test], np.array([0, 1, 0, 1], np.uint8), names[:4]),
     )
     return path
 
 
-def test_the_test_part_is_never_touched(tmp_path: Path) -> None:
+def test_the_test_split_is_never_touched(tmp_path: Path) -> None:
     """With its test pictures damaged beyond reading, a dataset is tuned on all the same."""
-    path = dataset_with_test_part(tmp_path / "d.h5", 0xA5)
+    path = dataset_with_test_split(tmp_path / "d.h5", 0xA5)
     stored = path.read_bytes()
     place = stored.index(b"\xa5" * 48)
     path.write_bytes(stored[:place] + b"\x5a" + stored[place + 1 :])
@@ -203,8 +204,8 @@ def test_copies_do_not_make_up_for_too_few_pictures(tmp_path: Path) -> None:
     columns, Y = problem(10)
     path = tmp_path / "d.h5"
     names = [str(i) for i in range(20)]
-    twice = NewPart([columns, columns], np.tile(Y[0], 2).astype(np.uint8), names)
-    empty = NewPart([], np.zeros(0, np.uint8), [])
+    twice = NewSplit([columns, columns], np.tile(Y[0], 2).astype(np.uint8), names)
+    empty = NewSplit([], np.zeros(0, np.uint8), [])
     write_dataset(path, ("noncat", "cat"), catclf.Preprocessing(size=2), twice, empty)
     with pytest.raises(DatasetError, match="has 5 different pictures of a class") as raised:
         tune(path)
@@ -213,7 +214,7 @@ def test_copies_do_not_make_up_for_too_few_pictures(tmp_path: Path) -> None:
 
 
 def test_what_would_diverge_on_all_pictures_is_not_chosen(course_dataset: Path) -> None:
-    """Every setting on the leaderboard trains, with its penalty, on the whole train part."""
+    """Every setting on the leaderboard trains, with its penalty, on the whole train split."""
     tuned = tune(course_dataset, rates=[0.002, 0.006, 0.01], penalties=[0.0, 1.0], iterations=400)
     with open_dataset(course_dataset) as dataset:
         columns, Y = dataset.train.columns[:], dataset.train.Y

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 import click
 
-from catclf import __version__
+from catclf._version import __version__
 from catclf.cli.common import Numbers
 from catclf.errors import CatclfError, printable
 
@@ -70,12 +70,12 @@ def _read_config(ctx: click.Context, path: str, verb: str) -> dict[str, Any]:
     """Return the defaults that a config file gives a verb, each checked and converted."""
     import tomllib
 
-    from catclf.files import read_regular
+    from catclf.storage.files import read_regular
 
     try:
         tables = tomllib.loads(read_regular(path, MAX_CONFIG_BYTES, CatclfError).decode("utf-8"))
     except (ValueError, RecursionError) as error:  # ValueError: no TOML, no UTF-8
-        raise CatclfError(f"is not TOML: {error}", path, "Mend the line.") from error
+        raise CatclfError(f"is not TOML: {error}", path, "Fix the line.") from error
     for name, table in tables.items():
         if name not in VERBS:
             raise CatclfError(f"unknown table [{printable(name)}]", path, _nearest(name, VERBS))
@@ -96,7 +96,7 @@ def _read_config(ctx: click.Context, path: str, verb: str) -> dict[str, Any]:
             param.type_cast_value(click.Context(command), value)
         except (click.BadParameter, TypeError, ValueError, OverflowError) as error:
             reason = error.message if isinstance(error, click.BadParameter) else str(error)
-            raise CatclfError(f"[{verb}] {key}: {reason}", path, "Mend the value.") from None
+            raise CatclfError(f"[{verb}] {key}: {reason}", path, "Fix the value.") from None
         values[param.name] = value
     return {verb: values}
 

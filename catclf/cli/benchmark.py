@@ -7,7 +7,6 @@ from dataclasses import asdict
 
 import click
 
-from catclf.benchmarking import Timing, benchmark
 from catclf.cli.common import (
     MOST,
     Verb,
@@ -18,6 +17,7 @@ from catclf.cli.common import (
     quiet_option,
 )
 from catclf.descent import Settings
+from catclf.operations.benchmarking import Timing, benchmark
 
 
 @click.command(

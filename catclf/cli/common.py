@@ -32,7 +32,7 @@ __all__ = [
     "model_options",
     "name_some",
     "note",
-    "note_passed_over",
+    "note_skipped",
     "option",
     "output_option",
     "percent",
@@ -189,9 +189,9 @@ def name_some(names: Sequence[str], most: int = 5) -> str:
     return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
 
 
-def note_passed_over(names: Sequence[str], quiet: bool) -> None:
+def note_skipped(names: Sequence[str], quiet: bool) -> None:
     """Say which files are no pictures by name."""
-    note(f"Passed over, no pictures: {len(names)} ({name_some(names)})", quiet)
+    note(f"Skipped, no pictures: {len(names)} ({name_some(names)})", quiet)
 
 
 def loaded_model(path: str, order: str | None, quiet: bool) -> Model:

@@ -20,8 +20,8 @@ from catclf.cli.common import (
     wrong_line,
 )
 from catclf.errors import printable
-from catclf.evaluation import Evaluation, evaluate, write_predictions
-from catclf.files import check_output
+from catclf.operations.evaluation import Evaluation, evaluate, write_predictions
+from catclf.storage.outputs import check_output
 
 
 @click.command(
@@ -39,7 +39,7 @@ Examples:
     group="Data",
     type=click.Choice(["test", "train"]),
     default="test",
-    help="The part of the dataset to evaluate on.",
+    help="The split of the dataset to evaluate on.",
 )
 @format_option
 @option(
@@ -60,7 +60,7 @@ def command(
     predictions: str | None,
     quiet: bool,
 ) -> None:
-    """Tell how good a model is on a part of a dataset.
+    """Tell how good a model is on a split of a dataset.
 
     DATASET is a file that prepare wrote; without it, data/dataset.h5. The accuracy stands beside
     its 95 % interval and the accuracy of always answering the more frequent class.
@@ -68,7 +68,7 @@ def command(
     loaded = loaded_model(model, order, quiet)
     if predictions is not None:
         check_output(predictions, [dataset, model])
-    evaluation = evaluate(dataset, loaded, part=split, threshold=threshold)  # type: ignore[arg-type]
+    evaluation = evaluate(dataset, loaded, split=split, threshold=threshold)  # type: ignore[arg-type]
     if predictions is not None:
         write_predictions(predictions, evaluation)
     click.echo(as_json(evaluation) if format == "json" else as_text(evaluation))
@@ -79,7 +79,7 @@ def as_json(evaluation: Evaluation) -> str:
     counts = evaluation.confusion
     return json.dumps(
         {
-            "part": evaluation.part,
+            "split": evaluation.split,
             "classes": evaluation.classes,
             "positive": evaluation.classes[1],
             "threshold": evaluation.threshold,
@@ -107,7 +107,7 @@ def as_text(evaluation: Evaluation) -> str:
     low, high = evaluation.interval
     width = max(len("predicted"), len(negative), len(positive))
     lines = [
-        f"{evaluation.part} part: {counts.total} pictures; "
+        f"{evaluation.split} split: {counts.total} pictures; "
         f"{positive} where P({positive}) > {evaluation.threshold:g}",
         f"accuracy       {percent(evaluation.accuracy)}  "
         f"(95 % interval {percent(low)} to {percent(high)})",
@@ -125,7 +125,7 @@ def as_text(evaluation: Evaluation) -> str:
         f"log loss       {number(evaluation.log_loss)}",
     ]
     if evaluation.also_in_train:
-        lines.append(f"beware: {evaluation.also_in_train} of them are in the training part too")
+        lines.append(f"beware: {evaluation.also_in_train} of them are in the train split too")
     worst = evaluation.worst(MOST_WRONG)
     if worst:
         lines += ["", "most confidently wrong:"]

@@ -14,12 +14,12 @@ from catclf.cli.common import (
     loaded_model,
     model_options,
     note,
-    note_passed_over,
+    note_skipped,
     option,
     quiet_option,
 )
 from catclf.errors import printable
-from catclf.prediction import Prediction, predict
+from catclf.operations.prediction import Prediction, predict
 
 COLUMNS = ("file", "predicted", "positive", "probability", "error")
 
@@ -67,7 +67,7 @@ def command(
         [sys.stdin.buffer if name == "-" else name for name in image],
         loaded,
         threshold=threshold,
-        on_passed_over=lambda names: note_passed_over(names, quiet),
+        on_skipped=lambda names: note_skipped(names, quiet),
     ):
         show(prediction, loaded.positive)
         failed += prediction.error is not None

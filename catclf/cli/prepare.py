@@ -10,14 +10,14 @@ from catclf.cli.common import (
     bar,
     name_some,
     note,
-    note_passed_over,
+    note_skipped,
     option,
     output_option,
     quiet_option,
 )
 from catclf.errors import printable
-from catclf.images import Preprocessing
-from catclf.preparation import Prepared, prepare
+from catclf.operations.preparation import Prepared, prepare
+from catclf.pictures import Preprocessing
 
 DEFAULT = Preprocessing()
 
@@ -49,22 +49,22 @@ Examples:
 )
 @option(
     "--positive",
-    group="Classes and parts",
+    group="Classes and splits",
     metavar="CLASS",
     help="The class whose label is 1; all others are 0. By default, of two classes, the one that "
     "does not begin with non, not or no, else the last in sorted order.",
 )
 @option(
     "--test-split",
-    group="Classes and parts",
+    group="Classes and splits",
     type=FiniteFloat(0, 1, max_open=True),
     default=0.2,
     metavar="SHARE",
-    help="Share of each class held out for testing, where the source names no parts.",
+    help="Share of each class held out for testing, where the source names no splits.",
 )
 @option(
     "--seed",
-    group="Classes and parts",
+    group="Classes and splits",
     type=click.IntRange(0),
     default=0,
     metavar="N",
@@ -98,7 +98,7 @@ def command(
     strict: bool,
     quiet: bool,
 ) -> None:
-    """Turn labelled pictures into one dataset file.
+    """Turn labeled pictures into one dataset file.
 
     SOURCE is a folder of class folders; a folder of train/ and test/ (or val/) folders of class
     folders; a CSV of file,label[,split]; or one or two HDF5 files in the course's layout. Several
@@ -135,14 +135,16 @@ def _show(prepared: Prepared, size: int) -> None:
     width = max(len("class"), *(len(printable(name)) for name in prepared.classes))
     click.echo(f"label  {'class':{width}}  {'train':>7}  {'test':>7}")
     for label, name in enumerate(prepared.classes):
-        train, test = (prepared.counts[part][label] for part in ("train", "test"))
+        train, test = (prepared.counts[split][label] for split in ("train", "test"))
         click.echo(f"{label:>5}  {printable(name):{width}}  {train:>7}  {test:>7}")
     if prepared.unreadable:
         click.echo(f"left out: {len(prepared.unreadable)} pictures that cannot be read")
-    leaked = sum(twins.parts.count("test") for twins in prepared.twins if twins.leak)
+    leaked = sum(
+        duplicates.splits.count("test") for duplicates in prepared.duplicates if duplicates.leak
+    )
     if leaked:
-        click.echo(f"test pictures that are in the train part too: {leaked}")
-    contradictory = sum(twins.contradictory for twins in prepared.twins)
+        click.echo(f"test pictures that are in the train split too: {leaked}")
+    contradictory = sum(duplicates.contradictory for duplicates in prepared.duplicates)
     if contradictory:
         click.echo(f"under both labels: {contradictory} different pictures")
 
@@ -151,10 +153,10 @@ def _warn(prepared: Prepared, quiet: bool) -> None:
     for error in prepared.unreadable:
         where = printable(error.where or "")
         note(f"Left out: {where}: {error.what}", quiet)
-    if prepared.passed_over:
-        note_passed_over(prepared.passed_over, quiet)
-    for twins in prepared.twins:
-        if twins.leak:
-            note(f"In both parts: {name_some(twins.names)} are the same picture", quiet)
-        if twins.contradictory:
-            note(f"Under both labels: {name_some(twins.names)} are the same picture", quiet)
+    if prepared.skipped:
+        note_skipped(prepared.skipped, quiet)
+    for duplicates in prepared.duplicates:
+        if duplicates.leak:
+            note(f"In both splits: {name_some(duplicates.names)} are the same picture", quiet)
+        if duplicates.contradictory:
+            note(f"Under both labels: {name_some(duplicates.names)} are the same picture", quiet)

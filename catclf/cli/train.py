@@ -28,9 +28,9 @@ from catclf.cli.common import (
 )
 from catclf.descent import METHODS, Choice, Settings
 from catclf.errors import printable
-from catclf.evaluation import Evaluation
 from catclf.logistic import LOSSES
-from catclf.training import train
+from catclf.operations.evaluation import Evaluation
+from catclf.operations.training import train
 
 DEFAULT = Settings()
 
@@ -117,7 +117,7 @@ def command(
     """Train a model on a prepared dataset by gradient descent.
 
     DATASET is a file that prepare wrote; without it, data/dataset.h5. The costs and, last, the
-    accuracy on both parts of the dataset are printed.
+    accuracy on both splits of the dataset are printed.
     """
     settings = Settings(
         learning_rate=lr,
@@ -197,7 +197,7 @@ def accuracy_line(evaluation: Evaluation) -> str:
     low, high = evaluation.interval
     counts = evaluation.confusion
     return (
-        f"{evaluation.part} accuracy: {percent(evaluation.accuracy)} "
+        f"{evaluation.split} accuracy: {percent(evaluation.accuracy)} "
         f"({counts.correct} of {counts.total}; 95 % interval {percent(low)} to {percent(high)}; "
         f"majority class {percent(evaluation.majority_rate)})"
     )

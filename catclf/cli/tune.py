@@ -25,8 +25,8 @@ from catclf.cli.common import (
     wrong_line,
 )
 from catclf.errors import CatclfError, printable
-from catclf.files import check_output
-from catclf.tuning import Score, Tuned, tune, write_config, write_held_out
+from catclf.operations.tuning import Score, Tuned, tune, write_config, write_held_out
+from catclf.storage.outputs import check_output
 
 
 @click.command(
@@ -119,7 +119,7 @@ def command(
 ) -> None:
     """Choose rate, penalty and length by cross-validation.
 
-    DATASET is a file that prepare wrote; without it, data/dataset.h5. Only its training part is
+    DATASET is a file that prepare wrote; without it, data/dataset.h5. Only its train split is
     used. Of all settings whose held-out log loss is within one standard error of the lowest the
     simplest is chosen: the largest penalty and, with that, the smallest rate times iterations.
     """

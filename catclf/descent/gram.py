@@ -27,15 +27,12 @@ iterations one matrix product.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from catclf.descent.problem import Columns, Settings
 from catclf.logistic import LossName, cost, sigmoid
-
-if TYPE_CHECKING:
-    from catclf.descent import Columns, Settings
 
 Array = NDArray[np.float64]
 FEATURES = 1024  # taken at once into K: as many as float32 can hold exactly

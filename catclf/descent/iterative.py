@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from catclf.descent import Columns, Settings
+from catclf.descent.problem import Columns, Settings
 
 Array = NDArray[np.float64]
 

@@ -14,16 +14,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from catclf.descent.problem import Columns, Settings
 from catclf.logistic import LOSSES, cost, sigmoid
 from catclf.parallel import Team, available_memory, shared_zeros
-
-if TYPE_CHECKING:
-    from catclf.descent import Columns, Settings
 
 Array = NDArray[np.float64]
 READ = 256 * 12288  # pixels read from the file at once: a few of its chunks

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from catclf.descent.problem import Columns, Settings
 from catclf.logistic import LOSSES, backward, cost, forward, sigmoid
-
-if TYPE_CHECKING:
-    from catclf.descent import Columns, Settings
 
 Array = NDArray[np.float64]
 

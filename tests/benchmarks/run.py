@@ -31,14 +31,17 @@ import peers
 from numpy.typing import NDArray
 from PIL import Image
 
-from catclf import Preprocessing, open_dataset, prepare, tune, tuning
-from catclf.dataset import NewPart, write_dataset
+from catclf import Preprocessing, open_dataset, prepare, tune
+from catclf.dataset import NewSplit, write_dataset
 from catclf.descent import METHODS, Method, Settings, choose, descend
 from catclf.descent.gram import gram_matrix
 from catclf.logistic import cost, sigmoid
+from catclf.operations import tuning
 
 ROOT = Path(__file__).parents[2]
-COURSE = [ROOT.parent / "shared/catvnoncat" / f"{part}_catvnoncat.h5" for part in ("train", "test")]
+COURSE = [
+    ROOT.parent / "shared/catvnoncat" / f"{split}_catvnoncat.h5" for split in ("train", "test")
+]
 PHOTOS = ROOT.parent / "shared/photos"
 N_X = 12288
 Pixels = NDArray[np.uint8]
@@ -136,7 +139,7 @@ def measure_course(folder: Path) -> list[Row]:
     ]
 
     def score(fit: peers.Fit) -> str:
-        return f"{accuracy(fit.w, fit.b, test, labels):.1%} on the test part"
+        return f"{accuracy(fit.w, fit.b, test, labels):.1%} on the test split"
 
     def memory(fit: str) -> str:
         command = [sys.executable, peers.__file__, fit, str(folder / "pictures.npz")]
@@ -263,12 +266,12 @@ def stream(folder: Path, m: int, iterations: int) -> tuple[float, float]:
         path,
         ("noncat", "cat"),
         Preprocessing(),
-        NewPart(
+        NewSplit(
             (block for _ in range(m // 1000)),
             np.tile(labels[0].astype(np.uint8), m // 1000),
             [f"{i:07}" for i in range(m)],
         ),
-        NewPart([], np.zeros(0, np.uint8), []),
+        NewSplit([], np.zeros(0, np.uint8), []),
     )
     done = subprocess.run(
         [sys.executable, "-c", STREAM, str(path), str(iterations)],
@@ -444,9 +447,9 @@ def measure_tune(folder: Path) -> list[Row]:
     """Ten rates on ten folds, against the loop, and scikit-learn's search over ten penalties."""
     columns, Y, _, _, name = course_data(folder)
     names = [str(i) for i in range(len(columns))]
-    part = NewPart([columns], Y[0].astype(np.uint8), names)
-    empty = NewPart([], np.zeros(0, np.uint8), [])
-    write_dataset(folder / "tune.h5", ("noncat", "cat"), Preprocessing(), part, empty)
+    split = NewSplit([columns], Y[0].astype(np.uint8), names)
+    empty = NewSplit([], np.zeros(0, np.uint8), [])
+    write_dataset(folder / "tune.h5", ("noncat", "cat"), Preprocessing(), split, empty)
     rates = [float(rate) for rate in np.geomspace(1e-4, 1e-2, 10)]
     kept = np.arange(len(columns)) % 10 != 0
     X, Y_kept = columns[kept].T / 255, Y[:, kept]

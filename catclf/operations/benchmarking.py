@@ -71,7 +71,7 @@ def benchmark(
     dataset: str | os.PathLike[str],
     on_method: Callable[[str], None] | None = None,
 ) -> list[Timing]:
-    """Time an iteration of every method on the train part of a dataset, and compare their costs.
+    """Time an iteration of every method on the train split of a dataset, and compare their costs.
 
     Parameters
     ----------
@@ -92,12 +92,12 @@ def benchmark(
     """
     settings = Settings()
     with open_dataset(dataset) as opened:
-        part = opened.train
-        if part.m == 0:
-            raise DatasetError("its train part is empty", dataset, "Prepare it with pictures.")
+        split = opened.train
+        if split.m == 0:
+            raise DatasetError("its train split is empty", dataset, "Prepare it with pictures.")
         # Half of the memory, since the pixels may be held twice for a while.
         available = available_memory() // 2
-        m, n_x = part.columns.shape
+        m, n_x = split.columns.shape
         needs = memory_needs(m, n_x)
         few = max(1, min(m, ITERATIVE_PIXELS // n_x))
         needs["iterative"] = needs["iterative"] * few // m
@@ -108,13 +108,13 @@ def benchmark(
         for name in order:
             if on_method is not None:
                 on_method(name)
-            timing, costs = _time(name, part.columns, part.Y, settings, m, order[0], expected)
+            timing, costs = _time(name, split.columns, split.Y, settings, m, order[0], expected)
             expected = costs if expected is None else expected
             timings.append(timing)
         if needs["iterative"] <= available:
             if on_method is not None:
                 on_method("iterative")
-            columns, Y = part.columns[:few], part.Y[:, :few]
+            columns, Y = split.columns[:few], split.Y[:, :few]
             expected = _costs(METHODS["vectorized"](columns, Y, settings, None), LOOPED)
             timings.append(_time("iterative", columns, Y, settings, m, "vectorized", expected)[0])
     return sorted(timings, key=lambda timing: -timing.seconds)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from catclf.images import looks_like_picture
+from catclf.pictures import looks_like_picture
 
 __all__ = ["find_pictures", "is_litter", "subfolders"]
 
@@ -31,18 +31,18 @@ def find_pictures(folder: str) -> tuple[list[str], list[str]]:
 
     Returns
     -------
-    pictures, passed_over
+    pictures, skipped
         Paths, each in sorted order: of the files that are pictures by name, and of all else
         that is visible: other files, and folders that could not be opened.
     """
     pictures: list[str] = []
-    passed_over: list[str] = []
+    skipped: list[str] = []
     entered: set[tuple[int, int]] = set()
     waiting = [(folder, True)]  # a stack and no recursion: folders may lie a thousand deep
     while waiting:
         path, is_folder = waiting.pop()
         if not is_folder:
-            (pictures if looks_like_picture(path) else passed_over).append(path)
+            (pictures if looks_like_picture(path) else skipped).append(path)
             continue
         try:
             status = os.stat(path)
@@ -52,14 +52,14 @@ def find_pictures(folder: str) -> tuple[list[str], list[str]]:
             with os.scandir(path) as found:
                 entries = sorted(found, key=lambda entry: entry.name, reverse=True)
         except OSError:
-            passed_over.append(path)
+            skipped.append(path)
             continue
         waiting += [
             (entry.path, _is_folder(entry) and not looks_like_picture(entry.name))
             for entry in entries
             if not is_litter(entry.name)
         ]
-    return pictures, passed_over
+    return pictures, skipped
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

@@ -1,33 +1,23 @@
-"""Files: outputs written whole or not at all, inputs opened without waiting.
+"""Outputs, written whole or not at all.
 
 Every file the project makes goes through `replacing`: the old file stays intact until a complete
-new one, flushed to the disk, takes its name. Every file from outside goes through `open_regular`.
+new one, flushed to the disk, takes its name.
 """
 
 from __future__ import annotations
 
 import errno
 import os
-import stat
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 from catclf.errors import CatclfError, printable
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = [
-    "check_output",
-    "is_lfs_pointer",
-    "made_folder",
-    "open_regular",
-    "read_regular",
-    "replacing",
-    "unwritable",
-    "write_csv",
-]
+__all__ = ["check_output", "made_folder", "replacing", "unwritable", "write_csv"]
 
 
 @contextmanager
@@ -191,8 +181,8 @@ def unwritable(error: OSError, path: str | os.PathLike[str]) -> CatclfError:
         errno.ENOSPC: ("the disk is full", "Free some space, or write elsewhere."),
         errno.EDQUOT: ("the disk quota is used up", "Free some space, or write elsewhere."),
         errno.EFBIG: ("the file would be too large", "Raise the limit, or write elsewhere."),
-        errno.EACCES: ("no permission to write here", "Write elsewhere, or mend the permissions."),
-        errno.EPERM: ("no permission to write here", "Write elsewhere, or mend the permissions."),
+        errno.EACCES: ("no permission to write here", "Write elsewhere, or fix the permissions."),
+        errno.EPERM: ("no permission to write here", "Write elsewhere, or fix the permissions."),
         errno.EROFS: ("the file system is read-only", "Write elsewhere."),
         errno.ENOTDIR: ("part of the path is a file, not a folder", "Name another path."),
         errno.EEXIST: ("part of the path is a file, not a folder", "Name another path."),
@@ -202,71 +192,3 @@ def unwritable(error: OSError, path: str | os.PathLike[str]) -> CatclfError:
         error.errno or 0, (f"cannot be written ({error.strerror or error})", "Write elsewhere.")
     )
     return CatclfError(f"{what}; nothing was changed", path, fix)
-
-
-def open_regular(
-    path: str | os.PathLike[str], kind: type[CatclfError], missing: str = "Check the path."
-) -> BinaryIO:
-    """Open a regular file for reading, without waiting for what else may stand there.
-
-    Parameters
-    ----------
-    path
-        The file.
-    kind
-        The class of what is raised.
-    missing
-        How to mend that there is no such file.
-
-    Raises
-    ------
-    CatclfError
-        A `kind`, where the file is missing, may not be read, or is a folder, pipe or device.
-    """
-    try:
-        # O_NONBLOCK: opening a FIFO for reading waits for a writer otherwise.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
-    except FileNotFoundError:
-        if os.path.islink(path):
-            missing = "Delete or mend the link."
-            raise kind("a link to a file that is not there", path, missing) from None
-        raise kind("no such file", path, missing) from None
-    except PermissionError:
-        raise kind("permission denied", path, "Let it be read: chmod +r.") from None
-    except OSError as error:
-        reasons = {errno.ENXIO: _NOT_REGULAR, errno.ELOOP: "a loop of links"}  # ENXIO: a socket
-        what = reasons.get(error.errno or 0, f"cannot be opened ({error.strerror})")
-        raise kind(what, path, "Check the path.") from None
-    except ValueError:  # a NUL in the name
-        raise kind("not a possible file name", path, "Check the path.") from None
-    mode = os.fstat(descriptor).st_mode
-    if not stat.S_ISREG(mode):
-        os.close(descriptor)
-        what = "a folder, not a file" if stat.S_ISDIR(mode) else _NOT_REGULAR
-        raise kind(what, path, "Name a file.")
-    return os.fdopen(descriptor, "rb")
-
-
-_NOT_REGULAR = "not a regular file (a pipe, socket or device)"
-
-
-def read_regular(
-    path: str | os.PathLike[str],
-    most_bytes: int,
-    kind: type[CatclfError],
-    missing: str = "Check the path.",
-) -> bytes:
-    """Return the contents of a regular file of at most `most_bytes`; raise as `open_regular`."""
-    with open_regular(path, kind, missing) as file:
-        try:
-            size = os.fstat(file.fileno()).st_size
-            if size <= most_bytes:
-                return file.read(size)
-        except OSError as error:
-            raise kind(f"cannot be read ({error.strerror})", path, "Check the disk.") from None
-    raise kind(f"too large: more than {most_bytes // 2**20} MiB", path, "Name a smaller file.")
-
-
-def is_lfs_pointer(head: bytes) -> bool:
-    """Tell from a file's first bytes whether Git LFS left its pointer in place of the file."""
-    return head.startswith(b"version https://git-lfs")

@@ -4,7 +4,7 @@ Every combination on every fold is one row of the gram method's recurrence, so a
 of them is one matrix product. A picture held out of a fold counts nothing in that row's update,
 but its logit is followed all the same: the held-out loss is known along the iterations, and the
 length is chosen at no extra training. One more row a setting trains on all pictures, as `train`
-will: a setting is chosen only where that does not diverge either. Only the train part is read.
+will: a setting is chosen only where that does not diverge either. Only the train split is read.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from numpy.typing import NDArray
 
 from catclf.columns import fingerprint, group_equal
 from catclf.dataset import open_dataset
-from catclf.descent import hill
+from catclf.descent import divergence_factor
 from catclf.descent.gram import Recurrence, gram_matrix
 from catclf.errors import DatasetError
-from catclf.files import replacing, write_csv
 from catclf.logistic import cross_entropy, sigmoid
 from catclf.metrics import majority_rate
 from catclf.parallel import available_memory
+from catclf.storage.outputs import replacing, write_csv
 
 __all__ = ["HeldOut", "Score", "Tuned", "tune", "write_config", "write_held_out"]
 
@@ -104,7 +104,7 @@ class Tuned:
     rates, penalties, iterations, folds, repeats, seed
         What was asked.
     m, total
-        Pictures used, and pictures in the train part.
+        Pictures used, and pictures in the train split.
     positive
         The class whose probability is reported.
     held_out
@@ -140,7 +140,7 @@ def tune(
     sample: int | None = None,
     on_iteration: Callable[[int], None] | None = None,
 ) -> Tuned:
-    """Choose learning rate, penalty and number of iterations on the train part of a dataset.
+    """Choose learning rate, penalty and number of iterations on the train split of a dataset.
 
     The choice follows the one-standard-error rule (Breiman et al., Classification and Regression
     Trees, 1984): of all settings whose held-out log loss is within one standard error of the
@@ -150,13 +150,13 @@ def tune(
     Parameters
     ----------
     dataset
-        The prepared dataset file; its test part is never read.
+        The prepared dataset file; its test split is never read.
     rates, penalties
         Learning rates above 0 and penalties of at least 0; every pair is tried.
     iterations
         The longest training; shorter ones are compared along the way.
     folds, repeats
-        How often the pictures are divided, and into how many parts: stratified, identical
+        How often the pictures are divided, and into how many splits: stratified, identical
         pictures together.
     seed
         Seed of the divisions and of the sample.
@@ -176,16 +176,16 @@ def tune(
     rates, penalties = tuple(map(float, rates)), tuple(map(float, penalties))
     _check(rates, penalties, iterations, folds, repeats, sample)
     with open_dataset(dataset) as opened:
-        part = opened.train
-        chosen = _sampled(part.labels, sample, seed)
+        split = opened.train
+        chosen = _sampled(split.labels, sample, seed)
         _refuse_too_many(opened.path, chosen.size, len(rates) * len(penalties), folds, repeats)
         columns = np.concatenate(
-            [part.columns[i : i + 1024][_within(chosen, i)] for i in range(0, part.m, 1024)]
+            [split.columns[i : i + 1024][_within(chosen, i)] for i in range(0, split.m, 1024)]
         )
-        names = [part.names[i] for i in chosen]
-        labels, classes = part.labels[chosen], opened.classes
+        names = [split.names[i] for i in chosen]
+        labels, classes = split.labels[chosen], opened.classes
     groups = _groups(columns)
-    _refuse_too_few(opened.path, labels, groups, folds, chosen.size < part.m)
+    _refuse_too_few(opened.path, labels, groups, folds, chosen.size < split.m)
     K = gram_matrix(columns)
     Y = labels.astype(np.float64).reshape(1, -1)
     fold_of = _divide(groups, labels, folds, repeats, seed)
@@ -214,7 +214,7 @@ def tune(
         repeats=repeats,
         seed=seed,
         m=labels.size,
-        total=part.m,
+        total=split.m,
         positive=classes[1],
         held_out=_held_out(K, Y, scores[0], fold_of, folds, names, classes),
     )
@@ -289,8 +289,8 @@ def _refuse_too_few(
     if fewest < folds:
         fix = f"Use --folds {fewest}" if fewest >= 2 else "Prepare it with more pictures"
         raise DatasetError(
-            f"{'the sample' if sampled else 'its train part'} has {fewest} different pictures of a "
-            f"class, too few for {folds} folds",
+            f"{'the sample' if sampled else 'its train split'} has {fewest} different pictures of "
+            f"a class, too few for {folds} folds",
             path,
             f"{fix}, or a larger --sample." if sampled else f"{fix}.",
         )
@@ -409,7 +409,9 @@ class _Curves:
 
     def sound(self) -> NDArray[np.bool_]:
         """Return (lengths, settings): whether no training diverged, by here or to the end."""
-        highest = math.log(2) * np.array([hill(length) for length in self.lengths])[:, None]
+        highest = (
+            math.log(2) * np.array([divergence_factor(length) for length in self.lengths])[:, None]
+        )
         below = self.cost.max(axis=2) <= highest
         sound: NDArray[np.bool_] = below & below[-1]
         return sound

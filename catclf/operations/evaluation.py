@@ -10,9 +10,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from catclf.dataset import Dataset, Part, open_dataset
+from catclf.dataset import Dataset, Split, open_dataset
 from catclf.errors import DatasetError
-from catclf.files import write_csv
 from catclf.logistic import cross_entropy, sigmoid
 from catclf.metrics import (
     Confusion,
@@ -22,8 +21,9 @@ from catclf.metrics import (
     wilson_interval,
 )
 from catclf.model import Model, load_model
+from catclf.storage.outputs import write_csv
 
-__all__ = ["Evaluation", "Row", "evaluate", "evaluate_part"]
+__all__ = ["Evaluation", "Row", "evaluate", "evaluate_split"]
 
 Array = NDArray[np.float64]
 BLOCK = 256  # examples read at once
@@ -54,11 +54,11 @@ class Row:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """How a model does on one part of a dataset.
+    """How a model does on one split of a dataset.
 
     Parameters
     ----------
-    part
+    split
         ``train`` or ``test``.
     classes
         (negative, positive).
@@ -75,12 +75,12 @@ class Evaluation:
     log_loss
         Mean cross-entropy, in nats.
     also_in_train
-        How many of the pictures the train part of the dataset holds too.
+        How many of the pictures the train split of the dataset holds too.
     names, labels, probabilities, losses
         The m pictures: what they are called, (m,) 0 or 1, and (m,) numbers.
     """
 
-    part: str
+    split: str
     classes: tuple[str, str]
     threshold: float
     confusion: Confusion
@@ -125,10 +125,10 @@ def evaluate(
     dataset: str | os.PathLike[str],
     model: str | os.PathLike[str] | Model,
     *,
-    part: Literal["test", "train"] = "test",
+    split: Literal["test", "train"] = "test",
     threshold: float = 0.5,
 ) -> Evaluation:
-    """Evaluate a model on a part of a prepared dataset.
+    """Evaluate a model on a split of a prepared dataset.
 
     Parameters
     ----------
@@ -136,21 +136,21 @@ def evaluate(
         The prepared dataset file.
     model
         A model, or its file.
-    part
-        Which part.
+    split
+        Which split.
     threshold
         A picture is predicted positive where its probability is above this.
 
     Raises
     ------
     DatasetError, ModelError
-        Where a file cannot be used, the part is empty, or the two do not fit together.
+        Where a file cannot be used, the split is empty, or the two do not fit together.
     """
     if not isinstance(model, Model):
         model = load_model(model)
     with open_dataset(dataset) as opened:
         _refuse_misfit(opened, model)
-        return evaluate_part(opened, model, part, threshold)
+        return evaluate_split(opened, model, split, threshold)
 
 
 def _refuse_misfit(dataset: Dataset, model: Model) -> None:
@@ -174,14 +174,14 @@ def _refuse_misfit(dataset: Dataset, model: Model) -> None:
         )
 
 
-def evaluate_part(
-    dataset: Dataset, model: Model, part: Literal["test", "train"], threshold: float = 0.5
+def evaluate_split(
+    dataset: Dataset, model: Model, split: Literal["test", "train"], threshold: float = 0.5
 ) -> Evaluation:
-    """Evaluate a model on a part of an open dataset; see `evaluate`."""
-    chosen: Part = dataset.test if part == "test" else dataset.train
+    """Evaluate a model on a split of an open dataset; see `evaluate`."""
+    chosen: Split = dataset.test if split == "test" else dataset.train
     if chosen.m == 0:
         raise DatasetError(
-            f"its {part} part is empty",
+            f"its {split} split is empty",
             dataset.path,
             "Prepare it with a --test-split above 0, or evaluate with --split train.",
         )
@@ -192,7 +192,7 @@ def evaluate_part(
     probabilities = sigmoid(Z)
     counts = confusion(chosen.labels, (probabilities > threshold).astype(np.uint8))
     return Evaluation(
-        part=part,
+        split=split,
         classes=dataset.classes,
         threshold=threshold,
         confusion=counts,

@@ -1,4 +1,4 @@
-"""What `prepare` does: sources of labelled pictures become one dataset file."""
+"""What `prepare` does: sources of labeled pictures become one dataset file."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catclf.columns import fingerprint, group_equal, unroll
-from catclf.dataset import NewPart, write_dataset
+from catclf.dataset import NewSplit, write_dataset
 from catclf.errors import DatasetError, PictureError, printable
-from catclf.files import check_output, made_folder, unwritable
-from catclf.images import Preprocessing
 from catclf.parallel import map_in_order
-from catclf.sources import Labelled, choose_classes, list_sources
+from catclf.pictures import Preprocessing
+from catclf.sources import Labeled, choose_classes, list_sources
+from catclf.storage.outputs import check_output, made_folder, unwritable
 
-__all__ = ["Prepared", "Twins", "prepare", "split_groups"]
+__all__ = ["Duplicates", "Prepared", "prepare", "split_groups"]
 
 Pixels = NDArray[np.uint8]
 Progress = Callable[[int, int], None]
@@ -29,25 +29,25 @@ BLOCK = 256 * 12288  # pixels copied at once
 
 
 @dataclass(frozen=True)
-class Twins:
+class Duplicates:
     """Pictures with identical pixels, once prepared.
 
     Parameters
     ----------
     names
         What they are called, in source order.
-    parts, labels
-        The part and the label of each.
+    splits, labels
+        The split and the label of each.
     """
 
     names: tuple[str, ...]
-    parts: tuple[str, ...]
+    splits: tuple[str, ...]
     labels: tuple[int, ...]
 
     @property
     def leak(self) -> bool:
-        """Whether they stand in both parts: the test part then holds a training picture."""
-        return len(set(self.parts)) > 1
+        """Whether they stand in both splits: the test split then holds a training picture."""
+        return len(set(self.splits)) > 1
 
     @property
     def contradictory(self) -> bool:
@@ -66,12 +66,12 @@ class Prepared:
     classes
         (negative, positive), in the order of their labels.
     counts
-        ``counts[part][label]``: how many pictures.
+        ``counts[split][label]``: how many pictures.
     unreadable
         What was wrong with each picture that could not be read.
-    passed_over
+    skipped
         Files and folders that are no pictures by name.
-    twins
+    duplicates
         Every group of identical pictures.
     """
 
@@ -79,8 +79,8 @@ class Prepared:
     classes: tuple[str, str]
     counts: dict[str, tuple[int, int]]
     unreadable: list[PictureError]
-    passed_over: list[str]
-    twins: list[Twins]
+    skipped: list[str]
+    duplicates: list[Duplicates]
 
 
 def prepare(
@@ -95,7 +95,7 @@ def prepare(
     strict: bool = False,
     progress: Progress | None = None,
 ) -> Prepared:
-    """Read labelled pictures, split them where their source does not, and write a dataset.
+    """Read labeled pictures, split them where their source does not, and write a dataset.
 
     Parameters
     ----------
@@ -109,7 +109,7 @@ def prepare(
         The class whose label is 1; see `catclf.sources.choose_classes`.
     test_split
         Share of each class held out for testing, from 0 up to 1 (exclusive), of the pictures
-        whose source puts them in no part. Identical pictures stay on one side.
+        whose source puts them in no split. Identical pictures stay on one side.
     seed
         Seed of the split.
     workers
@@ -140,7 +140,7 @@ def prepare(
         where = os.fspath(sources[0]) if len(sources) == 1 else None
         classes = choose_classes((p.class_name for p in listing.pictures), positive, where)
         staged = _Staged(files.enter_context(_scratch_beside(output)), preprocessing.n_x, output)
-        pictures: list[Labelled] = []
+        pictures: list[Labeled] = []
         unreadable: list[PictureError] = []
         # Closed, whatever happens, before the files are that its processes read.
         reading = files.enter_context(closing(_read_all(listing.pictures, preprocessing, workers)))
@@ -157,9 +157,9 @@ def prepare(
             if progress is not None:
                 progress(done, len(listing.pictures))
         labels = np.array([p.class_name == classes[1] for p in pictures], dtype=np.uint8)
-        in_test = _parts(pictures, labels, staged.digests, test_split, seed)
+        in_test = _splits(pictures, labels, staged.digests, test_split, seed)
         _refuse_empty_class(labels[~in_test], classes, unreadable, where)
-        twins = _find_twins(pictures, labels, in_test, staged.digests)
+        duplicates = _find_duplicates(pictures, labels, in_test, staged.digests)
         _write(output, classes, preprocessing, staged, pictures, labels, in_test)
     return Prepared(
         path=os.fspath(output),
@@ -169,8 +169,8 @@ def prepare(
             "test": _count(labels[in_test]),
         },
         unreadable=unreadable,
-        passed_over=listing.passed_over,
-        twins=twins,
+        skipped=listing.skipped,
+        duplicates=duplicates,
     )
 
 
@@ -223,11 +223,11 @@ def _scratch_beside(output: str | os.PathLike[str]) -> Iterator[FileIO]:
 
 
 def _read_all(
-    pictures: Sequence[Labelled], preprocessing: Preprocessing, workers: int | None
+    pictures: Sequence[Labeled], preprocessing: Preprocessing, workers: int | None
 ) -> Generator[Pixels | PictureError, None, None]:
     """Yield each picture's column of X (1, n_x), or what is wrong with it, in order."""
 
-    def read(picture: Labelled) -> Pixels | PictureError:
+    def read(picture: Labeled) -> Pixels | PictureError:
         try:
             return unroll(picture.read(preprocessing)[np.newaxis])
         except PictureError as error:
@@ -259,19 +259,19 @@ def _refuse_empty_class(
             )
 
 
-def _parts(
-    pictures: Sequence[Labelled],
+def _splits(
+    pictures: Sequence[Labeled],
     labels: NDArray[np.uint8],
     digests: Sequence[bytes],
     test_split: float,
     seed: int,
 ) -> NDArray[np.bool_]:
-    """Return (m,): whether each picture is in the test part."""
-    named = [picture.part for picture in pictures]
-    if "test" not in named:  # a source that names a train part alone leaves the test to us
+    """Return (m,): whether each picture is in the test split."""
+    named = [picture.split for picture in pictures]
+    if "test" not in named:  # a source that names a train split alone leaves the test to us
         named = [None] * len(named)
-    in_test = np.array([part == "test" for part in named], dtype=bool)
-    free = np.array([part is None for part in named], dtype=bool)
+    in_test = np.array([split == "test" for split in named], dtype=bool)
+    free = np.array([split is None for split in named], dtype=bool)
     if not free.any():
         return in_test
     # A free picture that is identical to a placed one goes where that one is: to train if to any.
@@ -294,16 +294,16 @@ def _parts(
 def split_groups(
     labels: NDArray[np.uint8], digests: Sequence[bytes], shares: Sequence[float], seed: int
 ) -> NDArray[np.intp]:
-    """Deal examples into parts: stratified, seeded, identical pictures together.
+    """Deal examples into splits: stratified, seeded, identical pictures together.
 
     Parameters
     ----------
     labels
         (m,) labels: each class is dealt by itself.
     digests
-        m digests: examples of one digest go to one part.
+        m digests: examples of one digest go to one split.
     shares
-        The share of each class that part 0, 1, ... is to hold; the rest is the last part,
+        The share of each class that split 0, 1, ... is to hold; the rest is the last split,
         numbered ``len(shares)``.
     seed
         Seed of the shuffle.
@@ -311,37 +311,37 @@ def split_groups(
     Returns
     -------
     numpy.ndarray
-        (m,): the number of each example's part.
+        (m,): the number of each example's split.
     """
     rng = np.random.default_rng(seed)
     groups = group_equal(digests)
-    parts = np.full(len(labels), len(shares), dtype=np.intp)
+    splits = np.full(len(labels), len(shares), dtype=np.intp)
     for label in (0, 1):
         # A group with two labels is dealt once, with its first picture's class.
         own = [group for group in groups if labels[group[0]] == label]
         order = [own[i] for i in rng.permutation(len(own))]
         total = sum(map(len, own))
         dealt = position = 0
-        for part, bound in enumerate(np.cumsum(shares)):
-            # The last part, the training one, keeps at least one group.
+        for split, bound in enumerate(np.cumsum(shares)):
+            # The last split, the training one, keeps at least one group.
             while position < len(order) - 1 and dealt < round(bound * total):
-                parts[order[position]] = part
+                splits[order[position]] = split
                 dealt += len(order[position])
                 position += 1
-    return parts
+    return splits
 
 
-def _find_twins(
-    pictures: Sequence[Labelled],
+def _find_duplicates(
+    pictures: Sequence[Labeled],
     labels: NDArray[np.uint8],
     in_test: NDArray[np.bool_],
     digests: Sequence[bytes],
-) -> list[Twins]:
+) -> list[Duplicates]:
     groups = group_equal(digests)
     return [
-        Twins(
+        Duplicates(
             names=tuple(pictures[i].name for i in group),
-            parts=tuple("test" if in_test[i] else "train" for i in group),
+            splits=tuple("test" if in_test[i] else "train" for i in group),
             labels=tuple(int(labels[i]) for i in group),
         )
         for group in groups
@@ -354,18 +354,18 @@ def _write(
     classes: tuple[str, str],
     preprocessing: Preprocessing,
     staged: _Staged,
-    pictures: Sequence[Labelled],
+    pictures: Sequence[Labeled],
     labels: NDArray[np.uint8],
     in_test: NDArray[np.bool_],
 ) -> None:
-    def part(indices: NDArray[np.intp], also_in_train: int = 0) -> NewPart:
+    def split(indices: NDArray[np.intp], also_in_train: int = 0) -> NewSplit:
         names = [pictures[i].name for i in indices]
-        return NewPart(staged.blocks(indices), labels[indices], names, also_in_train)
+        return NewSplit(staged.blocks(indices), labels[indices], names, also_in_train)
 
     train, test = np.flatnonzero(~in_test), np.flatnonzero(in_test)
     in_train = {staged.digests[i] for i in train}
     leaked = sum(staged.digests[i] in in_train for i in test)
-    write_dataset(output, classes, preprocessing, part(train), part(test, leaked))
+    write_dataset(output, classes, preprocessing, split(train), split(test, leaked))
 
 
 def _count(labels: NDArray[np.uint8]) -> tuple[int, int]:

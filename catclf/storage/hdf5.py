@@ -10,15 +10,11 @@ from __future__ import annotations
 import itertools
 import math
 import os
-import signal
 import struct
-import threading
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from io import FileIO
-from types import FrameType
 from typing import Any, BinaryIO
 
 import h5py
@@ -26,9 +22,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catclf.errors import DatasetError
-from catclf.files import is_lfs_pointer, open_regular
+from catclf.storage.files import is_lfs_pointer, open_regular
 
-__all__ = ["HDF5File", "StoredArray", "create_hdf5", "open_hdf5"]
+__all__ = ["HDF5File", "StoredArray", "open_hdf5"]
 
 # One chunk is decoded at once, whatever part of it is asked for, and kept for the next read
 # (of the next picture, say): the cache takes what fits into it.
@@ -260,7 +256,7 @@ def open_hdf5(
 ) -> Iterator[HDF5File]:
     """Open an HDF5 file for reading, with at most `cache_bytes` of an array's chunks kept.
 
-    `missing` is how to mend that there is no such file.
+    `missing` is how to fix that there is no such file.
 
     Raises
     ------
@@ -276,84 +272,6 @@ def open_hdf5(
         yield HDF5File(file, where)
     finally:
         file.close()
-
-
-@contextmanager
-def create_hdf5(path: str | os.PathLike[str]) -> Iterator[tuple[Any, Callable[[], None]]]:
-    """Create an HDF5 file, and yield its h5py.File with a check to call between two writes.
-
-    The check raises what went wrong meanwhile: the OSError of a write that failed, or what a
-    signal's handler raises. So does the end of the block.
-    """
-    with _Output(path, "w+") as output, _signals_held_back() as deliver:
-
-        def check() -> None:
-            if output.failure is not None:
-                raise output.failure
-            deliver()
-
-        # The latest format: its metadata carry checksums.
-        with h5py.File(output, "w", libver="latest") as file:
-            yield file, check
-        check()
-
-
-@contextmanager
-def _signals_held_back() -> Iterator[Callable[[], None]]:
-    """Keep SIGINT and SIGTERM back until the function yielded is called, or the block is over.
-
-    HDF5 calls back into Python for every write, and an exception raised there, a Ctrl-C for
-    example, may be lost in h5py.
-    """
-    received: list[tuple[int, FrameType | None]] = []
-    handlers = {}
-    if threading.current_thread() is threading.main_thread():  # no other may set handlers
-        for number in (signal.SIGINT, signal.SIGTERM):
-            handler = signal.getsignal(number)
-            if callable(handler):
-                handlers[number] = handler
-                signal.signal(number, lambda *call: received.append(call))
-
-    def deliver() -> None:
-        while received:
-            number, frame = received.pop(0)
-            handlers[signal.Signals(number)](number, frame)
-
-    try:
-        yield deliver
-    finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
-    deliver()
-
-
-class _Output(FileIO):
-    """A file that remembers its first failure, and from then on forgets what it is given.
-
-    HDF5 (2.0 as well) keeps what it could not write, on a full disk say, tries again when the
-    process ends, and crashes it. So it is not told.
-    """
-
-    failure: BaseException | None = None
-
-    def write(self, data: Any) -> int:
-        """Write all of it, or pretend to."""
-        rest = memoryview(data).cast("B")
-        size = len(rest)
-        try:
-            while rest and self.failure is None:
-                rest = rest[super().write(rest) :]
-        except OSError as error:
-            self.failure = error
-        return size
-
-    def truncate(self, size: int | None = None) -> int:
-        """Set the file's length, or pretend to."""
-        try:
-            return super().truncate(size)
-        except OSError as error:
-            self.failure = self.failure or error
-            return size or 0
 
 
 def _refuse_non_hdf5(where: str, missing: str) -> None:

@@ -9,10 +9,10 @@ from itertools import groupby
 from typing import BinaryIO
 
 from catclf.errors import PictureError
-from catclf.folders import find_pictures
-from catclf.images import MAX_BYTES, decode_picture, read_picture
 from catclf.model import Model
 from catclf.parallel import map_in_order
+from catclf.pictures import MAX_BYTES, decode_picture, read_picture
+from catclf.pictures.folders import find_pictures
 
 __all__ = ["Prediction", "predict"]
 
@@ -47,7 +47,7 @@ def predict(
     *,
     threshold: float = 0.5,
     workers: int | None = None,
-    on_passed_over: Callable[[list[str]], None] | None = None,
+    on_skipped: Callable[[list[str]], None] | None = None,
 ) -> Iterator[Prediction]:
     """Yield a prediction a picture, in order, as they are made.
 
@@ -61,7 +61,7 @@ def predict(
         A picture is predicted positive where its probability is above this.
     workers
         How many processes decode pictures; None for one a core.
-    on_passed_over
+    on_skipped
         Called with the files in a searched folder that are no pictures by name.
     """
 
@@ -77,7 +77,7 @@ def predict(
         probability = model.probability(pixels)
         return Prediction(name, probability, model.classes[probability > threshold])
 
-    expanded = _expand(images, on_passed_over)
+    expanded = _expand(images, on_skipped)
     for is_file, run in groupby(expanded, lambda image: isinstance(image, str)):
         # Forked processes would share a stream's position.
         yield from map_in_order(answer, run, workers if is_file else 1)
@@ -95,16 +95,16 @@ def _read_stream(stream: BinaryIO) -> bytes:
 
 def _expand(
     images: Iterable[str | os.PathLike[str] | BinaryIO],
-    on_passed_over: Callable[[list[str]], None] | None,
+    on_skipped: Callable[[list[str]], None] | None,
 ) -> Iterator[str | BinaryIO]:
     """Replace each folder by its pictures; an empty one stays, to fail by its name."""
     for image in images:
         if not isinstance(image, str | os.PathLike):
             yield image
         elif os.path.isdir(image):
-            pictures, passed_over = find_pictures(os.fspath(image))
-            if passed_over and on_passed_over is not None:
-                on_passed_over(passed_over)
+            pictures, skipped = find_pictures(os.fspath(image))
+            if skipped and on_skipped is not None:
+                on_skipped(skipped)
             yield from pictures or [os.fspath(image)]
         else:
             yield os.fspath(image)

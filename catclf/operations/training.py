@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from catclf import __version__
+from catclf._version import __version__
 from catclf.dataset import Dataset, open_dataset
 from catclf.descent import (
     METHODS,
@@ -23,10 +23,10 @@ from catclf.descent import (
     safe_rate,
 )
 from catclf.errors import CatclfError, DatasetError, DivergenceError, ModelError
-from catclf.evaluation import Evaluation, evaluate_part
-from catclf.files import check_output
 from catclf.model import Model, load_model, save_model
+from catclf.operations.evaluation import Evaluation, evaluate_split
 from catclf.parallel import available_memory
+from catclf.storage.outputs import check_output
 
 __all__ = ["Trained", "train"]
 
@@ -40,7 +40,7 @@ class Trained:
     model
         As it was saved.
     train, test
-        Its evaluation on both parts; test is None where the dataset has no test part.
+        Its evaluation on both splits; test is None where the dataset has no test split.
     """
 
     model: Model
@@ -60,7 +60,7 @@ def train(
     on_iteration: Callable[[int], None] | None = None,
     stop: Callable[[], bool] | None = None,
 ) -> Trained:
-    """Train on the train part of a prepared dataset, and save the model.
+    """Train on the train split of a prepared dataset, and save the model.
 
     Long runs also save the model so far every half minute.
 
@@ -99,19 +99,19 @@ def train(
         raise ValueError(f"method must be auto or one of {', '.join(METHODS)}, got {method!r}")
     check_output(output, [dataset])
     with open_dataset(dataset) as opened:
-        part = opened.train
+        split = opened.train
         _refuse_one_class(opened)
         old = load_model(output) if resume and os.path.lexists(output) else None
         if old is not None:
             _refuse_other_training(old, opened, settings, method, output)
             method = old.record["settings"]["method"]
         elif method == "auto":
-            choice = choose(part.m, opened.preprocessing.n_x, settings.iterations)
+            choice = choose(split.m, opened.preprocessing.n_x, settings.iterations)
             method = choice.method
             if on_choice is not None:
                 on_choice(choice)
 
-        _refuse_too_large(method, part.m, opened.preprocessing.n_x, opened.path)
+        _refuse_too_large(method, split.m, opened.preprocessing.n_x, opened.path)
 
         def model_of(descent: Descent) -> Model:
             return Model(
@@ -127,7 +127,7 @@ def train(
         state = None if old is None else {"w": old.w, "b": np.array(old.b), **old.state}
         try:
             descent = descend(
-                METHODS[method](part.columns, part.Y, settings, state),
+                METHODS[method](split.columns, split.Y, settings, state),
                 settings,
                 costs=None if old is None else old.costs,
                 start=0 if old is None else old.record["results"]["iterations"],
@@ -137,14 +137,14 @@ def train(
                 on_save=lambda so_far: save_model(output, model_of(so_far)),
             )
         except DivergenceError as error:
-            safe = round_down(safe_rate(part.columns, settings))
+            safe = round_down(safe_rate(split.columns, settings))
             fix = f"Use --lr {safe:g}: up to there the cost cannot rise on this data."
             raise DivergenceError(error.what, fix=fix) from None
         model = model_of(descent)
         try:
-            on_train = evaluate_part(opened, model, "train")
-            on_test = evaluate_part(opened, model, "test") if opened.test.m else None
-        except CatclfError:  # a damaged test part must not cost the training
+            on_train = evaluate_split(opened, model, "train")
+            on_test = evaluate_split(opened, model, "test") if opened.test.m else None
+        except CatclfError:  # a damaged test split must not cost the training
             save_model(output, model)
             raise
         model.record["results"] |= {
@@ -207,7 +207,7 @@ def _refuse_one_class(dataset: Dataset) -> None:
     labels = dataset.train.labels
     if labels.size == 0 or labels.min() == labels.max():
         raise DatasetError(
-            f"its train part holds {labels.size} pictures, not of both classes",
+            f"its train split holds {labels.size} pictures, not of both classes",
             dataset.path,
             "Prepare it with pictures of both.",
         )

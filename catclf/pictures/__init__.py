@@ -19,8 +19,8 @@ What cannot be known:
   A cut within the last block or two, or within the last scan of a progressive file, goes unseen.
 - BMP, PPM, GIF and TIFF have no checksums either: only missing data is noticed. Of a damaged
   compressed TIFF, libtiff prints a line on stderr itself before it is refused.
-- Colour profiles and gamma are not applied, and orientation is EXIF's alone, as in browsers.
-- Colour and alpha channels of 16 bits are cut to their high byte by Pillow; grey ones are rounded.
+- Color profiles and gamma are not applied, and orientation is EXIF's alone, as in browsers.
+- Color and alpha channels of 16 bits are cut to their high byte by Pillow; gray ones are rounded.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageChops
 
 from catclf.errors import PictureError
-from catclf.files import is_lfs_pointer, read_regular
+from catclf.storage.files import is_lfs_pointer, read_regular
 
 if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
@@ -79,7 +79,7 @@ class Preprocessing:
         Height and width of the result, 1 to 1024.
     fit
         How a picture that is not square becomes square: ``squash`` ignores the aspect ratio,
-        ``crop`` takes the largest centred square, ``pad`` adds bars of the background.
+        ``crop`` takes the largest centered square, ``pad`` adds bars of the background.
     filter, background, order
         How pixels are averaged, what lies behind transparent ones, and the order in a column. This
         version knows one value of each; they are recorded so that a later one may know more.
@@ -268,7 +268,7 @@ _UNREADABLE = (
 def looks_like_picture(name: str) -> bool:
     """Tell by a file's suffix whether somebody meant it as a picture.
 
-    Pictures of formats that cannot be read count, so that they are named and not passed over.
+    Pictures of formats that cannot be read count, so that they are named and not skipped.
     """
     return os.path.splitext(name)[1].lower() in _READABLE + _UNREADABLE
 
@@ -483,9 +483,9 @@ def _decode_png(data: bytes) -> _Picture:
     kept, chunks = _png_chunks(data)
     if b"IHDR" not in chunks or b"IDAT" not in chunks or len(chunks[b"IHDR"][0]) != 13:
         raise _broken("damaged")
-    width, height, depth, colour, _, _, interlaced = struct.unpack(">IIBBBBB", chunks[b"IHDR"][0])
+    width, height, depth, color, _, _, interlaced = struct.unpack(">IIBBBBB", chunks[b"IHDR"][0])
     _check_pixels(width, height)
-    if colour not in _PNG_CHANNELS or (colour == 3 and b"PLTE" not in chunks):
+    if color not in _PNG_CHANNELS or (color == 3 and b"PLTE" not in chunks):
         raise _broken("damaged")
     image = PngImageFile(BytesIO(kept))
     image.load()
@@ -493,13 +493,13 @@ def _decode_png(data: bytes) -> _Picture:
     if interlaced or not any(last_row.tobytes()):
         # Rows that a stream too short does not reach stay zero, so most pictures need not pay for
         # a second inflation: 18 ms of 66 for 1600 x 1200.
-        pixel_bits = depth * _PNG_CHANNELS[colour]
+        pixel_bits = depth * _PNG_CHANNELS[color]
         _check_inflated(chunks[b"IDAT"], _png_length(width, height, pixel_bits, bool(interlaced)))
     transparent = image.info.get("transparency")
-    # Pillow leaves the transparent colour in the file's bit depth, and widens or cuts the pixels.
-    if colour == 0 and depth < 8 and isinstance(transparent, int):
+    # Pillow leaves the transparent color in the file's bit depth, and widens or cuts the pixels.
+    if color == 0 and depth < 8 and isinstance(transparent, int):
         image.info["transparency"] = transparent * 255 // (2**depth - 1)
-    elif colour == 2 and depth == 16 and isinstance(transparent, tuple):
+    elif color == 2 and depth == 16 and isinstance(transparent, tuple):
         image.info["transparency"] = tuple(value >> 8 for value in transparent)
     exif = chunks.get(b"eXIf", [memoryview(b"")])[0]
     return _upright(_whole(image), _exif_orientation(bytes(exif)))
@@ -559,7 +559,7 @@ def _check_inflated(pieces: list[memoryview], needed: int) -> None:
 
 # libjpeg can decode at 1/2, 1/4 or 1/8 of the size, which skips most of the work. It may as long
 # as the sides that matter keep this many times the size asked for. Mean absolute difference from a
-# full decode, in grey levels (64 x 64 results; average, and worst picture, over 25 mosaics of
+# full decode, in gray levels (64 x 64 results; average, and worst picture, over 25 mosaics of
 # sharp photos at quality 90 that just meet the margin):
 #
 #     margin    1/2            1/4            1/8
@@ -615,10 +615,10 @@ def _decode_jpeg(data: bytes, preprocessing: Preprocessing) -> _Picture:
         _check_pixels(jpeg.width, jpeg.height)
     image = _load_jpeg(jpeg.parts, reduction)
 
-    # Where data runs out, libjpeg leaves grey. A picture may end in that grey by right: then some
+    # Where data runs out, libjpeg leaves gray. A picture may end in that gray by right: then some
     # more bytes after the data change nothing, but they do where blocks were still expected.
-    # Several scans (of one component each) leave no grey, and are rare: always looked at.
-    if jpeg.frame in _SEQUENTIAL and (len(jpeg.scans) > 1 or _ends_grey(image)):
+    # Several scans (of one component each) leave no gray, and are rare: always looked at.
+    if jpeg.frame in _SEQUENTIAL and (len(jpeg.scans) > 1 or _ends_gray(image)):
         filled = list(jpeg.parts)
         for scan in jpeg.scans:
             filled[scan] = bytes(filled[scan]) + _FILLER
@@ -646,7 +646,7 @@ def _jpeg_reduction(width: int, height: int, preprocessing: Preprocessing) -> in
     return next((scale for scale in (8, 4, 2) if side >= scale * enough), 1)
 
 
-def _ends_grey(image: Image.Image) -> bool:
+def _ends_gray(image: Image.Image) -> bool:
     """Tell whether the last pixel may belong to a block without data: luma 128, up to rounding.
 
     Only luma, because chroma is smoothed across blocks. True for one photo in 200.
@@ -679,7 +679,7 @@ def _walk_jpeg(data: bytes) -> _Jpeg:
         segment = data[start + 2 : position]
         if marker == 0xE1 and segment.startswith(b"Exif\0\0"):
             jpeg.exif = jpeg.exif or segment
-        # Of the application segments only JFIF's and Adobe's say how colours are coded.
+        # Of the application segments only JFIF's and Adobe's say how colors are coded.
         if 0xE1 <= marker <= 0xED or marker in (0xEF, 0xFE):
             continue
         jpeg.parts += (bytes((0xFF, marker)), view[start:position])
@@ -865,7 +865,7 @@ def _rgb(image: Image.Image) -> Image.Image:
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
-    """Scale grey of 16 bits, or of floats from 0 to 1, to 8 bits: Pillow would clip it."""
+    """Scale gray of 16 bits, or of floats from 0 to 1, to 8 bits: Pillow would clip it."""
     values = np.asarray(image)
     if image.mode == "F":
         if not (values.min() >= 0 and values.max() <= 1):  # NaN is neither
@@ -873,7 +873,7 @@ def _eight_bits(image: Image.Image) -> Image.Image:
         return Image.fromarray((values * 255 + 0.5).astype(np.uint8))
     if values.min() < 0 or values.max() > 65535:
         raise PictureError("pixels of more than 16 bits", fix=_CONVERT)
-    grey = ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    gray = ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
     if "transparency" in image.info:
-        grey[values == image.info["transparency"]] = 255
-    return Image.fromarray(grey)
+        gray[values == image.info["transparency"]] = 255
+    return Image.fromarray(gray)

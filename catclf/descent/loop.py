@@ -1,0 +1,145 @@
+"""The loop around an iteration, whichever method computes it.
+
+It decides when to record a cost, when to stop, and when to give up.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from time import monotonic
+
+import numpy as np
+from numpy.typing import NDArray
+
+from catclf.descent.problem import Method, Settings
+from catclf.errors import DivergenceError
+
+__all__ = ["Descent", "descend", "divergence_factor"]
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Descent:
+    """Where a descent ended, and how it came there.
+
+    Parameters
+    ----------
+    w, b
+        Weights (n_x, 1) and bias.
+    iterations
+        How many updates were made, those of the run that was resumed included.
+    final_cost
+        The cost of w and b.
+    costs
+        The recorded costs, and the iterations before whose update they were computed.
+    state
+        What a resumed run needs besides w and b.
+    """
+
+    w: Array
+    b: float
+    iterations: int
+    final_cost: float
+    costs: dict[int, float]
+    state: dict[str, Array] = field(repr=False)
+
+
+@np.errstate(over="ignore", invalid="ignore")  # a rate too high is told in our own words
+def descend(
+    method: Method,
+    settings: Settings,
+    *,
+    costs: Mapping[int, float] | None = None,
+    start: int = 0,
+    on_cost: Callable[[int, float], None] | None = None,
+    on_iteration: Callable[[int], None] | None = None,
+    stop: Callable[[], bool] | None = None,
+    on_save: Callable[[Descent], None] | None = None,
+    save_seconds: float = 30.0,
+) -> Descent:
+    """Run gradient descent to ``settings.iterations`` updates.
+
+    Parameters
+    ----------
+    method
+        Computes the iterations.
+    settings
+        Rate, length and the rest.
+    costs, start
+        Recorded costs and updates already made, of a run that is resumed.
+    on_cost
+        Called as ``on_cost(iteration, cost)`` for each cost recorded.
+    on_iteration
+        Called with the number of updates made, after each.
+    stop
+        Asked after each update; where it answers True the descent ends there.
+    on_save
+        Called about every `save_seconds` with the descent so far, unless its cost stands above
+        where it began.
+    save_seconds
+        Time between two calls of `on_save`, or more where they take long.
+
+    Raises
+    ------
+    DivergenceError
+        Where the cost overflows, or ends above where it began (in fewer than a hundred
+        iterations: above twice that). Of one that `stop` ends early only overflow is an error.
+    """
+    recorded = dict(costs or {})
+    done = start
+    saved, pause = monotonic(), save_seconds
+    for iteration in range(start, settings.iterations):
+        cost = method.step(iteration % settings.every == 0)
+        done = iteration + 1
+        if cost is not None:
+            if not math.isfinite(cost):
+                raise _diverged(recorded, cost, iteration, settings)
+            recorded[iteration] = cost
+            if on_cost is not None:
+                on_cost(iteration, cost)
+        if on_iteration is not None:
+            on_iteration(done)
+        if stop is not None and stop():
+            break
+        if on_save is not None and (began := monotonic()) - saved >= pause:
+            descent = _so_far(method, done, recorded)
+            if descent.final_cost <= recorded[0]:
+                on_save(descent)
+            saved = monotonic()
+            # The cost takes streaming another pass: saving stays a twentieth of the time.
+            pause = max(save_seconds, 20 * (saved - began))
+    ended = _so_far(method, done, recorded)
+    final, first = ended.final_cost, recorded.get(0, ended.final_cost)
+    if not (math.isfinite(final) and np.isfinite(ended.w).all()):
+        raise _diverged(recorded, math.inf, done, settings)
+    if done == settings.iterations and final > divergence_factor(done) * first:
+        raise _diverged(recorded, final, done, settings)
+    return ended
+
+
+def divergence_factor(iterations: int) -> float:
+    """Return how many times its first cost a descent may stand at after so many iterations.
+
+    The first hundred may lead over a low hill: the course's do, up to 1.3 times. Later, a cost
+    that cannot fall stands where it began, give or take float32's roundings.
+    """
+    return 2.0 if iterations < 100 else 1 + 1e-6
+
+
+def _so_far(method: Method, done: int, costs: Mapping[int, float]) -> Descent:
+    w, b = method.parameters()
+    return Descent(w, b, done, method.cost(), dict(costs), method.state())
+
+
+def _diverged(
+    costs: Mapping[int, float], cost: float, iteration: int, settings: Settings
+) -> DivergenceError:
+    first = costs.get(0, math.nan)
+    how = f"to {cost:.6f}" if math.isfinite(cost) else "beyond all bounds"
+    return DivergenceError(
+        f"the cost rose from {first:.6f} {how} in {iteration} iterations: "
+        f"the learning rate {settings.learning_rate:g} is too high"
+    )

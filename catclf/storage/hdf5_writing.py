@@ -1,0 +1,94 @@
+"""HDF5 files written so that a signal or a full disk ends in an ordinary error."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from io import FileIO
+from types import FrameType
+from typing import Any
+
+import h5py
+
+__all__ = ["create_hdf5"]
+
+
+@contextmanager
+def create_hdf5(path: str | os.PathLike[str]) -> Iterator[tuple[Any, Callable[[], None]]]:
+    """Create an HDF5 file, and yield its h5py.File with a check to call between two writes.
+
+    The check raises what went wrong meanwhile: the OSError of a write that failed, or what a
+    signal's handler raises. So does the end of the block.
+    """
+    with _Output(path, "w+") as output, _signals_held_back() as deliver:
+
+        def check() -> None:
+            if output.failure is not None:
+                raise output.failure
+            deliver()
+
+        # The latest format: its metadata carry checksums.
+        with h5py.File(output, "w", libver="latest") as file:
+            yield file, check
+        check()
+
+
+@contextmanager
+def _signals_held_back() -> Iterator[Callable[[], None]]:
+    """Keep SIGINT and SIGTERM back until the function yielded is called, or the block is over.
+
+    HDF5 calls back into Python for every write, and an exception raised there, a Ctrl-C for
+    example, may be lost in h5py.
+    """
+    received: list[tuple[int, FrameType | None]] = []
+    handlers = {}
+    if threading.current_thread() is threading.main_thread():  # no other may set handlers
+        for number in (signal.SIGINT, signal.SIGTERM):
+            handler = signal.getsignal(number)
+            if callable(handler):
+                handlers[number] = handler
+                signal.signal(number, lambda *call: received.append(call))
+
+    def deliver() -> None:
+        while received:
+            number, frame = received.pop(0)
+            handlers[signal.Signals(number)](number, frame)
+
+    try:
+        yield deliver
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    deliver()
+
+
+class _Output(FileIO):
+    """A file that remembers its first failure, and from then on forgets what it is given.
+
+    HDF5 (2.0 as well) keeps what it could not write, on a full disk say, tries again when the
+    process ends, and crashes it. So it is not told.
+    """
+
+    failure: BaseException | None = None
+
+    def write(self, data: Any) -> int:
+        """Write all of it, or pretend to."""
+        rest = memoryview(data).cast("B")
+        size = len(rest)
+        try:
+            while rest and self.failure is None:
+                rest = rest[super().write(rest) :]
+        except OSError as error:
+            self.failure = error
+        return size
+
+    def truncate(self, size: int | None = None) -> int:
+        """Set the file's length, or pretend to."""
+        try:
+            return super().truncate(size)
+        except OSError as error:
+            self.failure = self.failure or error
+            return size or 0
