@@ -28,11 +28,13 @@ if TYPE_CHECKING:
     from catclf.errors import PictureError as PictureError
     from catclf.model import Model as Model
     from catclf.model import load_model as load_model
+    from catclf.observer import Observer as Observer
     from catclf.operations.benchmarking import benchmark as benchmark
     from catclf.operations.evaluation import evaluate as evaluate
     from catclf.operations.prediction import predict as predict
     from catclf.operations.preparation import prepare as prepare
     from catclf.operations.training import train as train
+    from catclf.operations.tuning import Search as Search
     from catclf.operations.tuning import tune as tune
     from catclf.pictures import Preprocessing as Preprocessing
     from catclf.pictures import read_picture as read_picture
@@ -46,8 +48,10 @@ _HOMES = {
     "DivergenceError": "errors",
     "Model": "model",
     "ModelError": "errors",
+    "Observer": "observer",
     "PictureError": "errors",
     "Preprocessing": "pictures",
+    "Search": "operations.tuning",
     "Settings": "descent.problem",
     "benchmark": "operations.benchmarking",
     "evaluate": "operations.evaluation",

@@ -1,19 +1,54 @@
-"""Pictures as columns of X, and back: the lecture's unrolling, color by color."""
+"""Pictures as columns of X: the lecture's unrolling, color by color."""
 
 from __future__ import annotations
 
 import math
-from collections import defaultdict
-from collections.abc import Iterable
-from typing import Literal
+from collections.abc import Iterator
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Order", "fingerprint", "group_equal", "reorder", "roll", "unroll"]
+__all__ = ["Columns", "Order", "blocks", "reorder", "size_of", "unroll"]
 
 Order = Literal["planes", "interleaved"]
 Pixels = NDArray[np.uint8]
+
+
+class Columns(Protocol):
+    """The columns of X as rows, (m, n_x) uint8: an array in memory, or in a file."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(m, n_x)."""
+
+    def __getitem__(self, rows: slice, /) -> Pixels:
+        """Read a run of rows."""
+
+
+def blocks(
+    columns: Columns, examples: int, start: int = 0, stop: int | None = None
+) -> Iterator[tuple[slice, Pixels]]:
+    """Yield the columns a block at a time, so that memory does not grow with m.
+
+    Parameters
+    ----------
+    columns
+        (m, n_x) uint8.
+    examples
+        How many examples a block holds; the last may hold fewer.
+    start, stop
+        The first of them, and the one after the last; all m where they are not given.
+
+    Yields
+    ------
+    rows, block
+        Which examples, and their columns as rows, (examples, n_x).
+    """
+    end = columns.shape[0] if stop is None else stop
+    for first in range(start, end, examples):
+        rows = slice(first, min(first + examples, end))
+        yield rows, columns[rows]
 
 
 def unroll(pictures: Pixels) -> Pixels:
@@ -33,28 +68,6 @@ def unroll(pictures: Pixels) -> Pixels:
     if height != width or colors != 3:
         raise ValueError(f"pictures must be (m, size, size, 3), got {pictures.shape}")
     return np.ascontiguousarray(pictures.transpose(0, 3, 1, 2)).reshape(m, -1)
-
-
-def roll(columns: Pixels) -> Pixels:
-    """Return pictures (m, size, size, 3) from the rows (m, n_x) that `unroll` made of them."""
-    m, n_x = columns.shape
-    size = size_of(n_x)
-    return np.ascontiguousarray(columns.reshape(m, 3, size, size).transpose(0, 2, 3, 1))
-
-
-def group_equal(fingerprints: Iterable[bytes]) -> list[list[int]]:
-    """Return the indices of equal fingerprints together, in the order of each group's first."""
-    groups: dict[bytes, list[int]] = defaultdict(list)
-    for index, each in enumerate(fingerprints):
-        groups[each].append(index)
-    return list(groups.values())
-
-
-def fingerprint(column: Pixels) -> bytes:
-    """Return a digest of one column's pixels: equal for identical pictures alone."""
-    import hashlib  # here, for predict to start without it
-
-    return hashlib.blake2b(column.data, digest_size=16).digest()
 
 
 def reorder(w: NDArray[np.float64], order: Order) -> NDArray[np.float64]:

@@ -30,6 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catclf._version import __version__
+from catclf.classes import as_pair
 from catclf.errors import DatasetError, printable
 from catclf.pictures import Preprocessing
 from catclf.storage.hdf5 import HDF5File, StoredArray, open_hdf5
@@ -143,15 +144,9 @@ def _read_dataset(file: HDF5File) -> Dataset:
             file.where,
             "Update catclf, or prepare the dataset again.",
         )
-    classes = file.attribute("classes")
+    classes = as_pair(file.attribute("classes"))
     digest = file.attribute("digest")
-    if not (
-        isinstance(classes, list)
-        and len(classes) == 2
-        and all(isinstance(name, str) and name for name in classes)
-        and classes[0] != classes[1]
-        and isinstance(digest, str)
-    ):
+    if classes is None or not isinstance(digest, str):
         raise DatasetError("damaged: names no two classes, or no digest", file.where, PREPARE_AGAIN)
     try:
         preprocessing = Preprocessing.from_record(json.loads(file.attribute("preprocessing")))
@@ -163,7 +158,7 @@ def _read_dataset(file: HDF5File) -> Dataset:
         ) from error
     return Dataset(
         path=file.where,
-        classes=(str(classes[0]), str(classes[1])),
+        classes=classes,
         preprocessing=preprocessing,
         digest=digest,
         train=_read_split(file, "train", preprocessing.n_x),

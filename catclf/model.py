@@ -5,7 +5,8 @@
     state_*              what a resumed run needs besides w and b
     record               JSON: format, version, classes, preprocessing, dataset, settings, results
 
-A bare ``np.savez(path, w=w, b=b)`` from a notebook is a model too; what it does not say is assumed.
+A weights-only ``np.savez(path, w=w, b=b)`` from a notebook is a model too; what it does not say is
+assumed.
 """
 
 from __future__ import annotations
@@ -19,18 +20,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from catclf.classes import as_pair
 from catclf.columns import Order, reorder, size_of, unroll
 from catclf.errors import ModelError, printable
 from catclf.logistic import sigmoid
 from catclf.pictures import Preprocessing
 from catclf.storage.npz import read_npz
 from catclf.storage.outputs import replacing
+from catclf.training_record import TrainingRecord
 
 __all__ = ["Model", "load_model", "save_model"]
 
 FORMAT = "catclf-model"
 FORMAT_VERSION = 1
-BARE_CLASSES = ("class 0", "class 1")
+WEIGHTS_ONLY_CLASSES = ("class 0", "class 1")
 TRAIN_AGAIN = "Train the model again, or fetch the file again."
 
 Array = NDArray[np.float64]
@@ -50,24 +53,24 @@ class Model:
         (negative, positive): the class at index 0 has label 0.
     preprocessing
         How a picture becomes a column.
-    record
-        What is known of its training: dataset, settings, results.
+    training
+        How it was trained; None where the file does not tell.
     costs
         The recorded costs, by iteration.
     state
         What a resumed run needs besides w and b.
-    assumed
-        What the file did not say and was assumed, as one sentence; None for our own files.
+    weights_only
+        Whether its file holds w and b alone: classes and preprocessing are then assumed.
     """
 
     w: Array
     b: float
     classes: tuple[str, str]
     preprocessing: Preprocessing
-    record: dict[str, Any] = field(default_factory=dict, repr=False)
+    training: TrainingRecord | None = None
     costs: dict[int, float] = field(default_factory=dict, repr=False)
     state: dict[str, Array] = field(default_factory=dict, repr=False)
-    assumed: str | None = None
+    weights_only: bool = False
 
     @property
     def positive(self) -> str:
@@ -99,7 +102,7 @@ def save_model(path: str | os.PathLike[str], model: Model) -> None:
     record = {
         "format": FORMAT,
         "version": FORMAT_VERSION,
-        **model.record,
+        **({} if model.training is None else model.training.to_record()),
         "classes": list(model.classes),
         "preprocessing": model.preprocessing.to_record(),
     }
@@ -116,15 +119,15 @@ def save_model(path: str | os.PathLike[str], model: Model) -> None:
 
 
 def load_model(path: str | os.PathLike[str], order: Order | None = None) -> Model:
-    """Read a model, ours or a bare ``np.savez(path, w=w, b=b)``.
+    """Read a model, ours or a weights-only ``np.savez(path, w=w, b=b)``.
 
     Parameters
     ----------
     path
         The .npz file.
     order
-        Only for a bare file: how the notebook unrolled its pictures. 'planes' (assumed where it
-        is None), or 'interleaved' for ``X.reshape(m, -1).T``.
+        Only for a weights-only file: how the notebook unrolled its pictures. 'planes' (assumed
+        where it is None), or 'interleaved' for ``X.reshape(m, -1).T``.
 
     Raises
     ------
@@ -135,15 +138,15 @@ def load_model(path: str | os.PathLike[str], order: Order | None = None) -> Mode
     where = os.fspath(path)
     arrays = read_npz(where)
     if "record" not in arrays:
-        return _bare_model(arrays, where, order)
+        return _weights_only_model(arrays, where, order)
     if order is not None:
         raise ModelError(
-            "records its own pixel order", where, "Leave out --order: it is for bare .npz files."
+            "records its own pixel order", where, "Leave out `order`: it is for weights-only files."
         )
     record = _read_record(arrays["record"], where)
     w, b = _weights(arrays, where)
     try:
-        preprocessing = Preprocessing.from_record(record.pop("preprocessing", None))
+        preprocessing = Preprocessing.from_record(record.get("preprocessing"))
     except ValueError as error:
         raise ModelError(
             f"its preprocessing cannot be obeyed: {error!s:.160}", where, TRAIN_AGAIN
@@ -154,26 +157,23 @@ def load_model(path: str | os.PathLike[str], order: Order | None = None) -> Mode
             where,
             TRAIN_AGAIN,
         )
-    classes = record.pop("classes", None)
-    if not (
-        isinstance(classes, list)
-        and len(classes) == 2
-        and all(isinstance(name, str) for name in classes)
-        and classes[0] != classes[1]
-    ):
+    classes = as_pair(record.get("classes"))
+    if classes is None:
         raise ModelError("names no two classes", where, TRAIN_AGAIN)
     return Model(
         w=w,
         b=b,
-        classes=(classes[0], classes[1]),
+        classes=classes,
         preprocessing=preprocessing,
-        record=record,
+        training=TrainingRecord.from_record(record),
         costs=_costs(arrays, where),
         state=_state(arrays, where),
     )
 
 
-def _bare_model(arrays: Mapping[str, NDArray[Any]], where: str, order: Order | None) -> Model:
+def _weights_only_model(
+    arrays: Mapping[str, NDArray[Any]], where: str, order: Order | None
+) -> Model:
     w, b = _weights(arrays, where)
     try:
         size = size_of(w.size)
@@ -182,17 +182,9 @@ def _bare_model(arrays: Mapping[str, NDArray[Any]], where: str, order: Order | N
     return Model(
         w=reorder(w, order or "planes"),
         b=b,
-        classes=BARE_CLASSES,
+        classes=WEIGHTS_ONLY_CLASSES,
         preprocessing=Preprocessing(size=size),
-        assumed=(
-            f"holds w and b alone; assumed: {size}x{size} pixels, squashed, divided by 255, "
-            + (
-                "in interleaved order (as you say)"
-                if order == "interleaved"
-                else "unrolled in planes (say --order interleaved for X.reshape(m, -1).T)"
-            )
-            + f"; {BARE_CLASSES[1]} above a threshold of 0.5 (say --threshold for another)"
-        ),
+        weights_only=True,
     )
 
 

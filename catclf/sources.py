@@ -7,26 +7,26 @@ from __future__ import annotations
 
 import csv
 import os
-import shlex
 from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from io import TextIOWrapper
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from catclf.errors import DatasetError, PictureError, printable
+from catclf.classes import MAX_CLASS_BYTES
+from catclf.errors import DatasetError, PictureError
 from catclf.pictures import MAX_PIXELS, Preprocessing, fit_pixels, read_picture
 from catclf.pictures.folders import find_pictures, is_litter, subfolders
+from catclf.splits import SplitName
 from catclf.storage.files import open_regular
 from catclf.storage.hdf5 import StoredArray, open_hdf5
 
-__all__ = ["Labeled", "Listing", "SplitName", "StoredPicture", "choose_classes", "list_sources"]
+__all__ = ["Labeled", "Listing", "StoredPicture", "list_sources"]
 
-SplitName = Literal["train", "test"]
-# How people name the split of a data set that is held out.
+# How people name the two splits.
 SPLIT_FOLDERS: dict[str, SplitName] = {
     "train": "train",
     "test": "test",
@@ -34,7 +34,6 @@ SPLIT_FOLDERS: dict[str, SplitName] = {
     "valid": "test",
 }
 MAX_CLASSES = 1000
-MAX_CLASS_BYTES = 1000
 # Beyond so many pictures, each must take so many bytes of the file: memory is taken for each one,
 # and blank ones can be compressed to next to nothing.
 MANY_PICTURES = 100_000
@@ -60,7 +59,7 @@ class Labeled:
     class_name
         Its class.
     split
-        The split its source puts it in; None leaves that to the split.
+        The split its source puts it in; None leaves that to `prepare`.
     pixels
         Where its pixels are: the path of a file, or a place in an HDF5 file.
     """
@@ -319,64 +318,3 @@ def _check_labels(y: StoredArray, m: int, classes: int) -> list[int]:
             "Number the classes in the order of list_classes.",
         )
     return [int(label) for label in labels]
-
-
-def choose_classes(
-    names: Iterable[str], positive: str | None, where: str | None = None
-) -> tuple[str, str]:
-    """Return (negative, positive): the classes in the order of their labels.
-
-    The class `positive`, where given, against all others. Otherwise, of two classes, one that
-    begins with no, not or non is the negative; else sorted order decides.
-
-    Parameters
-    ----------
-    names
-        The class of each picture.
-    positive
-        The class whose label is to be 1, where it was named.
-    where
-        The source, for messages.
-
-    Raises
-    ------
-    DatasetError
-        For one class, more than two without `positive`, or a `positive` that is none of them.
-    """
-    found = sorted(set(names))
-    for name in found:
-        if len(os.fsencode(name)) > MAX_CLASS_BYTES:
-            raise DatasetError(
-                f"the class name {name[:20]!r}... is longer than {MAX_CLASS_BYTES} bytes",
-                where,
-                "Shorten it.",
-            )
-    listed = ", ".join(repr(name) for name in found[:20])
-    if len(found) > 20:
-        listed += f" and {len(found) - 20} more"
-    if len(found) < 2:
-        raise DatasetError(
-            f"pictures of one class only: {listed}", where, "Add pictures of what it is not."
-        )
-    if positive is not None:
-        if positive not in found:
-            raise DatasetError(
-                f"no class {positive!r}", where, f"Choose --positive among {listed}."
-            )
-        others = [name for name in found if name != positive]
-        return (others[0] if len(others) == 1 else f"non-{positive}"), positive
-    if len(found) > 2:
-        raise DatasetError(
-            f"{len(found)} classes: {listed}",
-            where,
-            "Choose one against all others, for example "
-            f"--positive {printable(shlex.quote(found[0]))}",
-        )
-    first, second = found
-    if _is_negative(second) and not _is_negative(first):
-        return second, first
-    return first, second
-
-
-def _is_negative(name: str) -> bool:
-    return name.lower().startswith("no")

@@ -1,6 +1,6 @@
 """What tests of several modules share: data, made or found."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +10,38 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import catclf
+from catclf.observer import Observer
 
 # The same examples every time, however slow the machine: a failure is the change's, not luck's.
 settings.register_profile("catclf", deadline=None, derandomize=True)
 settings.load_profile("catclf")
+
+
+class Recorder(Observer):
+    """Keeps what it hears, and stops a descent after some iterations where it is told to."""
+
+    def __init__(self, stop_after: int | None = None) -> None:
+        self.stop_after = stop_after
+        self.calls: list[tuple[int, int]] = []
+        self.costs: dict[int, float] = {}
+        self.names: list[str] = []
+
+    def progress(self, done: int, total: int) -> None:
+        """Keep how far the work is."""
+        self.calls.append((done, total))
+
+    def skipped(self, names: Sequence[str]) -> None:
+        """Keep the names."""
+        self.names += names
+
+    def cost(self, iteration: int, cost: float) -> None:
+        """Keep the cost."""
+        self.costs[iteration] = cost
+
+    def stop(self) -> bool:
+        """Stop after so many iterations."""
+        return self.calls[-1][0] == self.stop_after
+
 
 SHARED = Path(__file__).parents[2] / "shared"  # beside the checkout; not ours to ship
 

@@ -7,13 +7,24 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import ColumnsMaker
+from conftest import ColumnsMaker, Recorder
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
-from catclf.descent import METHODS, Descent, Method, Settings, descend, round_down, safe_rate
+from catclf.descent import (
+    METHODS,
+    Descent,
+    Method,
+    Problem,
+    Settings,
+    StateError,
+    descend,
+    rates,
+    round_down,
+    safe_rate,
+)
 from catclf.errors import DivergenceError
 from catclf.logistic import LOSSES, LossName, cost, forward
 
@@ -47,7 +58,7 @@ def run(
     **options: Any,
 ) -> Descent:
     """Descend by a method's name."""
-    return descend(METHODS[method](columns, Y, settings, state), settings, **options)
+    return descend(METHODS[method](Problem(columns, Y, settings), state), settings, **options)
 
 
 def gradient_lipschitz(columns: Pixels, loss: LossName, l2: float) -> float:
@@ -68,8 +79,8 @@ def test_iterates_equal_the_iterative_ones(
 ) -> None:
     """The lecture's explicit loops and every other method give the same costs, w and b."""
     settings = Settings(rate, 6, l2, loss)
-    stepper = METHODS[method](*problem, settings, None)
-    reference = METHODS["iterative"](*problem, settings, None)
+    stepper = METHODS[method](Problem(*problem, settings), None)
+    reference = METHODS["iterative"](Problem(*problem, settings), None)
     near = TOLERANCE[method]
     for _ in range(settings.iterations):
         expected = reference.step(with_cost=True)
@@ -90,7 +101,7 @@ def test_a_step_goes_down_the_slope_of_the_cost(
     """An update, divided by the rate, is the cost's gradient by central differences."""
     columns, Y, rate, h = make_columns(5, 7), half_and_half(5), 0.5, 1e-5
     X = columns.T / 255
-    stepper = METHODS[method](columns, Y, Settings(rate, l2=l2, loss=loss), None)
+    stepper = METHODS[method](Problem(columns, Y, Settings(rate, l2=l2, loss=loss)), None)
     for _ in range(3):  # away from zero, where the penalty has no slope
         stepper.step(with_cost=False)
     w, b = stepper.parameters()
@@ -115,7 +126,9 @@ def test_the_first_cost_is_that_of_knowing_nothing(
     method: str, loss: LossName, make_columns: ColumnsMaker
 ) -> None:
     """From w = 0, b = 0 every probability is 1/2, whatever the pictures and the penalty."""
-    stepper = METHODS[method](make_columns(6, 9), half_and_half(6), Settings(l2=3, loss=loss), None)
+    stepper = METHODS[method](
+        Problem(make_columns(6, 9), half_and_half(6), Settings(l2=3, loss=loss)), None
+    )
     expected = {"cross-entropy": math.log(2), "squared-error": 1 / 8}[loss]
     assert stepper.cost() == pytest.approx(expected, rel=1e-12)
     assert stepper.step(with_cost=True) == pytest.approx(expected, rel=1e-12)
@@ -125,7 +138,7 @@ def test_the_first_cost_is_that_of_knowing_nothing(
 def test_a_step_computes_no_cost_unasked(method: str, make_columns: ColumnsMaker) -> None:
     """A cost is given where it is asked for, and asking changes no iterate."""
     columns, Y = make_columns(6, 9), half_and_half(6)
-    asked, unasked = (METHODS[method](columns, Y, Settings(), None) for _ in range(2))
+    asked, unasked = (METHODS[method](Problem(columns, Y, Settings()), None) for _ in range(2))
     for _ in range(4):
         assert asked.step(with_cost=True) is not None
         assert unasked.step(with_cost=False) is None
@@ -142,8 +155,8 @@ def test_permuting_columns_leaves_the_descent_unchanged(
     columns, Y = problem
     order = data.draw(st.permutations(range(len(columns))))
     settings = Settings(0.1, 5)
-    straight = METHODS[method](columns, Y, settings, None)
-    permuted = METHODS[method](columns[order], Y[:, order], settings, None)
+    straight = METHODS[method](Problem(columns, Y, settings), None)
+    permuted = METHODS[method](Problem(columns[order], Y[:, order], settings), None)
     for _ in range(5):
         straight.step(with_cost=False)
         permuted.step(with_cost=False)
@@ -162,8 +175,7 @@ def test_a_resumed_descent_is_the_uninterrupted_one(
     columns, Y, settings = make_columns(9, 27), half_and_half(9), Settings(0.02, 20, 0.1, loss, 4)
     whole = run(method, columns, Y, settings)
 
-    asked = iter(range(1, 21))
-    part = run(method, columns, Y, settings, stop=lambda: next(asked) == cut)
+    part = run(method, columns, Y, settings, observer=Recorder(stop_after=cut))
     assert part.iterations == cut
     state = {"w": part.w.copy(), "b": np.array(part.b), **part.state}
     rest = run(method, columns, Y, settings, state, costs=part.costs, start=part.iterations)
@@ -172,6 +184,18 @@ def test_a_resumed_descent_is_the_uninterrupted_one(
     assert (rest.b, rest.iterations) == (whole.b, whole.iterations)
     assert rest.costs == whole.costs
     assert rest.final_cost == whole.final_cost
+
+
+@every_method
+def test_a_state_of_another_problem_is_refused(method: str, make_columns: ColumnsMaker) -> None:
+    """A method judges for itself what it was given to go on from."""
+    problem = Problem(make_columns(6, 9), half_and_half(6), Settings(iterations=3))
+    for m, n_x in ((6, 12), (5, 9)):
+        began = run(method, make_columns(m, n_x), half_and_half(m), Settings(iterations=2))
+        state = {"w": began.w, "b": np.array(began.b), **began.state}
+        if n_x != 9 or method == "gram":  # the others need nothing that depends on m
+            with pytest.raises(StateError):
+                METHODS[method](problem, state)
 
 
 @every_method
@@ -194,15 +218,15 @@ def test_the_starting_point_is_left_alone(method: str, make_columns: ColumnsMake
 def test_costs_are_those_before_each_every_th_update(
     iterations: int, make_columns: ColumnsMaker
 ) -> None:
-    """on_cost hears 0, every, 2 * every, ...; what it hears is what is recorded."""
+    """The observer hears 0, every, 2 * every, ...; what it hears is what is recorded."""
     columns, Y = make_columns(6, 9), half_and_half(6)
     settings = Settings(0.01, iterations, every=5)
-    heard: list[tuple[int, float]] = []
-    descent = run("vectorized", columns, Y, settings, on_cost=lambda i, J: heard.append((i, J)))
-    assert [iteration for iteration, _ in heard] == list(range(0, iterations, 5))
-    assert descent.costs == dict(heard)
+    heard = Recorder()
+    descent = run("vectorized", columns, Y, settings, observer=heard)
+    assert list(heard.costs) == list(range(0, iterations, 5))
+    assert descent.costs == heard.costs
 
-    stepper = METHODS["vectorized"](columns, Y, settings, None)
+    stepper = METHODS["vectorized"](Problem(columns, Y, settings), None)
     for iteration in range(iterations):
         before = stepper.cost()
         stepper.step(with_cost=False)
@@ -211,12 +235,12 @@ def test_costs_are_those_before_each_every_th_update(
     assert descent.iterations == iterations
 
 
-def test_on_iteration_counts_the_updates_made(make_columns: ColumnsMaker) -> None:
-    """on_iteration hears 1, 2, ... up to the iterations asked for."""
-    heard: list[int] = []
+def test_progress_counts_the_updates_made(make_columns: ColumnsMaker) -> None:
+    """The observer hears 1, 2, ... up to the iterations asked for."""
+    heard = Recorder()
     columns, Y = make_columns(4, 3), half_and_half(4)
-    run("vectorized", columns, Y, Settings(iterations=7), on_iteration=heard.append)
-    assert heard == [1, 2, 3, 4, 5, 6, 7]
+    run("vectorized", columns, Y, Settings(iterations=7), observer=heard)
+    assert heard.calls == [(done, 7) for done in range(1, 8)]
 
 
 @every_method
@@ -226,17 +250,9 @@ def test_stop_ends_the_loop_after_the_iteration(
 ) -> None:
     """Stopped after some iteration, w and b are what so many iterations give, never half of one."""
     columns, Y = make_columns(6, 9), half_and_half(6)
-    done: list[int] = []
-    stopped = run(
-        method,
-        columns,
-        Y,
-        Settings(0.01, 100),
-        on_iteration=done.append,
-        stop=lambda: len(done) == after,
-    )
+    stopped = run(method, columns, Y, Settings(0.01, 100), observer=Recorder(stop_after=after))
     short = run(method, columns, Y, Settings(0.01, after))
-    assert done[-1] == stopped.iterations == after
+    assert stopped.iterations == after
     assert np.array_equal(stopped.w, short.w)
     assert (stopped.b, stopped.final_cost) == (short.b, short.final_cost)
 
@@ -290,7 +306,7 @@ def test_a_low_hill_is_no_error(later: float, iterations: int) -> None:
 
 def test_a_descent_stopped_on_a_hill_is_no_error() -> None:
     """Stopped by its user while the cost is high, it keeps what it has: it may yet come down."""
-    descent = descend(Told(0.5, 9.0), Settings(0.25, 200), stop=lambda: True)
+    descent = descend(Told(0.5, 9.0), Settings(0.25, 200), observer=Recorder(stop_after=1))
     assert (descent.iterations, descent.final_cost) == (1, 9.0)
 
 
@@ -334,10 +350,10 @@ def test_a_cost_that_cannot_fall_is_no_divergence(make_columns: ColumnsMaker) ->
 
 @every_method
 def test_a_long_run_is_handed_out_to_be_saved(method: str, make_columns: ColumnsMaker) -> None:
-    """What `on_save` gets is a descent that ends there; a cost above the first is not saved."""
+    """What `checkpoint` gets is a descent that ends there; a cost above the first is not saved."""
     columns, Y, settings = make_columns(6, 12), half_and_half(6), Settings(0.01, 4)
     saved: list[Descent] = []
-    run(method, columns, Y, settings, on_save=saved.append, save_seconds=0)
+    run(method, columns, Y, settings, checkpoint=saved.append, checkpoint_seconds=0)
     alone = run(method, columns, Y, Settings(0.01, 1))
     assert saved[0].iterations == 1
     assert np.array_equal(saved[0].w, alone.w)
@@ -345,7 +361,7 @@ def test_a_long_run_is_handed_out_to_be_saved(method: str, make_columns: Columns
     above: list[Descent] = []
     alike, most = np.full((6, 12), 200, np.uint8), np.array([[0.0, 0, 1, 1, 1, 1]])
     with pytest.raises(DivergenceError):
-        run(method, alike, most, Settings(50.0, 1), on_save=above.append, save_seconds=0)
+        run(method, alike, most, Settings(50.0, 1), checkpoint=above.append, checkpoint_seconds=0)
     assert above == []
 
 
@@ -358,9 +374,11 @@ def test_safe_rate_is_just_below_two_over_L(
     loss: LossName, problem: tuple[Pixels, Array], l2: float, block: int
 ) -> None:
     """It is at most 2 / L by numpy's singular values, at most 1 % below, in blocks of any size."""
-    columns, _ = problem
+    columns, Y = problem
     bound = 2 / gradient_lipschitz(columns, loss, l2)
-    rate = safe_rate(columns, Settings(loss=loss, l2=l2), block)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(rates, "BLOCK_EXAMPLES", block)
+        rate = safe_rate(Problem(columns, Y, Settings(loss=loss, l2=l2)))
     assert 0.9899 * bound <= rate <= bound
 
 
@@ -368,7 +386,7 @@ def test_safe_rate_of_bright_pictures(make_columns: ColumnsMaker) -> None:
     """It is as close for pictures of the usual size, in more than one block."""
     columns = make_columns(300, 12288)
     bound = 2 / gradient_lipschitz(columns, "cross-entropy", 0)
-    assert 0.9899 * bound <= safe_rate(columns, Settings()) <= bound
+    assert 0.9899 * bound <= safe_rate(Problem(columns, half_and_half(300), Settings())) <= bound
 
 
 def test_safe_rate_of_pictures_that_are_mostly_black() -> None:
@@ -379,7 +397,8 @@ def test_safe_rate_of_pictures_that_are_mostly_black() -> None:
     columns = np.zeros((265, 12288), np.uint8)
     columns[:263, :47] = 255
     columns[263:, 47:] = 177
-    assert safe_rate(columns, Settings()) <= 2 / gradient_lipschitz(columns, "cross-entropy", 0)
+    bound = 2 / gradient_lipschitz(columns, "cross-entropy", 0)
+    assert safe_rate(Problem(columns, half_and_half(265), Settings())) <= bound
 
 
 @both_losses
@@ -388,8 +407,8 @@ def test_the_cost_never_rises_at_the_safe_rate(
     loss: LossName, problem: tuple[Pixels, Array], l2: float
 ) -> None:
     """Iteration by iteration, whatever the data, the cost falls or stays, up to its rounding."""
-    rate = safe_rate(problem[0], Settings(loss=loss, l2=l2))
-    stepper = METHODS["vectorized"](*problem, Settings(rate, l2=l2, loss=loss), None)
+    rate = safe_rate(Problem(*problem, Settings(loss=loss, l2=l2)))
+    stepper = METHODS["vectorized"](Problem(*problem, Settings(rate, l2=l2, loss=loss)), None)
     costs = np.array([stepper.step(with_cost=True) for _ in range(40)], dtype=np.float64)
     assert np.diff(costs).max() <= 1e-14
 
@@ -400,7 +419,7 @@ def test_the_bound_is_no_idle_one() -> None:
     Y = np.append(half_and_half(198), [[1.0, 1.0]], axis=1)  # the best w is near 0, where L is met
     bound = 2 / gradient_lipschitz(columns, "cross-entropy", 0)
     for share, rises in ((0.99, False), (1.1, True)):
-        stepper = METHODS["vectorized"](columns, Y, Settings(share * bound), None)
+        stepper = METHODS["vectorized"](Problem(columns, Y, Settings(share * bound)), None)
         costs = [stepper.step(with_cost=True) for _ in range(50)]
         assert bool(np.diff(np.array(costs, dtype=np.float64)).max() > 1e-14) == rises
 

@@ -20,9 +20,10 @@ from catclf.errors import CatclfError, DatasetError
 from catclf.logistic import sigmoid
 from catclf.metrics import wilson_interval
 from catclf.model import Model, save_model
-from catclf.operations.evaluation import evaluate, evaluate_split, write_predictions
+from catclf.operations.evaluation import evaluate, evaluate_split
 from catclf.operations.prediction import predict
 from catclf.pictures import Preprocessing
+from catclf.predictions import write_predictions
 
 SIZE = 8
 N_X = 3 * SIZE * SIZE

@@ -11,7 +11,6 @@ import signal
 import time
 from collections.abc import Generator
 from contextlib import closing
-from pathlib import Path
 from typing import cast
 
 import numpy as np
@@ -19,15 +18,9 @@ import pytest
 
 from catclf import parallel
 from catclf.errors import CatclfError, PictureError
-from catclf.parallel import (
-    FEW,
-    Team,
-    available_cores,
-    available_memory,
-    map_in_order,
-    shared_zeros,
-)
+from catclf.parallel import ITEMS_WORTH_A_WORKER, Pool, map_in_order, shared_zeros
 
+FEW = 2 * ITEMS_WORTH_A_WORKER  # items for two workers
 MANY = 3 * FEW
 
 
@@ -69,7 +62,6 @@ def test_it_is_computed_by_as_many_processes_as_asked_for() -> None:
     several = list(map_in_order(lambda _: os.getpid(), range(MANY), 3))
     assert len(set(several)) == 3
     assert os.getpid() not in several
-    assert several[:3] == several[3:6]
     assert set(map_in_order(lambda _: os.getpid(), range(FEW - 1), 3)) == {os.getpid()}
     assert set(map_in_order(lambda _: os.getpid(), range(MANY), 1)) == {os.getpid()}
 
@@ -102,84 +94,85 @@ def test_a_killed_worker_is_an_error_not_a_wait() -> None:
         list(map_in_order(work, range(MANY), 2))
 
 
-def _worker(share: int, argument: None) -> int:
+def _worker(shard: int) -> int:
     return os.getpid()
 
 
 @pytest.mark.parametrize("workers", [1, 2, 3, 9, None])
-def test_a_team_goes_over_all_shares_again_and_again(workers: int | None) -> None:
-    """Each call gives every share's result, in order, by the argument of that call."""
-    team: Team[int, int, int] = Team(operator.mul, range(7), workers)
-    assert [team.over_all(argument) for argument in (1, 10)] == [
-        [0, 1, 2, 3, 4, 5, 6],
-        [0, 10, 20, 30, 40, 50, 60],
+def test_a_pool_maps_again_and_again(workers: int | None) -> None:
+    """Each call gives every item's result, in order."""
+    pool: Pool[int, int] = Pool(operator.neg, workers)
+    assert [pool.map(range(count)) for count in (7, 1, 0)] == [
+        [0, -1, -2, -3, -4, -5, -6],
+        [0],
+        [],
     ]
 
 
 @pytest.mark.parametrize("workers", [1, 3])
-def test_a_team_shares_memory(workers: int) -> None:
+def test_a_pool_shares_memory(workers: int) -> None:
     """What the caller writes its workers read, and the other way around."""
     given, taken = shared_zeros((2,), np.float32), shared_zeros((4, 2), np.float64)
 
-    def double(share: int, _: None) -> int:
-        taken[share] = 2 * given + share
+    def double(shard: int) -> int:
+        taken[shard] = 2 * given + shard
         return os.getpid()
 
-    team = Team(double, range(4), workers)
+    pool = Pool(double, workers)
     given[:] = 5, 6
-    workers_seen = set(team.over_all(None))
+    workers_seen = set(pool.map(range(4)))
     assert len(workers_seen) == workers
     assert (os.getpid() in workers_seen) == (workers == 1)
     assert taken.tolist() == [[10, 12], [11, 13], [12, 14], [13, 15]]
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_a_failure_in_a_team_is_raised_and_leaves_nothing_behind(workers: int) -> None:
-    """The first share's exception arrives whole; the next call has its own results."""
+def test_a_failure_in_a_pool_is_raised_and_leaves_nothing_behind(workers: int) -> None:
+    """The first item's exception arrives whole; the next call has its own results."""
 
-    def fail(share: int, bad: int) -> int:
-        if share == bad:
-            raise PictureError("what", str(share), "fix")
-        return share
+    def fail(item: int) -> int:
+        if item in (2, 4):
+            raise PictureError("what", str(item), "fix")
+        return item
 
-    team = Team(fail, range(5), workers)
+    pool = Pool(fail, workers)
     with pytest.raises(PictureError, match=r"^2: what\nfix$"):
-        team.over_all(2)
-    assert team.over_all(9) == [0, 1, 2, 3, 4]
+        pool.map(range(5))
+    assert pool.map([5, 6, 7]) == [5, 6, 7]
 
 
-def test_a_killed_worker_of_a_team_is_an_error_not_a_wait() -> None:
+def test_a_killed_worker_of_a_pool_is_an_error_not_a_wait() -> None:
     """A call where a worker vanishes ends, and so does the next one."""
 
-    def work(share: int, dying: int) -> int:
-        if share == dying:
+    def work(item: int) -> int:
+        if item == 3:
             os.kill(os.getpid(), signal.SIGKILL)
-        return share
+        return item
 
-    team = Team(work, range(4), 2)
+    pool = Pool(work, 2)
     for _ in range(2):
         with pytest.raises(CatclfError, match="killed before its work was done"):
-            team.over_all(3)
+            pool.map(range(4))
 
 
-def test_a_team_ends_with_its_last_reference() -> None:
-    """No process outlives it, also where two teams stand side by side."""
-    teams = [Team(_worker, range(4), 2) for _ in range(2)]
-    workers = {worker for team in teams for worker in team.over_all(None)}
+def test_a_pool_ends_with_its_last_reference() -> None:
+    """No process outlives it, also where two pools stand side by side."""
+    pools = [Pool(_worker, 2) for _ in range(2)]
+    workers = {worker for pool in pools for worker in pool.map(range(4))}
     assert len(workers) == 4
-    del teams
+    del pools
     for worker in workers:
         with pytest.raises(ProcessLookupError):
             os.kill(worker, 0)
 
 
-def test_a_team_ends_with_its_process() -> None:
+def test_a_pool_ends_with_its_process() -> None:
     """Killed outright, a process leaves no worker: they find their pipes closed."""
     reading, writing = os.pipe()
     owner = os.fork()
     if owner == 0:
-        team = Team(_worker, range(3), 3)
-        os.write(writing, repr(team.over_all(None)).encode())
+        pool = Pool(_worker, 3)
+        os.write(writing, repr(pool.map(range(3))).encode())
         os.kill(os.getpid(), signal.SIGKILL)
     os.waitpid(owner, 0)
     workers = json.loads(os.read(reading, 1000))
@@ -196,21 +189,25 @@ def test_a_team_ends_with_its_process() -> None:
 def test_where_no_process_can_be_started_it_is_one_message(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Neither signals stay held back, nor pipes open."""
+    """Neither signals stay held back, nor connections open."""
+
+    def held() -> tuple[set[signal.Signals], int]:
+        gc.collect()
+        links = [f"/proc/self/fd/{name}" for name in os.listdir("/proc/self/fd")]
+        opened = [os.readlink(link) for link in links if os.path.lexists(link)]
+        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, [])
+        return blocked, sum(each.startswith("socket:") for each in opened)
 
     def fail() -> int:
         raise BlockingIOError(11, "Resource temporarily unavailable")
 
-    gc.collect()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, []), len(os.listdir("/proc/self/fd"))
+    before = held()
     monkeypatch.setattr(os, "fork", fail)
     with pytest.raises(CatclfError, match="cannot start another process"):
         list(map_in_order(str, range(MANY), 2))
     with pytest.raises(CatclfError, match="cannot start another process"):
-        Team(_worker, range(4), 2)
-    gc.collect()
-    after = signal.pthread_sigmask(signal.SIG_BLOCK, []), len(os.listdir("/proc/self/fd"))
-    assert after == before
+        Pool(_worker, 2)
+    assert held() == before
 
 
 def test_a_bug_in_a_worker_tells_where_it_is() -> None:
@@ -233,41 +230,22 @@ def test_children_that_nobody_waits_for_are_no_error() -> None:
         signal.signal(signal.SIGCHLD, before)
 
 
-def test_an_interrupted_team_answers_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_pool_answers_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
     """What was on its way for the interrupted call is never taken for the next one's."""
-    team: Team[int, int, int] = Team(operator.add, range(4), 2)
+    pool: Pool[int, int] = Pool(operator.neg, 2)
 
-    def interrupt(pipe: object) -> None:
+    def interrupt(worker: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(parallel, "_receive", interrupt)
+        patched.setattr(parallel._Worker, "receive", interrupt)
         with pytest.raises(KeyboardInterrupt):
-            team.over_all(1)
+            pool.map(range(4))
     with pytest.raises(CatclfError, match="killed"):
-        team.over_all(2)
+        pool.map(range(4))
 
 
 def test_a_single_worker_takes_items_one_at_a_time() -> None:
     """An endless source, or one of open files, is not read ahead."""
     results = map_in_order(str, itertools.count(), 1)
     assert [next(results) for _ in range(3)] == ["0", "1", "2"]
-
-
-def test_a_containers_limit_bounds_the_memory(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The system may have more than the container may use; "max" is no limit."""
-    limit = tmp_path / "memory.max"
-    monkeypatch.setattr(parallel, "CONTAINER_LIMITS", [str(limit)])
-    everywhere = available_memory()
-    limit.write_text("max\n")
-    assert available_memory() > 2**20
-    limit.write_text("1048576\n")
-    assert available_memory() == 2**20 < everywhere
-
-
-def test_the_machine_has_cores_and_memory() -> None:
-    """Both are counted as positive whole numbers."""
-    assert available_cores() >= 1
-    assert available_memory() > 0

@@ -19,9 +19,10 @@ from PIL import Image
 
 from catclf.errors import PictureError
 from catclf.model import Model
-from catclf.operations.prediction import Prediction, predict
+from catclf.operations.prediction import predict
 from catclf.parallel import BATCH
 from catclf.pictures import MAX_BYTES, Preprocessing, read_picture
+from catclf.predictions import Prediction
 
 
 @pytest.fixture(scope="module")
@@ -105,11 +106,11 @@ def test_a_folder_is_searched_and_what_is_no_picture_is_named(model: Model, fold
     deep = folder / "cat" / "more" / "deep"
     deep.mkdir(parents=True)
     shutil.copy(folder / "cat" / "00.png", deep / "x.PNG")
-    skipped: list[list[str]] = []
-    answers = [answer.name for answer in predict([folder], model, on_skipped=skipped.append)]
+    heard = Recorder()
+    answers = [answer.name for answer in predict([folder], model, observer=heard)]
     assert len(answers) == 25
     assert str(deep / "x.PNG") in answers
-    assert skipped == [[str(folder / "notes.txt")]]
+    assert heard.names == [str(folder / "notes.txt")]
 
 
 @pytest.mark.parametrize("name", ["empty", "missing.png", "notes.txt", "fifo.png"])

@@ -13,15 +13,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from bad_hdf5 import good_course, pixels
-from hypothesis import given
-from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
 from catclf import CatclfError, DatasetError, PictureError, Preprocessing, prepare
 from catclf.columns import unroll
 from catclf.dataset import open_dataset
-from catclf.operations.preparation import split_groups
+from catclf.observer import Observer
 from catclf.pictures import read_picture
 
 SETTINGS = Preprocessing(size=8)
@@ -178,11 +176,9 @@ def test_a_class_of_unreadable_pictures_is_an_error(pets: Path, output: Path) ->
 def test_progress_is_reported_for_every_picture(pets: Path, output: Path) -> None:
     """Readable or not, each counts once, up to the total."""
     (pets / "cat" / "3.png").write_bytes(b"no picture")
-    calls: list[tuple[int, int]] = []
-    prepare(
-        [pets], output, preprocessing=SETTINGS, progress=lambda *call: calls.append(call), workers=2
-    )
-    assert calls == [(done, 20) for done in range(1, 21)]
+    heard = Recorder()
+    prepare([pets], output, preprocessing=SETTINGS, observer=heard, workers=2)
+    assert heard.calls == [(done, 20) for done in range(1, 21)]
 
 
 # ------------------------------------------------------------------------------ the split
@@ -251,38 +247,6 @@ def test_a_test_split_alone_cannot_be_trained_on(tmp_path: Path, output: Path) -
     )
     with pytest.raises(DatasetError, match=r"a\.h5: no picture of class 'noncat' is left to train"):
         prepare([tmp_path / "a.h5"], output, preprocessing=SETTINGS)
-
-
-@given(
-    groups=st.lists(st.tuples(st.integers(0, 1), st.integers(1, 4)), min_size=2, max_size=30),
-    shares=st.lists(st.floats(0, 0.4), min_size=1, max_size=2),
-    seed=st.integers(0, 2**32),
-)
-def test_groups_stay_together_and_classes_in_proportion(
-    groups: list[tuple[int, int]], shares: list[float], seed: int
-) -> None:
-    """Of each class a split gets its share, to within one group, and training keeps some."""
-    labels = np.array([label for label, size in groups for _ in range(size)], np.uint8)
-    digests = [b"%d" % i for i, (_, size) in enumerate(groups) for _ in range(size)]
-    splits = split_groups(labels, digests, shares, seed)
-    assert np.array_equal(splits, split_groups(labels, digests, shares, seed))
-    assert len({*zip(digests, splits.tolist(), strict=True)}) == len(groups)
-    largest = max(size for _, size in groups)
-    for label in set(labels.tolist()):
-        own = splits[labels == label]
-        assert np.any(own == len(shares))
-        if len({d for d, y in zip(digests, labels, strict=True) if y == label}) > 1:
-            for split, bound in enumerate(np.cumsum(shares)):
-                if np.count_nonzero(own == len(shares)) > largest:
-                    dealt = np.count_nonzero(own <= split)
-                    assert abs(dealt - bound * own.size) <= largest
-
-
-def test_the_last_group_is_not_held_out() -> None:
-    """However large the share, one group of each class is left to train on."""
-    labels = np.array([0, 1, 1], np.uint8)
-    assert split_groups(labels, [b"a", b"b", b"c"], [0.99], 0)[0] == 1
-    assert 1 in split_groups(labels, [b"a", b"b", b"c"], [0.99], 0)[1:]
 
 
 # ------------------------------------------------------------------------------ duplicates
@@ -427,14 +391,15 @@ def test_an_old_dataset_is_replaced_by_a_complete_one_only(pets: Path, output: P
     before = output.read_bytes()
     (pets / "cat" / "9.png").write_bytes(b"no picture")
 
-    def interrupt(done: int, total: int) -> None:
-        if done == 7:
-            raise KeyboardInterrupt
+    class Interrupting(Observer):
+        def progress(self, done: int, total: int) -> None:
+            if done == 7:
+                raise KeyboardInterrupt
 
     with pytest.raises(PictureError):
         prepare([pets], output, preprocessing=SETTINGS, strict=True)
     with pytest.raises(KeyboardInterrupt):
-        prepare([pets], output, preprocessing=SETTINGS, progress=interrupt)
+        prepare([pets], output, preprocessing=SETTINGS, observer=Interrupting())
     assert output.read_bytes() == before
     assert os.listdir(output.parent) == ["dataset.h5"]
 
@@ -461,10 +426,10 @@ def test_a_source_is_never_overwritten(
 def test_a_place_that_cannot_be_written_to_is_an_error(pets: Path, tmp_path: Path) -> None:
     """It is named, before any picture is read."""
     (tmp_path / "file").touch()
-    calls: list[tuple[int, int]] = []
+    heard = Recorder()
     with pytest.raises(CatclfError, match="file"):
-        prepare([pets], tmp_path / "file" / "a.h5", progress=lambda *call: calls.append(call))
-    assert calls == []
+        prepare([pets], tmp_path / "file" / "a.h5", observer=heard)
+    assert heard.calls == []
 
 
 @pytest.mark.parametrize("limit", [0, 20_000, 250_000])

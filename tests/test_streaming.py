@@ -9,8 +9,8 @@ import pytest
 from conftest import ColumnsMaker
 from numpy.typing import NDArray
 
-from catclf import open_dataset, parallel
-from catclf.descent import METHODS, Settings, descend, streaming
+from catclf import open_dataset
+from catclf.descent import METHODS, Problem, Settings, descend, streaming
 from catclf.descent.streaming import Streaming
 from catclf.logistic import LossName
 
@@ -21,7 +21,7 @@ def test_streaming_equals_vectorized_on_the_courses_files(course_dataset: Path) 
     with open_dataset(course_dataset) as dataset:
         split = dataset.train
         streamed, vectorized = (
-            descend(METHODS[name](split.columns, split.Y, settings, None), settings)
+            descend(METHODS[name](Problem(split.columns, split.Y, settings), None), settings)
             for name in ("streaming", "vectorized")
         )
     assert list(streamed.costs.values()) == pytest.approx(list(vectorized.costs.values()), rel=1e-5)
@@ -32,12 +32,12 @@ def test_streaming_equals_vectorized_on_the_courses_files(course_dataset: Path) 
 def test_blocks_of_any_number_give_the_same_costs(
     m: int, loss: LossName, make_columns: ColumnsMaker
 ) -> None:
-    """Fewer examples than shares, a rest, several blocks: costs within 1e-5 of vectorized."""
+    """Fewer examples than shards, a rest, several blocks: costs within 1e-5 of vectorized."""
     columns = make_columns(m, 48)
     Y = (np.arange(m) % 3 == 0).astype(np.float64).reshape(1, m)
     settings = Settings(0.02, 30, 0.01, loss)
     streamed, vectorized = (
-        METHODS[name](columns, Y, settings, None) for name in ("streaming", "vectorized")
+        METHODS[name](Problem(columns, Y, settings), None) for name in ("streaming", "vectorized")
     )
     for _ in range(30):
         assert streamed.step(True) == pytest.approx(vectorized.step(True), rel=1e-5)
@@ -50,9 +50,9 @@ def test_cores_and_memory_change_no_bit(
     columns, Y = make_columns(300, 27), np.arange(300.0).reshape(1, 300) % 2
     weights = []
     for cores, memory in ((1, 2**40), (3, 2**40), (2, 0)):
-        monkeypatch.setattr(parallel, "available_cores", lambda cores=cores: cores)
+        monkeypatch.setattr(streaming, "available_cores", lambda cores=cores: cores)
         monkeypatch.setattr(streaming, "available_memory", lambda memory=memory: memory)
-        method = Streaming(columns, Y, Settings(0.01), None)
+        method = Streaming(Problem(columns, Y, Settings(0.01)), None)
         for _ in range(5):
             method.step(False)
         weights.append(method.parameters()[0])
@@ -75,7 +75,7 @@ def test_a_file_that_does_not_fit_is_never_read_whole(
             return rows[chosen]
 
     monkeypatch.setattr(streaming, "available_memory", lambda: 0)
-    monkeypatch.setattr(parallel, "available_cores", lambda: 1)  # so that `read` is this one's
-    Streaming(OnDisk(), np.ones((1, 1000)), Settings(), None).step(True)
+    monkeypatch.setattr(streaming, "available_cores", lambda: 1)  # so that `read` is this one's
+    Streaming(Problem(OnDisk(), np.ones((1, 1000)), Settings()), None).step(True)
     assert sum(read) == 1000
-    assert max(read) * 12 <= streaming.READ
+    assert max(read) * 12 <= streaming.READ_PIXELS

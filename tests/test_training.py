@@ -7,13 +7,13 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from conftest import ColumnsMaker
+from conftest import ColumnsMaker, Recorder
 from numpy.typing import NDArray
 
 import catclf
-from catclf.columns import reorder, roll
+from catclf.columns import reorder
 from catclf.dataset import NewSplit, write_dataset
-from catclf.descent import METHODS, Settings, descend
+from catclf.descent import METHODS, Problem, Settings, descend
 from catclf.logistic import LOSSES, LossName
 
 Pixels = NDArray[np.uint8]
@@ -81,7 +81,7 @@ def test_the_order_of_the_pixels_does_not_matter(course_dataset: Path, course_mo
         planes, Y = dataset.train.columns[:], dataset.train.Y
     interleaved = roll(planes).reshape(len(planes), -1)
     assert not np.array_equal(planes, interleaved)
-    descent = descend(METHODS["vectorized"](interleaved, Y, Settings(), None), Settings())
+    descent = descend(METHODS["vectorized"](Problem(interleaved, Y, Settings()), None), Settings())
     assert printed(descent.costs) == COURSE_COSTS
     model = catclf.load_model(course_model)  # trained on planes, as any other dataset
     assert reorder(descent.w, "interleaved") == pytest.approx(model.w, rel=0, abs=1e-10)
@@ -134,26 +134,23 @@ def test_training_twice_gives_the_same_model(small_dataset: Path, tmp_path: Path
     first = catclf.train(small_dataset, tmp_path / "a.npz", Settings(iterations=20)).model
     second = catclf.train(small_dataset, tmp_path / "b.npz", Settings(iterations=20)).model
     assert np.array_equal(first.w, second.w)
-    assert (first.b, first.costs, first.record) == (second.b, second.costs, second.record)
+    assert (first.b, first.costs, first.training) == (second.b, second.costs, second.training)
 
 
 @every_method
 def test_progress_is_heard_as_it_happens(method: str, small_dataset: Path, tmp_path: Path) -> None:
-    """The callbacks hear the costs that are saved, and each update."""
-    heard: list[tuple[int, float]] = []
-    done: list[int] = []
+    """The observer hears the costs that are saved, and each update."""
+    heard = Recorder()
     trained = catclf.train(
         small_dataset,
         tmp_path / "model.npz",
         Settings(iterations=12, every=5),
         method=method,
-        on_cost=lambda iteration, cost: heard.append((iteration, cost)),
-        on_iteration=done.append,
+        observer=heard,
     )
-    assert trained.model.costs == dict(heard)
-    assert [iteration for iteration, _ in heard] == [0, 5, 10]
-    assert done[-1] == 12
-    assert done == sorted(set(done))
+    assert trained.model.costs == heard.costs
+    assert list(heard.costs) == [0, 5, 10]
+    assert heard.calls == [(done, 12) for done in range(1, 13)]
 
 
 def test_a_dataset_without_a_test_split_trains(make_columns: ColumnsMaker, tmp_path: Path) -> None:
@@ -161,7 +158,8 @@ def test_a_dataset_without_a_test_split_trains(make_columns: ColumnsMaker, tmp_p
     dataset = write_columns(tmp_path / "d.h5", make_columns(6, 12), [0, 1] * 3)
     trained = catclf.train(dataset, tmp_path / "model.npz", Settings(iterations=3))
     assert trained.test is None
-    assert trained.model.record["results"]["test_accuracy"] is None
+    assert trained.model.training is not None
+    assert trained.model.training.test_accuracy is None
 
 
 # ------------------------------------------------------------------------------ what fails
@@ -189,7 +187,7 @@ def test_a_rate_too_high_names_a_safe_one(
     assert not output.exists()
 
     assert raised.value.fix is not None
-    named = re.match(r"Use --lr (\S+): ", raised.value.fix)
+    named = re.match(r"Use `learning_rate` (\S+): ", raised.value.fix)
     assert named is not None
     settings = Settings(float(named[1]), 120, l2, loss, every=1)
     trained = catclf.train(dataset, output, settings, method=method)

@@ -21,12 +21,14 @@ import catclf
 from catclf import CatclfError, DatasetError, open_dataset, tune
 from catclf.cli import app
 from catclf.dataset import NewSplit, write_dataset
-from catclf.descent import METHODS, Settings, descend
+from catclf.descent import METHODS, Problem, Settings, cross_validation, descend
+from catclf.descent.cross_validation import CrossValidation, compared_lengths
 from catclf.descent.gram import gram_matrix
 from catclf.descent.vectorized import Vectorized
 from catclf.logistic import cross_entropy
+from catclf.observer import Observer
 from catclf.operations import tuning
-from catclf.operations.tuning import _Trials, write_config
+from catclf.operations.tuning import Search, write_config
 
 Array = NDArray[np.float64]
 
@@ -44,13 +46,15 @@ def test_every_trial_equals_its_own_training_by_vectorized() -> None:
     columns, Y = problem()
     settings = [(0.01, 0.0), (0.1, 0.0), (0.1, 0.5)]
     fold_of = np.arange(30).reshape(1, 30) % 3
-    course = _Trials(gram_matrix(columns), Y, settings, fold_of, 3).run([20, 40, 60])
+    course = CrossValidation(gram_matrix(columns), Y, settings, fold_of, 3).run(
+        [20, 40, 60], Observer()
+    )
     for s, (rate, l2) in enumerate(settings):
         for fold in range(3):
             seen = fold_of[0] != fold
             for index, length in enumerate(course.lengths):
                 wanted = Settings(rate, length, l2)
-                method = Vectorized(columns[seen], Y[:, seen], wanted, None)
+                method = Vectorized(Problem(columns[seen], Y[:, seen], wanted), None)
                 alone = descend(method, wanted)
                 Z = alone.w.T @ (columns[~seen].T / 255) + alone.b
                 loss = float(cross_entropy(Z, Y[:, ~seen]).mean())
@@ -63,8 +67,10 @@ def test_a_setting_that_diverges_is_frozen_and_the_others_go_on() -> None:
     """It is shown as diverged, and its company's numbers are what they are without it."""
     columns, Y = problem()
     K, fold_of = gram_matrix(columns), np.arange(30).reshape(1, 30) % 3
-    together = _Trials(K, Y, [(0.05, 0.0), (50.0, 1.0)], fold_of, 3).run([*range(10, 201, 10)])
-    alone = _Trials(K, Y, [(0.05, 0.0)], fold_of, 3).run([*range(10, 201, 10)])
+    together = CrossValidation(K, Y, [(0.05, 0.0), (50.0, 1.0)], fold_of, 3).run(
+        [*range(10, 201, 10)], Observer()
+    )
+    alone = CrossValidation(K, Y, [(0.05, 0.0)], fold_of, 3).run([*range(10, 201, 10)], Observer())
     assert together.best(1).diverged
     assert not together.best(0).diverged
     assert np.allclose(together.loss[:, :1], alone.loss, rtol=1e-12)
@@ -94,7 +100,7 @@ def test_the_test_split_is_never_touched(tmp_path: Path) -> None:
     path.write_bytes(stored[:place] + b"\x5a" + stored[place + 1 :])
     with open_dataset(path) as dataset, pytest.raises(DatasetError):
         dataset.test.X  # noqa: B018 (it is read)
-    assert tune(path, iterations=20, folds=3).m == 30
+    assert tune(path, Search(iterations=20, folds=3)).m == 30
 
 
 def test_the_choice_is_the_simplest_within_one_standard_error(tmp_path: Path) -> None:
@@ -102,7 +108,9 @@ def test_the_choice_is_the_simplest_within_one_standard_error(tmp_path: Path) ->
     columns, Y = problem()
     fold_of = np.arange(30).reshape(1, 30) % 5
     settings = [(0.02, 0.0), (0.1, 0.0), (0.1, 0.1)]
-    course = _Trials(gram_matrix(columns), Y, settings, fold_of, 5).run([*range(10, 301, 10)])
+    course = CrossValidation(gram_matrix(columns), Y, settings, fold_of, 5).run(
+        [*range(10, 301, 10)], Observer()
+    )
     chosen = course.simplest_within_one_error()
     every = [course.score(i, s) for i in range(len(course.lengths)) for s in range(3)]
     best = min(every, key=lambda score: score.log_loss)
@@ -118,17 +126,6 @@ def test_the_choice_is_the_simplest_within_one_standard_error(tmp_path: Path) ->
     assert simpler == []
 
 
-def test_identical_pictures_are_held_out_together() -> None:
-    """Else a training would be asked of a picture it has seen."""
-    columns, Y = problem(40)
-    columns[20:] = columns[:20]
-    fold_of = tuning._divide(tuning._groups(columns), Y[0].astype(np.uint8), 4, 3, seed=1)
-    assert fold_of.shape == (3, 40)
-    assert np.array_equal(fold_of[:, :20], fold_of[:, 20:])
-    assert not np.array_equal(fold_of[0], fold_of[1])
-    assert set(fold_of[0]) == {0, 1, 2, 3}
-
-
 def test_the_config_trains_with_the_choice(small_dataset: Path, tmp_path: Path) -> None:
     """`catclf --config tuned.toml train` uses rate, penalty and length, and the same data."""
     runner = CliRunner()
@@ -142,9 +139,10 @@ def test_the_config_trains_with_the_choice(small_dataset: Path, tmp_path: Path) 
     assert "Held-out log loss" in Path(config).read_text(encoding="utf-8")
     trained = runner.invoke(app, ["--config", config, "train", "-o", model])
     assert trained.exit_code == 0, trained.output
-    settings = catclf.load_model(model).record["settings"]
-    assert (settings["learning_rate"], settings["l2"]) == (chosen["lr"], chosen["l2"])
-    assert settings["iterations"] == chosen["iters"]
+    settings = catclf.load_model(model).training
+    assert settings is not None
+    assert (settings.learning_rate, settings.l2) == (chosen["lr"], chosen["l2"])
+    assert settings.iterations == chosen["iters"]
     with open(oof, encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 18
@@ -166,37 +164,9 @@ def test_json_tells_the_same(small_dataset: Path, tmp_path: Path) -> None:
 
 def test_out_of_fold_losses_are_the_leaderboards(small_dataset: Path) -> None:
     """Their mean is the lowest held-out log loss, where the folds are of one size."""
-    tuned = tune(small_dataset, folds=3, iterations=60)
-    mean = math.fsum(held.loss for held in tuned.held_out) / tuned.m
+    tuned = tune(small_dataset, Search(folds=3, iterations=60))
+    mean = math.fsum(held.loss for held in tuned.out_of_fold) / tuned.m
     assert mean == pytest.approx(tuned.scores[0].log_loss, rel=1e-9)
-
-
-@given(
-    sizes=st.lists(st.integers(1, 9), min_size=8, max_size=30),
-    labels=st.lists(st.integers(0, 1), min_size=30, max_size=30),
-    folds=st.integers(2, 4),
-    seed=st.integers(0, 5),
-)
-def test_folds_are_stratified_and_none_is_empty(
-    sizes: list[int], labels: list[int], folds: int, seed: int
-) -> None:
-    """Copies stay together; a class's pictures differ between folds by the largest group at most.
-
-    The seed decides, and each repeat divides anew.
-    """
-    labels[:8] = [0, 1] * 4
-    kind = np.repeat(np.arange(len(sizes)), sizes)  # the picture each is a copy of
-    of = np.array(labels, np.uint8)[kind]
-    groups = tuning._groups(kind.astype(np.uint8).reshape(-1, 1))
-    fold_of = tuning._divide(groups, of, folds, 2, seed)
-    assert np.array_equal(fold_of, tuning._divide(groups, of, folds, 2, seed))
-    for fold in fold_of:
-        assert all(len(set(fold[kind == k])) == 1 for k in range(len(sizes)))
-        for label in (0, 1):
-            counts = np.bincount(fold[of == label], minlength=folds)
-            assert counts.min() > 0
-            largest = max(size for k, size in enumerate(sizes) if labels[k] == label)
-            assert counts.max() - counts.min() <= largest
 
 
 def test_copies_do_not_make_up_for_too_few_pictures(tmp_path: Path) -> None:
@@ -209,28 +179,30 @@ def test_copies_do_not_make_up_for_too_few_pictures(tmp_path: Path) -> None:
     write_dataset(path, ("noncat", "cat"), catclf.Preprocessing(size=2), twice, empty)
     with pytest.raises(DatasetError, match="has 5 different pictures of a class") as raised:
         tune(path)
-    assert raised.value.fix == "Use --folds 5."
-    assert tune(path, folds=5, iterations=20).m == 20
+    assert raised.value.fix == "Use `folds` 5."
+    assert tune(path, Search(folds=5, iterations=20)).m == 20
 
 
 def test_what_would_diverge_on_all_pictures_is_not_chosen(course_dataset: Path) -> None:
     """Every setting on the leaderboard trains, with its penalty, on the whole train split."""
-    tuned = tune(course_dataset, rates=[0.002, 0.006, 0.01], penalties=[0.0, 1.0], iterations=400)
+    tuned = tune(
+        course_dataset, Search(rates=(0.002, 0.006, 0.01), penalties=(0.0, 1.0), iterations=400)
+    )
     with open_dataset(course_dataset) as dataset:
         columns, Y = dataset.train.columns[:], dataset.train.Y
     for score in [tuned.chosen, *tuned.scores]:
         if not score.diverged:
             alone = Settings(score.learning_rate, score.iterations, score.l2)
-            descend(METHODS["gram"](columns, Y, alone, None), alone)
+            descend(METHODS["gram"](Problem(columns, Y, alone), None), alone)
 
 
 def test_the_penalty_counts_where_divergence_is_judged() -> None:
     """Costs along the way are J(w, b), penalty and all, of every row; the last is all pictures'."""
     columns, Y = problem()
     fold_of = np.arange(30).reshape(1, 30) % 3
-    curves = _Trials(gram_matrix(columns), Y, [(0.1, 0.5)], fold_of, 3).run([7])
+    curves = CrossValidation(gram_matrix(columns), Y, [(0.1, 0.5)], fold_of, 3).run([7], Observer())
     settings = Settings(0.1, 7, 0.5)
-    whole = descend(Vectorized(columns, Y, settings, None), settings)
+    whole = descend(Vectorized(Problem(columns, Y, settings), None), settings)
     assert curves.cost[0, 0, 3] == pytest.approx(whole.final_cost, rel=1e-12)
     assert curves.loss.shape == (1, 1, 1, 3)
 
@@ -238,18 +210,18 @@ def test_the_penalty_counts_where_divergence_is_judged() -> None:
 def test_repeats_do_not_make_the_mean_more_certain(small_dataset: Path) -> None:
     """The standard error is that of one division, as numpy has it, averaged over the repeats."""
     once = np.array([[0.1, 0.4, 0.7]])
-    alone = tuning._standard_error(once)
+    alone = cross_validation._standard_error(once)
     assert alone == pytest.approx(once.std(ddof=1) / math.sqrt(3))
-    assert tuning._standard_error(np.tile(once, (9, 1))) == pytest.approx(alone)
-    tuned = tune(small_dataset, folds=3, iterations=20, repeats=4)
+    assert cross_validation._standard_error(np.tile(once, (9, 1))) == pytest.approx(alone)
+    tuned = tune(small_dataset, Search(folds=3, iterations=20, repeats=4))
     assert tuned.scores[0].log_loss_error > 0
-    assert len(tuned.held_out) == 18
+    assert len(tuned.out_of_fold) == 18
 
 
 @given(iterations=st.integers(1, 10**7))
 def test_short_lengths_are_compared_however_long_the_longest(iterations: int) -> None:
     """From 1 to the longest, each one or at most a fifth above the one before, 200 at most."""
-    lengths = tuning._lengths(iterations)
+    lengths = compared_lengths(iterations)
     assert lengths[0] == 1
     assert lengths[-1] == iterations
     assert len(lengths) <= 200
@@ -266,7 +238,7 @@ def test_any_name_of_a_dataset_comes_back_from_the_config(
     """Quotes, control characters and emoji in a path are TOML in the config."""
     dataset, config = tmp_path / f"{name}.h5", tmp_path / "t.toml"
     dataset.write_bytes(small_dataset.read_bytes())
-    write_config(config, tune(dataset, folds=3, iterations=5))
+    write_config(config, tune(dataset, Search(folds=3, iterations=5)))
     assert tomllib.loads(config.read_text(encoding="utf-8"))["train"]["dataset"] == str(dataset)
 
 
@@ -276,18 +248,18 @@ def test_a_name_that_is_no_text_is_left_out_of_the_config(
     """TOML is UTF-8: such a dataset is named on the command line."""
     dataset, config = tmp_path / os.fsdecode(b"\xff.h5"), tmp_path / "t.toml"
     dataset.write_bytes(small_dataset.read_bytes())
-    write_config(config, tune(dataset, folds=3, iterations=5))
+    write_config(config, tune(dataset, Search(folds=3, iterations=5)))
     assert "dataset" not in tomllib.loads(config.read_text(encoding="utf-8"))["train"]
 
 
 def test_numbers_of_numpy_do_as_well(small_dataset: Path, tmp_path: Path) -> None:
     """Rates from geomspace are written as plain numbers; a sample of none is refused."""
     config, rates = tmp_path / "t.toml", list(np.geomspace(0.001, 0.01, 3))
-    tuned = tune(small_dataset, rates=rates, folds=3, iterations=5)
+    tuned = tune(small_dataset, Search(rates=tuple(rates), folds=3, iterations=5))
     write_config(config, tuned)
-    assert tomllib.loads(config.read_text(encoding="utf-8"))["train"]["lr"] in tuned.rates
+    assert tomllib.loads(config.read_text(encoding="utf-8"))["train"]["lr"] in tuned.search.rates
     with pytest.raises(ValueError, match="sample must be at least 4"):
-        tune(small_dataset, sample=0)
+        tune(small_dataset, Search(sample=0))
 
 
 @pytest.mark.parametrize(
@@ -317,7 +289,7 @@ def test_more_trainings_than_fit_are_refused(
     """A thousand repeats take more memory than K."""
     monkeypatch.setattr(tuning, "available_memory", lambda: 2**24)
     with pytest.raises(DatasetError, match="trainings at once on 18 pictures do not fit"):
-        tune(small_dataset, folds=3, repeats=1000)
+        tune(small_dataset, Search(folds=3, repeats=1000))
 
 
 def test_too_many_pictures_for_the_memory_say_how_many_would_fit(
@@ -326,11 +298,11 @@ def test_too_many_pictures_for_the_memory_say_how_many_would_fit(
     """The error offers a stratified sample, and the sample works."""
     monkeypatch.setattr(tuning, "available_memory", lambda: 4 * 12 * 12**2)
     with pytest.raises(DatasetError, match=r"a quarter of the memory; 12 would") as raised:
-        tune(small_dataset, folds=3, iterations=10)
+        tune(small_dataset, Search(folds=3, iterations=10))
     assert raised.value.fix is not None
-    assert "--sample 12" in raised.value.fix
+    assert "`sample` of 12" in raised.value.fix
     monkeypatch.setattr(tuning, "available_memory", lambda: 2**30)
-    tuned = tune(small_dataset, folds=3, iterations=10, sample=6)
+    tuned = tune(small_dataset, Search(folds=3, iterations=10, sample=6))
     assert tuned.m == 6
     assert tuned.majority_rate == 0.5
     write_config(tmp_path / "t.toml", tuned)
@@ -349,4 +321,4 @@ def test_too_few_pictures_for_the_folds_say_how_many_folds_do(small_dataset: Pat
     """Nine of a class cannot be dealt into ten folds."""
     with pytest.raises(DatasetError, match="too few for 10 folds") as raised:
         tune(small_dataset)
-    assert raised.value.fix == "Use --folds 9."
+    assert raised.value.fix == "Use `folds` 9."

@@ -7,15 +7,8 @@ from dataclasses import asdict
 
 import click
 
-from catclf.cli.common import (
-    MOST,
-    Verb,
-    dataset_argument,
-    format_option,
-    note,
-    option,
-    quiet_option,
-)
+from catclf.cli.options import Count, Verb, dataset_argument, format_option, option, quiet_option
+from catclf.cli.output import Display
 from catclf.descent import Settings
 from catclf.operations.benchmarking import Timing, benchmark
 
@@ -31,7 +24,7 @@ Examples:
 @option(
     "--iters",
     group="Descent",
-    type=click.IntRange(1, MOST),
+    type=Count(),
     default=Settings().iterations,
     metavar="N",
     help="Tell the time of a whole descent of N iterations too.",
@@ -44,8 +37,16 @@ def command(dataset: str, iters: int, format: str, quiet: bool) -> None:
     DATASET is a file that prepare wrote; without it, data/dataset.h5. The methods' costs are
     compared too: all compute the same iterations.
     """
-    timings = benchmark(dataset, on_method=lambda name: note(f"Timing {name} ...", quiet))
+    timings = benchmark(dataset, observer=BenchmarkDisplay("methods", quiet))
     click.echo(as_json(timings, iters) if format == "json" else as_text(timings, iters))
+
+
+class BenchmarkDisplay(Display):
+    """Says which method is timed."""
+
+    def method(self, name: str, seconds: float | None) -> None:
+        """Name the method."""
+        self.note(f"Timing {name} ...")
 
 
 def total(timing: Timing, iterations: int) -> float:

@@ -7,20 +7,18 @@ from dataclasses import asdict
 
 import click
 
-from catclf.cli.common import (
-    MOST_WRONG,
+from catclf.cli.options import (
     Verb,
     dataset_argument,
     format_option,
-    loaded_model,
     model_options,
     option,
-    percent,
     quiet_option,
-    wrong_line,
 )
+from catclf.cli.output import NAMED_PICTURES, loaded_model, percent, prediction_line
 from catclf.errors import printable
-from catclf.operations.evaluation import Evaluation, evaluate, write_predictions
+from catclf.operations.evaluation import Evaluation, evaluate
+from catclf.predictions import write_predictions
 from catclf.storage.outputs import check_output
 
 
@@ -70,7 +68,7 @@ def command(
         check_output(predictions, [dataset, model])
     evaluation = evaluate(dataset, loaded, split=split, threshold=threshold)  # type: ignore[arg-type]
     if predictions is not None:
-        write_predictions(predictions, evaluation)
+        write_predictions(predictions, evaluation.predictions(), loaded.positive)
     click.echo(as_json(evaluation) if format == "json" else as_text(evaluation))
 
 
@@ -94,7 +92,7 @@ def as_json(evaluation: Evaluation) -> str:
             "auc": evaluation.auc,
             "log_loss": evaluation.log_loss,
             "also_in_train": evaluation.also_in_train,
-            "most_wrong": [asdict(row) for row in evaluation.worst(MOST_WRONG)],
+            "most_wrong": [asdict(row) for row in evaluation.worst(NAMED_PICTURES)],
         },
         indent=2,
     )
@@ -126,10 +124,10 @@ def as_text(evaluation: Evaluation) -> str:
     ]
     if evaluation.also_in_train:
         lines.append(f"beware: {evaluation.also_in_train} of them are in the train split too")
-    worst = evaluation.worst(MOST_WRONG)
+    worst = evaluation.worst(NAMED_PICTURES)
     if worst:
         lines += ["", "most confidently wrong:"]
-        lines += [wrong_line(row, positive) for row in worst]
+        lines += [prediction_line(row, positive) for row in worst]
     return "\n".join(lines)
 
 

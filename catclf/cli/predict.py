@@ -9,17 +9,11 @@ from collections.abc import Callable
 
 import click
 
-from catclf.cli.common import (
-    Verb,
-    loaded_model,
-    model_options,
-    note,
-    note_skipped,
-    option,
-    quiet_option,
-)
+from catclf.cli.options import Verb, model_options, option, quiet_option
+from catclf.cli.output import Display, loaded_model, note
 from catclf.errors import printable
-from catclf.operations.prediction import Prediction, predict
+from catclf.operations.prediction import predict
+from catclf.predictions import Prediction
 
 COLUMNS = ("file", "predicted", "positive", "probability", "error")
 
@@ -67,7 +61,7 @@ def command(
         [sys.stdin.buffer if name == "-" else name for name in image],
         loaded,
         threshold=threshold,
-        on_skipped=lambda names: note_skipped(names, quiet),
+        observer=Display("pictures", quiet=quiet),
     ):
         show(prediction, loaded.positive)
         failed += prediction.error is not None

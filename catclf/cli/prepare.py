@@ -4,17 +4,8 @@ from __future__ import annotations
 
 import click
 
-from catclf.cli.common import (
-    FiniteFloat,
-    Verb,
-    bar,
-    name_some,
-    note,
-    note_skipped,
-    option,
-    output_option,
-    quiet_option,
-)
+from catclf.cli.options import FiniteFloat, Verb, option, output_option, quiet_option
+from catclf.cli.output import Display, name_some, note
 from catclf.errors import printable
 from catclf.operations.preparation import Prepared, prepare
 from catclf.pictures import Preprocessing
@@ -104,13 +95,7 @@ def command(
     folders; a CSV of file,label[,split]; or one or two HDF5 files in the course's layout. Several
     are put together. Without any it is data/sample.
     """
-    with bar(0, " pictures", quiet) as drawn:
-
-        def progress(done: int, total: int) -> None:
-            if drawn is not None:
-                drawn.total = total
-                drawn.update(done - drawn.n)
-
+    with Display("pictures", quiet) as display:
         prepared = prepare(
             source or ("data/sample",),
             output,
@@ -120,9 +105,11 @@ def command(
             seed=seed,
             workers=workers,
             strict=strict,
-            progress=progress,
+            observer=display,
         )
-    _warn(prepared, quiet)
+        if prepared.skipped:
+            display.skipped(prepared.skipped)
+        _warn(prepared, quiet)
     _show(prepared, size)
 
 
@@ -153,8 +140,6 @@ def _warn(prepared: Prepared, quiet: bool) -> None:
     for error in prepared.unreadable:
         where = printable(error.where or "")
         note(f"Left out: {where}: {error.what}", quiet)
-    if prepared.skipped:
-        note_skipped(prepared.skipped, quiet)
     for duplicates in prepared.duplicates:
         if duplicates.leak:
             note(f"In both splits: {name_some(duplicates.names)} are the same picture", quiet)

@@ -12,21 +12,17 @@ from types import FrameType
 
 import click
 
-from catclf.cli.common import (
-    MOST,
+from catclf.cli.options import (
+    Count,
     FiniteFloat,
-    Results,
     Verb,
-    bar,
-    counter,
     dataset_argument,
-    note,
     option,
     output_option,
-    percent,
     quiet_option,
 )
-from catclf.descent import METHODS, Choice, Settings
+from catclf.cli.output import Display, Results, note, percent
+from catclf.descent import METHODS, Settings
 from catclf.errors import printable
 from catclf.logistic import LOSSES
 from catclf.operations.evaluation import Evaluation
@@ -56,7 +52,7 @@ Examples:
 @option(
     "--iters",
     group="Descent",
-    type=click.IntRange(1, MOST),
+    type=Count(),
     default=DEFAULT.iterations,
     metavar="N",
     help="Iterations.",
@@ -86,7 +82,7 @@ Examples:
 @option(
     "--every",
     group="Output",
-    type=click.IntRange(1, MOST),
+    type=Count(),
     default=DEFAULT.every,
     metavar="N",
     help="Iterations between two printed costs.",
@@ -96,8 +92,8 @@ Examples:
     group="Descent",
     is_flag=True,
     show_default=False,
-    help="Go on from the model in --output, to --iters in all; the end is the same as without a "
-    "pause.",
+    help="Resume the training of the model in --output, to --iters in all; the end is the same "
+    "as without a pause.",
 )
 @quiet_option
 @click.pass_context
@@ -127,42 +123,43 @@ def command(
         every=every,
     )
     if resume and not os.path.lexists(output):
-        note(f"Nothing to go on from: there is no {printable(output)}", quiet)
+        note(f"Nothing to resume: there is no {printable(output)}", quiet)
     results = Results()
-    with bar(iters, " iterations", quiet) as drawn, stopped_by_signals() as signals:
-
-        def on_choice(choice: Choice) -> None:
-            note(f"Method: {choice.method}, expected to take {choice.seconds:.2g} s", quiet)
-
-        def on_cost(iteration: int, cost: float) -> None:
-            if drawn is not None:
-                drawn.set_postfix_str(f"cost {cost:.6f}", refresh=False)
-                drawn.clear()
-            results.write(f"Cost after iteration {iteration}: {cost:.6f}")
-
-        trained = train(
-            dataset,
-            output,
-            settings,
-            method=method,
-            resume=resume,
-            on_choice=on_choice,
-            on_cost=on_cost,
-            on_iteration=counter(drawn),
-            stop=lambda: bool(signals),
-        )
+    with stopped_by_signals() as signals, TrainingDisplay(results, signals, quiet) as display:
+        trained = train(dataset, output, settings, method=method, resume=resume, observer=display)
     for evaluation in (trained.train, trained.test):
         if evaluation is not None:
             results.write(accuracy_line(evaluation))
     results.write(f"{printable(output)}: saved")
-    done = trained.model.record["results"]["iterations"]
-    if done < iters:
+    if trained.iterations < iters:
         note(
-            f"Interrupted after {done} of {iters} iterations; the model so far is saved.\n"
-            f"Go on with: catclf {printable(shlex.join(resuming(sys.argv[1:])))}"
+            f"Interrupted after {trained.iterations} of {iters} iterations; "
+            "a checkpoint is saved.\n"
+            f"Resume with: catclf {printable(shlex.join(resuming(sys.argv[1:])))}"
         )
         ctx.exit(128 + signals[0])
     results.finish()
+
+
+class TrainingDisplay(Display):
+    """Writes the costs as results, and stops the training after a signal."""
+
+    def __init__(self, results: Results, signals: list[int], quiet: bool) -> None:
+        super().__init__("iterations", quiet)
+        self.results, self.signals = results, signals
+
+    def method(self, name: str, seconds: float | None) -> None:
+        """Say which method was chosen."""
+        self.note(f"Method: {name}, expected to take {seconds:.2g} s")
+
+    def cost(self, iteration: int, cost: float) -> None:
+        """Write a recorded cost."""
+        self.clear()
+        self.results.write(f"Cost after iteration {iteration}: {cost:.6f}")
+
+    def stop(self) -> bool:
+        """Stop after the first signal."""
+        return bool(self.signals)
 
 
 def resuming(words: list[str]) -> list[str]:

@@ -8,25 +8,24 @@ from dataclasses import asdict
 
 import click
 
-from catclf.cli.common import (
-    MOST,
-    MOST_WRONG,
+from catclf.cli.options import (
+    Count,
     Numbers,
     Verb,
-    bar,
-    counter,
     dataset_argument,
     format_option,
-    note,
     option,
     output_option,
-    percent,
     quiet_option,
-    wrong_line,
 )
+from catclf.cli.output import NAMED_PICTURES, Display, note, percent, prediction_line
+from catclf.descent.cross_validation import Score
 from catclf.errors import CatclfError, printable
-from catclf.operations.tuning import Score, Tuned, tune, write_config, write_held_out
+from catclf.operations.tuning import Search, Tuned, tune, write_config
+from catclf.predictions import write_predictions
 from catclf.storage.outputs import check_output
+
+DEFAULT = Search()
 
 
 @click.command(
@@ -42,7 +41,7 @@ Examples:
     "--lr",
     group="Settings to try",
     type=Numbers(above_zero=True),
-    default="0.001,0.002,0.003,0.005,0.01",
+    default=",".join(map(str, DEFAULT.rates)),
     metavar="RATES",
     help="Learning rates.",
 )
@@ -50,31 +49,31 @@ Examples:
     "--l2",
     group="Settings to try",
     type=Numbers(),
-    default="0,0.01,0.1",
+    default=",".join(f"{l2:g}" for l2 in DEFAULT.penalties),
     metavar="LAMBDAS",
     help="Penalties.",
 )
 @option(
     "--iters",
     group="Settings to try",
-    type=click.IntRange(1, MOST),
-    default=2000,
+    type=Count(),
+    default=DEFAULT.iterations,
     metavar="N",
     help="The longest training; shorter ones are compared along the way.",
 )
 @option(
     "--folds",
     group="Cross-validation",
-    type=click.IntRange(2, MOST),
-    default=10,
+    type=Count(2),
+    default=DEFAULT.folds,
     metavar="N",
     help="Parts that are held out in turn.",
 )
 @option(
     "--repeats",
     group="Cross-validation",
-    type=click.IntRange(1, MOST),
-    default=1,
+    type=Count(),
+    default=DEFAULT.repeats,
     metavar="N",
     help="How often the pictures are divided into folds anew.",
 )
@@ -82,7 +81,7 @@ Examples:
     "--seed",
     group="Cross-validation",
     type=click.IntRange(0),
-    default=0,
+    default=DEFAULT.seed,
     metavar="N",
     help="Seed of the divisions, and of the sample.",
 )
@@ -129,21 +128,12 @@ def command(
         save_predictions
     ):
         raise CatclfError("is named for two outputs", output, "Write to two files.")
-    with bar(iters, " iterations", quiet) as drawn:
-        tuned = tune(
-            dataset,
-            rates=lr,
-            penalties=l2,
-            iterations=iters,
-            folds=folds,
-            repeats=repeats,
-            seed=seed,
-            sample=sample,
-            on_iteration=counter(drawn),
-        )
+    search = Search(lr, l2, iters, folds, repeats, seed, sample)
+    with Display("iterations", quiet) as display:
+        tuned = tune(dataset, search, observer=display)
     write_config(output, tuned)
     if save_predictions is not None:
-        write_held_out(save_predictions, tuned)
+        write_predictions(save_predictions, tuned.out_of_fold, tuned.positive)
     click.echo(as_json(tuned) if format == "json" else as_text(tuned))
     note(f"{printable(output)}: saved. Next: catclf --config {printable(output)} train", quiet)
 
@@ -160,16 +150,16 @@ def as_json(tuned: Tuned) -> str:
             "dataset": tuned.dataset,
             "examples": tuned.m,
             "train_examples": tuned.total,
-            "iterations": tuned.iterations,
-            "folds": tuned.folds,
-            "repeats": tuned.repeats,
-            "seed": tuned.seed,
+            "iterations": tuned.search.iterations,
+            "folds": tuned.search.folds,
+            "repeats": tuned.search.repeats,
+            "seed": tuned.search.seed,
             "majority_rate": tuned.majority_rate,
             "base_log_loss": tuned.base_log_loss,
             "chosen": row(tuned.chosen),
             "scores": [row(score) for score in tuned.scores],
             "positive": tuned.positive,
-            "most_wrong": [asdict(held) for held in tuned.held_out[:MOST_WRONG]],
+            "most_wrong": [asdict(held) for held in tuned.out_of_fold[:NAMED_PICTURES]],
         },
         indent=2,
     )
@@ -177,9 +167,10 @@ def as_json(tuned: Tuned) -> str:
 
 def as_text(tuned: Tuned) -> str:
     """Return the leaderboard and the choice as lines to read."""
+    folds = f"{tuned.search.folds} folds x {tuned.search.repeats}"
     lines = [
-        f"{tuned.m} training pictures, {tuned.folds} folds x {tuned.repeats}; always answering the "
-        f"same: accuracy {percent(tuned.majority_rate)}, log loss {tuned.base_log_loss:.4f}",
+        f"{tuned.m} training pictures, {folds}; always answering the same: "
+        f"accuracy {percent(tuned.majority_rate)}, log loss {tuned.base_log_loss:.4f}",
         f"{'rate':>8} {'l2':>8} {'iterations':>10}  {'held-out accuracy':>19}  "
         f"{'held-out log loss':>17}",
     ]
@@ -191,7 +182,7 @@ def as_text(tuned: Tuned) -> str:
         "",
         "pictures most at odds with their label, by the setting of the lowest log loss:",
     ]
-    lines += [wrong_line(held, tuned.positive) for held in tuned.held_out[:MOST_WRONG]]
+    lines += [prediction_line(held, tuned.positive) for held in tuned.out_of_fold[:NAMED_PICTURES]]
     return "\n".join(lines)
 
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Callable
 
 from catclf.descent.choice import Choice, choose, memory_needs
 from catclf.descent.gram import Gram
 from catclf.descent.iterative import Iterative
 from catclf.descent.loop import Descent, descend, divergence_factor
-from catclf.descent.problem import Columns, Method, Settings
+from catclf.descent.problem import Method, Problem, Settings, State, StateError
 from catclf.descent.rates import round_down, safe_rate
 from catclf.descent.streaming import Streaming
 from catclf.descent.vectorized import Vectorized
@@ -19,10 +16,12 @@ from catclf.descent.vectorized import Vectorized
 __all__ = [
     "METHODS",
     "Choice",
-    "Columns",
     "Descent",
     "Method",
+    "Problem",
     "Settings",
+    "State",
+    "StateError",
     "choose",
     "descend",
     "divergence_factor",
@@ -31,11 +30,7 @@ __all__ = [
     "safe_rate",
 ]
 
-Array = NDArray[np.float64]
-
-# Each is called with (columns, Y, settings, state): state None to begin from w = 0, b = 0,
-# else w, b and what `Method.state` gave.
-METHODS: dict[str, Callable[[Columns, Array, Settings, Mapping[str, Array] | None], Method]] = {
+METHODS: dict[str, Callable[[Problem, State | None], Method]] = {
     "gram": Gram,
     "streaming": Streaming,
     "vectorized": Vectorized,

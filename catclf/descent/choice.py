@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from catclf.descent.gram import FEATURES
-from catclf.parallel import available_memory
+from catclf.descent.gram import EXACT_FEATURES
+from catclf.machine import available_memory
 
 __all__ = ["Choice", "choose", "memory_needs", "predict_seconds"]
 
@@ -59,8 +59,8 @@ def predict_seconds(m: int, n_x: int, iterations: int) -> dict[str, float]:
 
 def memory_needs(m: int, n_x: int) -> dict[str, int]:
     """Return the bytes that each method takes at its peak, as far as they grow with m."""
-    # gram: K in float64 and a product in float32; the pixels, and two parts of them in float32.
-    gram = 12 * m * m + m * (n_x + 8 * FEATURES)
+    # gram: K in float64 and a product in float32; the pixels, and two blocks of them in float32.
+    gram = 12 * m * m + m * (n_x + 8 * EXACT_FEATURES)
     # streaming keeps the pixels only where they fit a quarter of what is free. iterative: lists.
     return {"gram": gram, "vectorized": 9 * m * n_x, "streaming": 0, "iterative": 56 * m * n_x}
 

@@ -1,9 +1,9 @@
 """The same iterates, computed among the examples instead of among the features.
 
 Start from w = 0. Every update subtracts a multiple of ``dw = X @ dZ.T / m``, and X times anything
-is a mixture of the columns of X: after any number of updates the weights are ``w = X c``, where
-``c`` (m, 1) says how much of each picture they contain. So follow c instead of w. What an iteration
-needs of w is only its product with the pictures,
+is a linear combination of the columns of X: after any number of updates the weights are
+``w = X c``. The dual coefficients ``c`` (m, 1) say how much of each picture the weights contain. So
+follow c instead of w. What an iteration needs of w is only its product with the pictures,
 
     u = w.T @ X = c.T @ (X.T @ X) = c.T @ K        K = X.T @ X, (m, m), computed once
 
@@ -17,26 +17,22 @@ Z is u + b, and b is updated as ever. No X is left in the loop: an iteration cos
 multiplications instead of 2 n_x m, 59 times fewer for 209 pictures of 12288 numbers. At the end
 ``w = X c``, once. The iterates are the lecture's, in another order of summation.
 
-A start from other weights w0 adds them: ``w = d w0 + X c``, where d shrinks by (1 - lr l2) in
-every update, and u contains ``d w0.T X`` from the start.
-
 Several trainings on one X (rates, penalties, folds) are rows of one U and one C, and their
 iterations one matrix product.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 from numpy.typing import NDArray
 
-from catclf.descent.problem import Columns, Settings
+from catclf.columns import Columns, blocks
+from catclf.descent.problem import Problem, State, StateError
 from catclf.logistic import LossName, cost, sigmoid
 
 Array = NDArray[np.float64]
-FEATURES = 1024  # taken at once into K: as many as float32 can hold exactly
-EXAMPLES = 16  # taken at once into w: 1.5 MB of float64, which a core's cache holds
+EXACT_FEATURES = 1024  # taken at once into K: as many as float32 can sum exactly
+BLOCK_EXAMPLES = 16  # taken at once into w: 1.5 MB of float64, which a core's cache holds
 
 
 def gram_matrix(columns: Columns) -> Array:
@@ -51,10 +47,11 @@ def gram_matrix(columns: Columns) -> Array:
     K = np.zeros((m, m))
     product = np.empty((m, m), np.float32)
     sums = np.zeros((m, 1))  # of a picture's pixels less 128
-    for start in range(0, n_x, FEATURES):
-        part = np.subtract(pixels[:, start : start + FEATURES], np.float32(128))  # (m, FEATURES)
-        K += np.matmul(part, part.T, out=product)
-        sums += part.sum(axis=1, keepdims=True)
+    for start in range(0, n_x, EXACT_FEATURES):
+        some = pixels[:, start : start + EXACT_FEATURES]  # (m, EXACT_FEATURES)
+        some = np.subtract(some, np.float32(128))
+        K += np.matmul(some, some.T, out=product)
+        sums += some.sum(axis=1, keepdims=True)
     # p q = (p - 128)(q - 128) + 128 (p - 128) + 128 (q - 128) + 128^2
     K += 128 * sums
     K += 128 * sums.T + 128.0**2 * n_x
@@ -62,13 +59,11 @@ def gram_matrix(columns: Columns) -> Array:
     return K
 
 
-def mixture(columns: Columns, C: Array) -> Array:
-    """Return the weights ``X @ C.T`` (n_x, k) of k rows of mixing coefficients C (k, m)."""
-    m, n_x = columns.shape
-    w = np.zeros((n_x, len(C)))
-    for start in range(0, m, EXAMPLES):
-        rows = slice(start, start + EXAMPLES)
-        w += columns[rows].T.astype(np.float64) @ C[:, rows].T
+def weights(columns: Columns, C: Array) -> Array:
+    """Return the weights ``X @ C.T`` (n_x, k) of k rows of dual coefficients C (k, m)."""
+    w = np.zeros((columns.shape[1], len(C)))
+    for rows, block in blocks(columns, BLOCK_EXAMPLES):
+        w += block.T.astype(np.float64) @ C[:, rows].T
     return w / 255
 
 
@@ -92,7 +87,7 @@ class Recurrence:
     Attributes
     ----------
     U, C, b
-        ``w.T @ X`` (k, m), mixing coefficients (k, m), biases (k, 1).
+        ``w.T @ X`` (k, m), dual coefficients (k, m), biases (k, 1).
     """
 
     @np.errstate(over="ignore", invalid="ignore")  # as in the loop
@@ -135,64 +130,29 @@ class Recurrence:
 
 
 class Gram:
-    """Gradient descent by the recurrence, in float64.
+    """Gradient descent by the recurrence, in float64; see `catclf.descent.problem.Method`."""
 
-    Parameters
-    ----------
-    columns
-        The columns of X as rows, (m, n_x) uint8.
-    Y
-        Labels (1, m).
-    settings
-        Rate, loss and penalty.
-    state
-        ``w`` (n_x, 1) and ``b`` () to begin from, with what `state` gave for a run that is
-        resumed; zeros where it is None.
-    """
-
-    def __init__(
-        self, columns: Columns, Y: Array, settings: Settings, state: Mapping[str, Array] | None
-    ) -> None:
-        m = columns.shape[0]
-        self.columns, self.Y, self.settings = columns, Y, settings
+    def __init__(self, problem: Problem, state: State | None = None) -> None:
+        if state is not None:
+            _refuse_unfit(problem, state)
+        settings = problem.settings
+        self.columns, self.Y, self.settings = problem.columns, problem.Y, settings
         self.recurrence = Recurrence(
-            gram_matrix(columns),
-            Y,
+            gram_matrix(problem.columns),
+            problem.Y,
             rate=np.array([[settings.learning_rate]]),
             l2=np.array([[settings.l2]]),
-            weight=np.array([[1 / m]]),
+            weight=np.array([[1 / problem.m]]),
             loss=settings.loss,
         )
-        self.start: Array | None = None  # w0 (n_x, 1), where it is not zero
-        self.start_scale = 1.0  # d
         if state is not None:
-            self._go_on_from(state)
-
-    def _go_on_from(self, state: Mapping[str, Array]) -> None:
-        run = self.recurrence
-        run.b[:] = state["b"]
-        if "u" in state:
-            run.U[0], run.C[0] = state["u"], state["c"]
-            self.start, self.start_scale = state.get("start"), float(state["scale"])
-        else:
-            self.start = state["w"]
-        if self.start is not None:
-            # Needed for the penalty alone, but a start is rare and one pass is cheap.
-            self.start_u = self._products(self.start)
-            if "u" not in state:
-                run.U[0] = self.start_u
-
-    def _products(self, w: Array) -> Array:
-        m = self.columns.shape[0]
-        blocks = (self.columns[i : i + EXAMPLES] / 255 @ w for i in range(0, m, EXAMPLES))
-        return np.concatenate(list(blocks))[:, 0]
+            run = self.recurrence
+            run.U[0], run.C[0], run.b[:] = state["u"], state["c"], state["b"]
 
     def step(self, with_cost: bool) -> float | None:
         """Update w and b once; return the cost before the update where it is asked for."""
         before = self.cost() if with_cost else None
         self.recurrence.step()
-        if self.start is not None:
-            self.start_scale *= 1 - self.settings.learning_rate * self.settings.l2
         return before
 
     def cost(self) -> float:
@@ -201,31 +161,23 @@ class Gram:
         return cost(run.U + run.b, self.Y, self.settings.loss, self._penalty())
 
     def _penalty(self) -> float:
-        """Return ``l2 / 2 |w|^2``: |w|^2 is ``w.T (d w0 + X c)``, and w.T X is u."""
+        """Return ``l2 / 2 |w|^2``: |w|^2 is ``w.T X c``, and w.T X is u."""
         if self.settings.l2 == 0:
             return 0.0
-        run = self.recurrence
-        square = float(np.vdot(run.U, run.C))
-        if self.start is not None:
-            d = self.start_scale
-            square += d * d * float(np.vdot(self.start, self.start))
-            square += d * float(np.vdot(self.start_u, run.C))
-        return self.settings.l2 / 2 * square
+        return self.settings.l2 / 2 * float(np.vdot(self.recurrence.U, self.recurrence.C))
 
     def parameters(self) -> tuple[Array, float]:
         """Return w, (n_x, 1), and b."""
-        w = mixture(self.columns, self.recurrence.C)
-        if self.start is not None:
-            w += self.start_scale * self.start
-        return w, float(self.recurrence.b[0, 0])
+        return weights(self.columns, self.recurrence.C), float(self.recurrence.b[0, 0])
 
     def state(self) -> dict[str, Array]:
-        """Return what a resumed run needs besides w and b: u, c, and the start that w contains."""
-        run = self.recurrence
-        start = {} if self.start is None else {"start": self.start}
-        return {
-            "u": run.U[0].copy(),
-            "c": run.C[0].copy(),
-            "scale": np.array(self.start_scale),
-            **start,
-        }
+        """Return what a resumed run needs besides w and b: u and c, (m,)."""
+        return {"u": self.recurrence.U[0].copy(), "c": self.recurrence.C[0].copy()}
+
+
+def _refuse_unfit(problem: Problem, state: State) -> None:
+    """Raise StateError where a state is not one of `Gram` on this problem."""
+    problem.start(state)
+    for name in ("u", "c"):
+        if name not in state or state[name].shape != (problem.m,):
+            raise StateError(f"{name} must be ({problem.m},)")

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
-from catclf.descent.problem import Columns, Settings
+from catclf.descent.problem import Problem, State
 
 Array = NDArray[np.float64]
 
@@ -16,29 +15,17 @@ Array = NDArray[np.float64]
 class Iterative:
     """Gradient descent with one loop over the examples and one, inside it, over the features.
 
-    It shares no formula with the other methods, so that it can check them.
-
-    Parameters
-    ----------
-    columns
-        The columns of X as rows, (m, n_x) uint8.
-    Y
-        Labels (1, m).
-    settings
-        Rate, loss and penalty.
-    state
-        ``w`` (n_x, 1) and ``b`` () to begin from; zeros where it is None.
+    It shares no formula with the other methods, so that it can check them; see
+    `catclf.descent.problem.Method`.
     """
 
-    def __init__(
-        self, columns: Columns, Y: Array, settings: Settings, state: Mapping[str, Array] | None
-    ) -> None:
-        self.x = [[pixel / 255 for pixel in column] for column in columns[:].tolist()]
-        self.y = Y[0].tolist()
-        self.m, self.n_x = columns.shape
-        self.settings = settings
-        self.w = [0.0] * self.n_x if state is None else state["w"][:, 0].tolist()
-        self.b = 0.0 if state is None else float(state["b"])
+    def __init__(self, problem: Problem, state: State | None = None) -> None:
+        w, self.b = problem.start(state)
+        self.w: list[float] = w[:, 0].tolist()
+        self.x = [[pixel / 255 for pixel in column] for column in problem.columns[:].tolist()]
+        self.y = problem.Y[0].tolist()
+        self.m, self.n_x = problem.m, problem.n_x
+        self.settings = problem.settings
 
     def step(self, with_cost: bool) -> float | None:
         """Update w and b once; return the cost before the update where it is asked for."""

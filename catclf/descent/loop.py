@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from catclf.descent.problem import Method, Settings
 from catclf.errors import DivergenceError
+from catclf.observer import Observer
 
 __all__ = ["Descent", "descend", "divergence_factor"]
 
@@ -54,11 +55,9 @@ def descend(
     *,
     costs: Mapping[int, float] | None = None,
     start: int = 0,
-    on_cost: Callable[[int, float], None] | None = None,
-    on_iteration: Callable[[int], None] | None = None,
-    stop: Callable[[], bool] | None = None,
-    on_save: Callable[[Descent], None] | None = None,
-    save_seconds: float = 30.0,
+    observer: Observer | None = None,
+    checkpoint: Callable[[Descent], None] | None = None,
+    checkpoint_seconds: float = 30.0,
 ) -> Descent:
     """Run gradient descent to ``settings.iterations`` updates.
 
@@ -70,27 +69,24 @@ def descend(
         Rate, length and the rest.
     costs, start
         Recorded costs and updates already made, of a run that is resumed.
-    on_cost
-        Called as ``on_cost(iteration, cost)`` for each cost recorded.
-    on_iteration
-        Called with the number of updates made, after each.
-    stop
-        Asked after each update; where it answers True the descent ends there.
-    on_save
-        Called about every `save_seconds` with the descent so far, unless its cost stands above
-        where it began.
-    save_seconds
-        Time between two calls of `on_save`, or more where they take long.
+    observer
+        Hears of every iteration and every recorded cost, and may stop the descent.
+    checkpoint
+        Called about every `checkpoint_seconds` with the descent so far, unless its cost stands
+        above where it began.
+    checkpoint_seconds
+        Time between two checkpoints, or more where they take long.
 
     Raises
     ------
     DivergenceError
         Where the cost overflows, or ends above where it began (in fewer than a hundred
-        iterations: above twice that). Of one that `stop` ends early only overflow is an error.
+        iterations: above twice that). Of one that is stopped early only overflow is an error.
     """
+    observer = observer or Observer()
     recorded = dict(costs or {})
     done = start
-    saved, pause = monotonic(), save_seconds
+    saved, pause = monotonic(), checkpoint_seconds
     for iteration in range(start, settings.iterations):
         cost = method.step(iteration % settings.every == 0)
         done = iteration + 1
@@ -98,19 +94,17 @@ def descend(
             if not math.isfinite(cost):
                 raise _diverged(recorded, cost, iteration, settings)
             recorded[iteration] = cost
-            if on_cost is not None:
-                on_cost(iteration, cost)
-        if on_iteration is not None:
-            on_iteration(done)
-        if stop is not None and stop():
+            observer.cost(iteration, cost)
+        observer.progress(done, settings.iterations)
+        if observer.stop():
             break
-        if on_save is not None and (began := monotonic()) - saved >= pause:
+        if checkpoint is not None and (began := monotonic()) - saved >= pause:
             descent = _so_far(method, done, recorded)
             if descent.final_cost <= recorded[0]:
-                on_save(descent)
+                checkpoint(descent)
             saved = monotonic()
             # The cost takes streaming another pass: saving stays a twentieth of the time.
-            pause = max(save_seconds, 20 * (saved - began))
+            pause = max(checkpoint_seconds, 20 * (saved - began))
     ended = _so_far(method, done, recorded)
     final, first = ended.final_cost, recorded.get(0, ended.final_cost)
     if not (math.isfinite(final) and np.isfinite(ended.w).all()):

@@ -1,19 +1,27 @@
-"""What a descent is given: the settings and the data, and what every method must offer."""
+"""What a descent is given, and what every method of descent offers."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from catclf.columns import Columns
 from catclf.logistic import LOSSES, LossName
 
-__all__ = ["Columns", "Method", "Settings"]
+__all__ = ["Method", "Problem", "Settings", "State", "StateError"]
 
 Array = NDArray[np.float64]
+State = Mapping[str, Array]
+"""Where a descent stands: w (n_x, 1), b (), and what `Method.state` gave."""
+
+
+class StateError(ValueError):
+    """A state that a method cannot go on from."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +40,11 @@ class Settings:
         A name in `catclf.logistic.LOSSES`.
     every
         Iterations between two recorded costs.
+
+    Raises
+    ------
+    ValueError
+        For a value that no descent can do.
     """
 
     learning_rate: float = 0.005
@@ -41,7 +54,6 @@ class Settings:
     every: int = 100
 
     def __post_init__(self) -> None:
-        """Refuse what no descent can do, with ValueError."""
         if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
             raise ValueError(f"learning_rate must be above 0, got {self.learning_rate}")
         if not (math.isfinite(self.l2) and self.l2 >= 0):
@@ -52,19 +64,55 @@ class Settings:
             raise ValueError(f"loss must be one of {', '.join(LOSSES)}, got {self.loss!r}")
 
 
-class Columns(Protocol):
-    """The columns of X as rows, (m, n_x) uint8: an array in memory, or in an HDF5 file."""
+@dataclass(frozen=True)
+class Problem:
+    """The cost to be minimized: the data and the settings.
+
+    Parameters
+    ----------
+    columns
+        The columns of X as rows, (m, n_x) uint8, in memory or in a file.
+    Y
+        Labels (1, m), 0 or 1.
+    settings
+        Rate, loss, penalty and length.
+    """
+
+    columns: Columns
+    Y: Array
+    settings: Settings
 
     @property
-    def shape(self) -> tuple[int, ...]:
-        """(m, n_x)."""
+    def m(self) -> int:
+        """The number of examples."""
+        return self.columns.shape[0]
 
-    def __getitem__(self, rows: slice, /) -> NDArray[np.uint8]:
-        """Read a run of rows."""
+    @property
+    def n_x(self) -> int:
+        """The number of features."""
+        return self.columns.shape[1]
+
+    def start(self, state: State | None) -> tuple[Array, float]:
+        """Return the w (n_x, 1) and b to begin from: zeros where `state` is None.
+
+        Raises
+        ------
+        StateError
+            Where the state's w is of another shape.
+        """
+        if state is None:
+            return np.zeros((self.n_x, 1)), 0.0
+        if state["w"].shape != (self.n_x, 1):
+            raise StateError(f"w must be ({self.n_x}, 1), got {state['w'].shape}")
+        return state["w"], float(state["b"])
 
 
 class Method(Protocol):
-    """One way to compute the lecture's iteration."""
+    """One way to compute the lecture's iteration.
+
+    Each is made of a `Problem` and a `State`, None to begin from w = 0, b = 0; StateError where it
+    cannot go on from there.
+    """
 
     def step(self, with_cost: bool) -> float | None:
         """Update w and b once; return the cost before the update where it is asked for."""
@@ -76,4 +124,4 @@ class Method(Protocol):
         """Return w, (n_x, 1), and b."""
 
     def state(self) -> dict[str, Array]:
-        """Return what this method needs, besides w and b, to go on exactly where it is."""
+        """Return what a resumed run needs besides w and b, to go on exactly here."""

@@ -2,40 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 from numpy.typing import NDArray
 
-from catclf.descent.problem import Columns, Settings
+from catclf.descent.problem import Problem, State
 from catclf.logistic import LOSSES, backward, cost, forward, sigmoid
 
 Array = NDArray[np.float64]
 
 
 class Vectorized:
-    """Gradient descent on X (n_x, m) in memory, in float64.
+    """Gradient descent on X (n_x, m) in memory, in float64; see `catclf.descent.problem.Method`."""
 
-    Parameters
-    ----------
-    columns
-        The columns of X as rows, (m, n_x) uint8.
-    Y
-        Labels (1, m).
-    settings
-        Rate, loss and penalty.
-    state
-        ``w`` (n_x, 1) and ``b`` () to begin from; zeros where it is None.
-    """
-
-    def __init__(
-        self, columns: Columns, Y: Array, settings: Settings, state: Mapping[str, Array] | None
-    ) -> None:
-        self.X = columns[:].T / 255  # (n_x, m)
-        self.Y = Y  # (1, m)
-        self.settings = settings
-        self.w = np.zeros((self.X.shape[0], 1)) if state is None else state["w"]
-        self.b = 0.0 if state is None else float(state["b"])
+    def __init__(self, problem: Problem, state: State | None = None) -> None:
+        self.w, self.b = problem.start(state)
+        self.X = problem.columns[:].T / 255  # (n_x, m)
+        self.Y = problem.Y  # (1, m)
+        self.settings = problem.settings
 
     def step(self, with_cost: bool) -> float | None:
         """Update w and b once; return the cost before the update where it is asked for."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import median
 from time import perf_counter
@@ -12,17 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catclf.dataset import open_dataset
-from catclf.descent import METHODS, Columns, Method, Settings, memory_needs
+from catclf.descent import METHODS, Method, Problem, Settings, memory_needs
 from catclf.errors import DatasetError
-from catclf.parallel import available_memory
+from catclf.machine import available_memory
+from catclf.observer import Observer
 
 __all__ = ["Timing", "benchmark"]
 
 Array = NDArray[np.float64]
 # Plain loops take 2 ms a picture of 64x64 and iteration: they are timed on a few, and scaled.
 ITERATIVE_PIXELS = 100 * 12288
-# Costs that are compared: of the loops, which take a second for each, fewer.
-COMPARED, LOOPED = 20, 3
+# Costs that are compared: fewer of the loops, which take a second for each.
+COMPARED_COSTS, ITERATIVE_COSTS = 20, 3
 # Enough iterations for a median, and enough seconds for the clock.
 ROUNDS = 7
 SECONDS = 0.1
@@ -69,7 +69,7 @@ class Timing:
 
 def benchmark(
     dataset: str | os.PathLike[str],
-    on_method: Callable[[str], None] | None = None,
+    observer: Observer | None = None,
 ) -> list[Timing]:
     """Time an iteration of every method on the train split of a dataset, and compare their costs.
 
@@ -77,8 +77,8 @@ def benchmark(
     ----------
     dataset
         The prepared dataset file.
-    on_method
-        Called with each method's name before it is timed.
+    observer
+        Hears of each method before it is timed.
 
     Returns
     -------
@@ -90,60 +90,55 @@ def benchmark(
     DatasetError
         Where the dataset cannot be used.
     """
-    settings = Settings()
+    observer = observer or Observer()
     with open_dataset(dataset) as opened:
         split = opened.train
         if split.m == 0:
             raise DatasetError("its train split is empty", dataset, "Prepare it with pictures.")
+        whole = Problem(split.columns, split.Y, Settings())
+        few = max(1, min(whole.m, ITERATIVE_PIXELS // whole.n_x))
+        needs = memory_needs(whole.m, whole.n_x)
+        needs["iterative"] = needs["iterative"] * few // whole.m
         # Half of the memory, since the pixels may be held twice for a while.
         available = available_memory() // 2
-        m, n_x = split.columns.shape
-        needs = memory_needs(m, n_x)
-        few = max(1, min(m, ITERATIVE_PIXELS // n_x))
-        needs["iterative"] = needs["iterative"] * few // m
         # The reference comes first: the others are compared with its costs, one at a time.
         order = [name for name in ("vectorized", "streaming", "gram") if needs[name] <= available]
         timings = []
         expected = None
         for name in order:
-            if on_method is not None:
-                on_method(name)
-            timing, costs = _time(name, split.columns, split.Y, settings, m, order[0], expected)
+            observer.method(name, None)
+            timing, costs = _time(name, whole, whole.m, order[0], expected)
             expected = costs if expected is None else expected
             timings.append(timing)
         if needs["iterative"] <= available:
-            if on_method is not None:
-                on_method("iterative")
-            columns, Y = split.columns[:few], split.Y[:, :few]
-            expected = _costs(METHODS["vectorized"](columns, Y, settings, None), LOOPED)
-            timings.append(_time("iterative", columns, Y, settings, m, "vectorized", expected)[0])
+            observer.method("iterative", None)
+            part = Problem(split.columns[:few], split.Y[:, :few], Settings())
+            expected = _costs(METHODS["vectorized"](part, None), ITERATIVE_COSTS)
+            timings.append(_time("iterative", part, whole.m, "vectorized", expected)[0])
     return sorted(timings, key=lambda timing: -timing.seconds)
 
 
 def _time(
-    name: str,
-    columns: Columns,
-    Y: Array,
-    settings: Settings,
-    m: int,
-    reference: str,
-    expected: Array | None,
+    name: str, problem: Problem, m: int, reference: str, expected: Array | None
 ) -> tuple[Timing, Array]:
-    """Return a method's timing, and its costs; None is expected of the reference itself."""
+    """Return a method's timing, scaled to m examples, and its costs.
+
+    The costs `expected` are the reference's; None where this is the reference.
+    """
     looped = name == "iterative"
     began = perf_counter()
-    method = METHODS[name](columns, Y, settings, None)
+    method = METHODS[name](problem, None)
     start_seconds = perf_counter() - began
-    costs = _costs(method, LOOPED if looped else COMPARED)
+    costs = _costs(method, ITERATIVE_COSTS if looped else COMPARED_COSTS)
     difference = None if expected is None else float(np.max(np.abs(costs / expected - 1)))
     rounds, calls = (1, 1) if looped else (ROUNDS, max(1, int(SECONDS / _seconds(method, 1))))
     seconds = median(_seconds(method, calls) for _ in range(rounds))
     timing = Timing(
         method=name,
-        seconds=seconds * m / Y.size,
-        start_seconds=start_seconds * m / Y.size,
+        seconds=seconds * m / problem.m,
+        start_seconds=start_seconds * m / problem.m,
         m=m,
-        examples=Y.size,
+        examples=problem.m,
         iterations=rounds * calls,
         difference=difference,
         reference=reference,

@@ -10,6 +10,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from catclf.classes import refuse_other_classes
+from catclf.columns import blocks
 from catclf.dataset import Dataset, Split, open_dataset
 from catclf.errors import DatasetError
 from catclf.logistic import cross_entropy, sigmoid
@@ -21,35 +23,12 @@ from catclf.metrics import (
     wilson_interval,
 )
 from catclf.model import Model, load_model
-from catclf.storage.outputs import write_csv
+from catclf.predictions import LabeledPrediction
 
-__all__ = ["Evaluation", "Row", "evaluate", "evaluate_split"]
+__all__ = ["Evaluation", "evaluate", "evaluate_split"]
 
 Array = NDArray[np.float64]
-BLOCK = 256  # examples read at once
-
-
-@dataclass(frozen=True)
-class Row:
-    """One picture's label and prediction.
-
-    Parameters
-    ----------
-    name
-        What the picture is called.
-    label, predicted
-        Classes, by name.
-    probability
-        Of the positive class.
-    loss
-        Cross-entropy, in nats.
-    """
-
-    name: str
-    label: str
-    predicted: str
-    probability: float
-    loss: float
+BLOCK_EXAMPLES = 256  # read at once
 
 
 @dataclass(frozen=True)
@@ -99,20 +78,20 @@ class Evaluation:
         """Share of the pictures predicted right."""
         return self.confusion.correct / self.confusion.total
 
-    def rows(self) -> Iterator[Row]:
+    def predictions(self) -> Iterator[LabeledPrediction]:
         """Yield each picture's label and prediction, in the dataset's order."""
         for index in range(len(self.names)):
-            yield self._row(index)
+            yield self._prediction(index)
 
-    def worst(self, count: int) -> list[Row]:
+    def worst(self, count: int) -> list[LabeledPrediction]:
         """Return the pictures predicted wrong, the most confident first, at most `count`."""
         wrong = np.flatnonzero((self.probabilities > self.threshold) != (self.labels == 1))
         order = wrong[np.argsort(-self.losses[wrong], kind="stable")]
-        return [self._row(int(index)) for index in order[:count]]
+        return [self._prediction(int(index)) for index in order[:count]]
 
-    def _row(self, index: int) -> Row:
+    def _prediction(self, index: int) -> LabeledPrediction:
         probability = float(self.probabilities[index])
-        return Row(
+        return LabeledPrediction(
             name=self.names[index],
             label=self.classes[int(self.labels[index])],
             predicted=self.classes[probability > self.threshold],
@@ -149,29 +128,25 @@ def evaluate(
     if not isinstance(model, Model):
         model = load_model(model)
     with open_dataset(dataset) as opened:
-        _refuse_misfit(opened, model)
+        _refuse_mismatch(opened, model)
         return evaluate_split(opened, model, split, threshold)
 
 
-def _refuse_misfit(dataset: Dataset, model: Model) -> None:
+def _refuse_mismatch(dataset: Dataset, model: Model) -> None:
     """Raise DatasetError where a dataset was not prepared as the model's pictures were."""
     ours, wanted = dataset.preprocessing, model.preprocessing
-    if ours.n_x != wanted.n_x or (model.assumed is None and ours != wanted):
+    if ours.n_x != wanted.n_x or (not model.weights_only and ours != wanted):
         there, asked = ours.to_record(), wanted.to_record()
         other = [name for name in there if there[name] != asked[name]]
         raise DatasetError(
             f"was prepared with {', '.join(f'{name} {there[name]}' for name in other)}, "
             f"the model's pictures with {', '.join(f'{name} {asked[name]}' for name in other)}",
             dataset.path,
-            f"Prepare it with --size {wanted.size} --fit {wanted.fit}, or train a model on this "
-            "one.",
+            f"Prepare it with `size` {wanted.size} and `fit` {wanted.fit}, or train a model on "
+            "this one.",
         )
-    if model.assumed is None and dataset.classes != model.classes:
-        raise DatasetError(
-            f"has the classes {dataset.classes}, the model {model.classes}",
-            dataset.path,
-            "Prepare the dataset as the model's was, or train a model on this one.",
-        )
+    if not model.weights_only:
+        refuse_other_classes(dataset.classes, model.classes, dataset.path)
 
 
 def evaluate_split(
@@ -183,11 +158,9 @@ def evaluate_split(
         raise DatasetError(
             f"its {split} split is empty",
             dataset.path,
-            "Prepare it with a --test-split above 0, or evaluate with --split train.",
+            "Prepare it with a `test_split` above 0, or evaluate the `split` train.",
         )
-    Z = np.concatenate(
-        [model.logits(chosen.columns[i : i + BLOCK]) for i in range(0, chosen.m, BLOCK)]
-    )
+    Z = np.concatenate([model.logits(block) for _, block in blocks(chosen.columns, BLOCK_EXAMPLES)])
     losses = cross_entropy(Z, chosen.labels.astype(np.float64))
     probabilities = sigmoid(Z)
     counts = confusion(chosen.labels, (probabilities > threshold).astype(np.uint8))
@@ -206,14 +179,3 @@ def evaluate_split(
         probabilities=probabilities,
         losses=losses,
     )
-
-
-def write_predictions(path: str | os.PathLike[str], evaluation: Evaluation) -> None:
-    """Write a CSV line a picture."""
-    header = ("file", "label", "predicted", "positive", "probability", "loss")
-    positive = evaluation.classes[1]
-    rows = (
-        (row.name, row.label, row.predicted, positive, row.probability, row.loss)
-        for row in evaluation.rows()
-    )
-    write_csv(path, header, rows)

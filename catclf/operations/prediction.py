@@ -3,42 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from functools import partial
 from itertools import groupby
 from typing import BinaryIO
 
 from catclf.errors import PictureError
 from catclf.model import Model
+from catclf.observer import Observer
 from catclf.parallel import map_in_order
 from catclf.pictures import MAX_BYTES, decode_picture, read_picture
 from catclf.pictures.folders import find_pictures
+from catclf.predictions import Prediction
 
-__all__ = ["Prediction", "predict"]
+__all__ = ["predict"]
 
 STREAM_NAME = "-"
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """What the model says of one picture, or why it could say nothing.
-
-    Parameters
-    ----------
-    name
-        The picture's path, or ``-`` for a stream.
-    probability
-        Of the positive class; None where the picture could not be read.
-    predicted
-        The class predicted; None where the picture could not be read.
-    error
-        What was wrong with the picture, or None.
-    """
-
-    name: str
-    probability: float | None
-    predicted: str | None
-    error: PictureError | None = None
 
 
 def predict(
@@ -47,7 +27,7 @@ def predict(
     *,
     threshold: float = 0.5,
     workers: int | None = None,
-    on_skipped: Callable[[list[str]], None] | None = None,
+    observer: Observer | None = None,
 ) -> Iterator[Prediction]:
     """Yield a prediction a picture, in order, as they are made.
 
@@ -61,26 +41,27 @@ def predict(
         A picture is predicted positive where its probability is above this.
     workers
         How many processes decode pictures; None for one a core.
-    on_skipped
-        Called with the files in a searched folder that are no pictures by name.
+    observer
+        Hears of the files in a searched folder that are no pictures by name.
     """
-
-    def answer(image: str | BinaryIO) -> Prediction:
-        name = image if isinstance(image, str) else STREAM_NAME
-        try:
-            if isinstance(image, str):
-                pixels = read_picture(image, model.preprocessing)
-            else:
-                pixels = decode_picture(_read_stream(image), model.preprocessing, STREAM_NAME)
-        except PictureError as error:
-            return Prediction(name, None, None, error)
-        probability = model.probability(pixels)
-        return Prediction(name, probability, model.classes[probability > threshold])
-
-    expanded = _expand(images, on_skipped)
+    answer = partial(_predict_one, model, threshold)
+    expanded = _expand(images, observer or Observer())
     for is_file, run in groupby(expanded, lambda image: isinstance(image, str)):
-        # Forked processes would share a stream's position.
+        # A stream cannot be handed to another process.
         yield from map_in_order(answer, run, workers if is_file else 1)
+
+
+def _predict_one(model: Model, threshold: float, image: str | BinaryIO) -> Prediction:
+    name = image if isinstance(image, str) else STREAM_NAME
+    try:
+        if isinstance(image, str):
+            pixels = read_picture(image, model.preprocessing)
+        else:
+            pixels = decode_picture(_read_stream(image), model.preprocessing, STREAM_NAME)
+    except PictureError as error:
+        return Prediction(name, None, None, error)
+    probability = model.probability(pixels)
+    return Prediction(name, probability, model.classes[probability > threshold])
 
 
 def _read_stream(stream: BinaryIO) -> bytes:
@@ -94,8 +75,7 @@ def _read_stream(stream: BinaryIO) -> bytes:
 
 
 def _expand(
-    images: Iterable[str | os.PathLike[str] | BinaryIO],
-    on_skipped: Callable[[list[str]], None] | None,
+    images: Iterable[str | os.PathLike[str] | BinaryIO], observer: Observer
 ) -> Iterator[str | BinaryIO]:
     """Replace each folder by its pictures; an empty one stays, to fail by its name."""
     for image in images:
@@ -103,8 +83,8 @@ def _expand(
             yield image
         elif os.path.isdir(image):
             pictures, skipped = find_pictures(os.fspath(image))
-            if skipped and on_skipped is not None:
-                on_skipped(skipped)
+            if skipped:
+                observer.skipped(skipped)
             yield from pictures or [os.fspath(image)]
         else:
             yield os.fspath(image)

@@ -4,55 +4,31 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from io import FileIO
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from catclf.columns import fingerprint, group_equal, unroll
+from catclf.classes import choose_classes
+from catclf.columns import unroll
 from catclf.dataset import NewSplit, write_dataset
 from catclf.errors import DatasetError, PictureError, printable
-from catclf.parallel import map_in_order
+from catclf.observer import Observer
+from catclf.parallel import CAN_FORK, map_in_order
 from catclf.pictures import Preprocessing
-from catclf.sources import Labeled, choose_classes, list_sources
+from catclf.sources import Labeled, list_sources
+from catclf.splits import Duplicates, assign_to_test, duplicate_groups, fingerprint
 from catclf.storage.outputs import check_output, made_folder, unwritable
 
-__all__ = ["Duplicates", "Prepared", "prepare", "split_groups"]
+__all__ = ["Prepared", "prepare"]
 
 Pixels = NDArray[np.uint8]
-Progress = Callable[[int, int], None]
-BLOCK = 256 * 12288  # pixels copied at once
-
-
-@dataclass(frozen=True)
-class Duplicates:
-    """Pictures with identical pixels, once prepared.
-
-    Parameters
-    ----------
-    names
-        What they are called, in source order.
-    splits, labels
-        The split and the label of each.
-    """
-
-    names: tuple[str, ...]
-    splits: tuple[str, ...]
-    labels: tuple[int, ...]
-
-    @property
-    def leak(self) -> bool:
-        """Whether they stand in both splits: the test split then holds a training picture."""
-        return len(set(self.splits)) > 1
-
-    @property
-    def contradictory(self) -> bool:
-        """Whether they have two labels."""
-        return len(set(self.labels)) > 1
+BLOCK_PIXELS = 256 * 12288  # copied at once
 
 
 @dataclass(frozen=True)
@@ -93,7 +69,7 @@ def prepare(
     seed: int = 0,
     workers: int | None = None,
     strict: bool = False,
-    progress: Progress | None = None,
+    observer: Observer | None = None,
 ) -> Prepared:
     """Read labeled pictures, split them where their source does not, and write a dataset.
 
@@ -106,7 +82,7 @@ def prepare(
     preprocessing
         How a picture becomes a column; the default is 64x64, squashed.
     positive
-        The class whose label is 1; see `catclf.sources.choose_classes`.
+        The class whose label is 1; see `catclf.classes.choose_classes`.
     test_split
         Share of each class held out for testing, from 0 up to 1 (exclusive), of the pictures
         whose source puts them in no split. Identical pictures stay on one side.
@@ -116,8 +92,8 @@ def prepare(
         How many processes decode pictures; None for one a core.
     strict
         Raise at the first picture that cannot be read, instead of leaving it out.
-    progress
-        Called as ``progress(done, total)`` while pictures are read.
+    observer
+        Hears of the progress while pictures are read.
 
     Raises
     ------
@@ -132,6 +108,7 @@ def prepare(
     """
     if not 0 <= test_split < 1:
         raise ValueError(f"test_split must be at least 0 and below 1, got {test_split}")
+    observer = observer or Observer()
     preprocessing = preprocessing or Preprocessing()
     with ExitStack() as files:
         listing = list_sources(sources, files)
@@ -154,12 +131,12 @@ def prepare(
             else:
                 pictures.append(picture)
                 staged.append(column)
-            if progress is not None:
-                progress(done, len(listing.pictures))
+            observer.progress(done, len(listing.pictures))
         labels = np.array([p.class_name == classes[1] for p in pictures], dtype=np.uint8)
-        in_test = _splits(pictures, labels, staged.digests, test_split, seed)
+        given = [picture.split for picture in pictures]
+        in_test = assign_to_test(given, labels, staged.fingerprints, test_split, seed)
         _refuse_empty_class(labels[~in_test], classes, unreadable, where)
-        duplicates = _find_duplicates(pictures, labels, in_test, staged.digests)
+        duplicates = _find_duplicates(pictures, labels, in_test, staged.fingerprints)
         _write(output, classes, preprocessing, staged, pictures, labels, in_test)
     return Prepared(
         path=os.fspath(output),
@@ -185,10 +162,10 @@ class _Staged:
         self._file = file
         self._output = output
         self._n_x = n_x
-        self.digests: list[bytes] = []
+        self.fingerprints: list[bytes] = []
 
     def append(self, column: Pixels) -> None:
-        self.digests.append(fingerprint(column))
+        self.fingerprints.append(fingerprint(column))
         rest = column.data.cast("B")
         try:
             while rest:
@@ -198,7 +175,7 @@ class _Staged:
 
     def blocks(self, indices: NDArray[np.intp]) -> Iterator[Pixels]:
         """Yield the columns at `indices`, in that order, as rows (k, n_x)."""
-        block = max(1, BLOCK // self._n_x)
+        block = max(1, BLOCK_PIXELS // self._n_x)
         for start in range(0, len(indices), block):
             chosen = indices[start : start + block]
             rows = np.empty((len(chosen), self._n_x), np.uint8)
@@ -226,15 +203,19 @@ def _read_all(
     pictures: Sequence[Labeled], preprocessing: Preprocessing, workers: int | None
 ) -> Generator[Pixels | PictureError, None, None]:
     """Yield each picture's column of X (1, n_x), or what is wrong with it, in order."""
+    # Forked workers read an open HDF5 file at places of their own; no other could have it.
+    alone = not CAN_FORK and not all(isinstance(each.pixels, str) for each in pictures)
+    read = partial(_read_column, pictures, preprocessing)
+    yield from map_in_order(read, range(len(pictures)), 1 if alone else workers)
 
-    def read(picture: Labeled) -> Pixels | PictureError:
-        try:
-            return unroll(picture.read(preprocessing)[np.newaxis])
-        except PictureError as error:
-            return error
 
-    # An HDF5 file may be open: forked processes read it at places of their own.
-    yield from map_in_order(read, pictures, workers)
+def _read_column(
+    pictures: Sequence[Labeled], preprocessing: Preprocessing, index: int
+) -> Pixels | PictureError:
+    try:
+        return unroll(pictures[index].read(preprocessing)[np.newaxis])
+    except PictureError as error:
+        return error
 
 
 def _refuse_empty_class(
@@ -259,92 +240,19 @@ def _refuse_empty_class(
             )
 
 
-def _splits(
-    pictures: Sequence[Labeled],
-    labels: NDArray[np.uint8],
-    digests: Sequence[bytes],
-    test_split: float,
-    seed: int,
-) -> NDArray[np.bool_]:
-    """Return (m,): whether each picture is in the test split."""
-    named = [picture.split for picture in pictures]
-    if "test" not in named:  # a source that names a train split alone leaves the test to us
-        named = [None] * len(named)
-    in_test = np.array([split == "test" for split in named], dtype=bool)
-    free = np.array([split is None for split in named], dtype=bool)
-    if not free.any():
-        return in_test
-    # A free picture that is identical to a placed one goes where that one is: to train if to any.
-    placed: dict[bytes, bool] = {}
-    for index in np.flatnonzero(~free).tolist():
-        placed[digests[index]] = placed.get(digests[index], True) and bool(in_test[index])
-    loose = []
-    for index in np.flatnonzero(free).tolist():
-        if digests[index] in placed:
-            in_test[index] = placed[digests[index]]
-        else:
-            loose.append(index)
-    if loose:
-        chosen = np.array(loose)
-        share = split_groups(labels[chosen], [digests[i] for i in loose], [test_split], seed)
-        in_test[chosen] = share == 0
-    return in_test
-
-
-def split_groups(
-    labels: NDArray[np.uint8], digests: Sequence[bytes], shares: Sequence[float], seed: int
-) -> NDArray[np.intp]:
-    """Deal examples into splits: stratified, seeded, identical pictures together.
-
-    Parameters
-    ----------
-    labels
-        (m,) labels: each class is dealt by itself.
-    digests
-        m digests: examples of one digest go to one split.
-    shares
-        The share of each class that split 0, 1, ... is to hold; the rest is the last split,
-        numbered ``len(shares)``.
-    seed
-        Seed of the shuffle.
-
-    Returns
-    -------
-    numpy.ndarray
-        (m,): the number of each example's split.
-    """
-    rng = np.random.default_rng(seed)
-    groups = group_equal(digests)
-    splits = np.full(len(labels), len(shares), dtype=np.intp)
-    for label in (0, 1):
-        # A group with two labels is dealt once, with its first picture's class.
-        own = [group for group in groups if labels[group[0]] == label]
-        order = [own[i] for i in rng.permutation(len(own))]
-        total = sum(map(len, own))
-        dealt = position = 0
-        for split, bound in enumerate(np.cumsum(shares)):
-            # The last split, the training one, keeps at least one group.
-            while position < len(order) - 1 and dealt < round(bound * total):
-                splits[order[position]] = split
-                dealt += len(order[position])
-                position += 1
-    return splits
-
-
 def _find_duplicates(
     pictures: Sequence[Labeled],
     labels: NDArray[np.uint8],
     in_test: NDArray[np.bool_],
-    digests: Sequence[bytes],
+    fingerprints: Sequence[bytes],
 ) -> list[Duplicates]:
-    groups = group_equal(digests)
     return [
         Duplicates(
             names=tuple(pictures[i].name for i in group),
             splits=tuple("test" if in_test[i] else "train" for i in group),
             labels=tuple(int(labels[i]) for i in group),
         )
-        for group in groups
+        for group in duplicate_groups(fingerprints)
         if len(group) > 1
     ]
 
@@ -363,8 +271,8 @@ def _write(
         return NewSplit(staged.blocks(indices), labels[indices], names, also_in_train)
 
     train, test = np.flatnonzero(~in_test), np.flatnonzero(in_test)
-    in_train = {staged.digests[i] for i in train}
-    leaked = sum(staged.digests[i] in in_train for i in test)
+    in_train = {staged.fingerprints[i] for i in train}
+    leaked = sum(staged.fingerprints[i] in in_train for i in test)
     write_dataset(output, classes, preprocessing, split(train), split(test, leaked))
 
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,9 +11,11 @@ from catclf._version import __version__
 from catclf.dataset import Dataset, open_dataset
 from catclf.descent import (
     METHODS,
-    Choice,
     Descent,
+    Problem,
     Settings,
+    State,
+    StateError,
     choose,
     descend,
     memory_needs,
@@ -23,12 +23,16 @@ from catclf.descent import (
     safe_rate,
 )
 from catclf.errors import CatclfError, DatasetError, DivergenceError, ModelError
+from catclf.machine import available_memory
 from catclf.model import Model, load_model, save_model
+from catclf.observer import Observer
 from catclf.operations.evaluation import Evaluation, evaluate_split
-from catclf.parallel import available_memory
 from catclf.storage.outputs import check_output
+from catclf.training_record import TrainingRecord
 
 __all__ = ["Trained", "train"]
+
+RESUME_FIX = "Train without `resume`, or write another model with `output`."
 
 
 @dataclass(frozen=True)
@@ -41,11 +45,14 @@ class Trained:
         As it was saved.
     train, test
         Its evaluation on both splits; test is None where the dataset has no test split.
+    iterations
+        How many were made in all; fewer than asked for where it was stopped.
     """
 
     model: Model
     train: Evaluation
     test: Evaluation | None
+    iterations: int
 
 
 def train(
@@ -55,14 +62,11 @@ def train(
     *,
     method: str = "auto",
     resume: bool = False,
-    on_choice: Callable[[Choice], None] | None = None,
-    on_cost: Callable[[int, float], None] | None = None,
-    on_iteration: Callable[[int], None] | None = None,
-    stop: Callable[[], bool] | None = None,
+    observer: Observer | None = None,
 ) -> Trained:
     """Train on the train split of a prepared dataset, and save the model.
 
-    Long runs also save the model so far every half minute.
+    Long runs also save a checkpoint every half minute.
 
     Parameters
     ----------
@@ -75,13 +79,12 @@ def train(
     method
         A name in `catclf.descent.METHODS`, or ``auto``.
     resume
-        Go on from the model in `output`, to ``settings.iterations`` in all; begin anew where
-        there is none. By the same method the end is the same, bit for bit, as without a pause.
-    on_choice
-        Called with the method that ``auto`` chose.
-    on_cost, on_iteration, stop
-        Called as training goes on; see `catclf.descent.descend`. Where `stop` ends it early the
-        model so far is saved.
+        Resume the training of the model in `output`, to ``settings.iterations`` in all; begin
+        anew where there is none. By the same method the end is the same, bit for bit, as without
+        a pause.
+    observer
+        Hears which method ``auto`` chose, of every iteration and every recorded cost. Where it
+        stops the training early a checkpoint is saved.
 
     Raises
     ------
@@ -95,23 +98,26 @@ def train(
         Where `output` cannot be written, or is the dataset.
     """
     settings = settings or Settings()
+    observer = observer or Observer()
     if method not in ("auto", *METHODS):
         raise ValueError(f"method must be auto or one of {', '.join(METHODS)}, got {method!r}")
     check_output(output, [dataset])
     with open_dataset(dataset) as opened:
-        split = opened.train
         _refuse_one_class(opened)
+        problem = Problem(opened.train.columns, opened.train.Y, settings)
         old = load_model(output) if resume and os.path.lexists(output) else None
+        before = None
         if old is not None:
-            _refuse_other_training(old, opened, settings, method, output)
-            method = old.record["settings"]["method"]
+            before = _resumable(old, opened, settings, method, output)
+            method = before.method
         elif method == "auto":
-            choice = choose(split.m, opened.preprocessing.n_x, settings.iterations)
+            choice = choose(problem.m, problem.n_x, settings.iterations)
             method = choice.method
-            if on_choice is not None:
-                on_choice(choice)
+            observer.method(method, choice.seconds)
+        _refuse_too_large(method, problem, opened.path)
 
-        _refuse_too_large(method, split.m, opened.preprocessing.n_x, opened.path)
+        def record_of(descent: Descent) -> TrainingRecord:
+            return _record(opened, settings, method, descent)
 
         def model_of(descent: Descent) -> Model:
             return Model(
@@ -119,26 +125,25 @@ def train(
                 b=descent.b,
                 classes=opened.classes,
                 preprocessing=opened.preprocessing,
+                training=record_of(descent),
                 costs=descent.costs,
                 state=descent.state,
-                record=_record(opened, settings, method, descent),
             )
 
-        state = None if old is None else {"w": old.w, "b": np.array(old.b), **old.state}
         try:
             descent = descend(
-                METHODS[method](split.columns, split.Y, settings, state),
+                METHODS[method](problem, None if old is None else _state_of(old)),
                 settings,
                 costs=None if old is None else old.costs,
-                start=0 if old is None else old.record["results"]["iterations"],
-                on_cost=on_cost,
-                on_iteration=on_iteration,
-                stop=stop,
-                on_save=lambda so_far: save_model(output, model_of(so_far)),
+                start=0 if before is None else before.done,
+                observer=observer,
+                checkpoint=lambda so_far: save_model(output, model_of(so_far)),
             )
+        except StateError:
+            raise ModelError("does not hold what is needed to resume", output, RESUME_FIX) from None
         except DivergenceError as error:
-            safe = round_down(safe_rate(split.columns, settings))
-            fix = f"Use --lr {safe:g}: up to there the cost cannot rise on this data."
+            safe = round_down(safe_rate(problem))
+            fix = f"Use `learning_rate` {safe:g}: up to there the cost cannot rise on this data."
             raise DivergenceError(error.what, fix=fix) from None
         model = model_of(descent)
         try:
@@ -147,59 +152,65 @@ def train(
         except CatclfError:  # a damaged test split must not cost the training
             save_model(output, model)
             raise
-        model.record["results"] |= {
-            "train_accuracy": on_train.accuracy,
-            "test_accuracy": None if on_test is None else on_test.accuracy,
-        }
+        record = replace(
+            record_of(descent),
+            train_accuracy=on_train.accuracy,
+            test_accuracy=None if on_test is None else on_test.accuracy,
+        )
+        model = replace(model, training=record)
         save_model(output, model)
-    return Trained(model, on_train, on_test)
+    return Trained(model, on_train, on_test, descent.iterations)
 
 
-def _refuse_other_training(
+def _state_of(model: Model) -> State:
+    return {"w": model.w, "b": np.array(model.b), **model.state}
+
+
+def _resumable(
     old: Model, dataset: Dataset, settings: Settings, method: str, path: str | os.PathLike[str]
-) -> None:
-    """Raise ModelError where a training cannot go on from `old`."""
-    fix = "Train without --resume, or write another model with -o."
-    tables = [old.record.get(name) for name in ("settings", "results", "dataset")]
-    before, results, data = (table if isinstance(table, dict) else {} for table in tables)
-    done, used = results.get("iterations"), before.get("method")
-    costs_fit = 0 in old.costs and type(done) is int and all(0 <= i < done for i in old.costs)
-    if type(done) is not int or done < 1 or used not in list(METHODS) or not costs_fit:
-        raise ModelError("does not tell how it was trained", path, fix)
+) -> TrainingRecord:
+    """Return how `old` was trained; ModelError where this training cannot resume it."""
+    before = old.training
     if (
-        data.get("digest") != dataset.digest
+        before is None
+        or before.done < 1
+        or before.method not in METHODS
+        or 0 not in old.costs
+        or not all(0 <= iteration < before.done for iteration in old.costs)
+    ):
+        raise ModelError("does not tell how it was trained", path, RESUME_FIX)
+    if (
+        before.digest != dataset.digest
         or old.preprocessing != dataset.preprocessing
         or old.classes != dataset.classes
     ):
-        raise ModelError(f"was trained on other data than {dataset.path}", path, fix)
-    wanted = {**asdict(settings), "method": used if method == "auto" else method}
-    for name in ("learning_rate", "l2", "loss", "method"):
-        if before.get(name) != wanted[name]:
-            raise ModelError(
-                f"was trained with {name} {before.get(name)}, not {wanted[name]}", path, fix
-            )
-    if done > settings.iterations:
+        raise ModelError(f"was trained on other data than {dataset.path}", path, RESUME_FIX)
+    for name, then, now in (
+        ("learning_rate", before.learning_rate, settings.learning_rate),
+        ("l2", before.l2, settings.l2),
+        ("loss", before.loss, settings.loss),
+        ("method", before.method, before.method if method == "auto" else method),
+    ):
+        if then != now:
+            raise ModelError(f"was trained with {name} {then}, not {now}", path, RESUME_FIX)
+    if before.done > settings.iterations:
         raise ModelError(
-            f"has {done} iterations already, more than {settings.iterations}",
+            f"has {before.done} iterations already, more than {settings.iterations}",
             path,
-            "Ask for more with --iters.",
+            "Ask for more `iterations`.",
         )
-    needed = {"u": (dataset.train.m,), "c": (dataset.train.m,), "scale": ()}
-    held = {name: old.state[name].shape for name in needed if name in old.state}
-    start = old.state.get("start")
-    if (used == "gram" and held != needed) or (start is not None and start.shape != old.w.shape):
-        raise ModelError("does not hold what is needed to go on", path, fix)
+    return before
 
 
-def _refuse_too_large(method: str, m: int, n_x: int, path: str) -> None:
+def _refuse_too_large(method: str, problem: Problem, path: str) -> None:
     """Raise DatasetError where a method's arrays do not fit into all the memory there is."""
-    needed, available = memory_needs(m, n_x)[method], available_memory()
+    needed, available = memory_needs(problem.m, problem.n_x)[method], available_memory()
     if needed > available:
         raise DatasetError(
-            f"{m} pictures take {method} {needed / 2**30:.1f} GiB of memory, "
+            f"{problem.m} pictures take {method} {needed / 2**30:.1f} GiB of memory, "
             f"and {available / 2**30:.1f} are free",
             path,
-            "Use --method streaming.",
+            "Use `method` streaming.",
         )
 
 
@@ -213,10 +224,19 @@ def _refuse_one_class(dataset: Dataset) -> None:
         )
 
 
-def _record(dataset: Dataset, settings: Settings, method: str, descent: Descent) -> dict[str, Any]:
-    return {
-        "created_by": f"catclf {__version__}",
-        "dataset": {"digest": dataset.digest, "train": dataset.train.m, "test": dataset.test.m},
-        "settings": {**asdict(settings), "method": method},
-        "results": {"iterations": descent.iterations, "cost": descent.final_cost},
-    }
+def _record(dataset: Dataset, settings: Settings, method: str, descent: Descent) -> TrainingRecord:
+    return TrainingRecord(
+        created_by=f"catclf {__version__}",
+        dataset=dataset.path,
+        digest=dataset.digest,
+        train_examples=dataset.train.m,
+        test_examples=dataset.test.m,
+        method=method,
+        learning_rate=settings.learning_rate,
+        iterations=settings.iterations,
+        l2=settings.l2,
+        loss=settings.loss,
+        every=settings.every,
+        done=descent.iterations,
+        cost=descent.final_cost,
+    )

@@ -35,7 +35,7 @@ class Fit:
 def gram(columns: Pixels, Y: Array) -> Fit:
     """Run the course's descent: 2000 iterations at 0.005."""
     settings = Settings()
-    ended = descend(METHODS["gram"](columns, Y, settings, None), settings)
+    ended = descend(METHODS["gram"](Problem(columns, Y, settings), None), settings)
     return Fit(ended.w, ended.b, ended.iterations)
 
 

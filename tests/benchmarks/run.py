@@ -121,7 +121,7 @@ def measure_course(folder: Path) -> list[Row]:
         return lecture_loop.descend(columns.T / 255, Y, 0.005, 2000)
 
     def gram() -> tuple[Array, float, list[float]]:
-        ended = descend(METHODS["gram"](columns, Y, settings, None), settings)
+        ended = descend(METHODS["gram"](Problem(columns, Y, settings), None), settings)
         return ended.w, ended.b, list(ended.costs.values())
 
     slow, fast, ratio = in_turns(reference, gram)
@@ -182,7 +182,7 @@ if sys.argv[1] == "notebook":
     run.lecture_loop.descend(X, Y, 0.005, 1)
     pids = [os.getpid()]
 else:
-    method = run.METHODS["streaming"](columns, Y, run.Settings(), None)
+    method = run.METHODS["streaming"](Problem(columns, Y, run.Settings()), None)
     method.step(False)
     pids = [os.getpid(), *(process.pid for process in method.team._processes)]
 lines = [line for pid in pids for line in open(f"/proc/{pid}/smaps_rollup")]
@@ -201,7 +201,7 @@ def measure_iteration(folder: Path) -> list[Row]:
     rows = []
     for m in (4000, 20000):
         columns, Y = pictures(m)
-        method = METHODS["streaming"](columns, Y, Settings(), None)
+        method = METHODS["streaming"](Problem(columns, Y, Settings()), None)
         X = columns.T / 255
 
         def reference(X: Array = X, Y: Array = Y) -> object:
@@ -246,7 +246,7 @@ with open_dataset(sys.argv[1]) as dataset:
             return dataset.train.columns[rows]
     import catclf.descent.streaming as streaming
     streaming.available_memory = lambda: 0
-    method = METHODS["streaming"](OnDisk(), dataset.train.Y, Settings(), None)
+    method = METHODS["streaming"](Problem(OnDisk(), dataset.train.Y, Settings()), None)
     method.step(False)
     began = time.perf_counter()
     for _ in range(int(sys.argv[2])):
@@ -435,7 +435,7 @@ def tune_apart(columns: Pixels, Y: Array) -> float:
         for fold in range(10):
             held_out = fold_of[0] == fold
             alone = Settings(rate, 500, l2)
-            seen = METHODS["vectorized"](columns[~held_out], Y[:, ~held_out], alone, None)
+            seen = METHODS["vectorized"](Problem(columns[~held_out], Y[:, ~held_out], alone), None)
             ended = descend(seen, alone)
             Z = ended.w.T @ (columns[held_out].T / 255) + ended.b
             loss = cost(Z, Y[:, held_out])
@@ -496,7 +496,7 @@ def measure_growth(folder: Path) -> list[Row]:
         settings = Settings(learning_rate=0.001, iterations=iterations, every=iterations)
         name = choose(m, N_X, iterations).method
         took = [
-            seconds(lambda: descend(METHODS[name](columns, Y, settings, None), settings))
+            seconds(lambda: descend(METHODS[name](Problem(columns, Y, settings), None), settings))
             for _ in range(3 if m < 5000 else 1)
         ]
         return median(took), name
@@ -527,7 +527,7 @@ def time_method(name: str, m: int) -> tuple[float, float]:
 
     def start() -> None:
         nonlocal method
-        method = METHODS[name](columns, Y, Settings(), None)
+        method = METHODS[name](Problem(columns, Y, Settings()), None)
 
     def iterate() -> None:
         assert method is not None

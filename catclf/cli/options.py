@@ -1,48 +1,28 @@
-"""What the verbs share: grouped help, checked numbers, notes and the progress bar."""
+"""How the verbs declare their options: headings in the help, checked numbers, shared options."""
 
 from __future__ import annotations
 
 import math
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import click
 
-from catclf.errors import printable
-
-if TYPE_CHECKING:
-    from tqdm import tqdm
-
-    from catclf.model import Model
-
 __all__ = [
-    "MOST",
-    "MOST_WRONG",
+    "Count",
     "FiniteFloat",
     "Numbers",
-    "Results",
     "Verb",
-    "bar",
-    "counter",
     "dataset_argument",
     "format_option",
-    "loaded_model",
     "model_options",
-    "name_some",
-    "note",
-    "note_skipped",
     "option",
     "output_option",
-    "percent",
     "quiet_option",
-    "wrong_line",
 ]
 
-MOST = 10**9  # of iterations and the like: beyond lies a slip of the finger
-MOST_WRONG = 5  # pictures named
 F = TypeVar("F", bound=Callable[..., Any])
+MAX_COUNT = 10**9
 
 
 class GroupedOption(click.Option):
@@ -71,6 +51,19 @@ class Verb(click.Command):
         for heading in sorted(groups, key=lambda name: name == "Output"):
             with formatter.section(heading):
                 formatter.write_dl(groups[heading])
+
+
+class Count(click.ParamType):  # type: ignore[type-arg]
+    """A whole number of at least `least`; beyond MAX_COUNT lies a slip of the finger."""
+
+    name = "integer"
+
+    def __init__(self, least: int = 1) -> None:
+        self.range = click.IntRange(least, MAX_COUNT)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return the number; a usage error where it is none or out of range."""
+        return int(self.range.convert(value, param, ctx))
 
 
 class FiniteFloat(click.FloatRange):
@@ -154,7 +147,7 @@ def model_options(function: F) -> F:
         "--order",
         group="Model",
         type=click.Choice(["planes", "interleaved"]),
-        help="Only for a bare .npz of w and b: how the notebook unrolled its pictures; "
+        help="Only for a weights-only .npz: how the notebook unrolled its pictures; "
         "interleaved is X.reshape(m, -1).T.",
     )(function)
     function = option(
@@ -174,106 +167,3 @@ def model_options(function: F) -> F:
         metavar="FILE",
         help="The model to use.",
     )(function)
-
-
-def note(text: str, quiet: bool = False) -> None:
-    """Say something on stderr that is no result; where nobody can hear it, go on."""
-    if not quiet:
-        with suppress(OSError):
-            click.echo(text, err=True)
-
-
-def name_some(names: Sequence[str], most: int = 5) -> str:
-    """Name the first few of many, and count the others."""
-    shown = ", ".join(printable(name) for name in names[:most])
-    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
-
-
-def note_skipped(names: Sequence[str], quiet: bool) -> None:
-    """Say which files are no pictures by name."""
-    note(f"Skipped, no pictures: {len(names)} ({name_some(names)})", quiet)
-
-
-def loaded_model(path: str, order: str | None, quiet: bool) -> Model:
-    """Load a model, and say what had to be assumed of a bare one."""
-    from catclf.model import load_model
-
-    model = load_model(path, order)  # type: ignore[arg-type]
-    if model.assumed is not None:
-        note(f"Warning: {printable(path)} {model.assumed}", quiet)
-    return model
-
-
-class Judged(Protocol):
-    """A picture, its label, and the probability that was given to it."""
-
-    @property
-    def name(self) -> str:
-        """What it is called."""
-
-    @property
-    def label(self) -> str:
-        """Its class."""
-
-    @property
-    def probability(self) -> float:
-        """Of the positive class."""
-
-
-def wrong_line(picture: Judged, positive: str) -> str:
-    """Return a line about a picture whose label and probability are at odds."""
-    return (
-        f"  P({printable(positive)}) = {picture.probability:.4f}, "
-        f"label {printable(picture.label)}: {printable(picture.name)}"
-    )
-
-
-def percent(share: float) -> str:
-    """Return a share as a percentage with two decimals."""
-    return f"{100 * share:.2f} %"
-
-
-class Results:
-    """Results on stdout while work goes on that a reader who leaves must not cost.
-
-    A closed pipe or a full disk stops the writing, not the work; `finish` tells of it.
-    """
-
-    def __init__(self) -> None:
-        self._failure: OSError | None = None
-
-    def write(self, line: str) -> None:
-        """Write a line, unless an earlier one could not be written."""
-        if self._failure is None:
-            try:
-                click.echo(line)
-            except OSError as error:
-                self._failure = error
-
-    def finish(self) -> None:
-        """Raise what an earlier line could not be written for."""
-        if self._failure is not None:
-            raise self._failure
-
-
-@contextmanager
-def bar(total: int, unit: str, quiet: bool) -> Iterator[tqdm[Any] | None]:
-    """Yield a progress bar on stderr, or None where that is no terminal, or with --quiet."""
-    if quiet or not sys.stderr.isatty():
-        yield None
-        return
-    from tqdm import tqdm
-
-    with tqdm(total=total, unit=unit, leave=False, dynamic_ncols=True) as drawn:
-        yield drawn
-
-
-def counter(drawn: tqdm[Any] | None) -> Callable[[int], None] | None:
-    """Return what moves a bar to a number of iterations; None where none is drawn."""
-    if drawn is None:
-        return None
-
-    def count(done: int) -> None:
-        drawn.update(done - drawn.n)
-
-    return count

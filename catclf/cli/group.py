@@ -1,0 +1,60 @@
+"""The group of verbs: ``catclf VERB``."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import click
+
+from catclf._version import __version__
+
+__all__ = ["VERBS", "app"]
+
+# Each verb is a module of this package with a `command`; it is imported when it is called,
+# so that no verb pays for another's imports.
+VERBS = ("prepare", "train", "predict", "evaluate", "tune", "benchmark")
+
+
+class Verbs(click.Group):
+    """A group whose commands are imported when they are needed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the verbs, in the order they are used."""
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a verb's module and return its command."""
+        if cmd_name not in VERBS:
+            return None
+        command: click.Command = import_module(f"catclf.cli.{cmd_name}").command
+        return command
+
+
+@click.group(
+    cls=Verbs,
+    context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "CATCLF"},
+    epilog="""\b
+Example, in a fresh checkout:
+  catclf prepare && catclf train && catclf evaluate
+
+Every option can also be set by the environment, as CATCLF_TRAIN_LR sets the
+option --lr of train, or by a table a verb in the --config file. A flag goes
+before the environment, the environment before the file.""",
+)
+@click.option(
+    "--config",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Take options from a TOML file: a table a verb, such as [train] with lr = 0.01.",
+)
+@click.version_option(__version__, prog_name="catclf")
+@click.pass_context
+def app(ctx: click.Context, config: str | None) -> None:
+    """Train an image classifier with logistic regression, as the lecture derives it."""
+    if config is not None and ctx.invoked_subcommand is not None:
+        from catclf.cli.config import read_config
+
+        verb = ctx.invoked_subcommand
+        command = app.get_command(ctx, verb)
+        assert command is not None, "click checks the verb before it calls the group"
+        ctx.default_map = read_config(config, verb, command, VERBS)

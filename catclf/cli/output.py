@@ -1,0 +1,156 @@
+"""What the verbs show: notes and a bar on stderr, results on stdout."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import click
+
+from catclf.errors import printable
+from catclf.observer import Observer
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
+
+    from catclf.model import Model
+    from catclf.predictions import LabeledPrediction
+
+__all__ = [
+    "NAMED_PICTURES",
+    "Display",
+    "Results",
+    "loaded_model",
+    "name_some",
+    "note",
+    "percent",
+    "prediction_line",
+]
+
+NAMED_PICTURES = 5  # of those most confidently wrong
+
+
+def note(text: str, quiet: bool = False) -> None:
+    """Say something on stderr that is no result; where nobody can hear it, go on."""
+    if not quiet:
+        with suppress(OSError):
+            click.echo(text, err=True)
+
+
+def name_some(names: Sequence[str], most: int = 5) -> str:
+    """Name the first few of many, and count the others."""
+    shown = ", ".join(printable(name) for name in names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
+
+
+def loaded_model(path: str, order: str | None, quiet: bool) -> Model:
+    """Load a model, and say what had to be assumed of a bare one."""
+    from catclf.model import load_model
+
+    model = load_model(path, order)  # type: ignore[arg-type]
+    if model.weights_only:
+        size = model.preprocessing.size
+        unrolled = (
+            "in interleaved order (as you say)"
+            if order == "interleaved"
+            else "unrolled in planes (say --order interleaved for X.reshape(m, -1).T)"
+        )
+        note(
+            f"Warning: {printable(path)} holds w and b alone; assumed: {size}x{size} pixels, "
+            f"squashed, divided by 255, {unrolled}; {model.positive} above a threshold of 0.5 "
+            "(say --threshold for another)",
+            quiet,
+        )
+    return model
+
+
+def prediction_line(picture: LabeledPrediction, positive: str) -> str:
+    """Return a line about a picture whose label and probability are at odds."""
+    return (
+        f"  P({printable(positive)}) = {picture.probability:.4f}, "
+        f"label {printable(picture.label)}: {printable(picture.name)}"
+    )
+
+
+def percent(share: float) -> str:
+    """Return a share as a percentage with two decimals."""
+    return f"{100 * share:.2f} %"
+
+
+class Results:
+    """Results on stdout while work goes on that a reader who leaves must not cost.
+
+    A closed pipe or a full disk stops the writing, not the work; `finish` tells of it.
+    """
+
+    def __init__(self) -> None:
+        self._failure: OSError | None = None
+
+    def write(self, line: str) -> None:
+        """Write a line, unless an earlier one could not be written."""
+        if self._failure is None:
+            try:
+                click.echo(line)
+            except OSError as error:
+                self._failure = error
+
+    def finish(self) -> None:
+        """Raise what an earlier line could not be written for."""
+        if self._failure is not None:
+            raise self._failure
+
+
+class Display(Observer):
+    """Shows the library's work: notes, and on a terminal a progress bar that leaves nothing behind.
+
+    Parameters
+    ----------
+    unit
+        What is counted, such as ``pictures``.
+    quiet
+        Show results only.
+    """
+
+    def __init__(self, unit: str, quiet: bool) -> None:
+        self.unit, self.quiet = unit, quiet
+        self.bar: tqdm[Any] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self.bar is not None:
+            self.bar.close()
+
+    def progress(self, done: int, total: int) -> None:
+        """Move the bar; the first time, draw it, where stderr is a terminal."""
+        if self.bar is None:
+            if self.quiet or not sys.stderr.isatty():
+                return
+            from tqdm import tqdm
+
+            unit = f" {self.unit}"
+            self.bar = tqdm(total=total, unit=unit, leave=False, dynamic_ncols=True)
+        self.bar.update(done - self.bar.n)
+
+    def note(self, text: str) -> None:
+        """Say something on stderr that is no result, above the bar."""
+        self.clear()
+        note(text, self.quiet)
+
+    def clear(self) -> None:
+        """Take the bar off its line, until it moves again."""
+        if self.bar is not None:
+            self.bar.clear()
+
+    def skipped(self, names: Sequence[str]) -> None:
+        """Say which files are no pictures by name."""
+        self.note(f"Skipped, no pictures: {len(names)} ({name_some(names)})")

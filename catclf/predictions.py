@@ -1,0 +1,66 @@
+"""What is said of one picture: without its label, and beside it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from catclf.errors import PictureError
+from catclf.storage.outputs import write_csv
+
+__all__ = ["LabeledPrediction", "Prediction", "write_predictions"]
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the model says of one picture, or why it could say nothing.
+
+    Parameters
+    ----------
+    name
+        The picture's path, or ``-`` for a stream.
+    probability
+        Of the positive class; None where the picture could not be read.
+    predicted
+        The class predicted; None where the picture could not be read.
+    error
+        What was wrong with the picture, or None.
+    """
+
+    name: str
+    probability: float | None
+    predicted: str | None
+    error: PictureError | None = None
+
+
+@dataclass(frozen=True)
+class LabeledPrediction:
+    """What a model says of a picture whose label is known.
+
+    Parameters
+    ----------
+    name
+        What the picture is called.
+    label, predicted
+        Classes, by name.
+    probability
+        Of the positive class; of an out-of-fold prediction, the mean over the repeats.
+    loss
+        Cross-entropy in nats, likewise.
+    """
+
+    name: str
+    label: str
+    predicted: str
+    probability: float
+    loss: float
+
+
+def write_predictions(
+    path: str | os.PathLike[str], predictions: Iterable[LabeledPrediction], positive: str
+) -> None:
+    """Write a CSV line a picture, whole or not at all; `positive` names the positive class."""
+    header = ("file", "label", "predicted", "positive", "probability", "loss")
+    rows = ((p.name, p.label, p.predicted, positive, p.probability, p.loss) for p in predictions)
+    write_csv(path, header, rows)

@@ -1,0 +1,122 @@
+"""How a model was trained, on what, and with which result: a part of the model's record."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["TrainingRecord"]
+
+
+@dataclass(frozen=True)
+class TrainingRecord:
+    """What a model tells of its training.
+
+    Parameters
+    ----------
+    created_by
+        The program and its version.
+    dataset, digest
+        The dataset's file as it was named, and the digest of its train split.
+    train_examples, test_examples
+        How many pictures its splits hold.
+    method, learning_rate, iterations, l2, loss, every
+        The settings; see `catclf.descent.problem.Settings`.
+    done
+        How many iterations were made.
+    cost
+        The final cost, in nats.
+    train_accuracy, test_accuracy
+        Shares; None where they were not measured.
+    """
+
+    created_by: str
+    dataset: str
+    digest: str
+    train_examples: int
+    test_examples: int
+    method: str
+    learning_rate: float
+    iterations: int
+    l2: float
+    loss: str
+    every: int
+    done: int
+    cost: float
+    train_accuracy: float | None = None
+    test_accuracy: float | None = None
+
+    def to_record(self) -> dict[str, object]:
+        """Return it as tables that JSON can hold."""
+        return {
+            "created_by": self.created_by,
+            "dataset": {
+                "name": self.dataset,
+                "digest": self.digest,
+                "train": self.train_examples,
+                "test": self.test_examples,
+            },
+            "settings": {
+                "method": self.method,
+                "learning_rate": self.learning_rate,
+                "iterations": self.iterations,
+                "l2": self.l2,
+                "loss": self.loss,
+                "every": self.every,
+            },
+            "results": {
+                "iterations": self.done,
+                "cost": self.cost,
+                "train_accuracy": self.train_accuracy,
+                "test_accuracy": self.test_accuracy,
+            },
+        }
+
+    @classmethod
+    def from_record(cls, record: dict[str, object]) -> TrainingRecord | None:
+        """Return what `to_record` wrote; None where it is not there or makes no sense."""
+        dataset, settings, results = (
+            table if isinstance(table := record.get(name), dict) else {}
+            for name in ("dataset", "settings", "results")
+        )
+        try:
+            return cls(
+                created_by=_text(record["created_by"]),
+                dataset=_text(dataset.get("name", "")),
+                digest=_text(dataset["digest"]),
+                train_examples=_count(dataset["train"]),
+                test_examples=_count(dataset["test"]),
+                method=_text(settings["method"]),
+                learning_rate=_number(settings["learning_rate"]),
+                iterations=_count(settings["iterations"]),
+                l2=_number(settings["l2"]),
+                loss=_text(settings["loss"]),
+                every=_count(settings["every"]),
+                done=_count(results["iterations"]),
+                cost=_number(results["cost"]),
+                train_accuracy=_share(results.get("train_accuracy")),
+                test_accuracy=_share(results.get("test_accuracy")),
+            )
+        except (KeyError, ValueError, OverflowError):
+            return None
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError
+    return value
+
+
+def _count(value: object) -> int:
+    if type(value) is not int or value < 0:
+        raise ValueError
+    return value
+
+
+def _number(value: object) -> float:
+    if type(value) not in (int, float):
+        raise ValueError
+    return float(value)  # type: ignore[arg-type]
+
+
+def _share(value: object) -> float | None:
+    return None if value is None else _number(value)
