@@ -18,17 +18,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from bad_pictures import (
-    Case,
-    adam7_png,
-    bad_pictures,
-    encode,
-    good_files,
-    idat,
-    photo_like,
-    png,
-    png_chunk,
-)
+from corpus.good_pictures import adam7_png, encode, good_files, idat, photo_like, png, png_chunk
+from corpus.pictures import Case, bad_pictures
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
