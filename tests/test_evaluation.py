@@ -22,7 +22,7 @@ from catclf.metrics import wilson_interval
 from catclf.model import Model, save_model
 from catclf.operations.evaluation import evaluate, evaluate_split, write_predictions
 from catclf.operations.prediction import predict
-from catclf.pictures import Preprocessing
+from catclf.pictures.preprocessing import Preprocessing
 
 SIZE = 8
 N_X = 3 * SIZE * SIZE

@@ -25,7 +25,8 @@ from catclf.errors import CatclfError, ModelError, printable
 from catclf.logistic import sigmoid
 from catclf.model import Model, load_model, save_model
 from catclf.operations.prediction import predict
-from catclf.pictures import Preprocessing, read_picture
+from catclf.pictures.preprocessing import Preprocessing
+from catclf.pictures.reading import read_picture
 
 CORPUS = 183  # bad models at the least
 

@@ -22,7 +22,7 @@ from catclf import CatclfError, DatasetError, PictureError, Preprocessing, prepa
 from catclf.columns import unroll
 from catclf.dataset import open_dataset
 from catclf.operations.preparation import split_groups
-from catclf.pictures import read_picture
+from catclf.pictures.reading import read_picture
 
 SETTINGS = Preprocessing(size=8)
 

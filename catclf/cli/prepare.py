@@ -17,7 +17,7 @@ from catclf.cli.common import (
 )
 from catclf.errors import printable
 from catclf.operations.preparation import Prepared, prepare
-from catclf.pictures import Preprocessing
+from catclf.pictures.preprocessing import Preprocessing
 
 DEFAULT = Preprocessing()
 

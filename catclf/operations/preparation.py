@@ -17,7 +17,7 @@ from catclf.columns import fingerprint, group_equal, unroll
 from catclf.dataset import NewSplit, write_dataset
 from catclf.errors import DatasetError, PictureError, printable
 from catclf.parallel import map_in_order
-from catclf.pictures import Preprocessing
+from catclf.pictures.preprocessing import Preprocessing
 from catclf.sources import Labeled, choose_classes, list_sources
 from catclf.storage.outputs import check_output, made_folder, unwritable
 
