@@ -243,7 +243,8 @@ def _unsupported() -> Files:
 def _odd_files(folder: Path) -> Iterator[Case]:
     """Make what is not a regular file with contents, or has an odd name."""
     (folder / "folder.jpg").mkdir()
-    os.mkfifo(folder / "pipe.jpg")
+    if sys.platform != "win32":
+        os.mkfifo(folder / "pipe.jpg")
     (folder / "dangling.jpg").symlink_to("nowhere.jpg")
     (folder / "loop.jpg").symlink_to("loop.jpg")
     (folder / "to-folder.jpg").symlink_to("folder.jpg")
@@ -255,18 +256,19 @@ def _odd_files(folder: Path) -> Iterator[Case]:
         "huge.jpg", "missing.jpg", "huge.jpg/inside.jpg", "n" * 300 + ".jpg", "nul\0nul.jpg",
     ):  # fmt: skip
         yield Case(name[:40], folder / name, "refused")
-    listener = socket.socket(socket.AF_UNIX)
-    here = os.getcwd()
-    os.chdir(folder)  # a socket's whole path must be short
-    try:
-        listener.bind("socket.jpg")
-    finally:
-        os.chdir(here)
-        listener.close()
-    yield Case("socket.jpg", folder / "socket.jpg", "refused")
-    if os.geteuid() != 0:  # root may read anything
-        (folder / "forbidden.jpg").touch(mode=0)
-        yield Case("forbidden.jpg", folder / "forbidden.jpg", "refused")
+    if sys.platform != "win32":
+        listener = socket.socket(socket.AF_UNIX)
+        here = os.getcwd()
+        os.chdir(folder)  # a socket's whole path must be short
+        try:
+            listener.bind("socket.jpg")
+        finally:
+            os.chdir(here)
+            listener.close()
+        yield Case("socket.jpg", folder / "socket.jpg", "refused")
+        if os.geteuid() != 0:  # root may read anything
+            (folder / "forbidden.jpg").touch(mode=0)
+            yield Case("forbidden.jpg", folder / "forbidden.jpg", "refused")
     names = (
         "with space.jpg", "new\nline.jpg", "\x1b[31mred.jpg", "-dash.jpg", "--help", "猫🐈.jpg",
         os.fsdecode(b"not-utf8-\xff\xfe.jpg"), "no-suffix", ".hidden", "WRONG.PNG", "tab\t.jpg",
