@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from catclf.operations.training import train as train
     from catclf.operations.tuning import Search as Search
     from catclf.operations.tuning import tune as tune
-    from catclf.pictures import Preprocessing as Preprocessing
-    from catclf.pictures import read_picture as read_picture
+    from catclf.pictures.preprocessing import Preprocessing as Preprocessing
+    from catclf.pictures.reading import read_picture as read_picture
 
 # Where each public name lives. It is imported when it is first used: `catclf predict` needs
 # neither h5py nor anything of training, and its start-up is what a user feels.
@@ -50,8 +50,8 @@ _HOMES = {
     "ModelError": "errors",
     "Observer": "observer",
     "PictureError": "errors",
-    "Preprocessing": "pictures",
     "Search": "operations.tuning",
+    "Preprocessing": "pictures.preprocessing",
     "Settings": "descent.problem",
     "benchmark": "operations.benchmarking",
     "evaluate": "operations.evaluation",
@@ -59,7 +59,7 @@ _HOMES = {
     "open_dataset": "dataset",
     "predict": "operations.prediction",
     "prepare": "operations.preparation",
-    "read_picture": "pictures",
+    "read_picture": "pictures.reading",
     "train": "operations.training",
     "tune": "operations.tuning",
 }

@@ -24,7 +24,7 @@ from catclf.classes import as_pair
 from catclf.columns import Order, reorder, size_of, unroll
 from catclf.errors import ModelError, printable
 from catclf.logistic import sigmoid
-from catclf.pictures import Preprocessing
+from catclf.pictures.preprocessing import Preprocessing
 from catclf.storage.npz import read_npz
 from catclf.storage.outputs import replacing
 from catclf.training_record import TrainingRecord

@@ -18,8 +18,11 @@ from numpy.typing import NDArray
 
 from catclf.classes import MAX_CLASS_BYTES
 from catclf.errors import DatasetError, PictureError
-from catclf.pictures import MAX_PIXELS, Preprocessing, fit_pixels, read_picture
 from catclf.pictures.folders import find_pictures, is_litter, subfolders
+from catclf.pictures.formats import MAX_PIXELS
+from catclf.pictures.pixels import fit_pixels
+from catclf.pictures.preprocessing import Preprocessing
+from catclf.pictures.reading import read_picture
 from catclf.splits import SplitName
 from catclf.storage.files import open_regular
 from catclf.storage.hdf5 import StoredArray, open_hdf5

@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catclf.model import Model, save_model
-from catclf.pictures import Preprocessing
+from catclf.pictures.preprocessing import Preprocessing
 
 SIZE = 2
 N_X = 3 * SIZE * SIZE

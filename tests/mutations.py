@@ -21,7 +21,8 @@ from catclf import open_dataset
 from catclf.errors import CatclfError
 from catclf.model import load_model
 from catclf.operations.preparation import prepare
-from catclf.pictures import Preprocessing, read_picture
+from catclf.pictures.preprocessing import Preprocessing
+from catclf.pictures.reading import read_picture
 
 EXAMPLES = 300  # of each kind
 MEMORY = 512 * 2**20  # beside what the process holds when it begins

@@ -26,7 +26,7 @@ from catclf.dataset import NewSplit, write_dataset
 from catclf.descent import Settings
 from catclf.errors import CatclfError
 from catclf.model import load_model, save_model
-from catclf.pictures import Preprocessing
+from catclf.pictures.preprocessing import Preprocessing
 
 ROOT = Path(__file__).parents[1]
 CLI = [sys.executable, "-m", "catclf"]

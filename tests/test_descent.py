@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import ColumnsMaker, Recorder
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -27,6 +26,7 @@ from catclf.descent import (
 )
 from catclf.errors import DivergenceError
 from catclf.logistic import LOSSES, LossName, cost, forward
+from conftest import ColumnsMaker, Recorder
 
 Array = NDArray[np.float64]
 Pixels = NDArray[np.uint8]

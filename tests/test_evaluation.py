@@ -23,6 +23,7 @@ from catclf.model import Model, save_model
 from catclf.operations.evaluation import evaluate, evaluate_split
 from catclf.operations.prediction import predict
 from catclf.pictures import Preprocessing
+from catclf.pictures.preprocessing import Preprocessing
 from catclf.predictions import write_predictions
 
 SIZE = 8

@@ -192,7 +192,7 @@ LIMITED = """
     import resource, sys
     import numpy as np
     from catclf.errors import CatclfError
-    from catclf.pictures import Preprocessing
+    from catclf.pictures.preprocessing import Preprocessing
     from catclf.model import Model, save_model
     model = Model(np.ones((12288, 1)), 0.0, ("noncat", "cat"), Preprocessing())
     resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), int(sys.argv[2])))

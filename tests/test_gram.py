@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import ColumnsMaker
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -15,6 +14,7 @@ from catclf import open_dataset
 from catclf.descent import METHODS, Problem, Settings, StateError, descend
 from catclf.descent.gram import Gram, gram_matrix, weights
 from catclf.logistic import LossName
+from conftest import ColumnsMaker
 
 Array = NDArray[np.float64]
 

@@ -15,10 +15,10 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
-from bad_hdf5 import COURSE, PREPARED, good_course, pixels
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bad_hdf5 import COURSE, PREPARED, good_course, pixels
 from catclf import DatasetError, PictureError, Preprocessing
 from catclf.sources import list_sources
 from catclf.storage.hdf5 import open_hdf5

@@ -14,18 +14,19 @@ from typing import Any
 
 import numpy as np
 import pytest
-from bad_models import N_X, SIZE, Member, bad_models, good_arrays, good_model, npy, npz, pack
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 from PIL import Image
 
+from bad_models import N_X, SIZE, Member, bad_models, good_arrays, good_model, npy, npz, pack
 from catclf.errors import CatclfError, ModelError, printable
 from catclf.logistic import sigmoid
 from catclf.model import Model, load_model, save_model
 from catclf.operations.prediction import predict
-from catclf.pictures import Preprocessing, read_picture
+from catclf.pictures.preprocessing import Preprocessing
+from catclf.pictures.reading import read_picture
 
 CORPUS = 183  # bad models at the least
 

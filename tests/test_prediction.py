@@ -22,6 +22,9 @@ from catclf.model import Model
 from catclf.operations.prediction import predict
 from catclf.parallel import BATCH
 from catclf.pictures import MAX_BYTES, Preprocessing, read_picture
+from catclf.pictures.formats import MAX_BYTES
+from catclf.pictures.preprocessing import Preprocessing
+from catclf.pictures.reading import read_picture
 from catclf.predictions import Prediction
 
 

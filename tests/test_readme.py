@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 import pytest
-import readme
 
+import readme
 from catclf.cli import VERBS
 
 TEXT = readme.README.read_text(encoding="utf-8")

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from bad_hdf5 import good_course, pixels
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bad_hdf5 import good_course, pixels
 from catclf import DatasetError, PictureError, Preprocessing
 from catclf.sources import Listing, choose_classes, list_sources
 

@@ -15,7 +15,7 @@ from PIL import Image
 
 import catclf
 from catclf.model import Model, save_model
-from catclf.pictures import Preprocessing
+from catclf.pictures.preprocessing import Preprocessing
 
 PACKAGE = Path(catclf.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import ColumnsMaker
 from numpy.typing import NDArray
 
 from catclf import open_dataset
 from catclf.descent import METHODS, Problem, Settings, descend, streaming
 from catclf.descent.streaming import Streaming
 from catclf.logistic import LossName
+from conftest import ColumnsMaker
 
 
 def test_streaming_equals_vectorized_on_the_courses_files(course_dataset: Path) -> None:

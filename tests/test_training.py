@@ -7,7 +7,6 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from conftest import ColumnsMaker, Recorder
 from numpy.typing import NDArray
 
 import catclf
@@ -15,6 +14,7 @@ from catclf.columns import reorder
 from catclf.dataset import NewSplit, write_dataset
 from catclf.descent import METHODS, Problem, Settings, descend
 from catclf.logistic import LOSSES, LossName
+from conftest import ColumnsMaker, Recorder
 
 Pixels = NDArray[np.uint8]
 # How far two methods' numbers may lie apart, by rounding alone: float32's or float64's.

@@ -8,7 +8,7 @@ from catclf.cli.options import FiniteFloat, Verb, option, output_option, quiet_o
 from catclf.cli.output import Display, name_some, note
 from catclf.errors import printable
 from catclf.operations.preparation import Prepared, prepare
-from catclf.pictures import Preprocessing
+from catclf.pictures.preprocessing import Preprocessing
 
 DEFAULT = Preprocessing()
 

@@ -12,8 +12,9 @@ from catclf.errors import PictureError
 from catclf.model import Model
 from catclf.observer import Observer
 from catclf.parallel import map_in_order
-from catclf.pictures import MAX_BYTES, decode_picture, read_picture
 from catclf.pictures.folders import find_pictures
+from catclf.pictures.formats import MAX_BYTES
+from catclf.pictures.reading import decode_picture, read_picture
 from catclf.predictions import Prediction
 
 __all__ = ["predict"]

@@ -20,7 +20,7 @@ from catclf.dataset import NewSplit, write_dataset
 from catclf.errors import DatasetError, PictureError, printable
 from catclf.observer import Observer
 from catclf.parallel import CAN_FORK, map_in_order
-from catclf.pictures import Preprocessing
+from catclf.pictures.preprocessing import Preprocessing
 from catclf.sources import Labeled, list_sources
 from catclf.splits import Duplicates, assign_to_test, duplicate_groups, fingerprint
 from catclf.storage.outputs import check_output, made_folder, unwritable

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from catclf.pictures import looks_like_picture
+from catclf.pictures.formats import looks_like_picture
 
 __all__ = ["find_pictures", "is_litter", "subfolders"]
 

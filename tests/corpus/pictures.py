@@ -1,11 +1,10 @@
 """A folder of broken pictures, and of files that are no pictures, made from scratch.
 
-Run as ``python tests/bad_pictures.py FOLDER`` to look at them.
+Run in tests, ``python -m corpus.pictures FOLDER`` writes them to look at.
 """
 
 from __future__ import annotations
 
-import io
 import os
 import socket
 import struct
@@ -13,12 +12,13 @@ import sys
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from PIL import Image
+
+from corpus.good_pictures import adam7_png, encode, good_files, idat, photo_like, png, png_chunk
 
 Expectation = Literal["refused", "either"]
 
@@ -36,94 +36,10 @@ class Case:
     expect: Expectation
 
 
-Bytes = Iterator[tuple[str, bytes, Expectation]]
+Files = Iterator[tuple[str, bytes, Expectation]]
 
 
-def photo_like(height: int = 97, width: int = 130, seed: int = 0) -> Image.Image:
-    """Return an RGB picture with slopes, edges and grain, so that compressed data is spread out."""
-    rng = np.random.default_rng(seed)
-    rows, columns = np.mgrid[0:height, 0:width]
-    slopes = np.stack([rows * 2, columns * 2, rows + columns], axis=2)
-    discs = 60.0 * ((rows - 40) ** 2 + (columns - 60) ** 2 < 900)[..., None]
-    grain = rng.normal(0, 12, (height, width, 3))
-    return Image.fromarray(np.clip(slopes + discs + grain, 0, 255).astype(np.uint8))
-
-
-def encode(image: Image.Image, container: str, **options: Any) -> bytes:
-    """Return a picture as the bytes of a file."""
-    file = io.BytesIO()
-    image.save(file, container, **options)
-    return file.getvalue()
-
-
-def png_chunk(kind: bytes, content: bytes, wrong: int = 0) -> bytes:
-    """Return a PNG chunk, with `wrong` added to its checksum."""
-    checksum = (zlib.crc32(kind + content) + wrong) & 0xFFFFFFFF
-    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", checksum)
-
-
-def png(width: int, height: int, depth: int, color: int, *chunks: bytes, adam7: int = 0) -> bytes:
-    """Return a PNG of a header, the chunks given, and the end."""
-    header = struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, adam7)
-    start = b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", header)
-    return start + b"".join(chunks) + png_chunk(b"IEND", b"")
-
-
-def idat(content: bytes, wrong: int = 0) -> bytes:
-    """Return an IDAT chunk of the content, compressed."""
-    return png_chunk(b"IDAT", zlib.compress(content), wrong)
-
-
-def adam7_png(pixels: np.ndarray[Any, Any], keep: float = 1.0) -> bytes:
-    """Return an interlaced PNG of gray or RGB uint8 pixels, of the first part of its data."""
-    passes = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2))
-    stream = b"".join(
-        b"\0" + row.tobytes()
-        for left, top, right, down in (*passes, (0, 1, 1, 2))
-        if pixels[top::down, left::right].size
-        for row in pixels[top::down, left::right]
-    )
-    color = 2 if pixels.ndim == 3 else 0
-    content = idat(stream[: int(len(stream) * keep)])
-    return png(pixels.shape[1], pixels.shape[0], 8, color, content, adam7=1)
-
-
-@cache
-def good_files() -> dict[str, bytes]:
-    """Return one whole file of each kind that is read."""
-    image = photo_like()
-    gray = image.convert("L")
-    deep = Image.fromarray(np.asarray(gray).astype(np.uint16) * 257)
-    return {
-        "baseline.jpg": encode(image, "JPEG"),
-        "optimized.jpg": encode(image, "JPEG", optimize=True, quality=95),
-        "progressive.jpg": encode(image, "JPEG", progressive=True),
-        "restart.jpg": encode(image, "JPEG", restart_marker_rows=1),
-        "gray.jpg": encode(gray, "JPEG"),
-        "cmyk.jpg": encode(image.convert("CMYK"), "JPEG"),
-        "color.png": encode(image, "PNG"),
-        "palette.png": encode(image.quantize(64), "PNG"),
-        "alpha.png": encode(image.convert("RGBA"), "PNG"),
-        "deep.png": encode(deep, "PNG"),
-        "bits.png": encode(image.convert("1"), "PNG"),
-        "interlaced.png": adam7_png(np.asarray(image)),
-        "lossy.webp": encode(image, "WEBP"),
-        "lossless.webp": encode(image, "WEBP", lossless=True),
-        "color.bmp": encode(image, "BMP"),
-        "palette.bmp": encode(image.quantize(64), "BMP"),
-        "palette.gif": encode(image.quantize(64), "GIF"),
-        "raw.tif": encode(image, "TIFF"),
-        "lzw.tif": encode(image, "TIFF", compression="tiff_lzw"),
-        "deflate.tif": encode(image, "TIFF", compression="tiff_adobe_deflate"),
-        "deep.tif": encode(deep, "TIFF"),
-        "color.ppm": encode(image, "PPM"),
-        "gray.pgm": encode(gray, "PPM"),
-        "bits.pbm": encode(image.convert("1"), "PPM"),
-        "plain.ppm": b"P3\n3 2\n255\n" + b"10 20 30 " * 6,
-    }
-
-
-def _cuts() -> Bytes:
+def _cuts() -> Files:
     for name, data in good_files().items():
         for percent in (1, 10, 30, 50, 70, 90, 99):
             cut = data[: max(1, len(data) * percent // 100)]
@@ -131,7 +47,7 @@ def _cuts() -> Bytes:
             yield f"cut-{percent}-{name}", cut, "either" if name == "plain.ppm" else "refused"
 
 
-def _jpegs() -> Bytes:
+def _jpegs() -> Files:
     files = good_files()
     for name in ("baseline.jpg", "optimized.jpg", "restart.jpg", "gray.jpg", "cmyk.jpg"):
         data = files[name]
@@ -180,15 +96,15 @@ def _jpegs() -> Bytes:
     yield "icc-junk.jpg", data[:2] + b"\xff\xe2\0\x10ICC_PROFILE\0xx" + data[2:], "either"
 
 
-def _pngs() -> Bytes:
+def _pngs() -> Files:
     rows = (b"\0" + bytes(range(30))) * 8  # 10 x 8, RGB
     whole = png(10, 8, 8, 2, idat(rows))
-    yield "wrong-idat-crc.png", png(10, 8, 8, 2, idat(rows, wrong=1)), "refused"
+    yield "wrong-idat-crc.png", png(10, 8, 8, 2, idat(rows, checksum_error=1)), "refused"
     yield "wrong-ihdr-crc.png", whole[:29] + b"\0\0\0\0" + whole[33:], "refused"
     yield (
         "wrong-text-crc.png",
-        png(10, 8, 8, 2, png_chunk(b"tEXt", b"a\0b", 1), idat(rows)),
-        ("either"),
+        png(10, 8, 8, 2, png_chunk(b"tEXt", b"a\0b", checksum_error=1), idat(rows)),
+        "either",
     )
     yield "half-stream.png", png(10, 8, 8, 2, idat(rows[: len(rows) // 2])), "refused"
     yield "no-last-row.png", png(10, 8, 8, 2, idat(rows[:-31])), "refused"
@@ -211,12 +127,12 @@ def _pngs() -> Bytes:
     yield (
         "text-bomb.png",
         png(10, 8, 8, 2, png_chunk(b"zTXt", b"a\0\0" + bomb), idat(rows)),
-        ("either"),
+        "either",
     )
     yield (
         "icc-bomb.png",
         png(10, 8, 8, 2, png_chunk(b"iCCP", b"a\0\0" + bomb), idat(rows)),
-        ("either"),
+        "either",
     )
     yield "stream-bomb.png", png(10, 8, 8, 2, png_chunk(b"IDAT", bomb)), "either"
     for side, depth in ((13300, 1), (30000, 1), (2**31 - 1, 8), (2**32 - 1, 16)):
@@ -226,7 +142,7 @@ def _pngs() -> Bytes:
     yield "long-trns.png", png(10, 8, 8, 2, png_chunk(b"tRNS", b"\0"), idat(rows)), "refused"
 
 
-def _others() -> Bytes:
+def _other_formats() -> Files:
     files = good_files()
     gif, bmp = files["palette.gif"], files["color.bmp"]
     webp, tiff = files["lossy.webp"], files["raw.tif"]
@@ -284,7 +200,7 @@ def _tiff_entry(data: bytes, tag: int) -> int:
     return next(at for at in entries if struct.unpack_from("<H", data, at)[0] == tag)
 
 
-def _flips() -> Bytes:
+def _changed_bytes() -> Files:
     """Return each kind of file with bytes of its first 200 changed."""
     rng = np.random.default_rng(1)
     for name, data in good_files().items():
@@ -295,7 +211,7 @@ def _flips() -> Bytes:
             yield f"flip-{turn}-{name}", bytes(changed), "either"
 
 
-def _strangers() -> Bytes:
+def _unsupported() -> Files:
     """Return files of formats that are not read, under the names of ones that are."""
     box = b"\0\0\0\x18ftyp"
     yield "empty.jpg", b"", "refused"
@@ -327,7 +243,8 @@ def _strangers() -> Bytes:
 def _odd_files(folder: Path) -> Iterator[Case]:
     """Make what is not a regular file with contents, or has an odd name."""
     (folder / "folder.jpg").mkdir()
-    os.mkfifo(folder / "pipe.jpg")
+    if sys.platform != "win32":
+        os.mkfifo(folder / "pipe.jpg")
     (folder / "dangling.jpg").symlink_to("nowhere.jpg")
     (folder / "loop.jpg").symlink_to("loop.jpg")
     (folder / "to-folder.jpg").symlink_to("folder.jpg")
@@ -339,18 +256,19 @@ def _odd_files(folder: Path) -> Iterator[Case]:
         "huge.jpg", "missing.jpg", "huge.jpg/inside.jpg", "n" * 300 + ".jpg", "nul\0nul.jpg",
     ):  # fmt: skip
         yield Case(name[:40], folder / name, "refused")
-    listener = socket.socket(socket.AF_UNIX)
-    here = os.getcwd()
-    os.chdir(folder)  # a socket's whole path must be short
-    try:
-        listener.bind("socket.jpg")
-    finally:
-        os.chdir(here)
-        listener.close()
-    yield Case("socket.jpg", folder / "socket.jpg", "refused")
-    if os.geteuid() != 0:  # root may read anything
-        (folder / "forbidden.jpg").touch(mode=0)
-        yield Case("forbidden.jpg", folder / "forbidden.jpg", "refused")
+    if sys.platform != "win32":
+        listener = socket.socket(socket.AF_UNIX)
+        here = os.getcwd()
+        os.chdir(folder)  # a socket's whole path must be short
+        try:
+            listener.bind("socket.jpg")
+        finally:
+            os.chdir(here)
+            listener.close()
+        yield Case("socket.jpg", folder / "socket.jpg", "refused")
+        if os.geteuid() != 0:  # root may read anything
+            (folder / "forbidden.jpg").touch(mode=0)
+            yield Case("forbidden.jpg", folder / "forbidden.jpg", "refused")
     names = (
         "with space.jpg", "new\nline.jpg", "\x1b[31mred.jpg", "-dash.jpg", "--help", "猫🐈.jpg",
         os.fsdecode(b"not-utf8-\xff\xfe.jpg"), "no-suffix", ".hidden", "WRONG.PNG", "tab\t.jpg",
@@ -363,7 +281,7 @@ def _odd_files(folder: Path) -> Iterator[Case]:
 def bad_pictures(folder: Path) -> list[Case]:
     """Write all the files into an empty folder, and return them with what must happen."""
     cases = []
-    for made in (_cuts(), _jpegs(), _pngs(), _others(), _flips(), _strangers()):
+    for made in (_cuts(), _jpegs(), _pngs(), _other_formats(), _changed_bytes(), _unsupported()):
         for name, data, expect in made:
             path = folder / name
             path.write_bytes(data)

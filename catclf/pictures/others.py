@@ -1,0 +1,128 @@
+"""WebP, GIF, TIFF, BMP and PPM: formats that Pillow decodes well once their size is known.
+
+Each decoder takes a whole file and returns the upright picture, in whatever mode Pillow gives it.
+It raises `PictureError` for what is too large or known to be damaged; Pillow's errors are left to
+`decode_picture`.
+"""
+
+from __future__ import annotations
+
+import struct
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from typing import TYPE_CHECKING
+
+from catclf.pictures.formats import MAX_PIXELS, broken, check_pixels
+from catclf.pictures.pixels import DecodedPicture, exif_orientation, turn_upright, whole_image
+from catclf.pictures.preprocessing import Preprocessing
+
+if TYPE_CHECKING:
+    from PIL.ImageFile import ImageFile
+
+__all__ = ["decode_bmp", "decode_gif", "decode_ppm", "decode_tiff", "decode_webp"]
+
+# libwebp and Pillow hold four copies of the canvas, 16 bytes a pixel measured.
+_MAX_WEBP_PIXELS = MAX_PIXELS // 2
+
+# Pillow decodes these in Python, at about a second a million pixels.
+_PYTHON_DECODERS = ("ppm", "ppm_plain", "bmp_rle")
+_MAX_PYTHON_PIXELS = MAX_PIXELS // 10
+
+_TILE_WIDTH_TAG, _TILE_LENGTH_TAG = 322, 323  # TIFF 6.0, section 15
+
+
+def decode_webp(data: bytes, _: Preprocessing) -> DecodedPicture:
+    """Decode a WebP; its first frame if it is an animation."""
+    from PIL.WebPImagePlugin import WebPImageFile
+
+    # Memory is reserved as soon as libwebp is given the file. So the size is looked at before.
+    check_pixels(*_webp_size(data), _MAX_WEBP_PIXELS)
+    image = WebPImageFile(BytesIO(data))
+    check_pixels(*image.size, _MAX_WEBP_PIXELS)
+    image.load()
+    return turn_upright(whole_image(image), exif_orientation(image.info.get("exif", b"")))
+
+
+def _webp_size(data: bytes) -> tuple[int, int]:
+    """Return width and height: a canvas size in VP8X, else that of the only frame.
+
+    Source: WebP container specification.
+    """
+    chunk = data[12:16]
+    if chunk == b"VP8X":
+        width = 1 + int.from_bytes(data[24:27], "little")
+        height = 1 + int.from_bytes(data[27:30], "little")
+    elif chunk == b"VP8L":
+        sides = int.from_bytes(data[21:25], "little")
+        width, height = 1 + (sides & 0x3FFF), 1 + (sides >> 14 & 0x3FFF)
+    else:
+        width = int.from_bytes(data[26:28], "little") & 0x3FFF
+        height = int.from_bytes(data[28:30], "little") & 0x3FFF
+    return width, height
+
+
+def decode_gif(data: bytes, _: Preprocessing) -> DecodedPicture:
+    """Decode a GIF; its first frame if it is an animation."""
+    from PIL.GifImagePlugin import GifImageFile
+
+    check_pixels(*struct.unpack_from("<HH", data, 6))
+    with _pillow_silenced():
+        return _load(GifImageFile(BytesIO(data)))
+
+
+def decode_tiff(data: bytes, _: Preprocessing) -> DecodedPicture:
+    """Decode the first page of a TIFF."""
+    from PIL.TiffImagePlugin import TiffImageFile
+
+    with _pillow_silenced():
+        image = TiffImageFile(BytesIO(data))
+        # libtiff takes memory for a whole tile, however small the picture is.
+        check_pixels(image.tag_v2.get(_TILE_WIDTH_TAG, 1), image.tag_v2.get(_TILE_LENGTH_TAG, 1))
+        extents = [tile[1] for tile in image.tile if tile[1]]
+        covered = sum((right - left) * (bottom - top) for left, top, right, bottom in extents)
+        if covered < image.width * image.height:
+            raise broken("truncated")  # Pillow leaves the rest black
+        return _load(image)  # applies the orientation tag, and swaps the sides for it
+
+
+def decode_bmp(data: bytes, _: Preprocessing) -> DecodedPicture:
+    """Decode a BMP."""
+    from PIL.BmpImagePlugin import BmpImageFile
+
+    picture = _load(BmpImageFile(BytesIO(data)))
+    if picture.image.mode == "RGBA" and not picture.image.getchannel("A").getbbox():
+        picture.image.putalpha(255)  # as browsers do: many writers leave the fourth byte zero
+    return picture
+
+
+def decode_ppm(data: bytes, _: Preprocessing) -> DecodedPicture:
+    """Decode a PPM, PGM or PBM."""
+    from PIL.PpmImagePlugin import PpmImageFile
+
+    return _load(PpmImageFile(BytesIO(data)))
+
+
+def _load(image: ImageFile) -> DecodedPicture:
+    """Decode what Pillow has opened, if it is not too large."""
+    slow = image.tile and image.tile[0][0] in _PYTHON_DECODERS
+    check_pixels(*image.size, _MAX_PYTHON_PIXELS if slow else MAX_PIXELS)
+    image.load()
+    return whole_image(image)
+
+
+_warnings_lock = threading.Lock()
+
+
+@contextmanager
+def _pillow_silenced() -> Iterator[None]:
+    """Keep Pillow's warnings about odd metadata from the user.
+
+    `warnings.catch_warnings` changes what all threads see, and two of them may restore in the
+    wrong order: one at a time. JPEG, PNG and WebP, which folders are full of, do not come here.
+    """
+    with _warnings_lock, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield

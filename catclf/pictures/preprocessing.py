@@ -1,0 +1,85 @@
+"""The record of how a picture becomes a column; needs neither Pillow nor numpy."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from typing import Literal
+
+__all__ = ["Preprocessing"]
+
+_MAX_SIZE = 1024
+_FITS = ("squash", "crop", "pad")
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """The record of how a picture becomes a column.
+
+    Parameters
+    ----------
+    size
+        Height and width of the result, 1 to 1024.
+    fit
+        How a picture that is not square becomes square: ``squash`` ignores the aspect ratio,
+        ``crop`` takes the largest centered square, ``pad`` adds bars of the background.
+    filter, background, order
+        How pixels are averaged, what lies behind transparent ones, and the order in a column. This
+        version knows one value of each; they are recorded so that a later one may know more.
+
+    Raises
+    ------
+    ValueError
+        If a value is of the wrong type, out of range or not known.
+    """
+
+    size: int = 64
+    fit: Literal["squash", "crop", "pad"] = "squash"
+    filter: str = "bilinear"
+    background: str = "white"
+    order: str = "planes"
+
+    def __post_init__(self) -> None:
+        if type(self.size) is not int or not 1 <= self.size <= _MAX_SIZE:
+            raise ValueError(
+                f"size must be a whole number from 1 to {_MAX_SIZE}, got {self.size!r}"
+            )
+        if self.fit not in _FITS:
+            raise ValueError(f"fit must be one of {', '.join(_FITS)}, got {self.fit!r}")
+        for name, only in (("filter", "bilinear"), ("background", "white"), ("order", "planes")):
+            value = getattr(self, name)
+            if not isinstance(value, str):
+                raise ValueError(f"{name} must be a string, got {value!r}")
+            if value != only:
+                raise ValueError(
+                    f"{name} {value!r} is unknown (this version knows {only!r}): "
+                    "made by a newer catclf"
+                )
+
+    @property
+    def n_x(self) -> int:
+        """The number of features: ``3 * size * size``."""
+        return 3 * self.size * self.size
+
+    def to_record(self) -> dict[str, object]:
+        """Return the settings as a dictionary that JSON can hold."""
+        return asdict(self)
+
+    @classmethod
+    def from_record(cls, record: object) -> Preprocessing:
+        """Return the settings that `to_record` wrote.
+
+        Raises
+        ------
+        ValueError
+            If the record is not a dictionary of exactly these settings, each with a known value.
+        """
+        if not isinstance(record, dict):
+            raise ValueError(f"preprocessing must be a table of settings, got {record!r:.80}")
+        names = [field.name for field in fields(cls)]
+        for name in record:
+            if name not in names:
+                raise ValueError(f"preprocessing has an unknown setting {name!r:.80}")
+        for name in names:
+            if name not in record:
+                raise ValueError(f"preprocessing lacks {name!r}")
+        return cls(**record)

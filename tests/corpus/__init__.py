@@ -1,0 +1,1 @@
+"""Files that tests read, good and bad, made from scratch."""
