@@ -1,7 +1,9 @@
 """The README's commands: ``python tests/readme.py`` runs them and writes their output anew.
 
+``python tests/readme.py TRAIN.h5 TEST.h5``, with the course's files, does so in data/README.md too.
+
 A block of ``console`` holds commands, each after ``$``, and what they print to stdout. Its commands
-run one after another, block after block, in a folder that holds data/sample and nothing else. The
+run one after another, block after block, in a folder that holds data/ with the sample alone. The
 line ``...`` stands for output that is left out: as many lines as stand before it, and after it, are
 shown. A block of ``sh`` is only shown: it needs files that the reader has.
 """
@@ -14,10 +16,12 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
+COURSE_README = ROOT / "data" / "README.md"
 CUT = "..."
 
 
@@ -26,8 +30,15 @@ def blocks(readme: str, language: str) -> list[str]:
     return re.findall(rf"(?<=^```{language}\n).*?(?=^```$)", readme, flags=re.DOTALL | re.MULTILINE)
 
 
-def with_outputs(readme: str) -> str:
-    """Return the README's text with what its commands print now.
+def with_outputs(readme: str, files: Sequence[str | Path] = ()) -> str:
+    """Return a README's text with what its commands print now.
+
+    Parameters
+    ----------
+    readme
+        The text.
+    files
+        Files that the commands find in data/ beside the sample.
 
     Raises
     ------
@@ -36,6 +47,8 @@ def with_outputs(readme: str) -> str:
     """
     with tempfile.TemporaryDirectory() as folder:
         shutil.copytree(ROOT / "data" / "sample", Path(folder, "data", "sample"))
+        for file in files:
+            shutil.copy(file, Path(folder, "data"))
         for block in blocks(readme, "console"):
             readme = readme.replace(f"```console\n{block}", f"```console\n{_run(block, folder)}")
     return readme
@@ -77,5 +90,12 @@ def _cut_alike(printed: list[str], shown: list[str]) -> list[str]:
     return [*printed[:before], CUT, *printed[len(printed) - after :]]
 
 
+def _write(readme: Path, files: Sequence[str]) -> None:
+    text = readme.read_text(encoding="utf-8")
+    readme.write_text(with_outputs(text, files), encoding="utf-8")
+
+
 if __name__ == "__main__":
-    README.write_text(with_outputs(README.read_text(encoding="utf-8")), encoding="utf-8")
+    _write(README, [])
+    if sys.argv[1:]:
+        _write(COURSE_README, sys.argv[1:])

@@ -28,6 +28,13 @@ def test_its_commands_print_what_it_shows() -> None:
     assert readme.with_outputs(TEXT) == TEXT
 
 
+def test_the_courses_example_prints_what_it_shows(course_files: list[Path]) -> None:
+    """data/README.md's as well, where the course's files are."""
+    text = readme.COURSE_README.read_text(encoding="utf-8")
+    assert readme.blocks(text, "console")
+    assert readme.with_outputs(text, course_files) == text
+
+
 def test_other_output_than_is_shown_is_found() -> None:
     """A wrong line is replaced, an omission is kept, and what is not shown may be anything."""
     command = "$ printf '1\\n2\\n3\\n4\\n'\n"
@@ -52,6 +59,15 @@ def test_every_verb_has_help_with_an_example_and_a_row(verb: str) -> None:
     """The table tells what a verb is for, its help how it is used."""
     assert re.search(r"\n  Examples?:\n    catclf ", results(verb, "--help"))
     assert re.search(rf"^\| `catclf {verb}` \| .+\. \|$", TEXT, flags=re.MULTILINE)
+
+
+def test_its_measurements_are_some_of_all() -> None:
+    """Its few numbers stand in the whole table too."""
+    table = TEXT.split("## Measured")[1].split("\n## ")[0]
+    measured = re.findall(r"\d[\d.]*(?:x| s| ms| MiB)(?!\w)", table)
+    assert len(measured) >= 15
+    everything = (readme.ROOT / "tests" / "benchmarks" / "README.md").read_text(encoding="utf-8")
+    assert [number for number in measured if number not in everything] == []
 
 
 def test_the_tree_names_every_room() -> None:
