@@ -3,29 +3,89 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
-
 import readme
+from command_line import results
+
 from catclf.cli import VERBS
 
 TEXT = readme.README.read_text(encoding="utf-8")
-BLOCKS = re.findall(r"```sh\n(.*?)```", TEXT, flags=re.DOTALL)
+MAX_LINES = 220
 
 
-def test_the_reference_is_what_the_help_says() -> None:
-    """Every verb's help stands in the README as it is; tests/readme.py writes it."""
-    assert readme.with_reference(TEXT) == TEXT
+def test_it_is_short() -> None:
+    """`--help` is the reference; the README does not print it."""
+    assert len(TEXT.splitlines()) <= MAX_LINES
+
+
+def test_its_commands_print_what_it_shows() -> None:
+    """Every console block is run on the sample; tests/readme.py writes its output."""
+    assert readme.with_outputs(TEXT) == TEXT
+
+
+def test_the_courses_example_prints_what_it_shows(course_files: list[Path]) -> None:
+    """data/README.md's as well, where the course's files are."""
+    text = readme.COURSE_README.read_text(encoding="utf-8")
+    assert readme.blocks(text, "console")
+    assert readme.with_outputs(text, course_files) == text
+
+
+def test_other_output_than_is_shown_is_found() -> None:
+    """A wrong line is replaced, an omission is kept, and what is not shown may be anything."""
+    command = "$ printf '1\\n2\\n3\\n4\\n'\n"
+    right = f"```console\n{command}1\n...\n4\n```\n"
+    assert readme.with_outputs(right) == right
+    assert readme.with_outputs(right.replace("1\n...", "9\n...")) == right
+    whole = f"```console\n{command}1\n2\n3\n4\n```\n"
+    assert readme.with_outputs(f"```console\n{command}```\n") == whole
+    with pytest.raises(RuntimeError, match="exit code 1"):
+        readme.with_outputs("```console\n$ catclf predict data\n```\n")
+
+
+def test_its_python_runs(tmp_path: Path) -> None:
+    """Its Python needs nothing but the sample."""
+    shutil.copytree(readme.ROOT / "data" / "sample", tmp_path / "data" / "sample")
+    [script] = readme.blocks(TEXT, "python")
+    subprocess.run([sys.executable, "-c", script], cwd=tmp_path, check=True, capture_output=True)
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_every_verb_is_shown_in_use(verb: str) -> None:
-    """The README runs each verb, outside the generated reference."""
-    assert f"catclf {verb}" in TEXT.split(readme.BEGIN)[0]
+def test_every_verb_has_help_with_an_example_and_a_row(verb: str) -> None:
+    """The table tells what a verb is for, its help how it is used."""
+    assert re.search(r"\n  Examples?:\n    catclf ", results(verb, "--help"))
+    assert re.search(rf"^\| `catclf {verb}` \| .+\. \|$", TEXT, flags=re.MULTILINE)
+
+
+def test_its_measurements_are_some_of_all() -> None:
+    """Its few numbers stand in the whole table too."""
+    table = TEXT.split("## Measured")[1].split("\n## ")[0]
+    measured = re.findall(r"\d[\d.]*(?:x| s| ms| MiB)(?!\w)", table)
+    assert len(measured) >= 15
+    everything = (readme.ROOT / "tests" / "benchmarks" / "README.md").read_text(encoding="utf-8")
+    assert [number for number in measured if number not in everything] == []
+
+
+def test_the_tree_names_every_room() -> None:
+    """What stands in the package stands in the tree, and nothing else."""
+    [tree] = [block for block in readme.blocks(TEXT, "text") if block.startswith("catclf/\n")]
+    shown = re.findall(r"(?<= )\w+(?:\.py|/)(?= |$)", tree, flags=re.MULTILINE)
+    there = [
+        path.name + "/" * path.is_dir()
+        for path in (readme.ROOT / "catclf").iterdir()
+        if not path.name.startswith("_") and path.suffix in {".py", ""}
+    ]
+    assert sorted(shown) == sorted(there)
 
 
 def test_ci_runs_the_first_two_commands_verbatim() -> None:
     """A newcomer's two commands are copied into what CI runs."""
-    ci = (readme.README.parent / ".ci" / "run").read_text(encoding="utf-8")
-    for block in BLOCKS[:2]:
-        assert "\n" + block.strip() + "\n" in ci
+    ci = (readme.ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    commands = readme.blocks(TEXT, "sh")[:2]
+    assert len(commands) == 2
+    for command in commands:
+        assert "\n" + command.strip() + "\n" in ci

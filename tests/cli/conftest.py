@@ -1,0 +1,51 @@
+"""What the tests of the command line share: a dataset, models and pictures."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import catclf
+from catclf.descent import Settings
+from catclf.model import save_model
+
+
+@pytest.fixture(scope="module")
+def dataset(small_dataset: Path) -> Path:
+    """Name the small dataset."""
+    return small_dataset
+
+
+@pytest.fixture(scope="module")
+def model(small_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Train a model on it, and spoil its weights, so that some answers are wrong."""
+    path = tmp_path_factory.mktemp("model") / "model.npz"
+    trained = catclf.train(small_dataset, path, Settings(iterations=20)).model
+    noise = np.random.default_rng(5).normal(size=trained.w.shape) / 10
+    save_model(path, dataclasses.replace(trained, w=trained.w + noise))
+    return path
+
+
+@pytest.fixture(scope="module")
+def weights_only(model: Path) -> Path:
+    """Save w and b alone, as a notebook would."""
+    path = model.with_name("weights_only.npz")
+    with np.load(model) as arrays:
+        np.savez(path, w=arrays["w"], b=arrays["b"])
+    return path
+
+
+@pytest.fixture
+def pictures(small_pictures: Path, tmp_path: Path) -> Path:
+    """Copy three pictures beside one that is damaged and a text."""
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for number in (0, 1, 3):
+        shutil.copy(small_pictures / "cat" / f"{number:02}.png", folder / f"{number}.png")
+    (folder / "2.png").write_bytes((folder / "1.png").read_bytes()[:70])
+    (folder / "notes.txt").write_text("notes")
+    return folder

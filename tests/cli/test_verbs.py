@@ -1,0 +1,139 @@
+"""All verbs: their defaults chain, stdout holds results alone, and their help explains them."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+import click
+import pytest
+from command_line import invoke, results, run
+
+import catclf
+from catclf.cli import VERBS, app
+
+
+def test_the_four_verbs_work_without_options(small_pictures: Path, tmp_path: Path) -> None:
+    """Each verb's defaults take up what the one before wrote."""
+    shutil.copytree(small_pictures, tmp_path / "data" / "sample")
+    assert run("prepare", cwd=tmp_path).returncode == 0
+    trained = run("train", "--iters", "150", cwd=tmp_path)
+    assert trained.returncode == 0
+    lines = trained.stdout.splitlines()
+    assert lines[0] == "Cost after iteration 0: 0.693147"
+    assert lines[1].startswith("Cost after iteration 100: 0.")
+    assert [line.split(":")[0] for line in lines[2:]] == [
+        "train accuracy",
+        "test accuracy",
+        "model.npz",
+    ]
+    evaluated = run("evaluate", cwd=tmp_path)
+    assert evaluated.returncode == 0
+    assert evaluated.stdout.startswith("test split: ")
+    predicted = run("predict", "data/sample/cat/00.png", cwd=tmp_path)
+    assert predicted.returncode == 0
+    assert predicted.stdout.startswith("data/sample/cat/00.png: ")
+    assert "P(cat) = 0." in predicted.stdout
+    files = {str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*") if p.suffix != ".png"}
+    assert files - {"data", "data/sample", "data/sample/cat", "data/sample/noncat"} == {
+        "data/dataset.h5",
+        "model.npz",
+    }
+
+
+def test_stdout_holds_results_alone(
+    small_pictures: Path, weights_only: Path, tmp_path: Path
+) -> None:
+    """Notes and warnings are on stderr, and --quiet leaves nothing there."""
+    folder = tmp_path / "pets"
+    shutil.copytree(small_pictures, folder)
+    (folder / "cat" / "notes.txt").touch()
+    (folder / "cat" / "bad.png").touch()
+    shutil.copy(folder / "cat" / "00.png", folder / "noncat" / "twin.png")
+    made, trained = tmp_path / "d.h5", tmp_path / "m.npz"
+    (tmp_path / "good").mkdir()
+    shutil.copy(folder / "cat" / "00.png", tmp_path / "good")
+    shutil.copy(folder / "cat" / "notes.txt", tmp_path / "good")
+    for arguments in (
+        ("prepare", folder, "-o", made, "--size", "8"),
+        ("train", made, "-o", trained, "--iters", "2"),
+        ("evaluate", made, "-m", weights_only),
+        ("predict", tmp_path / "good", "-m", weights_only),
+    ):
+        loud, quiet = invoke(*arguments), invoke(*arguments, "-q")
+        assert (loud.exit_code, quiet.exit_code) == (0, 0), loud.output
+        assert loud.stderr != ""
+        assert quiet.stderr == ""
+        assert loud.stdout == quiet.stdout
+
+
+def test_progress_is_drawn_on_a_terminal_only(dataset: Path, tmp_path: Path) -> None:
+    """With stderr in a file there is no bar and no carriage return."""
+    ended = run("train", dataset, "-o", tmp_path / "m.npz", "--iters", "200")
+    assert "\r" not in ended.stderr
+    assert "%|" not in ended.stderr
+
+
+@pytest.mark.parametrize("verb", ["prepare", "train", "evaluate", "predict"])
+def test_what_is_missing_is_one_message(verb: str, tmp_path: Path) -> None:
+    """In an empty folder each verb says what to do first: exit 1, two lines, no traceback."""
+    arguments = [verb, "cat.png"] if verb == "predict" else [verb]
+    ended = run(*arguments, cwd=tmp_path)
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr.startswith("Error: ")
+    assert len(ended.stderr.splitlines()) == 2
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_is_explained(verb: str) -> None:
+    """Its help has a one-sentence summary, an example to copy, and a word on every option."""
+    context = click.Context(app, info_name="catclf")
+    command = app.get_command(context, verb)
+    assert command is not None
+    summary = (command.help or "").split("\n\n")[0]
+    assert summary.endswith(".")
+    assert summary.count(".") == 1
+    assert len(summary) < 80
+    shown = results(verb, "--help")
+    assert shown.startswith(f"Usage: app {verb} ") or shown.startswith(f"Usage: catclf {verb} ")
+    assert f"  catclf {verb}" in shown
+    for param in command.params:
+        if isinstance(param, click.Option):
+            assert param.help, param.name
+            assert param.opts[-1] in shown
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_the_examples_in_help_can_be_parsed(verb: str) -> None:
+    """Every line of an example is a command that this version takes."""
+    context = click.Context(app)
+    command = app.get_command(context, verb)
+    assert command is not None
+    lines = [line.strip() for line in (command.epilog or "").splitlines() if "catclf " in line]
+    assert lines
+    for line in lines:
+        example = re.split(r"  | > ", line)[0].split("catclf ")[-1]  # without what it is for
+        words = shlex.split(example)
+        if words[0] == "--config":
+            words = words[2:]
+        shown = app.get_command(context, words[0])
+        assert shown is not None, line
+        shown.make_context(words[0], words[1:]).close()
+
+
+def test_the_group_lists_every_verb() -> None:
+    """`catclf --help` names each verb with its summary, and shows the first commands."""
+    shown = results("--help")
+    for verb in VERBS:
+        assert f"\n  {verb} " in shown
+    assert "catclf prepare && catclf train && catclf evaluate" in shown
+
+
+def test_version() -> None:
+    """`catclf --version` and `python -m catclf --version` tell the one version there is."""
+    assert results("--version") == f"catclf, version {catclf.__version__}\n"
+    assert run("--version").stdout == f"catclf, version {catclf.__version__}\n"
