@@ -234,10 +234,10 @@ CRASHING = """
             return result
         return call
 
-    from catclf import files
+    from catclf.storage import outputs
     for name in ("open", "write", "fsync", "replace", "close"):
         setattr(os, name, crashing(getattr(os, name)))
-    with files.replacing(path) as temporary:
+    with outputs.replacing(path) as temporary:
         descriptor = os.open(temporary, os.O_WRONLY)
         for _ in range(4):
             os.write(descriptor, b"new!" * 1250)
