@@ -12,7 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from bad_hdf5 import good_course, pixels
+from corpus.course_hdf5 import good_course
+from corpus.hdf5 import pixels
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray

@@ -1,0 +1,1 @@
+"""Generated bad files, and mutations of good ones."""
