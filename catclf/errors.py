@@ -1,6 +1,6 @@
-"""What can go wrong and be fixed by a user: what, where, and how to fix it.
+"""Errors that a user can fix: each says what is wrong, where, and how to fix it.
 
-Wrong array shapes handed over from Python are `ValueError`; bugs keep their traceback.
+An array of a wrong shape, passed from Python, is a `ValueError`; a bug keeps its traceback.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def printable(name: str | os.PathLike[str]) -> str:
     """Return a name from outside with its control characters escaped.
 
     A file's name may hold anything but ``/`` and NUL: newlines, escape sequences, bytes that are
-    no UTF-8 (which Python shows as lone surrogates). None of them reaches a terminal as it is.
+    not UTF-8 (which Python represents as lone surrogates). None of them may reach a terminal.
     """
     text = os.fspath(name)
     if text.isprintable():
@@ -34,16 +34,16 @@ def printable(name: str | os.PathLike[str]) -> str:
 
 
 class CatclfError(Exception):
-    """A failure that its user can fix.
+    """An error that a user can fix.
 
     Parameters
     ----------
     what
-        What is wrong, in one short phrase.
+        What is wrong, a short phrase.
     where
-        The file (or option) it is wrong with.
+        The file or option that is wrong.
     fix
-        What to do about it, as one sentence.
+        How to fix it, a sentence.
     """
 
     exit_code = 1
@@ -62,7 +62,7 @@ class CatclfError(Exception):
 
 
 class PictureError(CatclfError):
-    """A picture that cannot be read, or not to the end."""
+    """A picture that cannot be read, or cannot be read to its end."""
 
 
 class DatasetError(CatclfError):

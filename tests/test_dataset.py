@@ -10,19 +10,21 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from bad_hdf5 import CLASSES, N_X, SETTINGS, chunk, good_prepared, pixels, read_dataset
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bad_hdf5 import CLASSES, N_X, SETTINGS, chunk, good_prepared, pixels, read_dataset
 from catclf import CatclfError, DatasetError, Preprocessing
 from catclf.dataset import NewSplit, open_dataset, write_dataset
+from corpus.hdf5 import CLASSES, N_X, SETTINGS, chunk, pixels
+from corpus.prepared import good_prepared, read_dataset
 
 TESTS = Path(__file__).parent
 
 # Reads a prepared file with a change at every so many-th byte; each must be refused or harmless.
 FLIP = """
 import pathlib, random, resource, signal, sys
-from bad_hdf5 import read_dataset
+from corpus.prepared import read_dataset
 from catclf import DatasetError
 taken = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
 limit = taken + 512 * 2**20

@@ -46,6 +46,12 @@ def test_survives_pickling(leaf: type[CatclfError]) -> None:
     assert str(again) == str(error)
 
 
+def test_errors_survive_a_pickle() -> None:
+    """An error raised in a worker process arrives as it was."""
+    error = pickle.loads(pickle.dumps(CatclfError("what", "where", "fix")))
+    assert str(error) == "where: what\nfix"
+
+
 @pytest.mark.parametrize("leaf", LEAVES)
 def test_exit_code_is_1(leaf: type[CatclfError]) -> None:
     """What a user can fix ends the command with 1."""

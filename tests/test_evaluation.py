@@ -22,7 +22,6 @@ from catclf.metrics import wilson_interval
 from catclf.model import Model, save_model
 from catclf.operations.evaluation import evaluate, evaluate_split
 from catclf.operations.prediction import predict
-from catclf.pictures import Preprocessing
 from catclf.pictures.preprocessing import Preprocessing
 from catclf.predictions import write_predictions
 

@@ -3,30 +3,40 @@
 from __future__ import annotations
 
 import os
-import random
-import resource
 import signal
 import subprocess
 import sys
 import time
-import warnings
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from catclf import ModelError, Preprocessing, load_model, open_dataset, prepare, train
+from catclf import ModelError, Preprocessing, load_model, prepare, train
 from catclf.dataset import NewSplit, write_dataset
 from catclf.descent import Settings
 from catclf.errors import CatclfError
 from catclf.model import save_model
 
 CLI = [sys.executable, "-m", "catclf"]
-FOREVER = ["--iters", "100000000", "--lr", "0.0001"]
+ENDLESS = ["--iters", "100000000", "--lr", "0.0001"]
+
+
+def begin_training(
+    data: Path, model: Path, *options: str, in_own_group: bool = False
+) -> subprocess.Popen[str]:
+    """Start an endless training in a process, and return when its first cost is written."""
+    process = subprocess.Popen(
+        [*CLI, "train", str(data), "-o", str(model), *ENDLESS, *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=in_own_group,
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
+    return process
 
 
 def arrays(path: Path) -> dict[str, bytes]:
@@ -70,7 +80,7 @@ def test_a_larger_length_extends_a_finished_run(small_dataset: Path, tmp_path: P
         (Settings(0.002, 5), "auto", "has 10 iterations already"),
     ],
 )
-def test_another_training_is_not_gone_on_with(
+def test_another_training_is_not_resumed(
     other: Settings, method: str, what: str, small_dataset: Path, tmp_path: Path
 ) -> None:
     """Another rate, penalty, loss, method or a shorter length is refused; the model is intact."""
@@ -82,15 +92,12 @@ def test_another_training_is_not_gone_on_with(
     assert model.read_bytes() == before
 
 
-def test_other_data_is_not_gone_on_with(
+def test_training_on_other_data_is_not_resumed(
     small_dataset: Path, small_pictures: Path, tmp_path: Path
 ) -> None:
-    """A dataset with other training pictures is refused; so is a bare model."""
-    import catclf
-
+    """A dataset with other training pictures is refused; so is a weights-only model."""
     other, model = tmp_path / "other.h5", tmp_path / "model.npz"
-    size = catclf.Preprocessing(size=8)
-    catclf.prepare([small_pictures], other, preprocessing=size, seed=5)
+    prepare([small_pictures], other, preprocessing=Preprocessing(size=8), seed=5)
     train(small_dataset, model, Settings(0.002, 10))
     with pytest.raises(ModelError, match="other data"):
         train(other, model, Settings(0.002, 20), resume=True)
@@ -103,17 +110,11 @@ def test_other_data_is_not_gone_on_with(
 def test_a_signal_counts_also_where_nobody_reads(
     number: signal.Signals, small_dataset: Path, tmp_path: Path
 ) -> None:
-    """Ctrl-C ends the other end of a pipe too: the model is saved, and the exit code says why."""
+    """Ctrl-C ends the reader of a pipe too: the model is saved, and the exit code says why."""
     model = tmp_path / "model.npz"
-    process = subprocess.Popen(
-        [*CLI, "train", str(small_dataset), "-o", str(model), *FOREVER],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    process = begin_training(small_dataset, model)
     assert process.stdout is not None
     assert process.stderr is not None
-    process.stdout.readline()
     process.stdout.close()
     process.send_signal(number)
     told = process.stderr.read()
@@ -132,8 +133,8 @@ def test_a_damaged_test_split_does_not_cost_the_training(tmp_path: Path) -> None
     )
     write_dataset(data, ("noncat", "cat"), Preprocessing(size=8), split, damaged)
     stored = data.read_bytes()
-    place = stored.index(b"\xa5" * 768)
-    data.write_bytes(stored[:place] + b"\x5a" + stored[place + 1 :])
+    position = stored.index(b"\xa5" * 768)
+    data.write_bytes(stored[:position] + b"\x5a" + stored[position + 1 :])
     with pytest.raises(CatclfError, match="test/columns: damaged"):
         train(data, model, Settings(0.002, 10))
     assert load_model(model).record["results"]["iterations"] == 10
@@ -149,7 +150,7 @@ def test_a_damaged_test_split_does_not_cost_the_training(tmp_path: Path) -> None
         {"settings": None},
     ],
 )
-def test_a_record_of_nonsense_is_not_gone_on_with(
+def test_a_record_of_nonsense_is_not_resumed(
     other: dict[str, object], small_dataset: Path, tmp_path: Path
 ) -> None:
     """A model may come from anywhere: whatever its record says, the answer is one message."""
@@ -163,19 +164,12 @@ def test_a_record_of_nonsense_is_not_gone_on_with(
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_saves_the_model_and_says_how_to_go_on(
+def test_a_signal_saves_the_model_and_says_how_to_resume(
     number: signal.Signals, code: int, small_dataset: Path, tmp_path: Path
 ) -> None:
-    """Train ends after its iteration with 130 or 143; the command it names goes on."""
+    """Train ends after its iteration with 130 or 143; the command it names resumes it."""
     model = tmp_path / "model.npz"
-    process = subprocess.Popen(
-        [*CLI, "train", str(small_dataset), "-o", str(model), *FOREVER],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    process.stdout.readline()  # the first cost: training has begun
+    process = begin_training(small_dataset, model)
     process.send_signal(number)
     _, told = process.communicate(timeout=60)
     assert process.returncode == code
@@ -190,9 +184,10 @@ def test_a_signal_saves_the_model_and_says_how_to_go_on(
 
 def test_a_signal_to_the_whole_group_saves_too(tmp_path: Path) -> None:
     """Ctrl-C on a terminal, and a service manager, signal the worker processes as well."""
+    if sys.platform == "win32":
+        pytest.skip("no process groups")
     data, model = tmp_path / "data.h5", tmp_path / "model.npz"
-    rng = np.random.default_rng(0)
-    m = 600  # enough for worker processes
+    rng, m = np.random.default_rng(0), 600  # enough for worker processes
     split = NewSplit(
         [rng.integers(0, 256, (m, 192), dtype=np.uint8)],
         np.arange(m, dtype=np.uint8) % 2,
@@ -200,15 +195,7 @@ def test_a_signal_to_the_whole_group_saves_too(tmp_path: Path) -> None:
     )
     empty = NewSplit([], np.zeros(0, np.uint8), [])
     write_dataset(data, ("noncat", "cat"), Preprocessing(size=8), split, empty)
-    process = subprocess.Popen(
-        [*CLI, "train", str(data), "-o", str(model), "--method", "streaming", *FOREVER],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    assert process.stdout is not None
-    process.stdout.readline()
+    process = begin_training(data, model, "--method", "streaming", in_own_group=True)
     os.killpg(process.pid, signal.SIGTERM)
     _, told = process.communicate(timeout=60)
     assert process.returncode == 143, told
@@ -243,187 +230,3 @@ def test_interrupting_prepare_leaves_nothing_behind(
     assert process.returncode == code, told
     assert "Traceback" not in told
     assert not out.parent.exists()  # nor the folders that were made for it
-
-
-def fork() -> int:
-    """Fork, although numpy has threads."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # from 3.12 on
-        return os.fork()
-
-
-def in_child(work: Callable[[], object]) -> int:
-    """Do work in a forked process; return its exit code, or minus the signal that ended it."""
-    child = fork()
-    if child == 0:
-        try:
-            work()
-            os._exit(0)
-        finally:
-            os._exit(1)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-
-
-@dataclass
-class Output:
-    """A whole file in a folder of its own, and how to replace it by a new one."""
-
-    path: Path
-    replace: Callable[[], object]
-    read: Callable[[], int]  # all of it; raises where it is not whole
-    old: int  # what `read` returns of the old file
-    new: int
-
-    def assert_alone(self) -> None:
-        """Check that the next run removes whatever a dead process left."""
-        self.replace()
-        assert self.read() == self.new
-        assert os.listdir(self.path.parent) == [self.path.name]
-
-
-@pytest.fixture(params=["train", "prepare"])
-def output(request: pytest.FixtureRequest, small_dataset: Path, tmp_path: Path) -> Output:
-    """Make a model of 10 iterations, to be replaced by one of 20, or a dataset of 40 pictures."""
-    path = tmp_path / "out" / "made"
-    if request.param == "train":
-
-        def iterations() -> int:
-            made: int = load_model(path).record["results"]["iterations"]
-            return made
-
-        train(small_dataset, path, Settings(0.002, 10))
-        return Output(
-            path, lambda: train(small_dataset, path, Settings(0.002, 20)), iterations, 10, 20
-        )
-
-    source = tmp_path / "source"
-    rng = np.random.default_rng(0)
-    for name in ("cat", "dog"):
-        (source / name).mkdir(parents=True)
-        for number in range(20):  # enough for worker processes
-            noise = rng.integers(0, 256, (64, 64, 3), dtype=np.uint8)
-            Image.fromarray(noise).save(source / name / f"{number}.png")
-
-    def pictures() -> int:
-        with open_dataset(path) as dataset:
-            columns = [split.columns[:] for split in (dataset.train, dataset.test)]
-            assert [len(split.names) for split in (dataset.train, dataset.test)] == [
-                *map(len, columns)
-            ]
-            return sum(map(len, columns))
-
-    prepare([source], path, workers=2)
-    (source / "dog" / "0.png").unlink()
-    return Output(path, lambda: prepare([source], path, workers=2), pictures, 40, 39)
-
-
-KILLS = 50  # of each verb
-
-
-def test_killed_at_any_time_the_output_is_whole(output: Output) -> None:
-    """After SIGKILL at random times, 50 of each verb, it is the old or the new one, complete.
-
-    What a killed process leaves beside it is gone after the next run.
-    """
-    began = time.monotonic()
-    in_child(output.replace)
-    took = time.monotonic() - began
-    rng = random.Random(0)
-
-    def again_and_again() -> None:
-        while True:
-            output.replace()
-
-    for _ in range(KILLS):
-        child = fork()
-        if child == 0:
-            again_and_again()
-        time.sleep(2 * took * rng.random())
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
-        assert output.read() in (output.old, output.new)
-    output.assert_alone()
-
-
-def test_a_crash_at_any_step_leaves_a_whole_file(output: Output) -> None:
-    """The process ends before the k-th open, sync, replace, removal or close, for every k."""
-
-    def crash_before(step: int) -> None:
-        left, me = step, os.getpid()
-
-        def counted(real: Callable[..., object]) -> Callable[..., object]:
-            def call(*args: object, **kwargs: object) -> object:
-                nonlocal left
-                left -= os.getpid() == me  # and not a worker
-                if left == 0:
-                    os._exit(9)
-                return real(*args, **kwargs)
-
-            return call
-
-        for name in ("open", "fsync", "replace", "unlink", "close"):
-            setattr(os, name, counted(getattr(os, name)))
-        output.replace()
-
-    step = 1
-    while (code := in_child(partial(crash_before, step))) == 9:
-        assert output.read() in (output.old, output.new)
-        step += 1
-    assert code == 0
-    assert step > 8
-    output.assert_alone()
-
-
-def test_a_crash_at_any_byte_leaves_the_old_file(output: Output) -> None:
-    """The process is killed by the write that passes the k-th byte: 50 k along the whole file."""
-
-    def crash_after(size: int) -> None:
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
-        signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
-        output.replace()
-
-    whole = output.path.stat().st_size
-    crashes = 0
-    for size in range(0, whole, whole // 60):
-        if (code := in_child(partial(crash_after, size))) == 0:
-            break
-        assert code == -signal.SIGXFSZ
-        assert output.read() == output.old
-        crashes += 1
-    assert crashes >= 50
-    output.assert_alone()
-
-
-def test_a_full_disk_is_one_message_and_the_old_model_stays(
-    small_dataset: Path, tmp_path: Path
-) -> None:
-    """Where no byte more can be written, train says so, and leaves no temporary file."""
-    model = tmp_path / "model.npz"
-    train(small_dataset, model, Settings(0.002, 10))
-    before = model.read_bytes()
-    limited = (
-        "import resource, runpy, signal, sys\n"
-        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
-        "runpy.run_module('catclf', run_name='__main__')\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", limited, "train", "-q", str(small_dataset), "-o", str(model)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 1
-    assert "too large" in done.stderr
-    assert "Traceback" not in done.stderr
-    assert model.read_bytes() == before
-    assert os.listdir(tmp_path) == ["model.npz"]
-
-
-def test_errors_survive_a_pickle() -> None:
-    """An error raised in a worker process arrives as it was."""
-    import pickle
-
-    error = pickle.loads(pickle.dumps(CatclfError("what", "where", "fix")))
-    assert str(error) == "where: what\nfix"

@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import subprocess
 import sys
 import tracemalloc
-import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from bad_models import N_X, SIZE, bad_models, good_arrays, good_model, npz
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 from PIL import Image
 
-from bad_models import N_X, SIZE, Member, bad_models, good_arrays, good_model, npy, npz, pack
 from catclf.errors import CatclfError, ModelError, printable
 from catclf.logistic import sigmoid
 from catclf.model import Model, load_model, save_model
 from catclf.operations.prediction import predict
 from catclf.pictures.preprocessing import Preprocessing
 from catclf.pictures.reading import read_picture
+from corpus.models import bad_models, good_arrays, good_model, loads_or_refuses
+from corpus.npz import N_X, SIZE, npz
 
 CORPUS = 183  # bad models at the least
 
@@ -136,13 +136,6 @@ def test_a_record_that_is_no_json_is_not_saved(saved: Path) -> None:
     assert os.listdir(saved.parent) == [saved.name]
 
 
-def test_a_compressed_model_is_read_too(tmp_path: Path) -> None:
-    """np.savez_compressed makes a model as np.savez does."""
-    path = tmp_path / "small.npz"
-    np.savez_compressed(path, **good_arrays())  # type: ignore[arg-type]
-    np.testing.assert_array_equal(load_model(path).w, good_model().w)
-
-
 def test_a_future_catclf_may_add_arrays(tmp_path: Path) -> None:
     """Arrays that this version does not know are skipped."""
     path = tmp_path / "model.npz"
@@ -244,17 +237,6 @@ def test_bare_weights_of_any_real_type_and_layout(
     assert model.w.dtype == np.dtype("=f8")
     assert model.w[:, 0].tolist() == list(range(N_X))
     assert model.b == 2.0
-
-
-def test_fortran_order_and_other_headers_are_read(tmp_path: Path) -> None:
-    """Column-major arrays and .npy headers of version 2 and 3 are numpy's too."""
-    w = np.asfortranarray(np.arange(2.0 * N_X).reshape(2, N_X))
-    for version in ((1, 0), (2, 0), (3, 0)):
-        file = io.BytesIO()
-        np.lib.format.write_array(file, w[:1].T, version)
-        path = tmp_path / "bare.npz"
-        path.write_bytes(pack(Member("w.npy", file.getvalue()), Member("b.npy", npy(1))))
-        assert load_model(path).w[:, 0].tolist() == list(range(N_X))
 
 
 def test_an_order_is_only_for_bare_models(saved: Path) -> None:
@@ -365,78 +347,6 @@ def test_the_message_says_what_is_wrong(
     assert said in str(caught.value)
 
 
-def test_a_pickle_in_a_model_is_never_run(tmp_path: Path) -> None:
-    """An object array that would make a file when unpickled makes none."""
-    made = tmp_path / "made"
-
-    class Trap:
-        def __reduce__(self) -> tuple[Any, ...]:
-            return os.mkdir, (str(made),)
-
-    path = tmp_path / "model.npz"
-    np.savez(path, w=np.zeros(N_X), b=0.0, record=np.array(Trap(), dtype=object))
-    with pytest.raises(ModelError, match="pickle"):
-        load_model(path)
-    assert not made.exists()
-
-
-def loads_or_refuses(path: Path) -> None:
-    """Hold a file against the promise: a sound Model or a ModelError, nothing else."""
-    try:
-        model = load_model(path)
-    except ModelError as error:
-        assert str(error).startswith(str(path))  # noqa: PT017
-        return
-    assert model.w.shape == (model.preprocessing.n_x, 1)
-    size = model.preprocessing.size
-    assert 0 <= model.probability(np.full((size, size, 3), 255, np.uint8)) <= 1
-
-
-@pytest.fixture(scope="module")
-def good_bytes(scratch: Path) -> bytes:
-    """Return a good model's file."""
-    save_model(scratch, good_model())
-    return scratch.read_bytes()
-
-
-edits = st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), max_size=6)
-
-
-@given(edits=edits, cut=st.floats(0, 1), data=st.data())
-def test_mutated_bytes_are_a_model_or_a_model_error(
-    scratch: Path,
-    good_bytes: bytes,
-    edits: list[tuple[float, int]],
-    cut: float,
-    data: st.DataObject,
-) -> None:
-    """Whatever bytes of a model are changed, cut or moved, loading it is safe."""
-    changed = bytearray(good_bytes)
-    for place, value in edits:
-        changed[int(place * len(changed))] = value
-    if data.draw(st.booleans()):
-        at = int(cut * len(changed))
-        changed[at : at + data.draw(st.integers(1, 200))] = b""
-    scratch.write_bytes(changed)
-    loads_or_refuses(scratch)
-
-
-@given(
-    name=st.sampled_from(["w", "b", "costs", "iterations", "record"]),
-    place=st.floats(0, 1, exclude_max=True),
-    new=st.binary(max_size=12),
-)
-def test_mutated_members_are_a_model_or_a_model_error(
-    scratch: Path, name: str, place: float, new: bytes
-) -> None:
-    """Damage below the checksums, as a hostile writer would make it, is met by the checks."""
-    members = {key: bytearray(npy(array)) for key, array in good_arrays().items()}
-    at = int(place * len(members[name]))
-    members[name][at : at + len(new)] = new
-    scratch.write_bytes(pack(*(Member(f"{key}.npy", bytes(v)) for key, v in members.items())))
-    loads_or_refuses(scratch)
-
-
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner),
@@ -467,14 +377,6 @@ def test_any_arrays_are_a_model_or_a_model_error(
     loads_or_refuses(scratch)
 
 
-@given(content=st.binary(max_size=300), zipped=st.booleans())
-def test_any_bytes_are_a_model_error(scratch: Path, content: bytes, zipped: bool) -> None:
-    """Bytes that are no model, as a file or as a member, are refused."""
-    scratch.write_bytes(pack(Member("w.npy", content)) if zipped else content)
-    with pytest.raises(ModelError):
-        load_model(scratch)
-
-
 def test_a_model_of_the_largest_size_is_read(tmp_path: Path) -> None:
     """1024x1024 pixels, the most that prepare makes, are within the bounds."""
     n_x = 3 * 1024 * 1024
@@ -482,15 +384,6 @@ def test_a_model_of_the_largest_size_is_read(tmp_path: Path) -> None:
     path = tmp_path / "large.npz"
     save_model(path, model)
     assert load_model(path).w.size == n_x
-
-
-def test_the_corpus_generators_zip_is_sound(tmp_path: Path) -> None:
-    """What the corpus makes without a lie is a zip and a model: its lies are what is refused."""
-    path = tmp_path / "model.npz"
-    path.write_bytes(npz(**good_arrays()))
-    with zipfile.ZipFile(path) as archive:
-        assert archive.testzip() is None
-    np.testing.assert_array_equal(load_model(path).w, good_model().w)
 
 
 def test_saving_to_a_folder_is_an_error_with_its_name(tmp_path: Path) -> None:

@@ -15,15 +15,15 @@ from PIL import Image
 from catclf import train
 from catclf.descent import Settings
 
-SCRIPT = Path(__file__).parent / "mutations.py"
+SCRIPT = Path(__file__).parent / "corpus" / "mutations.py"
 SAMPLE = Path(__file__).parents[1] / "data" / "sample" / "test" / "cat"
-SECONDS = 300  # of a child for all its files: a hang, and no measurement
+CHILD_SECONDS = 300  # of a child for all its files: a hang, and no measurement
 
 
 def run(kind: str, files: list[Path]) -> None:
     """Read mutations of the files in a process of their own."""
     command = [sys.executable, str(SCRIPT), kind, *map(str, files)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=CHILD_SECONDS)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
 
 

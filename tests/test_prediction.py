@@ -21,7 +21,6 @@ from catclf.errors import PictureError
 from catclf.model import Model
 from catclf.operations.prediction import predict
 from catclf.parallel import BATCH
-from catclf.pictures import MAX_BYTES, Preprocessing, read_picture
 from catclf.pictures.formats import MAX_BYTES
 from catclf.pictures.preprocessing import Preprocessing
 from catclf.pictures.reading import read_picture

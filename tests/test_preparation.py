@@ -12,16 +12,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from bad_hdf5 import good_course, pixels
 from numpy.typing import NDArray
 from PIL import Image
 
-from bad_hdf5 import good_course, pixels
 from catclf import CatclfError, DatasetError, PictureError, Preprocessing, prepare
 from catclf.columns import unroll
 from catclf.dataset import open_dataset
 from catclf.observer import Observer
-from catclf.pictures import read_picture
 from catclf.pictures.reading import read_picture
+from corpus.course_hdf5 import good_course
+from corpus.hdf5 import pixels
 
 SETTINGS = Preprocessing(size=8)
 

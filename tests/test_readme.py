@@ -9,10 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
-import readme
-from command_line import results
 
+import readme
 from catclf.cli import VERBS
+from command_line import results
 
 TEXT = readme.README.read_text(encoding="utf-8")
 MAX_LINES = 220

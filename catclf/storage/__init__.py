@@ -1,1 +1,1 @@
-"""Files: inputs opened safely, outputs written whole or not at all."""
+"""Files: inputs opened safely, outputs written whole or not at all, and two formats."""

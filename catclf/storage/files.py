@@ -1,4 +1,4 @@
-"""Inputs: files from outside, opened without waiting for what else may stand there."""
+"""Input files, opened safely: a regular file is read, and nothing else is waited for."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def open_regular(
     path
         The file.
     kind
-        The class of what is raised.
+        The class of the error that is raised.
     missing
-        How to fix that there is no such file.
+        The fix that the error names where there is no such file.
 
     Raises
     ------
@@ -32,8 +32,9 @@ def open_regular(
         A `kind`, where the file is missing, may not be read, or is a folder, pipe or device.
     """
     try:
-        # O_NONBLOCK: opening a FIFO for reading waits for a writer otherwise.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+        if not hasattr(os, "O_NONBLOCK"):
+            _refuse_irregular(os.stat(path).st_mode, path, kind)
+        descriptor = _open_without_waiting(path)
     except FileNotFoundError:
         if os.path.islink(path):
             missing = "Delete or fix the link."
@@ -47,34 +48,54 @@ def open_regular(
         raise kind(what, path, "Check the path.") from None
     except ValueError:  # a NUL in the name
         raise kind("not a possible file name", path, "Check the path.") from None
-    mode = os.fstat(descriptor).st_mode
-    if not stat.S_ISREG(mode):
+    try:
+        _refuse_irregular(os.fstat(descriptor).st_mode, path, kind)
+    except kind:
         os.close(descriptor)
-        what = "a folder, not a file" if stat.S_ISDIR(mode) else _NOT_REGULAR
-        raise kind(what, path, "Name a file.")
+        raise
     return os.fdopen(descriptor, "rb")
+
+
+def read_regular(
+    path: str | os.PathLike[str],
+    max_bytes: int,
+    kind: type[CatclfError],
+    missing: str = "Check the path.",
+) -> bytes:
+    """Return the contents of a regular file of at most `max_bytes`.
+
+    Raises
+    ------
+    CatclfError
+        A `kind`, where `open_regular` raises it, or the file is larger or cannot be read.
+    """
+    with open_regular(path, kind, missing) as file:
+        try:
+            size = os.fstat(file.fileno()).st_size
+            if size <= max_bytes:
+                return file.read(size)
+        except OSError as error:
+            raise kind(f"cannot be read ({error.strerror})", path, "Check the disk.") from None
+    raise kind(f"too large: more than {max_bytes // 2**20} MiB", path, "Name a smaller file.")
+
+
+def is_lfs_pointer(head: bytes) -> bool:
+    """Return whether a file that begins with these bytes is a pointer that Git LFS left."""
+    return head.startswith(b"version https://git-lfs")
 
 
 _NOT_REGULAR = "not a regular file (a pipe, socket or device)"
 
 
-def read_regular(
-    path: str | os.PathLike[str],
-    most_bytes: int,
-    kind: type[CatclfError],
-    missing: str = "Check the path.",
-) -> bytes:
-    """Return the contents of a regular file of at most `most_bytes`; raise as `open_regular`."""
-    with open_regular(path, kind, missing) as file:
-        try:
-            size = os.fstat(file.fileno()).st_size
-            if size <= most_bytes:
-                return file.read(size)
-        except OSError as error:
-            raise kind(f"cannot be read ({error.strerror})", path, "Check the disk.") from None
-    raise kind(f"too large: more than {most_bytes // 2**20} MiB", path, "Name a smaller file.")
+def _open_without_waiting(path: str | os.PathLike[str]) -> int:
+    flags = os.O_RDONLY
+    # POSIX: opening a FIFO for reading would wait for a writer, and a terminal become our own.
+    flags |= getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
+    flags |= getattr(os, "O_BINARY", 0)  # Windows translates line ends otherwise
+    return os.open(path, flags)
 
 
-def is_lfs_pointer(head: bytes) -> bool:
-    """Tell from a file's first bytes whether Git LFS left its pointer in place of the file."""
-    return head.startswith(b"version https://git-lfs")
+def _refuse_irregular(mode: int, path: str | os.PathLike[str], kind: type[CatclfError]) -> None:
+    if not stat.S_ISREG(mode):
+        what = "a folder, not a file" if stat.S_ISDIR(mode) else _NOT_REGULAR
+        raise kind(what, path, "Name a file.")

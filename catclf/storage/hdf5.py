@@ -1,8 +1,9 @@
-"""HDF5 files from outside, opened so that reading one never opens another.
+"""HDF5 files, opened so that reading one never opens another, and no claim is believed.
 
-HDF5 can point anywhere: a link into another file, a dataset whose bytes are some other file of
-the machine, a virtual dataset, a filter loaded as a plug-in. It can also claim more than it holds:
-what was never written reads as zeros. All of that is refused before any data is read.
+An HDF5 file can point anywhere: by a link into another file, by an array whose bytes are some other
+file of the machine, by a virtual array, by a filter that is loaded as a plug-in. It can also claim
+more than it holds: what was never written reads as zeros. All of that is refused before any data
+is read.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO
+from typing import Any
 
 import h5py
 import numpy as np
@@ -23,16 +24,17 @@ from numpy.typing import NDArray
 
 from catclf.errors import DatasetError
 from catclf.storage.files import is_lfs_pointer, open_regular
+from catclf.storage.hdf5_heap import read_entries, read_string
 
 __all__ = ["HDF5File", "StoredArray", "open_hdf5"]
 
-# One chunk is decoded at once, whatever part of it is asked for, and kept for the next read
-# (of the next picture, say): the cache takes what fits into it.
+# A chunk is decoded whole, whatever part of it is asked for, and kept for the next read, of the
+# next picture for example, where the cache is large enough.
 MAX_CHUNK_BYTES = 64 * 2**20
 MAX_ATTRIBUTE_BYTES = 64 * 2**10
-# What `compression="gzip"` of h5py applies, in this order; StoredArray checks what comes of it.
+# What `compression="gzip"` of h5py applies, in this order; StoredArray checks its chunks.
 FILTERS = (h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_FLETCHER32)
-# What h5py, and reading its heaps here, raise on damaged files, by trying thousands of them.
+# What h5py and `hdf5_heap` raise on damaged files, found by reading thousands of them.
 H5PY_ERRORS = (
     OSError,
     LookupError,
@@ -63,7 +65,7 @@ def _translated(where: str) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class StoredArray:
-    """An array inside an HDF5 file: its bytes are all in that file, and none is read yet.
+    """An array in an HDF5 file, whose bytes all stand in that file; indexing it reads them.
 
     Parameters
     ----------
@@ -73,14 +75,14 @@ class StoredArray:
         The file and the name in it, for messages.
     filters
         Which of FILTERS its chunks went through.
-    checked
-        The bands of chunks, counted along the rows, that have been found sound.
+    checked_bands
+        The bands of chunks, counted along the rows, whose sizes are known to be right.
     """
 
     dataset: Any  # h5py.Dataset: h5py has no types
     where: str
     filters: tuple[int, ...]
-    checked: set[int] = field(default_factory=set, compare=False, repr=False)
+    checked_bands: set[int] = field(default_factory=set, compare=False, repr=False)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -95,34 +97,41 @@ class StoredArray:
 
     @property
     def stored_bytes(self) -> int:
-        """How many bytes of the file it takes, compressed where it is."""
+        """The number of bytes that it takes in the file, compressed where it is."""
         with _translated(self.where):
             return int(self.dataset.id.get_storage_size())
 
     def __getitem__(self, rows: int | slice) -> NDArray[Any]:
-        """Read one row, or a run of rows; DatasetError where a checksum is wrong."""
+        """Read one row, or a run of rows.
+
+        Raises
+        ------
+        DatasetError
+            Where they are damaged.
+        """
         with _translated(self.where):
-            chosen = range(self.shape[0])[rows]
-            self._check(range(chosen, chosen + 1) if isinstance(chosen, int) else chosen)
-            read: NDArray[Any] = self.dataset[rows]
-            return read
+            indices = range(self.shape[0])[rows]
+            self._check(range(indices, indices + 1) if isinstance(indices, int) else indices)
+            values: NDArray[Any] = self.dataset[rows]
+            return values
 
     def _check(self, rows: range) -> None:
-        """Raise ValueError where a chunk of these rows is not of the size it must be.
+        """Raise ValueError where a chunk of these rows has not the size that it must have.
 
-        HDF5 (2.0 as well) hands out memory that was never written where a chunk unpacks to too
-        little, takes as much memory as it unpacks to, and crashes on one shorter than its checksum.
+        Where a chunk unpacks to too little, HDF5 (2.0 as well) returns memory that was never
+        written; it takes as much memory as a chunk unpacks to, and crashes on one that is shorter
+        than its checksum.
         """
         if not self.filters or not rows:
             return
         chunks = self.dataset.chunks
         for band in range(min(rows) // chunks[0], max(rows) // chunks[0] + 1):
-            if band not in self.checked:
+            if band not in self.checked_bands:
                 across = zip(self.shape[1:], chunks[1:], strict=True)
                 starts = [range(0, length, chunk) for length, chunk in across]
                 for corner in itertools.product([band * chunks[0]], *starts):
                     self._check_chunk(corner)
-                self.checked.add(band)
+                self.checked_bands.add(band)
 
     def _check_chunk(self, corner: tuple[int, ...]) -> None:
         declared = math.prod(self.dataset.chunks) * self.dtype.itemsize
@@ -138,25 +147,25 @@ class StoredArray:
         if skipped or len(unpacked) != declared:
             raise ValueError("a chunk of a wrong size")
 
-    def texts(self, longest: int) -> list[str]:
-        """Read a (m,) array of strings, of any string type, each of at most `longest` bytes."""
+    def texts(self, max_bytes: int) -> list[str]:
+        """Read an array (m,) of strings, of any string type, each of at most `max_bytes`.
+
+        Raises
+        ------
+        DatasetError
+            Where it holds no strings, or longer ones, or strings that cannot be read.
+        """
         with _translated(self.where):
             kind = h5py.check_string_dtype(self.dtype)
             if kind is None:
                 raise DatasetError("must hold strings", self.where, "Store the names as strings.")
-            if kind.length is None:
-                return [text.decode("utf-8", "replace") for text in self._heap_texts(longest)]
-            if kind.length > longest:
-                raise _too_long(longest, self.where)
-            return [text.decode("utf-8", "replace") for text in self[:]]
+            if kind.length is not None and kind.length > max_bytes:
+                raise _too_long(max_bytes, self.where)
+            strings = self[:] if kind.length is not None else self._heap_strings(max_bytes)
+            return [string.decode("utf-8", "replace") for string in strings]
 
-    def _heap_texts(self, longest: int) -> Iterator[bytes]:
-        """Yield strings of variable length.
-
-        Not by HDF5 (2.0 as well), which takes as much memory as a length claims, and walks a
-        damaged heap for ever. HDF5 File Format Specification, IV: an entry is the string's
-        length in 4 bytes, its heap collection's address in 8 and its index in 4.
-        """
+    def _heap_strings(self, max_bytes: int) -> Iterator[bytes]:
+        """Yield the strings of an array of variable length."""
         start = self.dataset.id.get_offset()
         if start is None or self.dataset.file.id.get_create_plist().get_sizes() != (8, 8):
             raise DatasetError(
@@ -165,23 +174,21 @@ class StoredArray:
                 "Store strings of a fixed length.",
             )
         with open(self.dataset.file.filename, "rb") as file:
-            for entry in range(start, start + 16 * self.shape[0], 16):
-                file.seek(entry)
-                length, collection, index = struct.unpack("<IQI", file.read(16))
-                if not 1 <= length <= longest:
-                    raise _too_long(longest, self.where)
-                yield _heap_object(file, collection, index, length)
+            for entry in read_entries(file, start, self.shape[0]):
+                if not 1 <= entry.length <= max_bytes:
+                    raise _too_long(max_bytes, self.where)
+                yield read_string(file, entry)
 
 
 @dataclass(frozen=True)
 class HDF5File:
-    """An open HDF5 file; made by `open_hdf5`."""
+    """An open HDF5 file, as `open_hdf5` yields it."""
 
     file: Any  # h5py.File
     where: str
 
     def names(self) -> list[str]:
-        """Return the names at the root."""
+        """Return the names of what stands at the root."""
         with _translated(self.where):
             return list(self.file)
 
@@ -191,8 +198,8 @@ class HDF5File:
         Raises
         ------
         DatasetError
-            Where it is anything else. Strings of variable length stand apart, in a heap that has
-            no checksum: they are not read.
+            Where it is anything else: a string of variable length, for example, which stands in a
+            heap without a checksum.
         """
         with _translated(self.where):
             attributes = self._member(group).attrs
@@ -211,7 +218,7 @@ class HDF5File:
             return value.tolist()
 
     def array(self, name: str) -> StoredArray:
-        """Return the array at a path such as ``train/labels``, checked.
+        """Return the array at a path such as ``train/labels``.
 
         Raises
         ------
@@ -224,7 +231,7 @@ class HDF5File:
             found = self._member(name)
             if not isinstance(found, h5py.Dataset):
                 raise DatasetError("is not an array", where, "Store an array there.")
-            # First of all: the shape of a virtual dataset is found by opening other files.
+            # Before all else: asking a virtual array for its shape opens other files.
             filters = _readable_filters(found, where)
             if found.shape is None:
                 raise DatasetError("is not an array", where, "Store an array there.")
@@ -235,7 +242,7 @@ class HDF5File:
         """Follow a path by hard links only: soft and external links point elsewhere."""
         member = self.file
         for name in path.strip("/").split("/") if path != "/" else []:
-            # Not `name in member`, which follows a link to see whether it leads anywhere.
+            # `name in member` would follow a link to see whether it leads anywhere.
             if not isinstance(member, h5py.Group) or not member.id.links.exists(name.encode()):
                 raise DatasetError(f"holds no {path!r}", self.where, FETCH_AGAIN)
             if member.id.links.get_info(name.encode()).type != h5py.h5l.TYPE_HARD:
@@ -254,9 +261,16 @@ def open_hdf5(
     cache_bytes: int = MAX_CHUNK_BYTES,
     missing: str = "Check the path.",
 ) -> Iterator[HDF5File]:
-    """Open an HDF5 file for reading, with at most `cache_bytes` of an array's chunks kept.
+    """Open an HDF5 file for reading.
 
-    `missing` is how to fix that there is no such file.
+    Parameters
+    ----------
+    path
+        The file.
+    cache_bytes
+        How much of an array's chunks is kept, once unpacked, for the next read.
+    missing
+        The fix that the error names where there is no such file.
 
     Raises
     ------
@@ -279,17 +293,17 @@ def _refuse_non_hdf5(where: str, missing: str) -> None:
         head = file.read(128)
     if is_lfs_pointer(head):
         raise DatasetError("a Git LFS pointer, not the file itself", where, "Run 'git lfs pull'.")
-    # The signature may also stand at 512, 1024, ...: a user block before it. Nobody here needs it.
+    # The signature may also stand at 512, 1024 and so on, behind a user block: that is not read.
     if not head.startswith(b"\x89HDF\r\n\x1a\n"):
         raise DatasetError("is not an HDF5 file", where, "Name an HDF5 file.")
 
 
-def _too_long(longest: int, where: str) -> DatasetError:
-    return DatasetError(f"must hold strings of 1 to {longest} bytes", where, "Shorten the names.")
+def _too_long(max_bytes: int, where: str) -> DatasetError:
+    return DatasetError(f"must hold strings of 1 to {max_bytes} bytes", where, "Shorten the names.")
 
 
 def _readable_filters(dataset: Any, where: str) -> tuple[int, ...]:
-    """Return the filters of a dataset whose data is in its file, and can be unpacked here."""
+    """Return an array's filters; raise where it points out of the file, or others are used."""
     if dataset.is_virtual or dataset.external:
         raise DatasetError(
             "its data stands in other files, which are not opened", where, STORE_INSIDE
@@ -324,27 +338,3 @@ def _refuse_unstored(dataset: Any, where: str) -> None:
             where,
             FETCH_AGAIN,
         )
-
-
-def _heap_object(file: BinaryIO, collection: int, wanted: int, length: int) -> bytes:
-    """Return the first `length` bytes of an object in a global heap; ValueError where it is none.
-
-    HDF5 File Format Specification, III.E: a collection is 16 bytes, its size in the last 8, then
-    objects: each 16 bytes, its index in the first 2 and its size in the last 8, then its data,
-    padded to 8. Object 0 is the free space at the end.
-    """
-    file.seek(collection)
-    signature, size = struct.unpack("<4s4xQ", file.read(16))
-    position, end = collection + 16, collection + size
-    for _ in range(2**16 if signature == b"GCOL" else 0):
-        file.seek(position)
-        index, size = struct.unpack("<H6xQ", file.read(16))
-        following = position + 16 + -(-size // 8) * 8
-        if index == 0 or following > end:
-            break
-        if index == wanted:
-            if size < length:
-                break
-            return file.read(length)
-        position = following
-    raise ValueError("a damaged heap")

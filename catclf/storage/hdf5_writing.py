@@ -1,4 +1,4 @@
-"""HDF5 files written so that a signal or a full disk ends in an ordinary error."""
+"""HDF5 files, written so that a signal or a full disk ends in an ordinary error."""
 
 from __future__ import annotations
 
@@ -18,27 +18,31 @@ __all__ = ["create_hdf5"]
 
 @contextmanager
 def create_hdf5(path: str | os.PathLike[str]) -> Iterator[tuple[Any, Callable[[], None]]]:
-    """Create an HDF5 file, and yield its h5py.File with a check to call between two writes.
+    """Create an HDF5 file, and yield its h5py.File and a check to call between two writes.
 
-    The check raises what went wrong meanwhile: the OSError of a write that failed, or what a
-    signal's handler raises. So does the end of the block.
+    Raises
+    ------
+    OSError
+        From the check, or at the end of the block: a write has failed.
+    BaseException
+        Likewise: what the handler of a signal raised that arrived since the last check.
     """
-    with _Output(path, "w+") as output, _signals_held_back() as deliver:
+    with _FailureKeepingFile(path, "w+") as raw, _signals_held_back() as deliver:
 
         def check() -> None:
-            if output.failure is not None:
-                raise output.failure
+            if raw.failure is not None:
+                raise raw.failure
             deliver()
 
         # The latest format: its metadata carry checksums.
-        with h5py.File(output, "w", libver="latest") as file:
+        with h5py.File(raw, "w", libver="latest") as file:
             yield file, check
         check()
 
 
 @contextmanager
 def _signals_held_back() -> Iterator[Callable[[], None]]:
-    """Keep SIGINT and SIGTERM back until the function yielded is called, or the block is over.
+    """Hold SIGINT and SIGTERM back until the yielded function is called, or the block ends.
 
     HDF5 calls back into Python for every write, and an exception raised there, a Ctrl-C for
     example, may be lost in h5py.
@@ -65,17 +69,17 @@ def _signals_held_back() -> Iterator[Callable[[], None]]:
     deliver()
 
 
-class _Output(FileIO):
-    """A file that remembers its first failure, and from then on forgets what it is given.
+class _FailureKeepingFile(FileIO):
+    """A file that keeps its first failure, and from then on drops what is written to it.
 
-    HDF5 (2.0 as well) keeps what it could not write, on a full disk say, tries again when the
-    process ends, and crashes it. So it is not told.
+    HDF5 (2.0 as well) keeps what it could not write, on a full disk for example, tries again when
+    the process ends, and crashes it. So it is never told of a failure.
     """
 
     failure: BaseException | None = None
 
     def write(self, data: Any) -> int:
-        """Write all of it, or pretend to."""
+        """Write all of it, or drop it after a failure."""
         rest = memoryview(data).cast("B")
         size = len(rest)
         try:
@@ -86,7 +90,7 @@ class _Output(FileIO):
         return size
 
     def truncate(self, size: int | None = None) -> int:
-        """Set the file's length, or pretend to."""
+        """Set the file's length, and keep the failure where it cannot be set."""
         try:
             return super().truncate(size)
         except OSError as error:

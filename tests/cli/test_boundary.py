@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from command_line import run
 
 from catclf.dataset import NewSplit, write_dataset
-from catclf.pictures import Preprocessing
+from catclf.pictures.preprocessing import Preprocessing
+from command_line import run
 
 
 def test_a_usage_error_of_the_real_command() -> None:

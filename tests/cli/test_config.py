@@ -8,11 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from command_line import invoke, results, run
 
 from catclf.descent import Settings
 from catclf.errors import CatclfError
 from catclf.model import load_model
+from command_line import invoke, results, run
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 

@@ -8,9 +8,9 @@ import json
 from pathlib import Path
 
 import pytest
-from command_line import results, run
 
 import catclf
+from command_line import results, run
 
 
 def test_evaluate_in_words(dataset: Path, model: Path) -> None:

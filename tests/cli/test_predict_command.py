@@ -6,10 +6,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from command_line import CATCLF, invoke, records, results, run
 
 import catclf
 from catclf.model import load_model
+from command_line import CATCLF, invoke, records, results, run
 
 
 def test_text_is_a_line_a_picture(pictures: Path, model: Path) -> None:

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from command_line import CATCLF, run
 
 COMMAND_KINDS = ["predict", "predict-csv", "evaluate", "train", "prepare", "help", "version"]

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import click
 import pytest
-from command_line import invoke, results, run
 
 import catclf
 from catclf.cli import VERBS, app
+from command_line import invoke, results, run
 
 
 def test_the_four_verbs_work_without_options(small_pictures: Path, tmp_path: Path) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
-import signal
 import subprocess
 import sys
 from contextlib import ExitStack
@@ -15,41 +13,51 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+from bad_hdf5 import COURSE, PREPARED, good_course, pixels
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bad_hdf5 import COURSE, PREPARED, good_course, pixels
 from catclf import DatasetError, PictureError, Preprocessing
 from catclf.sources import list_sources
 from catclf.storage.hdf5 import open_hdf5
-from catclf.storage.hdf5_writing import create_hdf5
+from corpus.course_hdf5 import COURSE, good_course
+from corpus.hdf5 import pixels
+from corpus.prepared import PREPARED
 
-TESTS = Path(__file__).parent
+TESTS = Path(__file__).parents[1]
 CHILD_SECONDS = 120  # a hang, and no measurement
-MEMORY = 512 * 2**20  # of a child, beside what its imports take
+EXTRA_MEMORY_BYTES = 512 * 2**20  # of a child, beside what its imports take
 
 # Reads every bad file under a memory limit, and writes a JSON line for each.
 READ_CORPUS = """
 import json, pathlib, resource, sys, traceback
-import bad_hdf5
-cases = bad_hdf5.bad_hdf5(pathlib.Path(sys.argv[1]))
+from corpus import course_hdf5, prepared
+from corpus.hdf5 import write_cases
+cases = []
+for reader, builders, read in (
+    ("prepare", course_hdf5.COURSE, course_hdf5.prepare_file),
+    ("open", prepared.PREPARED, prepared.read_dataset),
+):
+    folder = pathlib.Path(sys.argv[1], reader)
+    folder.mkdir()
+    cases += [(reader, read, case) for case in write_cases(folder, builders)]
 taken = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
 limit = taken + int(sys.argv[2])
 resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-for case in cases:
+for reader, read, case in cases:
     try:
-        case.read()
+        read(case.path)
         outcome = ["read", "", None]
     except Exception as error:
         where = getattr(error, "where", None)
         outcome = [type(error).__name__, str(error), where]
-    print(json.dumps([case.reader, case.name, str(case.path), *outcome]), flush=True)
+    print(json.dumps([reader, case.name, str(case.path), *outcome]), flush=True)
 """
 
 # Reads damaged course files one by one; what is not DatasetError or PictureError ends it.
 READ_DAMAGED = """
 import pathlib, random, resource, signal, sys
-import bad_hdf5
+from corpus.hdf5 import SETTINGS
 from contextlib import ExitStack
 from catclf import DatasetError, PictureError
 from catclf.sources import list_sources
@@ -79,7 +87,7 @@ for number in range(int(sys.argv[3])):
         with ExitStack() as files:
             for picture in list_sources([damaged], files).pictures:
                 try:
-                    picture.read(bad_hdf5.SETTINGS)
+                    picture.read(SETTINGS)
                 except PictureError:
                     pass
     except DatasetError:
@@ -106,7 +114,7 @@ def run(code: str, *arguments: object) -> subprocess.CompletedProcess[str]:
 @pytest.fixture(scope="module")
 def refusals(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], list[str]]:
     """Read the whole corpus in a process of little memory: (reader, name) -> the outcome."""
-    child = run(READ_CORPUS, tmp_path_factory.mktemp("corpus"), MEMORY)
+    child = run(READ_CORPUS, tmp_path_factory.mktemp("corpus"), EXTRA_MEMORY_BYTES)
     lines = [json.loads(line) for line in child.stdout.splitlines()]
     assert lines, child.stderr
     return {(reader, name): rest for reader, name, *rest in lines}
@@ -178,7 +186,7 @@ def test_a_damaged_file_is_read_or_refused(tmp_path: Path, options: dict[str, An
     good_course(path, list_classes=["noncat", "cat"], train_set_x=None)
     with h5py.File(path, "r+") as file:
         file.create_dataset("train_set_x", data=pixels(6), **options)
-    child = run(READ_DAMAGED, path, MEMORY, 400)
+    child = run(READ_DAMAGED, path, EXTRA_MEMORY_BYTES, 400)
     last = child.stdout.splitlines()[-1:]
     assert last == ["done"], f"case {last}: exit {child.returncode}\n{child.stderr}"
 
@@ -314,43 +322,3 @@ def test_a_path_that_no_file_can_have_is_refused() -> None:
     """A NUL in the path is a DatasetError too."""
     with pytest.raises(DatasetError, match="not a possible file name"), open_hdf5("a\0b"):
         pass
-
-
-def test_an_interrupt_waits_until_hdf5_is_through(tmp_path: Path) -> None:
-    """Ctrl-C while HDF5 writes acts at the next check, or where the file is closed; never twice."""
-    with create_hdf5(tmp_path / "a.h5") as (file, check):
-        os.kill(os.getpid(), signal.SIGINT)
-        file["x"] = np.arange(3)
-        with pytest.raises(KeyboardInterrupt):
-            check()
-        check()
-
-    def interrupted() -> None:
-        with create_hdf5(tmp_path / "b.h5") as (file, _):
-            os.kill(os.getpid(), signal.SIGINT)
-            file["x"] = np.arange(3)
-
-    with pytest.raises(KeyboardInterrupt):
-        interrupted()
-    with open_hdf5(tmp_path / "b.h5") as opened:
-        assert opened.array("x")[:].tolist() == [0, 1, 2]
-
-
-def test_a_full_disk_is_seen_at_the_next_check(tmp_path: Path) -> None:
-    """Nobody goes on writing a file that is lost."""
-
-    def write() -> None:
-        with create_hdf5(tmp_path / "a.h5") as (file, check):
-            file.create_dataset("x", data=np.arange(100_000))
-            check()
-            pytest.fail("went on")
-
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    try:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, limits[1]))
-        with pytest.raises(OSError, match="large"):
-            write()
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-        signal.signal(signal.SIGXFSZ, ignored)

@@ -1,8 +1,8 @@
 """Read mutated files in a process of little memory and time; test_mutations.py starts it.
 
-    python tests/mutations.py KIND FILE...
+    python tests/corpus/mutations.py KIND FILE...
 
-Any bytes give a result or a CatclfError: whatever else comes ends the process with a traceback.
+Any bytes give a result or a CatclfError; anything else ends the process with a traceback.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from catclf.operations.preparation import prepare
 from catclf.pictures.preprocessing import Preprocessing
 from catclf.pictures.reading import read_picture
 
-EXAMPLES = 300  # of each kind
-MEMORY = 512 * 2**20  # beside what the process holds when it begins
-SECONDS = 10  # for one file
+MUTATIONS = 300  # of each kind
+EXTRA_MEMORY_BYTES = 512 * 2**20  # beside what the process holds when it begins
+FILE_SECONDS = 10  # for one file
 
 
 def read_dataset(path: Path) -> None:
@@ -85,12 +85,14 @@ def mutated(draw: st.DrawFn, originals: list[bytes]) -> Content:
 
 
 def main(kind: str, files: list[str]) -> None:
-    """Try them all."""
+    """Read mutations of the files, as a KIND."""
+    if sys.platform == "win32":
+        raise NotImplementedError("no limit of memory")
     read, originals = READERS[kind], [Path(file).read_bytes() for file in files]
 
     @settings(
-        max_examples=EXAMPLES,
-        deadline=1000 * SECONDS,
+        max_examples=MUTATIONS,
+        deadline=1000 * FILE_SECONDS,
         derandomize=True,
         database=None,
         suppress_health_check=list(HealthCheck),
@@ -103,11 +105,12 @@ def main(kind: str, files: list[str]) -> None:
             with suppress(CatclfError):
                 read(path)
 
-    for file in files:  # what is imported at the first use counts as held already
+    for file in files:  # what a first use imports counts as held already
         read(Path(file))
     with open("/proc/self/status", encoding="ascii") as status:
         held = next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmSize:"))
-    resource.setrlimit(resource.RLIMIT_AS, (held + MEMORY, held + MEMORY))
+    limit = held + EXTRA_MEMORY_BYTES
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     gives_a_result_or_an_error()
 
 

@@ -1,0 +1,70 @@
+"""Strings of variable length in an HDF5 file, read without HDF5.
+
+HDF5 (2.0 as well) takes as much memory as a string's length claims, and walks a damaged heap for
+ever. So the bytes are read here (HDF5 File Format Specification 3.0, sections III.E and IV; all
+numbers are little-endian, and addresses count from the file's beginning).
+
+An array of such strings is a run of entries of 16 bytes, each a string's length (4 bytes), the
+address of a global heap collection (8), and the index of an object in it (4). A collection is the
+signature ``GCOL``, its version (4), its size (8), and its objects. An object is its index (2), 6
+bytes, its size (8), and its data, padded to a multiple of 8. Object 0 is the free space at the end.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+__all__ = ["ENTRY_BYTES", "HeapEntry", "read_entries", "read_string"]
+
+ENTRY_BYTES = 16
+MAX_OBJECTS = 2**16  # in a collection: their index has 2 bytes
+
+
+@dataclass(frozen=True)
+class HeapEntry:
+    """Where a string stands: its length in bytes, its collection's address, its index there."""
+
+    length: int
+    collection: int
+    index: int
+
+
+def read_entries(file: BinaryIO, address: int, count: int) -> Iterator[HeapEntry]:
+    """Yield the `count` entries of the array at an address.
+
+    Raises
+    ------
+    struct.error
+        Where the file ends before.
+    """
+    for start in range(address, address + ENTRY_BYTES * count, ENTRY_BYTES):
+        file.seek(start)
+        yield HeapEntry(*struct.unpack("<IQI", file.read(ENTRY_BYTES)))
+
+
+def read_string(file: BinaryIO, entry: HeapEntry) -> bytes:
+    """Return the bytes of a string.
+
+    Raises
+    ------
+    ValueError, struct.error
+        Where its collection is damaged, or holds no such object.
+    """
+    file.seek(entry.collection)
+    signature, collection_size = struct.unpack("<4s4xQ", file.read(16))
+    position, end = entry.collection + 16, entry.collection + collection_size
+    for _ in range(MAX_OBJECTS if signature == b"GCOL" else 0):
+        file.seek(position)
+        index, size = struct.unpack("<H6xQ", file.read(16))
+        next_position = position + 16 + -(-size // 8) * 8
+        if index == 0 or next_position > end:
+            break
+        if index == entry.index:
+            if size < entry.length:
+                break
+            return file.read(entry.length)
+        position = next_position
+    raise ValueError("a damaged heap")
