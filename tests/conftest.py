@@ -11,10 +11,18 @@ from PIL import Image
 
 import catclf
 from catclf.observer import Observer
+from catclf.training_record import TrainingRecord
 
 # The same examples every time, however slow the machine: a failure is the change's, not luck's.
 settings.register_profile("catclf", deadline=None, derandomize=True)
 settings.load_profile("catclf")
+
+
+def training_of(path: Path) -> TrainingRecord:
+    """Return how the model in a file was trained."""
+    record = catclf.load_model(path).training
+    assert record is not None
+    return record
 
 
 class Recorder(Observer):

@@ -18,8 +18,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from catclf import load_model, open_dataset, prepare, train
+from catclf import open_dataset, prepare, train
 from catclf.descent import Settings
+from conftest import training_of
 
 if sys.platform == "win32":
     pytest.skip("kills forked processes", allow_module_level=True)
@@ -73,8 +74,7 @@ def output(request: pytest.FixtureRequest, small_dataset: Path, tmp_path: Path) 
     if request.param == "train":
 
         def iterations() -> int:
-            made: int = load_model(path).record["results"]["iterations"]
-            return made
+            return training_of(path).done
 
         train(small_dataset, path, Settings(0.002, 10))
         return Output(

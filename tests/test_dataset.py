@@ -10,7 +10,6 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from bad_hdf5 import CLASSES, N_X, SETTINGS, chunk, good_prepared, pixels, read_dataset
 from hypothesis import given
 from hypothesis import strategies as st
 

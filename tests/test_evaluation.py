@@ -121,7 +121,7 @@ def test_counts_follow_the_threshold(small_dataset: Path, model: Model, threshol
 def test_rows_tell_each_picture_in_order(small_dataset: Path, model: Model) -> None:
     """A row is a picture: its name, both classes by name, its probability and its loss."""
     result = evaluate(small_dataset, model, split="train")
-    rows = list(result.rows())
+    rows = list(result.predictions())
     assert [row.name for row in rows] == result.names
     assert [row.probability for row in rows] == result.probabilities.tolist()
     for row in rows:
@@ -233,12 +233,12 @@ def read_csv(path: Path) -> list[list[str]]:
 def test_predictions_are_written_exactly(small_dataset: Path, model: Model, tmp_path: Path) -> None:
     """The CSV has a header and a line a picture; its numbers read back to the same bits."""
     result = evaluate(small_dataset, model)
-    write_predictions(tmp_path / "p.csv", result)
+    write_predictions(tmp_path / "p.csv", result.predictions(), result.classes[1])
     header, *lines = read_csv(tmp_path / "p.csv")
     assert header == ["file", "label", "predicted", "positive", "probability", "loss"]
-    assert [[row.name, row.label, row.predicted, result.classes[1]] for row in result.rows()] == [
-        line[:4] for line in lines
-    ]
+    assert [
+        [row.name, row.label, row.predicted, result.classes[1]] for row in result.predictions()
+    ] == [line[:4] for line in lines]
     assert [float(line[4]) for line in lines] == result.probabilities.tolist()
     assert [float(line[5]) for line in lines] == result.losses.tolist()
 
@@ -250,7 +250,7 @@ def test_names_of_any_bytes_are_one_line_of_the_csv(tmp_path: Path, model: Model
     with open_dataset(path) as dataset:
         result = evaluate_split(dataset, model, "test")
     result = dataclasses.replace(result, classes=("no\ncat", os.fsdecode(b"ca\xff")))
-    write_predictions(tmp_path / "p.csv", result)
+    write_predictions(tmp_path / "p.csv", result.predictions(), result.classes[1])
     assert len((tmp_path / "p.csv").read_text(encoding="utf-8").splitlines()) == 5
     lines = read_csv(tmp_path / "p.csv")[1:]
     assert [line[0] for line in lines] == [
@@ -269,5 +269,5 @@ def test_predictions_replace_only_when_they_are_whole(
     folder = tmp_path / "p.csv"
     folder.mkdir()
     with pytest.raises(CatclfError, match="a folder, not a file"):
-        write_predictions(folder, evaluate(small_dataset, model))
+        write_predictions(folder, evaluate(small_dataset, model).predictions(), "cat")
     assert os.listdir(tmp_path) == ["p.csv"]

@@ -7,12 +7,12 @@ import os
 import subprocess
 import sys
 import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from bad_models import N_X, SIZE, bad_models, good_arrays, good_model, npz
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -25,6 +25,8 @@ from catclf.model import Model, load_model, save_model
 from catclf.operations.prediction import predict
 from catclf.pictures.preprocessing import Preprocessing
 from catclf.pictures.reading import read_picture
+from catclf.training_record import TrainingRecord
+from command_line import run
 from corpus.models import bad_models, good_arrays, good_model, loads_or_refuses
 from corpus.npz import N_X, SIZE, npz
 
@@ -80,6 +82,7 @@ def test_numpy_computes_the_same_probability(saved: Path, tmp_path: Path) -> Non
 
 texts = st.text(max_size=20)
 finite = st.floats(-1e6, 1e6)
+counts = st.integers(0, 2**60)
 
 
 @given(
@@ -87,9 +90,24 @@ finite = st.floats(-1e6, 1e6)
     b=finite,
     classes=st.lists(texts, min_size=2, max_size=2, unique=True),
     fit=st.sampled_from(["squash", "crop", "pad"]),
-    record=st.dictionaries(
-        st.sampled_from(["settings", "results", "dataset"]),
-        st.dictionaries(texts, st.none() | st.integers(-(2**60), 2**60) | finite | texts),
+    record=st.none()
+    | st.builds(
+        TrainingRecord,
+        created_by=texts,
+        dataset=texts,
+        digest=texts,
+        train_examples=counts,
+        test_examples=counts,
+        method=texts,
+        learning_rate=finite,
+        iterations=counts,
+        l2=finite,
+        loss=texts,
+        every=counts,
+        done=counts,
+        cost=finite,
+        train_accuracy=st.none() | finite,
+        test_accuracy=st.none() | finite,
     ),
     costs=st.dictionaries(st.integers(0, 10**9), finite, max_size=5),
     state=st.dictionaries(
@@ -102,7 +120,7 @@ def test_a_model_is_read_as_it_was_saved(
     b: float,
     classes: list[str],
     fit: Any,
-    record: dict[str, Any],
+    record: TrainingRecord | None,
     costs: dict[int, float],
     state: dict[str, NDArray[np.float64]],
 ) -> None:
@@ -116,20 +134,22 @@ def test_a_model_is_read_as_it_was_saved(
     assert again.b == b
     assert again.classes == model.classes
     assert again.preprocessing == model.preprocessing
-    assert again.record == record
+    assert again.training == record
     assert again.costs == costs
     assert list(again.costs) == list(costs)
     assert again.state.keys() == state.keys()
     for name, array in state.items():
         np.testing.assert_array_equal(again.state[name], array)
-    assert again.assumed is None
+    assert not again.weights_only
 
 
 def test_a_record_that_is_no_json_is_not_saved(saved: Path) -> None:
     """What could not be read again is not written, and the old model stays."""
     before = saved.read_bytes()
-    model = good_model()
-    model.record["results"] = {"cost": float("nan")}
+    training = TrainingRecord(
+        "catclf", "d.h5", "0", 2, 0, "gram", 0.1, 1, 0.0, "cross-entropy", 1, 1, float("nan")
+    )
+    model = replace(good_model(), training=training)
     with pytest.raises(ValueError, match="JSON"):
         save_model(saved, model)
     assert saved.read_bytes() == before
@@ -208,18 +228,21 @@ def test_a_notebooks_weights_predict_what_the_notebook_does(
     assert np.abs(others - expected[0]).max() > 0.01
 
 
-def test_what_is_assumed_of_a_bare_model_is_said(tmp_path: Path) -> None:
+def test_what_is_assumed_of_a_weights_only_model_is_said(tmp_path: Path) -> None:
     """Size, scaling, order, classes and threshold, and how to say otherwise."""
     path = tmp_path / "bare.npz"
     np.savez(path, w=np.zeros((3 * 8 * 8, 1)), b=0.0)
     model = load_model(path)
     assert model.preprocessing == Preprocessing(size=8)
     assert model.classes == ("class 0", "class 1")
-    assert model.assumed is not None
+    assert model.weights_only
+    assert load_model(path, "interleaved").weights_only
+    picture = tmp_path / "p.png"
+    Image.new("RGB", (8, 8)).save(picture)
+    told = run("predict", "-m", path, picture).stderr
     for word in ("8x8", "255", "planes", "--order interleaved", "0.5", "--threshold", "class 1"):
-        assert word in model.assumed
-    told = load_model(path, "interleaved").assumed
-    assert told is not None
+        assert word in told
+    told = run("predict", "-m", path, "--order", "interleaved", picture).stderr
     assert "interleaved" in told
     assert "planes" not in told
 
@@ -239,7 +262,7 @@ def test_bare_weights_of_any_real_type_and_layout(
     assert model.b == 2.0
 
 
-def test_an_order_is_only_for_bare_models(saved: Path) -> None:
+def test_an_order_is_only_for_weights_only_models(saved: Path) -> None:
     """A model that records its order is not read in another."""
     with pytest.raises(ModelError, match="Leave out --order"):
         load_model(saved, "interleaved")

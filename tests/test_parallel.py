@@ -191,7 +191,7 @@ def test_where_no_process_can_be_started_it_is_one_message(
 ) -> None:
     """Neither signals stay held back, nor connections open."""
 
-    def held() -> tuple[set[signal.Signals], int]:
+    def held() -> tuple[set[int | signal.Signals], int]:
         gc.collect()
         links = [f"/proc/self/fd/{name}" for name in os.listdir("/proc/self/fd")]
         opened = [os.readlink(link) for link in links if os.path.lexists(link)]

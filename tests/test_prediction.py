@@ -20,11 +20,12 @@ from PIL import Image
 from catclf.errors import PictureError
 from catclf.model import Model
 from catclf.operations.prediction import predict
-from catclf.parallel import BATCH
+from catclf.parallel import ITEMS_A_MESSAGE, ITEMS_WORTH_A_WORKER, MESSAGES_AHEAD
 from catclf.pictures.formats import MAX_BYTES
 from catclf.pictures.preprocessing import Preprocessing
 from catclf.pictures.reading import read_picture
 from catclf.predictions import Prediction
+from conftest import Recorder
 
 
 @pytest.fixture(scope="module")
@@ -140,7 +141,8 @@ def test_answers_are_made_as_they_are_asked_for(model: Model, small_pictures: Pa
     answers = predict(endless(), model, workers=2)  # type: ignore[arg-type]
     for _ in range(5):
         assert next(answers).error is None
-    assert taken <= BATCH
+    ahead = ITEMS_WORTH_A_WORKER + (MESSAGES_AHEAD + 1) * ITEMS_A_MESSAGE
+    assert taken <= 2 * ahead
     answers.close()  # type: ignore[attr-defined]
 
 

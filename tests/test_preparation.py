@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from bad_hdf5 import good_course, pixels
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -21,6 +20,7 @@ from catclf.columns import unroll
 from catclf.dataset import open_dataset
 from catclf.observer import Observer
 from catclf.pictures.reading import read_picture
+from conftest import Recorder
 from corpus.course_hdf5 import good_course
 from corpus.hdf5 import pixels
 

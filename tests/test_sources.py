@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from bad_hdf5 import good_course, pixels
 from hypothesis import given
 from hypothesis import strategies as st
 
 from catclf import DatasetError, PictureError, Preprocessing
-from catclf.sources import Listing, choose_classes, list_sources
+from catclf.classes import choose_classes
+from catclf.sources import Listing, list_sources
 from corpus.course_hdf5 import good_course
 from corpus.hdf5 import pixels
 

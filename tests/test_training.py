@@ -14,7 +14,7 @@ from catclf.columns import reorder
 from catclf.dataset import NewSplit, write_dataset
 from catclf.descent import METHODS, Problem, Settings, descend
 from catclf.logistic import LOSSES, LossName
-from conftest import ColumnsMaker, Recorder
+from conftest import ColumnsMaker, Recorder, training_of
 
 Pixels = NDArray[np.uint8]
 # How far two methods' numbers may lie apart, by rounding alone: float32's or float64's.
@@ -79,7 +79,7 @@ def test_the_order_of_the_pixels_does_not_matter(course_dataset: Path, course_mo
     """
     with catclf.open_dataset(course_dataset) as dataset:
         planes, Y = dataset.train.columns[:], dataset.train.Y
-    interleaved = roll(planes).reshape(len(planes), -1)
+    interleaved = planes.reshape(-1, 3, 64 * 64).transpose(0, 2, 1).reshape(len(planes), -1)
     assert not np.array_equal(planes, interleaved)
     descent = descend(METHODS["vectorized"](Problem(interleaved, Y, Settings()), None), Settings())
     assert printed(descent.costs) == COURSE_COSTS
@@ -99,7 +99,7 @@ def test_every_method_trains_the_same_model(
     settings = Settings(0.05, 40, 0.01, every=10)
     trained = catclf.train(small_dataset, tmp_path / "a.npz", settings, method=method)
     reference = catclf.train(small_dataset, tmp_path / "b.npz", settings, method="iterative")
-    assert trained.model.record["settings"]["method"] == method
+    assert training_of(tmp_path / "a.npz").method == method
     near = TOLERANCE[method]
     assert trained.model.w == pytest.approx(reference.model.w, rel=near, abs=near)
     assert trained.model.b == pytest.approx(reference.model.b, rel=near, abs=near)
@@ -114,18 +114,20 @@ def test_what_is_saved_is_what_is_returned(small_dataset: Path, tmp_path: Path) 
     loaded = catclf.load_model(tmp_path / "model.npz")
     assert np.array_equal(loaded.w, trained.model.w)
     assert (loaded.b, loaded.costs) == (trained.model.b, trained.model.costs)
-    assert (loaded.classes, loaded.assumed) == (("noncat", "cat"), None)
+    assert (loaded.classes, loaded.weights_only) == (("noncat", "cat"), False)
     assert loaded.preprocessing == catclf.Preprocessing(size=8)
     with catclf.open_dataset(small_dataset) as dataset:
         digest = dataset.digest
-    assert loaded.record["dataset"] == {"digest": digest, "train": 18, "test": 6}
+    recorded = training_of(tmp_path / "model.npz")
+    assert recorded == trained.model.training
+    assert (recorded.dataset, recorded.digest) == (os.fspath(small_dataset), digest)
+    assert (recorded.train_examples, recorded.test_examples) == (18, 6)
     assert trained.test is not None
-    assert loaded.record["results"]["train_accuracy"] == trained.train.accuracy
-    assert loaded.record["results"]["test_accuracy"] == trained.test.accuracy
-    assert loaded.record["results"]["iterations"] == 40
-    recorded = loaded.record["settings"]
-    assert (recorded["learning_rate"], recorded["iterations"]) == (0.05, 40)
-    assert (recorded["l2"], recorded["loss"], recorded["every"]) == (0.01, "squared-error", 10)
+    assert recorded.train_accuracy == trained.train.accuracy
+    assert recorded.test_accuracy == trained.test.accuracy
+    assert recorded.done == 40
+    assert (recorded.learning_rate, recorded.iterations) == (0.05, 40)
+    assert (recorded.l2, recorded.loss, recorded.every) == (0.01, "squared-error", 10)
     assert recorded["method"] in METHODS  # which one auto took
 
 

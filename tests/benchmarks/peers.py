@@ -15,7 +15,7 @@ from importlib.util import find_spec
 import numpy as np
 from numpy.typing import NDArray
 
-from catclf.descent import METHODS, Settings, descend
+from catclf.descent import METHODS, Problem, Settings, descend
 
 Pixels = NDArray[np.uint8]
 Array = NDArray[np.float64]

@@ -33,10 +33,13 @@ from PIL import Image
 
 from catclf import Preprocessing, open_dataset, prepare, tune
 from catclf.dataset import NewSplit, write_dataset
-from catclf.descent import METHODS, Method, Settings, choose, descend
+from catclf.descent import METHODS, Method, Problem, Settings, choose, descend
+from catclf.descent.cross_validation import CrossValidation
 from catclf.descent.gram import gram_matrix
 from catclf.logistic import cost, sigmoid
-from catclf.operations import tuning
+from catclf.observer import Observer
+from catclf.operations.tuning import Search
+from catclf.splits import divide_into_folds, duplicate_groups, fingerprint
 
 ROOT = Path(__file__).parents[2]
 COURSE = [
@@ -236,7 +239,7 @@ STREAM = (
     + """
 import json, sys, time
 from catclf import open_dataset
-from catclf.descent import METHODS, Settings
+from catclf.descent import METHODS, Problem, Settings
 with open_dataset(sys.argv[1]) as dataset:
     class OnDisk:
         shape = dataset.train.columns.shape
@@ -428,8 +431,10 @@ def tune_apart(columns: Pixels, Y: Array) -> float:
     """Return how far tune's held-out losses are, relatively, from those of 20 vectorized runs."""
     settings = [(0.003, 0.0), (0.005, 0.01)]
     labels = Y[0].astype(np.uint8)
-    fold_of = tuning._divide(tuning._groups(columns), labels, folds=10, repeats=1, seed=0)
-    curves = tuning._Trials(gram_matrix(columns), Y, settings, fold_of, folds=10).run([500])
+    groups = duplicate_groups(map(fingerprint, columns))
+    fold_of = divide_into_folds(groups, labels, folds=10, repeats=1, seed=0)
+    trials = CrossValidation(gram_matrix(columns), Y, settings, fold_of, folds=10)
+    curves = trials.run([500], Observer())
     apart = 0.0
     for index, (rate, l2) in enumerate(settings):
         for fold in range(10):
@@ -459,7 +464,7 @@ def measure_tune(folder: Path) -> list[Row]:
             lecture_loop.descend(X, Y_kept, rate, 2000)
 
     def ours() -> None:
-        tune(folder / "tune.h5", rates=rates, penalties=[0.0], iterations=2000, folds=10)
+        tune(folder / "tune.h5", Search(rates=tuple(rates), penalties=(0.0,)))
 
     three, fast, ratio = in_turns(loop, ours, rounds=3)
     apart = tune_apart(columns, Y)

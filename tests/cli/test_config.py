@@ -11,8 +11,8 @@ import pytest
 
 from catclf.descent import Settings
 from catclf.errors import CatclfError
-from catclf.model import load_model
 from command_line import invoke, results, run
+from conftest import training_of
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 
@@ -23,8 +23,7 @@ def learning_rate(tmp_path: Path, dataset: Path, *flags: str, env: dict[str, str
     before = ["--config", str(config)] if config.exists() else []
     output = tmp_path / "m.npz"
     results(*before, "train", dataset, "-o", output, "--iters", "1", *flags, env=env)
-    settings = load_model(output).record["settings"]
-    return float(settings["learning_rate"])
+    return training_of(output).learning_rate
 
 
 def test_precedence(dataset: Path, tmp_path: Path) -> None:

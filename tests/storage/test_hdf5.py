@@ -13,7 +13,6 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
-from bad_hdf5 import COURSE, PREPARED, good_course, pixels
 from hypothesis import given
 from hypothesis import strategies as st
 
