@@ -15,7 +15,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from catclf._version import __version__
+from catclf._version import __version__ as __version__
 
 if TYPE_CHECKING:
     from catclf.dataset import Dataset as Dataset
@@ -63,7 +63,7 @@ _HOMES = {
     "train": "operations.training",
     "tune": "operations.tuning",
 }
-__all__ = ["__version__", *_HOMES]
+__all__ = sorted(["__version__", *_HOMES])
 
 
 def __getattr__(name: str) -> object:

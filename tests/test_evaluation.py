@@ -172,9 +172,9 @@ def test_evaluation_in_blocks_is_evaluation_at_once(tmp_path: Path, model: Model
 
 
 def test_an_empty_split_says_how_to_go_on(tmp_path: Path, model: Model) -> None:
-    """Without test pictures the message names --split train."""
+    """Without test pictures the message names the train split."""
     path = make_dataset(tmp_path / "d.h5", [])
-    with raises("--split train"):
+    with raises("evaluate the `split` train"):
         evaluate(path, model)
     assert evaluate(path, model, split="train").confusion.total == 2
 

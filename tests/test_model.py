@@ -264,7 +264,7 @@ def test_bare_weights_of_any_real_type_and_layout(
 
 def test_an_order_is_only_for_weights_only_models(saved: Path) -> None:
     """A model that records its order is not read in another."""
-    with pytest.raises(ModelError, match="Leave out --order"):
+    with pytest.raises(ModelError, match="Leave out `order`"):
         load_model(saved, "interleaved")
 
 

@@ -8,6 +8,7 @@ import json
 import operator
 import os
 import signal
+import sys
 import time
 from collections.abc import Generator
 from contextlib import closing
@@ -19,6 +20,9 @@ import pytest
 from catclf import parallel
 from catclf.errors import CatclfError, PictureError
 from catclf.parallel import ITEMS_WORTH_A_WORKER, Pool, map_in_order, shared_zeros
+
+if sys.platform == "win32":
+    pytest.skip("these tests fork, and send signals", allow_module_level=True)
 
 FEW = 2 * ITEMS_WORTH_A_WORKER  # items for two workers
 MANY = 3 * FEW

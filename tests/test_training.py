@@ -128,7 +128,7 @@ def test_what_is_saved_is_what_is_returned(small_dataset: Path, tmp_path: Path) 
     assert recorded.done == 40
     assert (recorded.learning_rate, recorded.iterations) == (0.05, 40)
     assert (recorded.l2, recorded.loss, recorded.every) == (0.01, "squared-error", 10)
-    assert recorded["method"] in METHODS  # which one auto took
+    assert recorded.method in METHODS  # which one auto took
 
 
 def test_training_twice_gives_the_same_model(small_dataset: Path, tmp_path: Path) -> None:

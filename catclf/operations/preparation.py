@@ -8,8 +8,8 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
-from io import FileIO
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -158,7 +158,7 @@ class _Staged:
     grow with their number.
     """
 
-    def __init__(self, file: FileIO, n_x: int, output: str | os.PathLike[str]) -> None:
+    def __init__(self, file: IO[bytes], n_x: int, output: str | os.PathLike[str]) -> None:
         self._file = file
         self._output = output
         self._n_x = n_x
@@ -181,12 +181,12 @@ class _Staged:
             rows = np.empty((len(chosen), self._n_x), np.uint8)
             for row, index in zip(rows, chosen, strict=True):
                 self._file.seek(int(index) * self._n_x)
-                self._file.readinto(row.data)
+                row[:] = np.frombuffer(self._file.read(self._n_x), np.uint8)
             yield rows
 
 
 @contextmanager
-def _scratch_beside(output: str | os.PathLike[str]) -> Iterator[FileIO]:
+def _scratch_beside(output: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     """Open a nameless file beside the output: it vanishes with the process, however that ends."""
     folder = Path(output).absolute().parent
     with ExitStack() as stack:
