@@ -88,7 +88,7 @@ counts = st.integers(0, 2**60)
 @given(
     w=hnp.arrays(np.float64, (N_X, 1), elements=finite),
     b=finite,
-    classes=st.lists(texts, min_size=2, max_size=2, unique=True),
+    classes=st.lists(st.text(min_size=1, max_size=20), min_size=2, max_size=2, unique=True),
     fit=st.sampled_from(["squash", "crop", "pad"]),
     record=st.none()
     | st.builds(

@@ -1,0 +1,139 @@
+"""The verbs need nothing that only one system has: they run where POSIX's own is missing."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from catclf import Preprocessing, open_dataset
+from catclf.dataset import NewSplit, write_dataset
+
+# numpy first: it asks os.uname for the version of a Linux.
+REMOVALS = """
+import os, signal, sys
+import numpy
+
+for module, name in [
+    (os, "fork"), (os, "O_NONBLOCK"), (os, "O_NOCTTY"), (os, "uname"), (signal, "pthread_sigmask"),
+]:
+    if hasattr(module, name):
+        delattr(module, name)
+for name in ("resource", "fcntl"):
+    sys.modules[name] = None
+"""
+# Spawned workers run a script again, under another name than __main__.
+PROGRAM = (
+    REMOVALS
+    + """
+from catclf import cli
+
+if __name__ == "__main__":
+    cli.main()
+"""
+)
+SPAWNING = (
+    REMOVALS
+    + """
+import multiprocessing
+
+def found():
+    return hasattr(os, "fork"), hasattr(os, "O_NONBLOCK"), sys.modules["fcntl"]
+
+if __name__ == "__main__":
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        print(pool.apply(found))
+"""
+)
+CHILD_SECONDS = 120  # a hang, and no measurement
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write the command line of a system with little to it, as a script."""
+    path = tmp_path_factory.mktemp("program") / "catclf_anywhere.py"
+    path.write_text(PROGRAM)
+    return path
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make a folder of two class folders of 24 pictures each: enough for two workers."""
+    folder = tmp_path_factory.mktemp("pictures")
+    rng = np.random.default_rng(0)
+    for name, tint in (("cat", (60, 0, 0)), ("noncat", (0, 0, 60))):
+        (folder / name).mkdir()
+        for number in range(24):
+            noise = rng.integers(0, 196, (32, 32, 3)) + np.array(tint)
+            Image.fromarray(noise.astype(np.uint8)).save(folder / name / f"{number:02}.png")
+    return folder
+
+
+def run(command: list[object], *words: object) -> str:
+    """Run a verb in a process of its own, and return its stdout; it must end well and in time."""
+    done = subprocess.run(
+        [*map(str, command), *map(str, words)],
+        env={**os.environ, "PYTHONWARNINGS": "error"},
+        capture_output=True,
+        text=True,
+        timeout=CHILD_SECONDS,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def weights(model: Path) -> NDArray[np.float64]:
+    """Return a model's w and b as one row."""
+    with np.load(model) as arrays:
+        return np.append(arrays["w"], arrays["b"])
+
+
+def test_every_verb_runs_on_a_system_with_little_to_it(
+    program: Path, pictures: Path, tmp_path: Path
+) -> None:
+    """Prepare with two workers, train, predict, evaluate: the results are those of any system."""
+    answers = []
+    for name, command in (
+        ("anywhere", [sys.executable, program]),
+        ("here", [sys.executable, "-m", "catclf"]),
+    ):
+        data, model = tmp_path / f"{name}.h5", tmp_path / f"{name}.npz"
+        run(command, "prepare", pictures, "-o", data, "--size", 8, "--workers", 2)
+        run(command, "train", data, "-o", model, "--iters", 50)
+        predicted = run(command, "predict", pictures, "-m", model, "--format", "jsonl")
+        evaluated = json.loads(run(command, "evaluate", data, "-m", model, "--format", "json"))
+        with open_dataset(data) as dataset:
+            columns = [split.columns[:].tolist() for split in (dataset.train, dataset.test)]
+        assert len(predicted.splitlines()) == 48
+        answers.append((columns, weights(model).tolist(), predicted, evaluated["accuracy"]))
+    assert answers[0] == answers[1]
+
+
+def test_workers_train_on_a_system_with_little_to_it(program: Path, tmp_path: Path) -> None:
+    """The streaming method shares its examples among workers, and ends with the same weights."""
+    data, m = tmp_path / "data.h5", 600  # enough for worker processes
+    split = NewSplit(
+        [np.random.default_rng(0).integers(0, 256, (m, 192), dtype=np.uint8)],
+        np.arange(m, dtype=np.uint8) % 2,
+        [str(i) for i in range(m)],
+    )
+    empty = NewSplit([], np.zeros(0, np.uint8), [])
+    write_dataset(data, ("noncat", "cat"), Preprocessing(size=8), split, empty)
+    options = ["--method", "streaming", "--iters", "20"]
+    run([sys.executable, program], "train", data, "-o", tmp_path / "anywhere.npz", *options)
+    run([sys.executable, "-m", "catclf"], "train", data, "-o", tmp_path / "here.npz", *options)
+    assert (weights(tmp_path / "anywhere.npz") == weights(tmp_path / "here.npz")).all()
+
+
+def test_the_removals_reach_spawned_workers(tmp_path: Path) -> None:
+    """What a worker imports anew has lost the same: the tests above test what they say."""
+    script = tmp_path / "spawning.py"
+    script.write_text(SPAWNING)
+    assert run([sys.executable, script]) == "(False, False, None)\n"
