@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +38,9 @@ from catclf import cli
 
 if __name__ == "__main__":
     cli.main()
+else:
+    with open(__file__ + ".spawned", "a") as file:
+        file.write("a worker\\n")
 """
 )
 SPAWNING = (
@@ -55,10 +59,10 @@ if __name__ == "__main__":
 CHILD_SECONDS = 120  # a hang, and no measurement
 
 
-@pytest.fixture(scope="module")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture
+def program(tmp_path: Path) -> Path:
     """Write the command line of a system with little to it, as a script."""
-    path = tmp_path_factory.mktemp("program") / "catclf_anywhere.py"
+    path = tmp_path / "catclf_anywhere.py"
     path.write_text(PROGRAM)
     return path
 
@@ -76,7 +80,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def run(command: list[object], *words: object) -> str:
+def run(command: Sequence[object], *words: object) -> str:
     """Run a verb in a process of its own, and return its stdout; it must end well and in time."""
     done = subprocess.run(
         [*map(str, command), *map(str, words)],
@@ -87,6 +91,12 @@ def run(command: list[object], *words: object) -> str:
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def spawned_workers(program: Path) -> int:
+    """Return how many workers the program spawned."""
+    spawned = Path(f"{program}.spawned")
+    return len(spawned.read_text().splitlines()) if spawned.exists() else 0
 
 
 def weights(model: Path) -> NDArray[np.float64]:
@@ -106,6 +116,7 @@ def test_every_verb_runs_on_a_system_with_little_to_it(
     ):
         data, model = tmp_path / f"{name}.h5", tmp_path / f"{name}.npz"
         run(command, "prepare", pictures, "-o", data, "--size", 8, "--workers", 2)
+        assert name == "here" or spawned_workers(program) == 2
         run(command, "train", data, "-o", model, "--iters", 50)
         predicted = run(command, "predict", pictures, "-m", model, "--format", "jsonl")
         evaluated = json.loads(run(command, "evaluate", data, "-m", model, "--format", "json"))
@@ -116,8 +127,8 @@ def test_every_verb_runs_on_a_system_with_little_to_it(
     assert answers[0] == answers[1]
 
 
-def test_workers_train_on_a_system_with_little_to_it(program: Path, tmp_path: Path) -> None:
-    """The streaming method shares its examples among workers, and ends with the same weights."""
+def test_a_training_for_workers_ends_the_same_without_them(program: Path, tmp_path: Path) -> None:
+    """Streaming spreads examples over forked workers; where there are none the bits are equal."""
     data, m = tmp_path / "data.h5", 600  # enough for worker processes
     split = NewSplit(
         [np.random.default_rng(0).integers(0, 256, (m, 192), dtype=np.uint8)],

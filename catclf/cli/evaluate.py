@@ -58,7 +58,7 @@ def command(
     predictions: str | None,
     quiet: bool,
 ) -> None:
-    """Tell how good a model is on a split of a dataset.
+    """Evaluate a model on a split of a prepared dataset.
 
     DATASET is a file that prepare wrote; without it, data/dataset.h5. The accuracy stands beside
     its 95 % interval and the accuracy of always answering the more frequent class.

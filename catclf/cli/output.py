@@ -47,7 +47,7 @@ def name_some(names: Sequence[str], most: int = 5) -> str:
 
 
 def loaded_model(path: str, order: str | None, quiet: bool) -> Model:
-    """Load a model, and say what had to be assumed of a bare one."""
+    """Load a model, and say what had to be assumed of a weights-only one."""
     from catclf.model import load_model
 
     model = load_model(path, order)  # type: ignore[arg-type]
@@ -116,6 +116,7 @@ class Display(Observer):
 
     def __init__(self, unit: str, quiet: bool) -> None:
         self.unit, self.quiet = unit, quiet
+        self.draws = not quiet and sys.stderr.isatty()
         self.bar: tqdm[Any] | None = None
 
     def __enter__(self) -> Self:
@@ -132,9 +133,9 @@ class Display(Observer):
 
     def progress(self, done: int, total: int) -> None:
         """Move the bar; the first time, draw it, where stderr is a terminal."""
+        if not self.draws:
+            return
         if self.bar is None:
-            if self.quiet or not sys.stderr.isatty():
-                return
             from tqdm import tqdm
 
             unit = f" {self.unit}"

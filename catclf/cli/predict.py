@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import sys
-from collections.abc import Callable
 
 import click
 
@@ -14,6 +12,7 @@ from catclf.cli.output import Display, loaded_model, note
 from catclf.errors import printable
 from catclf.operations.prediction import predict
 from catclf.predictions import Prediction
+from catclf.storage.outputs import csv_line
 
 COLUMNS = ("file", "predicted", "positive", "probability", "error")
 
@@ -55,7 +54,7 @@ def command(
     loaded = loaded_model(model, order, quiet)
     show = {"text": show_text, "csv": show_csv, "jsonl": show_json}[format]
     if format == "csv":
-        click.echo(",".join(COLUMNS))
+        click.echo(csv_line(COLUMNS))
     failed = 0
     for prediction in predict(
         [sys.stdin.buffer if name == "-" else name for name in image],
@@ -81,32 +80,20 @@ def show_text(prediction: Prediction, positive: str) -> None:
 
 def show_csv(prediction: Prediction, positive: str) -> None:
     """Write a line of COLUMNS."""
-    writer = csv.writer(_Line(click.echo), lineterminator="")
-    writer.writerow(
-        [
-            printable(prediction.name),
-            printable(prediction.predicted or ""),
-            printable(positive),
-            prediction.probability,
-            prediction.error and prediction.error.what,
-        ]
-    )
+    click.echo(csv_line(cells(prediction, positive)))
 
 
 def show_json(prediction: Prediction, positive: str) -> None:
     """Write an object with the keys COLUMNS."""
-    values = (
+    click.echo(json.dumps(dict(zip(COLUMNS, cells(prediction, positive), strict=True))))
+
+
+def cells(prediction: Prediction, positive: str) -> tuple[str | float | None, ...]:
+    """Return what stands in COLUMNS; None where there is nothing."""
+    return (
         prediction.name,
         prediction.predicted,
         positive,
         prediction.probability,
         prediction.error and prediction.error.what,
     )
-    click.echo(json.dumps(dict(zip(COLUMNS, values, strict=True))))
-
-
-class _Line:
-    """What csv.writer needs of a file."""
-
-    def __init__(self, write: Callable[[str], None]) -> None:
-        self.write = write

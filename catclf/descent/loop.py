@@ -117,7 +117,7 @@ def descend(
 def divergence_factor(iterations: int) -> float:
     """Return how many times its first cost a descent may stand at after so many iterations.
 
-    The first hundred may lead over a low hill: the course's do, up to 1.3 times. Later, a cost
+    The first hundred may rise before they fall: the course's do, up to 1.3 times. Later, a cost
     that cannot fall stands where it began, give or take float32's roundings.
     """
     return 2.0 if iterations < 100 else 1 + 1e-6

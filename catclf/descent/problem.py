@@ -21,7 +21,7 @@ State = Mapping[str, Array]
 
 
 class StateError(ValueError):
-    """A state that a method cannot go on from."""
+    """A state from which a method cannot resume."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ class Method(Protocol):
     """One way to compute the lecture's iteration.
 
     Each is made of a `Problem` and a `State`, None to begin from w = 0, b = 0; StateError where it
-    cannot go on from there.
+    cannot resume from there.
     """
 
     def step(self, with_cost: bool) -> float | None:

@@ -48,7 +48,7 @@ class Prepared:
     skipped
         Files and folders that are no pictures by name.
     duplicates
-        Every group of identical pictures.
+        Every group of pictures with identical pixels.
     """
 
     path: str
@@ -85,7 +85,7 @@ def prepare(
         The class whose label is 1; see `catclf.classes.choose_classes`.
     test_split
         Share of each class held out for testing, from 0 up to 1 (exclusive), of the pictures
-        whose source puts them in no split. Identical pictures stay on one side.
+        whose source puts them in no split. Duplicates stay on one side.
     seed
         Seed of the split.
     workers

@@ -185,7 +185,7 @@ if sys.argv[1] == "notebook":
     run.lecture_loop.descend(X, Y, 0.005, 1)
     pids = [os.getpid()]
 else:
-    method = run.METHODS["streaming"](Problem(columns, Y, run.Settings()), None)
+    method = run.METHODS["streaming"](run.Problem(columns, Y, run.Settings()), None)
     method.step(False)
     pids = [os.getpid(), *(process.pid for process in method.team._processes)]
 lines = [line for pid in pids for line in open(f"/proc/{pid}/smaps_rollup")]
@@ -255,7 +255,7 @@ with open_dataset(sys.argv[1]) as dataset:
     for _ in range(int(sys.argv[2])):
         method.step(False)
     took = (time.perf_counter() - began) / int(sys.argv[2])
-    workers = [f"/proc/{process.pid}" for process in method.team._processes]
+    workers = [f"/proc/{worker.process.pid}" for worker in method.pool._workers]
     print(json.dumps([took, peak() + sum(map(peak, workers))]))
 """
 )
