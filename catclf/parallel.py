@@ -13,7 +13,6 @@ import pickle
 import signal
 import sys
 import warnings
-import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -100,7 +99,10 @@ class Pool(Generic[T, R]):
         self._workers: list[_Worker] = []
         workers = _possible(workers)
         if workers > 1:
-            self.close = weakref.finalize(self, _end, self._workers, os.getpid())
+            from multiprocessing.util import Finalize
+
+            # At exit multiprocessing waits for its processes; ours must have ended before.
+            self.close = Finalize(self, _end, (self._workers,), exitpriority=0)
             for _ in range(workers):
                 self._workers.append(_Worker(function, self._workers))
 
@@ -263,9 +265,7 @@ def _loss_explained() -> Iterator[None]:
         ) from error
 
 
-def _end(workers: list[_Worker], owner: int) -> None:
-    if os.getpid() != owner:  # a fork of the owner: the workers are not its own
-        return
+def _end(workers: list[_Worker]) -> None:
     for worker in workers:
         worker.connection.close()
     for worker in workers:

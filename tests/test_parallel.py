@@ -8,6 +8,7 @@ import json
 import operator
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Generator
@@ -168,6 +169,19 @@ def test_a_pool_ends_with_its_last_reference() -> None:
     for worker in workers:
         with pytest.raises(ProcessLookupError):
             os.kill(worker, 0)
+
+
+def test_a_program_ends_that_did_not_close_its_pool() -> None:
+    """Workers ignore a SIGTERM, and still do not keep their owner from leaving."""
+    script = (
+        "import weakref\n"
+        "from catclf.parallel import Pool\n"
+        "weakref.finalize(weakref, print)\n"
+        "pool = Pool(abs, 2)\n"
+        "print(pool.map([-1, -2]))\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, timeout=30)
+    assert ended.stdout.split() == [b"[1,", b"2]"]
 
 
 def test_a_pool_ends_with_its_process() -> None:

@@ -95,5 +95,5 @@ def cells(prediction: Prediction, positive: str) -> tuple[str | float | None, ..
         prediction.predicted,
         positive,
         prediction.probability,
-        prediction.error and prediction.error.what,
+        None if prediction.error is None else prediction.error.what,
     )
