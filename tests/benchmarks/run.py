@@ -187,7 +187,7 @@ if sys.argv[1] == "notebook":
 else:
     method = run.METHODS["streaming"](run.Problem(columns, Y, run.Settings()), None)
     method.step(False)
-    pids = [os.getpid(), *(process.pid for process in method.team._processes)]
+    pids = [os.getpid(), *(worker.process.pid for worker in method.pool._workers)]
 lines = [line for pid in pids for line in open(f"/proc/{pid}/smaps_rollup")]
 print(sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024)
 """
