@@ -101,6 +101,7 @@ def test_a_parameter_in_a_message_is_a_flag_on_the_command_line() -> None:
 def test_an_error_names_the_flag(dataset: Path, tmp_path: Path) -> None:
     """What to do about it can be typed as it stands."""
     output = tmp_path / "model.npz"
-    ended = run("train", dataset, "-o", output, "--lr", "1000", "--iters", "120")
+    words = ["--lr", "1e6", "--iters", "5", "--l2", "1"]
+    ended = run("train", dataset, "-o", output, *words)
     assert ended.returncode == 1
     assert re.search(r"^Use --lr \S+: up to there the cost cannot rise", ended.stderr, re.MULTILINE)
