@@ -83,7 +83,7 @@ class Loss:
         ``(A, Y) -> (1, m)``: its derivative by the logit.
     curvature
         The largest absolute second derivative of the loss by the logit, which bounds the rates
-        at which the cost cannot rise (`descent.safe_rate`).
+        at which the cost cannot rise (`catclf.descent.rates.safe_rate`).
     """
 
     of: Callable[[Array, Array], Array]

@@ -20,6 +20,7 @@ __all__ = [
     "assign_to_test",
     "divide_into_folds",
     "duplicate_groups",
+    "find_duplicates",
     "fingerprint",
     "hold_out",
     "stratified_sample",
@@ -72,6 +73,24 @@ def duplicate_groups(fingerprints: Iterable[bytes]) -> list[list[int]]:
     for index, each in enumerate(fingerprints):
         groups[each].append(index)
     return list(groups.values())
+
+
+def find_duplicates(
+    names: Sequence[str],
+    labels: Labels,
+    in_test: NDArray[np.bool_],
+    fingerprints: Sequence[bytes],
+) -> list[Duplicates]:
+    """Return every group of duplicates, given each picture's name, label, split and fingerprint."""
+    return [
+        Duplicates(
+            names=tuple(names[i] for i in group),
+            splits=tuple("test" if in_test[i] else "train" for i in group),
+            labels=tuple(int(labels[i]) for i in group),
+        )
+        for group in duplicate_groups(fingerprints)
+        if len(group) > 1
+    ]
 
 
 def assign_to_test(

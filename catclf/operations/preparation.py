@@ -22,7 +22,7 @@ from catclf.observer import Observer
 from catclf.parallel import CAN_FORK, map_in_order
 from catclf.pictures.preprocessing import Preprocessing
 from catclf.sources import Labeled, list_sources
-from catclf.splits import Duplicates, assign_to_test, duplicate_groups, fingerprint
+from catclf.splits import Duplicates, assign_to_test, find_duplicates, fingerprint
 from catclf.storage.outputs import check_output, made_folder, unwritable
 
 __all__ = ["Prepared", "prepare"]
@@ -136,8 +136,10 @@ def prepare(
         given = [picture.split for picture in pictures]
         in_test = assign_to_test(given, labels, staged.fingerprints, test_split, seed)
         _refuse_empty_class(labels[~in_test], classes, unreadable, where)
-        duplicates = _find_duplicates(pictures, labels, in_test, staged.fingerprints)
-        _write(output, classes, preprocessing, staged, pictures, labels, in_test)
+        names = [picture.name for picture in pictures]
+        duplicates = find_duplicates(names, labels, in_test, staged.fingerprints)
+        train, test = _new_splits(pictures, labels, in_test, staged)
+        write_dataset(output, classes, preprocessing, train, test)
     return Prepared(
         path=os.fspath(output),
         classes=classes,
@@ -240,32 +242,14 @@ def _refuse_empty_class(
             )
 
 
-def _find_duplicates(
+def _new_splits(
     pictures: Sequence[Labeled],
     labels: NDArray[np.uint8],
     in_test: NDArray[np.bool_],
-    fingerprints: Sequence[bytes],
-) -> list[Duplicates]:
-    return [
-        Duplicates(
-            names=tuple(pictures[i].name for i in group),
-            splits=tuple("test" if in_test[i] else "train" for i in group),
-            labels=tuple(int(labels[i]) for i in group),
-        )
-        for group in duplicate_groups(fingerprints)
-        if len(group) > 1
-    ]
-
-
-def _write(
-    output: str | os.PathLike[str],
-    classes: tuple[str, str],
-    preprocessing: Preprocessing,
     staged: _Staged,
-    pictures: Sequence[Labeled],
-    labels: NDArray[np.uint8],
-    in_test: NDArray[np.bool_],
-) -> None:
+) -> tuple[NewSplit, NewSplit]:
+    """Return the train and the test split, to be written."""
+
     def split(indices: NDArray[np.intp], also_in_train: int = 0) -> NewSplit:
         names = [pictures[i].name for i in indices]
         return NewSplit(staged.blocks(indices), labels[indices], names, also_in_train)
@@ -273,7 +257,7 @@ def _write(
     train, test = np.flatnonzero(~in_test), np.flatnonzero(in_test)
     in_train = {staged.fingerprints[i] for i in train}
     leaked = sum(staged.fingerprints[i] in in_train for i in test)
-    write_dataset(output, classes, preprocessing, split(train), split(test, leaked))
+    return split(train), split(test, leaked)
 
 
 def _count(labels: NDArray[np.uint8]) -> tuple[int, int]:
