@@ -20,7 +20,7 @@ class Observer:
         """Hear which files in a searched folder are no pictures by name."""
 
     def method(self, name: str, seconds: float | None) -> None:
-        """Hear which method of descent begins, and how long it is expected to take."""
+        """Hear which method was chosen, with the seconds predicted, or is timed: then None."""
 
     def cost(self, iteration: int, cost: float) -> None:
         """Hear of a recorded cost: that before the update `iteration`, counted from 0."""

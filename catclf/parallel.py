@@ -34,7 +34,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 CAN_FORK = hasattr(os, "fork") and sys.platform != "darwin"  # whose libraries do not survive it
 ITEMS_WORTH_A_WORKER = 16  # 15 ms of pictures; a fork takes 5 ms
-ITEMS_A_MESSAGE = 8  # the columns of 8 pictures fit a connection: no worker waits to send them
+ITEMS_A_MESSAGE = 8  # at 64x64 so many columns fit a connection: no worker waits to send them
 MESSAGES_AHEAD = 3  # given to a worker before its first is answered: bounds the results in memory
 
 
@@ -104,7 +104,8 @@ class Pool(Generic[T, R]):
             # At exit multiprocessing waits for its processes; ours must have ended before.
             self.close = Finalize(self, _end, (self._workers,), exitpriority=0)
             for _ in range(workers):
-                self._workers.append(_Worker(function, self._workers))
+                with _signals_blocked():  # a worker that has started is known, and is ended
+                    self._workers.append(_Worker(function, self._workers))
 
     def map(self, items: Sequence[T]) -> list[R]:
         """Return ``function(item)`` for each item, in order.
@@ -181,7 +182,7 @@ class _Worker:
         arguments = (function, theirs, inherited if CAN_FORK else [])
         self.process = context.Process(target=_serve, args=arguments, daemon=True)
         try:
-            with _signals_blocked(), warnings.catch_warnings():
+            with warnings.catch_warnings():
                 # From 3.12 on Python warns of threads that hold locks at the fork. numpy's do not.
                 warnings.simplefilter("ignore", DeprecationWarning)
                 self.process.start()

@@ -80,7 +80,8 @@ def _run() -> int:
         sys.stdout.flush()
         return code if isinstance(code, int) else 0
     except CatclfError as error:
-        return _fail(with_flags(str(error)), error.exit_code)
+        fix = None if error.fix is None else with_flags(error.fix)
+        return _fail(str(CatclfError(error.what, error.where, fix)), error.exit_code)
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         return error.exit_code

@@ -67,7 +67,7 @@ Examples:
     type=Count(2),
     default=DEFAULT.folds,
     metavar="N",
-    help="Parts that are held out in turn.",
+    help="Folds, each held out in turn.",
 )
 @option(
     "--repeats",

@@ -124,4 +124,4 @@ class Method(Protocol):
         """Return w, (n_x, 1), and b."""
 
     def state(self) -> dict[str, Array]:
-        """Return what a resumed run needs besides w and b, to go on exactly here."""
+        """Return what a resumed run needs besides w and b, to resume exactly here."""

@@ -96,6 +96,8 @@ def train(
         With `resume`, where the old model cannot be read, or was trained otherwise.
     CatclfError
         Where `output` cannot be written, or is the dataset.
+    ValueError
+        For a method that is not known.
     """
     settings = settings or Settings()
     observer = observer or Observer()

@@ -41,7 +41,7 @@ class Search:
     iterations
         The longest training; shorter ones are compared along the way.
     folds, repeats
-        Into how many parts the pictures are divided, and how often: stratified, duplicates
+        How many folds the pictures are divided into, and how often: stratified, duplicates
         together.
     seed
         Seed of the divisions and of the sample.
