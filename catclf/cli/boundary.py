@@ -23,7 +23,6 @@ __all__ = ["main", "with_flags"]
 FLAGS = {
     "learning_rate": "--lr",
     "rates": "--lr",
-    "penalties": "--l2",
     "iterations": "--iters",
 }
 

@@ -30,7 +30,7 @@ __all__ = [
     "prediction_line",
 ]
 
-NAMED_PICTURES = 5  # of those most confidently wrong
+NAMED_PICTURES = 5  # of many, in a message or a result
 
 
 def note(text: str, quiet: bool = False) -> None:
@@ -40,10 +40,11 @@ def note(text: str, quiet: bool = False) -> None:
             click.echo(text, err=True)
 
 
-def name_some(names: Sequence[str], most: int = 5) -> str:
+def name_some(names: Sequence[str]) -> str:
     """Name the first few of many, and count the others."""
-    shown = ", ".join(printable(name) for name in names[:most])
-    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
+    shown = ", ".join(printable(name) for name in names[:NAMED_PICTURES])
+    others = len(names) - NAMED_PICTURES
+    return shown if others <= 0 else f"{shown} and {others} more"
 
 
 def loaded_model(path: str, order: str | None, quiet: bool) -> Model:

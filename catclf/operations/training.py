@@ -118,16 +118,13 @@ def train(
             observer.method(method, choice.seconds)
         _refuse_too_large(method, problem, opened.path)
 
-        def record_of(descent: Descent) -> TrainingRecord:
-            return _record(opened, settings, method, descent)
-
         def model_of(descent: Descent) -> Model:
             return Model(
                 w=descent.w,
                 b=descent.b,
                 classes=opened.classes,
                 preprocessing=opened.preprocessing,
-                training=record_of(descent),
+                training=_record(opened, settings, method, descent),
                 costs=descent.costs,
                 state=descent.state,
             )
@@ -155,7 +152,7 @@ def train(
             save_model(output, model)
             raise
         record = replace(
-            record_of(descent),
+            _record(opened, settings, method, descent),
             train_accuracy=on_train.accuracy,
             test_accuracy=None if on_test is None else on_test.accuracy,
         )
