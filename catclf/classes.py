@@ -6,7 +6,6 @@ A pair is (negative, positive), in the order of the labels 0 and 1.
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Iterable
 
 from catclf.errors import DatasetError, printable
@@ -65,8 +64,7 @@ def choose_classes(
         raise DatasetError(
             f"{len(found)} classes: {listed}",
             where,
-            "Choose one against all others, for example "
-            f"`positive` {printable(shlex.quote(found[0]))}",
+            f"Choose the `positive` one against all others, for example {printable(found[0])!r}.",
         )
     first, second = found
     if _is_negative(second) and not _is_negative(first):

@@ -43,7 +43,7 @@ FORMAT = "catclf-dataset"
 FORMAT_VERSION = 1
 CHUNK_BYTES = 2**20
 CACHE_BYTES = 8 * CHUNK_BYTES  # reading goes along the rows; every process has a cache of its own
-CHECKED: dict[str, Any] = {"compression": "gzip", "compression_opts": 0}
+CHECKSUM_FILTER: dict[str, Any] = {"compression": "gzip", "compression_opts": 0}
 PREPARE_AGAIN = "Run 'catclf prepare' again."
 
 
@@ -243,7 +243,7 @@ def _write_split(group: h5py.Group, split: NewSplit, n_x: int, check: Callable[[
     """Write one split, and return the SHA-256 of its columns and labels."""
     m = len(split.labels)
     rows = max(1, min(m, CHUNK_BYTES // n_x))  # to a chunk
-    checked = CHECKED if m else {}
+    checked = CHECKSUM_FILTER if m else {}
     columns = group.create_dataset(
         "columns", (m, n_x), np.uint8, chunks=(rows, n_x) if m else None, **checked
     )

@@ -22,7 +22,20 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["LOSSES", "Loss", "LossName", "backward", "cost", "forward", "sigmoid"]
+__all__ = [
+    "LOSSES",
+    "Array",
+    "Loss",
+    "LossName",
+    "backward",
+    "cost",
+    "cross_entropy",
+    "cross_entropy_dZ",
+    "forward",
+    "sigmoid",
+    "squared_error",
+    "squared_error_dZ",
+]
 
 Array = NDArray[np.float64]
 LossName = Literal["cross-entropy", "squared-error"]

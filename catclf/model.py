@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from catclf.classes import as_pair
 from catclf.columns import Order, reorder, size_of, unroll
 from catclf.errors import ModelError, printable
-from catclf.logistic import sigmoid
+from catclf.logistic import Array, sigmoid
 from catclf.pictures.preprocessing import Preprocessing
 from catclf.storage.npz import read_npz
 from catclf.storage.outputs import replacing
@@ -35,8 +35,6 @@ FORMAT = "catclf-model"
 FORMAT_VERSION = 1
 WEIGHTS_ONLY_CLASSES = ("class 0", "class 1")
 TRAIN_AGAIN = "Train the model again, or fetch the file again."
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

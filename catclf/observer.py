@@ -1,4 +1,4 @@
-"""What the library tells while it works: it never prints."""
+"""How the library reports its work: it never prints."""
 
 from __future__ import annotations
 
@@ -8,23 +8,26 @@ __all__ = ["Observer"]
 
 
 class Observer:
-    """Hears of the work as it goes on, and may end it early.
+    """Receives the progress of the library's work, and may stop a descent early.
 
-    Every method does nothing; a caller overrides those it wants to hear.
+    Every method does nothing; a caller overrides those it needs.
     """
 
     def progress(self, done: int, total: int) -> None:
-        """Hear that `done` of `total` pictures, or iterations, are done."""
+        """Receive the progress: `done` of `total` pictures or iterations."""
 
     def skipped(self, names: Sequence[str]) -> None:
-        """Hear which files in a searched folder are no pictures by name."""
+        """Receive the files in searched folders that are no pictures by name."""
+
+    def warning(self, text: str) -> None:
+        """Receive a warning: what may mislead the user, in a sentence, and perhaps its fix."""
 
     def method(self, name: str, seconds: float | None) -> None:
-        """Hear which method was chosen, with the seconds predicted, or is timed: then None."""
+        """Receive the method that was chosen, with its predicted seconds; None: it is timed."""
 
     def cost(self, iteration: int, cost: float) -> None:
-        """Hear of a recorded cost: that before the update `iteration`, counted from 0."""
+        """Receive a recorded cost: that before the update `iteration`, counted from 0."""
 
     def stop(self) -> bool:
-        """Answer, after each iteration, whether to end the descent there."""
+        """Return whether to stop the descent after this iteration."""
         return False

@@ -34,7 +34,8 @@ T = TypeVar("T")
 R = TypeVar("R")
 CAN_FORK = hasattr(os, "fork") and sys.platform != "darwin"  # whose libraries do not survive it
 ITEMS_WORTH_A_WORKER = 16  # 15 ms of pictures; a fork takes 5 ms
-ITEMS_A_MESSAGE = 8  # at 64x64 so many columns fit a connection: no worker waits to send them
+MAX_ITEMS_A_MESSAGE = 8
+MESSAGE_BYTES = 2**17  # eight columns at 64x64: fits a connection, so no worker waits to send it
 MESSAGES_AHEAD = 3  # given to a worker before its first is answered: bounds the results in memory
 
 
@@ -43,7 +44,8 @@ def map_in_order(
 ) -> Iterator[R]:
     """Yield ``function(item)`` for each item, in order, computed by worker processes.
 
-    Memory is bounded by a few items a worker, however many there are and however long one takes.
+    Memory is bounded by a few items a worker, fewer where results are large, however many there
+    are and however long one takes.
 
     Parameters
     ----------
@@ -54,7 +56,7 @@ def map_in_order(
         Pickled. Few items, or all with a single worker, are computed in this process, one at a
         time.
     workers
-        How many processes; None for one a core.
+        How many processes; None for one for each core.
 
     Raises
     ------
@@ -86,7 +88,7 @@ class Pool(Generic[T, R]):
         See `map_in_order`. A forked worker sees the memory of this process as it was when the pool
         was made; what changes later, and large results, belong in `shared_zeros`.
     workers
-        How many processes; None for one a core. A single worker is this process itself.
+        How many processes; None for one for each core. A single worker is this process itself.
 
     Raises
     ------
@@ -97,15 +99,21 @@ class Pool(Generic[T, R]):
     def __init__(self, function: Callable[[T], R], workers: int | None = None) -> None:
         self._function = function
         self._workers: list[_Worker] = []
+        self._items_a_message = 1  # until the size of a result is known
         workers = _possible(workers)
         if workers > 1:
             from multiprocessing.util import Finalize
 
             # At exit multiprocessing waits for its processes; ours must have ended before.
-            self.close = Finalize(self, _end, (self._workers,), exitpriority=0)
+            self._finalize = Finalize(self, _end, (self._workers,), exitpriority=0)
             for _ in range(workers):
                 with _signals_blocked():  # a worker that has started is known, and is ended
                     self._workers.append(_Worker(function, self._workers))
+
+    def close(self) -> None:
+        """End the workers."""
+        if self._workers:
+            self._finalize()
 
     def map(self, items: Sequence[T]) -> list[R]:
         """Return ``function(item)`` for each item, in order.
@@ -123,7 +131,7 @@ class Pool(Generic[T, R]):
                 for k, worker in enumerate(self._workers):
                     worker.send(items[k::n])
                 # All are taken before a failure is raised: none is left for the next call.
-                answers = [iter(worker.receive()) for worker in self._workers]
+                answers = [iter(worker.receive()[1]) for worker in self._workers]
         except BaseException:  # a Ctrl-C too: what is on its way answers no later call
             self.close()
             raise
@@ -131,6 +139,9 @@ class Pool(Generic[T, R]):
 
     def stream(self, items: Iterable[T]) -> Iterator[R]:
         """Yield ``function(item)`` for each item, in order, reading a little ahead."""
+        if not self._workers:
+            yield from map(self._function, items)
+            return
         remaining = iter(items)
         turns = cycle(self._workers)
         asked: deque[_Worker] = deque()  # one entry a message that is not yet yielded, in order
@@ -145,7 +156,7 @@ class Pool(Generic[T, R]):
             yield from map(_result, answers)
 
     def _ask(self, worker: _Worker, remaining: Iterator[T], asked: deque[_Worker]) -> None:
-        message = list(islice(remaining, ITEMS_A_MESSAGE))
+        message = list(islice(remaining, self._items_a_message))
         if message:
             with _loss_explained():
                 worker.send(message)
@@ -159,7 +170,10 @@ class Pool(Generic[T, R]):
         with _loss_explained():
             for ready in wait(list(by_connection)):
                 worker = by_connection[ready]
-                worker.answers.append(worker.receive())
+                stored_bytes, answers = worker.receive()
+                worker.answers.append(answers)
+                fitting = MESSAGE_BYTES * len(answers) // stored_bytes
+                self._items_a_message = min(max(fitting, 1), MAX_ITEMS_A_MESSAGE)
 
 
 class _Worker:
@@ -189,7 +203,8 @@ class _Worker:
         except OSError as error:
             self.connection.close()
             raise CatclfError(
-                f"cannot start another process ({error.strerror})", fix="Set `workers` to 1."
+                f"cannot start another process ({error.strerror})",
+                fix="Allow more processes: ulimit -u.",
             ) from error
         finally:
             theirs.close()
@@ -197,9 +212,10 @@ class _Worker:
     def send(self, items: Sequence[Any]) -> None:
         self.connection.send_bytes(pickle.dumps(items, pickle.HIGHEST_PROTOCOL))
 
-    def receive(self) -> list[tuple[bool, Any]]:
-        answers: list[tuple[bool, Any]] = pickle.loads(self.connection.recv_bytes())
-        return answers
+    def receive(self) -> tuple[int, list[tuple[bool, Any]]]:
+        """Return the bytes of the next answer, and what they hold."""
+        stored = self.connection.recv_bytes()
+        return len(stored), pickle.loads(stored)
 
 
 def _serve(
@@ -207,7 +223,7 @@ def _serve(
 ) -> None:
     """Answer messages, in a worker process, until the other end of the connection is closed."""
     for number in (signal.SIGINT, signal.SIGTERM):
-        # A Ctrl-C, or a service manager's SIGTERM, is the owner's to hear.
+        # A Ctrl-C, or a service manager's SIGTERM, is the owner's to handle.
         signal.signal(number, signal.SIG_IGN)
     if sys.platform != "win32" and hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})

@@ -60,7 +60,7 @@ class LabeledPrediction:
 def write_predictions(
     path: str | os.PathLike[str], predictions: Iterable[LabeledPrediction], positive: str
 ) -> None:
-    """Write a CSV line a picture, whole or not at all; `positive` names the positive class."""
+    """Write a CSV file with a line for each picture; `positive` names the positive class."""
     header = ("file", "label", "predicted", "positive", "probability", "loss")
     rows = ((p.name, p.label, p.predicted, positive, p.probability, p.loss) for p in predictions)
     write_csv(path, header, rows)

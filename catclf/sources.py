@@ -37,10 +37,10 @@ SPLIT_FOLDERS: dict[str, SplitName] = {
     "valid": "test",
 }
 MAX_CLASSES = 1000
-# Beyond so many pictures, each must take so many bytes of the file: memory is taken for each one,
-# and blank ones can be compressed to next to nothing.
-MANY_PICTURES = 100_000
-LEAST_BYTES = 64
+# Memory is taken for each picture, and blank ones can be compressed to next to nothing: beyond so
+# many, each must take so many bytes of the file.
+MAX_UNCHECKED_PICTURES = 100_000
+MIN_PICTURE_BYTES = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,7 +288,7 @@ def _check_pixels(x: StoredArray) -> None:
         raise DatasetError(
             f"pictures of more than {MAX_PIXELS} pixels, {_shape(x)}", x.where, "Scale them down."
         )
-    if m > MANY_PICTURES and x.stored_bytes < LEAST_BYTES * m:
+    if m > MAX_UNCHECKED_PICTURES and x.stored_bytes < MIN_PICTURE_BYTES * m:
         raise DatasetError(
             f"claims {m} pictures, stored in {x.stored_bytes} bytes",
             x.where,

@@ -52,6 +52,11 @@ class Duplicates:
         return len(set(self.splits)) > 1
 
     @property
+    def leaked(self) -> int:
+        """How many of them the test split holds that the train split holds too."""
+        return self.splits.count("test") if self.leak else 0
+
+    @property
     def contradictory(self) -> bool:
         """Whether they have two labels."""
         return len(set(self.labels)) > 1

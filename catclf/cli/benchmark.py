@@ -27,7 +27,7 @@ Examples:
     type=Count(),
     default=Settings().iterations,
     metavar="N",
-    help="Tell the time of a whole descent of N iterations too.",
+    help="Iterations of the whole descent whose time is shown too.",
 )
 @format_option
 @quiet_option

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import re
 import signal
 import sys
 from io import StringIO
@@ -14,26 +13,11 @@ from typing import NoReturn
 
 import click
 
+from catclf.cli.flags import with_flags
 from catclf.cli.group import app
 from catclf.errors import CatclfError, printable
 
-__all__ = ["main", "with_flags"]
-
-# What the library calls a parameter, where its flag has another name.
-FLAGS = {
-    "learning_rate": "--lr",
-    "rates": "--lr",
-    "iterations": "--iters",
-}
-
-
-def with_flags(message: str) -> str:
-    """Return a library's message with its `parameters`, in backticks, as the flags they are."""
-    return re.sub(
-        r"`([a-z0-9_]+)`",
-        lambda found: FLAGS.get(found[1], "--" + found[1].replace("_", "-")),
-        message,
-    )
+__all__ = ["main"]
 
 
 def main() -> NoReturn:
@@ -92,7 +76,7 @@ def _run() -> int:
                 click.echo(printable(line), err=True)
         return error.exit_code
     except MemoryError:
-        return _fail("the memory is too short for this\nFree some, or use fewer pictures.", 1)
+        return _fail("not enough memory\nFree some, or use fewer pictures.", 1)
     except Terminated as end:
         return _fail("terminated", end.code if isinstance(end.code, int) else 1)
     except (click.Abort, KeyboardInterrupt):

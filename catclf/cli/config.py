@@ -1,4 +1,4 @@
-"""The config file: TOML, a table a verb, held against the options there are."""
+"""The config file: TOML, a table for each verb, held against the options there are."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ Examples:
     group="Output",
     type=click.Path(),
     metavar="FILE",
-    help="Also write a CSV of every picture's label, prediction, probability and loss.",
+    help="Also write a CSV file with every picture's label, prediction, probability and loss.",
 )
 @quiet_option
 def command(
@@ -123,7 +123,7 @@ def as_text(evaluation: Evaluation) -> str:
         f"log loss       {number(evaluation.log_loss)}",
     ]
     if evaluation.also_in_train:
-        lines.append(f"beware: {evaluation.also_in_train} of them are in the train split too")
+        lines.append(f"warning: {evaluation.also_in_train} of them are in the train split too")
     worst = evaluation.worst(NAMED_PICTURES)
     if worst:
         lines += ["", "most confidently wrong:"]

@@ -38,14 +38,14 @@ Example, in a fresh checkout:
   catclf prepare && catclf train && catclf evaluate
 
 Every option can also be set by the environment, as CATCLF_TRAIN_LR sets the
-option --lr of train, or by a table a verb in the --config file. A flag goes
-before the environment, the environment before the file.""",
+option --lr of train, or in the --config file. Flags take precedence over the
+environment, the environment over the file.""",
 )
 @click.option(
     "--config",
     type=click.Path(dir_okay=False),
     metavar="FILE",
-    help="Take options from a TOML file: a table a verb, such as [train] with lr = 0.01.",
+    help="Take options from a TOML file with a table for each verb: [train] with lr = 0.01.",
 )
 @click.version_option(__version__, prog_name="catclf")
 @click.pass_context

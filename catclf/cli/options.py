@@ -130,7 +130,7 @@ def format_option(function: F) -> F:
         group="Output",
         type=click.Choice(["text", "json"]),
         default="text",
-        help="How to write the results.",
+        help="Format of the results.",
     )(function)
 
 

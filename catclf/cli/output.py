@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import click
 
+from catclf.cli.flags import with_flags
 from catclf.errors import printable
 from catclf.observer import Observer
 
@@ -34,7 +35,7 @@ NAMED_PICTURES = 5  # of many, in a message or a result
 
 
 def note(text: str, quiet: bool = False) -> None:
-    """Say something on stderr that is no result; where nobody can hear it, go on."""
+    """Write a note on stderr; where it cannot be written, go on."""
     if not quiet:
         with suppress(OSError):
             click.echo(text, err=True)
@@ -144,7 +145,7 @@ class Display(Observer):
         self.bar.update(done - self.bar.n)
 
     def note(self, text: str) -> None:
-        """Say something on stderr that is no result, above the bar."""
+        """Write a note on stderr, above the bar."""
         self.clear()
         note(text, self.quiet)
 
@@ -156,3 +157,7 @@ class Display(Observer):
     def skipped(self, names: Sequence[str]) -> None:
         """Say which files are no pictures by name."""
         self.note(f"Skipped, no pictures: {len(names)} ({name_some(names)})")
+
+    def warning(self, text: str) -> None:
+        """Write a warning, its parameters as flags."""
+        self.note(f"Warning: {with_flags(text)}")

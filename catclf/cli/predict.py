@@ -32,7 +32,7 @@ Examples:
     group="Output",
     type=click.Choice(["text", "csv", "jsonl"]),
     default="text",
-    help="How to write a line a picture.",
+    help="Format of the line for each picture.",
 )
 @quiet_option
 @click.pass_context

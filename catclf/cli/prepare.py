@@ -7,7 +7,7 @@ import click
 from catclf.cli.options import FiniteFloat, Verb, option, output_option, quiet_option
 from catclf.cli.output import Display, name_some, note
 from catclf.errors import printable
-from catclf.operations.preparation import Prepared, prepare
+from catclf.operations.preparation import DEFAULT_TEST_SPLIT, Prepared, prepare
 from catclf.pictures.preprocessing import Preprocessing
 
 DEFAULT = Preprocessing()
@@ -49,7 +49,7 @@ Examples:
     "--test-split",
     group="Classes and splits",
     type=FiniteFloat(0, 1, max_open=True),
-    default=0.2,
+    default=DEFAULT_TEST_SPLIT,
     metavar="SHARE",
     help="Share of each class held out for testing, where the source names no splits.",
 )
@@ -66,7 +66,7 @@ Examples:
     group="Pictures",
     type=click.IntRange(1, 256),
     metavar="N",
-    show_default="one a core",
+    show_default="one for each core",
     help="Processes that decode pictures.",
 )
 @option(
@@ -92,8 +92,8 @@ def command(
     """Turn labeled pictures into one dataset file.
 
     SOURCE is a folder of class folders; a folder of train/ and test/ (or val/) folders of class
-    folders; a CSV of file,label[,split]; or one or two HDF5 files in the course's layout. Several
-    are put together. Without any it is data/sample.
+    folders; a CSV of file,label[,split]; or one or two HDF5 files in the course's layout. The
+    pictures of several sources make one dataset. The default is data/sample.
     """
     with Display("pictures", quiet) as display:
         prepared = prepare(
@@ -107,8 +107,6 @@ def command(
             strict=strict,
             observer=display,
         )
-        if prepared.skipped:
-            display.skipped(prepared.skipped)
         _warn(prepared, quiet)
     _show(prepared, size)
 
@@ -126,11 +124,8 @@ def _show(prepared: Prepared, size: int) -> None:
         click.echo(f"{label:>5}  {printable(name):{width}}  {train:>7}  {test:>7}")
     if prepared.unreadable:
         click.echo(f"left out: {len(prepared.unreadable)} pictures that cannot be read")
-    leaked = sum(
-        duplicates.splits.count("test") for duplicates in prepared.duplicates if duplicates.leak
-    )
-    if leaked:
-        click.echo(f"test pictures that are in the train split too: {leaked}")
+    if prepared.leaked:
+        click.echo(f"test pictures that are in the train split too: {prepared.leaked}")
     contradictory = sum(duplicates.contradictory for duplicates in prepared.duplicates)
     if contradictory:
         click.echo(f"under both labels: {contradictory} different pictures")

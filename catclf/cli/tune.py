@@ -41,17 +41,17 @@ Examples:
     "--lr",
     group="Settings to try",
     type=Numbers(above_zero=True),
-    default=",".join(map(str, DEFAULT.rates)),
+    default=",".join(map(str, DEFAULT.learning_rates)),
     metavar="RATES",
-    help="Learning rates.",
+    help="Learning rates, with commas between them.",
 )
 @option(
     "--l2",
     group="Settings to try",
     type=Numbers(),
-    default=",".join(f"{l2:g}" for l2 in DEFAULT.penalties),
+    default=",".join(f"{l2:g}" for l2 in DEFAULT.l2),
     metavar="LAMBDAS",
-    help="Penalties.",
+    help="Penalties, with commas between them.",
 )
 @option(
     "--iters",
@@ -59,7 +59,7 @@ Examples:
     type=Count(),
     default=DEFAULT.iterations,
     metavar="N",
-    help="The longest training; shorter ones are compared along the way.",
+    help="Largest number of iterations; fewer are compared along the way.",
 )
 @option(
     "--folds",
@@ -67,7 +67,7 @@ Examples:
     type=Count(2),
     default=DEFAULT.folds,
     metavar="N",
-    help="Folds, each held out in turn.",
+    help="Number of folds, each held out in turn.",
 )
 @option(
     "--repeats",
@@ -75,7 +75,7 @@ Examples:
     type=Count(),
     default=DEFAULT.repeats,
     metavar="N",
-    help="How often the pictures are divided into folds anew.",
+    help="Number of times that the pictures are divided into folds.",
 )
 @option(
     "--seed",
@@ -98,7 +98,8 @@ Examples:
     group="Output",
     type=click.Path(),
     metavar="FILE",
-    help="Also write a CSV of every training picture's held-out probability and loss, worst first.",
+    help="Also write a CSV file with every training picture's out-of-fold probability and loss, "
+    "the largest loss first.",
 )
 @format_option
 @quiet_option
@@ -116,7 +117,7 @@ def command(
     format: str,
     quiet: bool,
 ) -> None:
-    """Choose rate, penalty and length by cross-validation.
+    """Choose learning rate, penalty and iterations by cross-validation.
 
     DATASET is a file that prepare wrote; without it, data/dataset.h5. Only its train split is
     used. Of all settings whose held-out log loss is within one standard error of the lowest the

@@ -65,18 +65,18 @@ def memory_needs(m: int, n_x: int) -> dict[str, int]:
     return {"gram": gram, "vectorized": 9 * m * n_x, "streaming": 0, "iterative": 56 * m * n_x}
 
 
-def choose(m: int, n_x: int, iterations: int, memory: int | None = None) -> Choice:
-    """Return the fastest method that fits.
+def choose(m: int, n_x: int, iterations: int) -> Choice:
+    """Return the fastest method that fits into the memory available.
+
+    gram is left out where K takes more than a quarter of it, vectorized where X does in float64;
+    streaming always fits.
 
     Parameters
     ----------
     m, n_x, iterations
-        Examples, features, and length of the descent.
-    memory
-        Bytes available; None to ask the system. gram is left out where K takes more than a
-        quarter, vectorized where X does in float64; streaming always fits.
+        Examples, features, and iterations.
     """
-    quarter = (available_memory() if memory is None else memory) // 4
+    quarter = available_memory() // 4
     needs = memory_needs(m, n_x)
     seconds = predict_seconds(m, n_x, iterations)
     fitting = [method for method in seconds if needs[method] <= quarter]

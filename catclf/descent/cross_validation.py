@@ -18,12 +18,11 @@ from numpy.typing import NDArray
 
 from catclf.descent.gram import Recurrence
 from catclf.descent.loop import divergence_factor
-from catclf.logistic import cross_entropy, sigmoid
+from catclf.logistic import Array, cross_entropy, sigmoid
 from catclf.observer import Observer
 
 __all__ = ["CrossValidation", "Curves", "Score", "compared_lengths"]
 
-Array = NDArray[np.float64]
 COMPARED_LENGTHS = 200  # at most, at equal ratios: 1, 2, 3, ..., 1924, 2000
 OVERFLOW_FACTOR = 1e6  # times its first cost: such a training is frozen before it overflows
 

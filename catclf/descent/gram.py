@@ -28,9 +28,8 @@ from numpy.typing import NDArray
 
 from catclf.columns import Columns, blocks
 from catclf.descent.problem import Problem, State, StateError
-from catclf.logistic import LossName, cost, sigmoid
+from catclf.logistic import Array, LossName, cost, sigmoid
 
-Array = NDArray[np.float64]
 EXACT_FEATURES = 1024  # taken at once into K: as many as float32 can sum exactly
 BLOCK_EXAMPLES = 16  # taken at once into w: 1.5 MB of float64, which a core's cache holds
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
 from catclf.descent.problem import Problem, State
-
-Array = NDArray[np.float64]
+from catclf.logistic import Array
 
 
 class Iterative:

@@ -11,20 +11,20 @@ from dataclasses import dataclass, field
 from time import monotonic
 
 import numpy as np
-from numpy.typing import NDArray
 
 from catclf.descent.problem import Method, Settings
 from catclf.errors import DivergenceError
+from catclf.logistic import Array
 from catclf.observer import Observer
 
 __all__ = ["Descent", "descend", "divergence_factor"]
 
-Array = NDArray[np.float64]
+CHECKPOINT_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
 class Descent:
-    """Where a descent ended, and how it came there.
+    """Where a descent stands, and how it came there.
 
     Parameters
     ----------
@@ -57,7 +57,6 @@ def descend(
     start: int = 0,
     observer: Observer | None = None,
     checkpoint: Callable[[Descent], None] | None = None,
-    checkpoint_seconds: float = 30.0,
 ) -> Descent:
     """Run gradient descent to ``settings.iterations`` updates.
 
@@ -66,16 +65,14 @@ def descend(
     method
         Computes the iterations.
     settings
-        Rate, length and the rest.
+        The learning rate, the number of iterations and the rest.
     costs, start
         Recorded costs and updates already made, of a run that is resumed.
     observer
-        Hears of every iteration and every recorded cost, and may stop the descent.
+        Receives every iteration and every recorded cost, and may stop the descent.
     checkpoint
-        Called about every `checkpoint_seconds` with the descent so far, unless its cost stands
-        above where it began.
-    checkpoint_seconds
-        Time between two checkpoints, or more where they take long.
+        Called about every CHECKPOINT_SECONDS, less often where it takes long, with where the
+        descent stands, unless its cost is above the first.
 
     Raises
     ------
@@ -86,7 +83,7 @@ def descend(
     observer = observer or Observer()
     recorded = dict(costs or {})
     done = start
-    saved, pause = monotonic(), checkpoint_seconds
+    saved, pause = monotonic(), CHECKPOINT_SECONDS
     for iteration in range(start, settings.iterations):
         cost = method.step(iteration % settings.every == 0)
         done = iteration + 1
@@ -99,13 +96,13 @@ def descend(
         if observer.stop():
             break
         if checkpoint is not None and (began := monotonic()) - saved >= pause:
-            descent = _so_far(method, done, recorded)
+            descent = _descent_of(method, done, recorded)
             if descent.final_cost <= recorded[0]:
                 checkpoint(descent)
             saved = monotonic()
             # The cost takes streaming another pass: saving stays a twentieth of the time.
-            pause = max(checkpoint_seconds, 20 * (saved - began))
-    ended = _so_far(method, done, recorded)
+            pause = max(CHECKPOINT_SECONDS, 20 * (saved - began))
+    ended = _descent_of(method, done, recorded)
     final, first = ended.final_cost, recorded.get(0, ended.final_cost)
     if not (math.isfinite(final) and np.isfinite(ended.w).all()):
         raise _diverged(recorded, math.inf, done, settings)
@@ -123,7 +120,7 @@ def divergence_factor(iterations: int) -> float:
     return 2.0 if iterations < 100 else 1 + 1e-6
 
 
-def _so_far(method: Method, done: int, costs: Mapping[int, float]) -> Descent:
+def _descent_of(method: Method, done: int, costs: Mapping[int, float]) -> Descent:
     w, b = method.parameters()
     return Descent(w, b, done, method.cost(), dict(costs), method.state())
 

@@ -8,14 +8,12 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from catclf.columns import Columns
-from catclf.logistic import LOSSES, LossName
+from catclf.logistic import LOSSES, Array, LossName
 
 __all__ = ["Method", "Problem", "Settings", "State", "StateError"]
 
-Array = NDArray[np.float64]
 State = Mapping[str, Array]
 """Where a descent stands: w (n_x, 1), b (), and what `Method.state` gave."""
 
@@ -75,7 +73,7 @@ class Problem:
     Y
         Labels (1, m), 0 or 1.
     settings
-        Rate, loss, penalty and length.
+        The learning rate, the loss, the penalty and the number of iterations.
     """
 
     columns: Columns

@@ -21,18 +21,17 @@ from numpy.typing import NDArray
 
 from catclf.columns import Columns, blocks
 from catclf.descent.problem import Problem, State
-from catclf.logistic import LOSSES, LossName, cost, sigmoid
+from catclf.logistic import LOSSES, Array, LossName, cost, sigmoid
 from catclf.machine import available_cores, available_memory
 from catclf.parallel import CAN_FORK, Pool, shared_zeros
 
-Array = NDArray[np.float64]
 READ_PIXELS = 256 * 12288  # read from the file at once: a few of its chunks
 BLOCK_PIXELS = 16 * 12288  # converted at once: 0.8 MB of float32, well within a core's cache
 BLOCK_EXAMPLES = 16  # at most, in a block
 # A product of more pixels OpenBLAS splits between threads, and those of two processes hinder each
 # other: ten times slower. Where two pictures are that many, one process works alone.
-THREADED_PIXELS = 460_000
-WORTH_PROCESSES = 256  # examples
+MIN_THREADED_PIXELS = 460_000
+MAX_EXAMPLES_IN_ONE_PROCESS = 256  # more are worth a hand-over to workers
 # The data is always divided into so many, whose sums are added in this order: the number of cores
 # changes no bit.
 SHARDS = 8
@@ -53,7 +52,7 @@ class Streaming:
             w=shared_zeros((n_x,), np.float32),
             dw=shared_zeros((SHARDS, n_x), np.float64),
         )
-        alone = not CAN_FORK or m <= WORTH_PROCESSES or 2 * n_x >= THREADED_PIXELS
+        alone = not CAN_FORK or m <= MAX_EXAMPLES_IN_ONE_PROCESS or 2 * n_x >= MIN_THREADED_PIXELS
         workers = 1 if alone else min(available_cores(), SHARDS)
         self.pool: Pool[ShardCall, tuple[float, float]] = Pool(self.sums, workers)
 

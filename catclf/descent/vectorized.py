@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from catclf.descent.problem import Problem, State
-from catclf.logistic import LOSSES, backward, cost, forward, sigmoid
-
-Array = NDArray[np.float64]
+from catclf.logistic import LOSSES, Array, backward, cost, forward, sigmoid
 
 
 class Vectorized:

@@ -8,24 +8,22 @@ from statistics import median
 from time import perf_counter
 
 import numpy as np
-from numpy.typing import NDArray
 
 from catclf.dataset import open_dataset
 from catclf.descent import METHODS, Method, Problem, Settings, memory_needs
 from catclf.errors import DatasetError
+from catclf.logistic import Array
 from catclf.machine import available_memory
 from catclf.observer import Observer
 
 __all__ = ["Timing", "benchmark"]
 
-Array = NDArray[np.float64]
 # Plain loops take 2 ms a picture of 64x64 and iteration: they are timed on a few, and scaled.
 ITERATIVE_PIXELS = 100 * 12288
 # Costs that are compared: fewer of the loops, which take a second for each.
 COMPARED_COSTS, ITERATIVE_COSTS = 20, 3
-# Enough iterations for a median, and enough seconds for the clock.
-ROUNDS = 7
-SECONDS = 0.1
+TIMED_ROUNDS = 7  # enough for a median
+ROUND_SECONDS = 0.1  # enough for the clock
 
 
 @dataclass(frozen=True)
@@ -78,7 +76,7 @@ def benchmark(
     dataset
         The prepared dataset file.
     observer
-        Hears of each method before it is timed.
+        Receives each method before it is timed.
 
     Returns
     -------
@@ -112,9 +110,9 @@ def benchmark(
             timings.append(timing)
         if needs["iterative"] <= available:
             observer.method("iterative", None)
-            part = Problem(split.columns[:few], split.Y[:, :few], Settings())
-            expected = _costs(METHODS["vectorized"](part, None), ITERATIVE_COSTS)
-            timings.append(_time("iterative", part, whole.m, "vectorized", expected)[0])
+            first = Problem(split.columns[:few], split.Y[:, :few], Settings())
+            expected = _costs(METHODS["vectorized"](first, None), ITERATIVE_COSTS)
+            timings.append(_time("iterative", first, whole.m, "vectorized", expected)[0])
     return sorted(timings, key=lambda timing: -timing.seconds)
 
 
@@ -131,7 +129,9 @@ def _time(
     start_seconds = perf_counter() - began
     costs = _costs(method, ITERATIVE_COSTS if looped else COMPARED_COSTS)
     difference = None if expected is None else float(np.max(np.abs(costs / expected - 1)))
-    rounds, calls = (1, 1) if looped else (ROUNDS, max(1, int(SECONDS / _seconds(method, 1))))
+    rounds, calls = (
+        (1, 1) if looped else (TIMED_ROUNDS, max(1, int(ROUND_SECONDS / _seconds(method, 1))))
+    )
     seconds = median(_seconds(method, calls) for _ in range(rounds))
     timing = Timing(
         method=name,

@@ -14,7 +14,7 @@ from catclf.classes import refuse_other_classes
 from catclf.columns import blocks
 from catclf.dataset import Dataset, Split, open_dataset
 from catclf.errors import DatasetError
-from catclf.logistic import cross_entropy, sigmoid
+from catclf.logistic import Array, cross_entropy, sigmoid
 from catclf.metrics import (
     Confusion,
     area_under_curve,
@@ -27,7 +27,6 @@ from catclf.predictions import LabeledPrediction
 
 __all__ = ["Evaluation", "evaluate", "evaluate_split"]
 
-Array = NDArray[np.float64]
 BLOCK_EXAMPLES = 256  # read at once
 
 

@@ -43,7 +43,7 @@ def predict(
     workers
         How many processes decode pictures; None for one a core.
     observer
-        Hears of the files in a searched folder that are no pictures by name.
+        Receives the files in searched folders that are no pictures by name.
     """
     answer = partial(_predict_one, model, threshold)
     expanded = _expand(images, observer or Observer())

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catclf.classes import choose_classes
-from catclf.columns import unroll
+from catclf.columns import Pixels, unroll
 from catclf.dataset import NewSplit, write_dataset
 from catclf.errors import DatasetError, PictureError, printable
 from catclf.observer import Observer
@@ -25,9 +25,9 @@ from catclf.sources import Labeled, list_sources
 from catclf.splits import Duplicates, assign_to_test, find_duplicates, fingerprint
 from catclf.storage.outputs import check_output, made_folder, unwritable
 
-__all__ = ["Prepared", "prepare"]
+__all__ = ["DEFAULT_TEST_SPLIT", "Prepared", "prepare"]
 
-Pixels = NDArray[np.uint8]
+DEFAULT_TEST_SPLIT = 0.2
 BLOCK_PIXELS = 256 * 12288  # copied at once
 
 
@@ -58,6 +58,11 @@ class Prepared:
     skipped: list[str]
     duplicates: list[Duplicates]
 
+    @property
+    def leaked(self) -> int:
+        """How many test pictures the train split holds too."""
+        return sum(duplicates.leaked for duplicates in self.duplicates)
+
 
 def prepare(
     sources: Sequence[str | os.PathLike[str]],
@@ -65,7 +70,7 @@ def prepare(
     *,
     preprocessing: Preprocessing | None = None,
     positive: str | None = None,
-    test_split: float = 0.2,
+    test_split: float = DEFAULT_TEST_SPLIT,
     seed: int = 0,
     workers: int | None = None,
     strict: bool = False,
@@ -93,7 +98,7 @@ def prepare(
     strict
         Raise at the first picture that cannot be read, instead of leaving it out.
     observer
-        Hears of the progress while pictures are read.
+        Receives the progress while pictures are read, and the files that are skipped.
 
     Raises
     ------
@@ -132,13 +137,21 @@ def prepare(
                 pictures.append(picture)
                 staged.append(column)
             observer.progress(done, len(listing.pictures))
+        if listing.skipped:
+            observer.skipped(listing.skipped)
         labels = np.array([p.class_name == classes[1] for p in pictures], dtype=np.uint8)
         given = [picture.split for picture in pictures]
         in_test = assign_to_test(given, labels, staged.fingerprints, test_split, seed)
         _refuse_empty_class(labels[~in_test], classes, unreadable, where)
         names = [picture.name for picture in pictures]
         duplicates = find_duplicates(names, labels, in_test, staged.fingerprints)
-        train, test = _new_splits(pictures, labels, in_test, staged)
+
+        def new_split(indices: NDArray[np.intp], also_in_train: int = 0) -> NewSplit:
+            own_names = [names[i] for i in indices]
+            return NewSplit(staged.blocks(indices), labels[indices], own_names, also_in_train)
+
+        train = new_split(np.flatnonzero(~in_test))
+        test = new_split(np.flatnonzero(in_test), sum(each.leaked for each in duplicates))
         write_dataset(output, classes, preprocessing, train, test)
     return Prepared(
         path=os.fspath(output),
@@ -240,24 +253,6 @@ def _refuse_empty_class(
                 where,
                 "Add readable pictures of it.",
             )
-
-
-def _new_splits(
-    pictures: Sequence[Labeled],
-    labels: NDArray[np.uint8],
-    in_test: NDArray[np.bool_],
-    staged: _Staged,
-) -> tuple[NewSplit, NewSplit]:
-    """Return the train and the test split, to be written."""
-
-    def split(indices: NDArray[np.intp], also_in_train: int = 0) -> NewSplit:
-        names = [pictures[i].name for i in indices]
-        return NewSplit(staged.blocks(indices), labels[indices], names, also_in_train)
-
-    train, test = np.flatnonzero(~in_test), np.flatnonzero(in_test)
-    in_train = {staged.fingerprints[i] for i in train}
-    leaked = sum(staged.fingerprints[i] in in_train for i in test)
-    return split(train), split(test, leaked)
 
 
 def _count(labels: NDArray[np.uint8]) -> tuple[int, int]:

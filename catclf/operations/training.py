@@ -75,7 +75,7 @@ def train(
     output
         The model file to write; an old one is replaced only by a complete new one.
     settings
-        Rate, length and the rest; `catclf.descent.Settings` has the defaults.
+        The learning rate, iterations and the rest; `catclf.descent.Settings` has the defaults.
     method
         A name in `catclf.descent.METHODS`, or ``auto``.
     resume
@@ -83,7 +83,7 @@ def train(
         anew where there is none. By the same method the end is the same, bit for bit, as without
         a pause.
     observer
-        Hears which method ``auto`` chose, of every iteration and every recorded cost. Where it
+        Receives the method that ``auto`` chose, every iteration and every recorded cost. Where it
         stops the training early a checkpoint is saved.
 
     Raises
@@ -136,7 +136,7 @@ def train(
                 costs=None if old is None else old.costs,
                 start=0 if before is None else before.done,
                 observer=observer,
-                checkpoint=lambda so_far: save_model(output, model_of(so_far)),
+                checkpoint=lambda checkpoint: save_model(output, model_of(checkpoint)),
             )
         except StateError:
             raise ModelError("does not hold what is needed to resume", output, RESUME_FIX) from None

@@ -1,4 +1,4 @@
-"""What `tune` does: rate, penalty and length chosen by cross-validation on the train split."""
+"""What `tune` does: learning rate, penalty and iterations chosen by cross-validation."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from catclf.dataset import Dataset, open_dataset
 from catclf.descent.cross_validation import CrossValidation, Score, compared_lengths
 from catclf.descent.gram import gram_matrix
 from catclf.errors import DatasetError
+from catclf.logistic import Array
 from catclf.machine import available_memory
 from catclf.metrics import majority_rate
 from catclf.observer import Observer
@@ -25,7 +26,6 @@ from catclf.storage.outputs import replacing
 
 __all__ = ["Search", "Tuned", "tune", "write_config"]
 
-Array = NDArray[np.float64]
 BYTES_A_TRAINING = 12 * 8  # by example: a dozen arrays (k, m) in float64
 BLOCK_EXAMPLES = 1024
 
@@ -36,7 +36,7 @@ class Search:
 
     Parameters
     ----------
-    rates, penalties
+    learning_rates, l2
         Learning rates above 0 and penalties of at least 0; every pair is tried.
     iterations
         The longest training; shorter ones are compared along the way.
@@ -54,8 +54,8 @@ class Search:
         For values that make no sense.
     """
 
-    rates: tuple[float, ...] = (0.001, 0.002, 0.003, 0.005, 0.01)
-    penalties: tuple[float, ...] = (0.0, 0.01, 0.1)
+    learning_rates: tuple[float, ...] = (0.001, 0.002, 0.003, 0.005, 0.01)
+    l2: tuple[float, ...] = (0.0, 0.01, 0.1)
     iterations: int = 2000
     folds: int = 10
     repeats: int = 1
@@ -63,10 +63,11 @@ class Search:
     sample: int | None = None
 
     def __post_init__(self) -> None:
-        if not self.rates or not all(math.isfinite(rate) and rate > 0 for rate in self.rates):
-            raise ValueError(f"rates must be above 0, got {self.rates}")
-        if not self.penalties or not all(math.isfinite(l2) and l2 >= 0 for l2 in self.penalties):
-            raise ValueError(f"penalties must be at least 0, got {self.penalties}")
+        rates = self.learning_rates
+        if not rates or not all(math.isfinite(rate) and rate > 0 for rate in rates):
+            raise ValueError(f"learning_rates must be above 0, got {rates}")
+        if not self.l2 or not all(math.isfinite(l2) and l2 >= 0 for l2 in self.l2):
+            raise ValueError(f"l2 must be at least 0, got {self.l2}")
         if self.iterations < 1 or self.folds < 2 or self.repeats < 1:
             raise ValueError("iterations and repeats must be at least 1, folds at least 2")
         if self.sample is not None and self.sample < 4:
@@ -74,7 +75,7 @@ class Search:
 
     def settings(self) -> list[tuple[float, float]]:
         """Return every pair of a rate and a penalty."""
-        return list(product(map(float, self.rates), map(float, self.penalties)))
+        return list(product(map(float, self.learning_rates), map(float, self.l2)))
 
 
 @dataclass(frozen=True)
@@ -135,7 +136,7 @@ def tune(
     search
         What to compare; `Search` has the defaults.
     observer
-        Hears of every iteration.
+        Receives every iteration.
 
     Raises
     ------
@@ -165,7 +166,9 @@ def tune(
     best = scores[0]
     if best.diverged:
         raise DatasetError(
-            "every setting diverged", opened.path, "Try smaller rates: `rates` 0.0001,0.001."
+            "every setting diverged",
+            opened.path,
+            "Try smaller `learning_rates`, such as 0.0001,0.001.",
         )
     once_more = CrossValidation(
         K, Y, [(best.learning_rate, best.l2)], fold_of, search.folds
@@ -229,7 +232,7 @@ def _refuse_too_many(path: str, m: int, search: Search) -> None:
             f"{trainings} trainings at once on {m} pictures do not fit into a quarter of the "
             "memory",
             path,
-            "Use fewer rates, penalties, folds or repeats, or a `sample`.",
+            "Use fewer `learning_rates`, `l2`, `folds` or `repeats`, or a `sample`.",
         )
 
 
@@ -254,8 +257,8 @@ def write_config(path: str | os.PathLike[str], tuned: Tuned) -> None:
     text = f"""\
 # Chosen by catclf tune on {tuned.m} of {tuned.total} training pictures, {search.folds} folds,
 # repeats: {search.repeats}, seed: {search.seed}.
-# Rates tried: {", ".join(map(str, search.rates))}
-# Penalties tried: {", ".join(map(str, search.penalties))}
+# Learning rates tried: {", ".join(map(str, search.learning_rates))}
+# Penalties (l2) tried: {", ".join(map(str, search.l2))}
 # Iterations tried: up to {search.iterations}
 # Held-out log loss {chosen.log_loss:.4f} +- {chosen.log_loss_error:.4f} \
 (always answering the same: {tuned.base_log_loss:.4f}),

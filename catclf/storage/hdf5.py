@@ -57,7 +57,7 @@ def _translated(where: str) -> Iterator[None]:
         raise
     except MemoryError:
         raise DatasetError(
-            "the memory is too short to read it", where, "Free some, and try again."
+            "not enough memory to read it", where, "Free some, and try again."
         ) from None
     except H5PY_ERRORS as error:
         raise DatasetError("damaged: its contents cannot be read", where, FETCH_AGAIN) from error
