@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import signal
 import sys
@@ -122,8 +121,6 @@ def command(
         loss=loss,  # type: ignore[arg-type]
         every=every,
     )
-    if resume and not os.path.lexists(output):
-        note(f"Nothing to resume: there is no {printable(output)}", quiet)
     results = Results()
     with stopped_by_signals() as signals, TrainingDisplay(results, signals, quiet) as display:
         trained = train(dataset, output, settings, method=method, resume=resume, observer=display)

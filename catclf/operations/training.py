@@ -22,7 +22,7 @@ from catclf.descent import (
     round_down,
     safe_rate,
 )
-from catclf.errors import CatclfError, DatasetError, DivergenceError, ModelError
+from catclf.errors import CatclfError, DatasetError, DivergenceError, ModelError, printable
 from catclf.machine import available_memory
 from catclf.model import Model, load_model, save_model
 from catclf.observer import Observer
@@ -83,8 +83,8 @@ def train(
         anew where there is none. By the same method the end is the same, bit for bit, as without
         a pause.
     observer
-        Receives the method that ``auto`` chose, every iteration and every recorded cost. Where it
-        stops the training early a checkpoint is saved.
+        Receives warnings, the method that ``auto`` chose, every iteration and every recorded cost.
+        Where it stops the training early a checkpoint is saved.
 
     Raises
     ------
@@ -107,8 +107,11 @@ def train(
     with open_dataset(dataset) as opened:
         _refuse_one_class(opened)
         problem = Problem(opened.train.columns, opened.train.Y, settings)
-        old = load_model(output) if resume and os.path.lexists(output) else None
-        before = None
+        old = before = None
+        if resume and os.path.lexists(output):
+            old = load_model(output)
+        elif resume:
+            observer.warning(f"nothing to resume: there is no {printable(output)}")
         if old is not None:
             before = _resumable(old, opened, settings, method, output)
             method = before.method
