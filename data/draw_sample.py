@@ -786,8 +786,8 @@ def main() -> None:
     paths = []
     for kind in KINDS:
         for number in range(1, kind.train + kind.test + 1):
-            part = "train" if number <= kind.train else "test"
-            folder = out / part / kind.folder
+            split = "train" if number <= kind.train else "test"
+            folder = out / split / kind.folder
             folder.mkdir(parents=True, exist_ok=True)
             paths.append(save_picture(kind, number, folder))
     weight = sum(path.stat().st_size for path in paths)

@@ -5,7 +5,7 @@
 A block of ``console`` holds commands, each after ``$``, and what they print to stdout. Its commands
 run one after another, block after block, in a folder that holds data/ with the sample alone. The
 line ``...`` stands for output that is left out: as many lines as stand before it, and after it, are
-shown. A block of ``sh`` is only shown: it needs files that the reader has.
+shown. A block of ``sh`` has no output shown; tests/test_readme.py runs it too.
 """
 
 from __future__ import annotations

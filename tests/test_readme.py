@@ -47,6 +47,23 @@ def test_other_output_than_is_shown_is_found() -> None:
         readme.with_outputs("```console\n$ catclf predict data\n```\n")
 
 
+def test_its_other_commands_run(tmp_path: Path) -> None:
+    """Those of sh blocks, on folders of the reader's made from the sample, and those within text."""
+    sample = readme.ROOT / "data" / "sample"
+    shutil.copytree(sample, tmp_path / "data" / "sample")
+    shutil.copytree(readme.ROOT / "configs", tmp_path / "configs")
+    for class_name, folder in (("cat", "pets/cat"), ("noncat", "pets/dog")):
+        shutil.copytree(sample / "train" / class_name, tmp_path / folder)
+    shutil.copytree(sample / "test" / "cat", tmp_path / "holiday")
+    in_blocks = readme.blocks(TEXT, "sh")[2:]
+    text = re.sub(r"^(\||```).*?(\n|^```$)", "", TEXT, flags=re.MULTILINE)
+    in_text = re.findall(r"`(catclf [^`]+)`", text.replace("VERB", "train"))
+    assert in_blocks
+    assert len(in_text) >= 3
+    for script in in_blocks + in_text:
+        readme.run_shell(f"set -e\n{script}", tmp_path)
+
+
 def test_its_python_runs(tmp_path: Path) -> None:
     """Its Python needs nothing but the sample."""
     shutil.copytree(readme.ROOT / "data" / "sample", tmp_path / "data" / "sample")

@@ -14,7 +14,7 @@ import numpy as np
 
 import catclf
 from catclf.cli import VERBS, app
-from catclf.cli.boundary import with_flags
+from catclf.cli.flags import with_flags
 from catclf.dataset import NewSplit, write_dataset
 from catclf.pictures.preprocessing import Preprocessing
 from command_line import run
