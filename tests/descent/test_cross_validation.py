@@ -15,7 +15,7 @@ from catclf.descent import Problem, Settings, cross_validation, descend
 from catclf.descent.cross_validation import CrossValidation, compared_lengths
 from catclf.descent.gram import gram_matrix
 from catclf.descent.vectorized import Vectorized
-from catclf.logistic import cross_entropy
+from catclf.logistic import cross_entropy, sigmoid
 from catclf.observer import Observer
 
 Array = NDArray[np.float64]
@@ -115,3 +115,36 @@ def test_repeats_do_not_make_the_mean_more_certain() -> None:
     alone = cross_validation._standard_error(once)
     assert alone == pytest.approx(once.std(ddof=1) / math.sqrt(3))
     assert cross_validation._standard_error(np.tile(once, (9, 1))) == pytest.approx(alone)
+
+
+def test_out_of_fold_means_are_over_the_trainings_that_held_it_out() -> None:
+    """Of each example, the probability and the loss by the trainings that never saw it."""
+    columns, Y = problem()
+    fold_of = np.stack([np.arange(30) % 3, np.arange(30) // 10])
+    trials = CrossValidation(gram_matrix(columns), Y, [(0.1, 0.5)], fold_of, 3)
+    probability, loss = trials.out_of_fold(25)
+    settings = Settings(0.1, 25, 0.5)
+    expected_probability, expected_loss = np.zeros(30), np.zeros(30)
+    for fold in fold_of:
+        for held_out in (fold == number for number in range(3)):
+            seen = Problem(columns[~held_out], Y[:, ~held_out], settings)
+            alone = descend(Vectorized(seen, None), settings)
+            Z = alone.w.T @ (columns[held_out].T / 255) + alone.b
+            expected_probability[held_out] += sigmoid(Z)[0] / 2
+            expected_loss[held_out] += cross_entropy(Z, Y[:, held_out])[0] / 2
+    assert probability == pytest.approx(expected_probability, rel=1e-9)
+    assert loss == pytest.approx(expected_loss, rel=1e-9)
+
+
+def test_two_settings_that_diverge_leave_a_score_that_says_so() -> None:
+    """Its means are nan, and its length the longest: there is no best one."""
+    columns, Y = problem()
+    fold_of = np.arange(30).reshape(1, 30) % 3
+    trials = CrossValidation(gram_matrix(columns), Y, [(50.0, 0.0), (90.0, 1.0)], fold_of, 3)
+    curves = trials.run([100, 200], Observer())
+    for setting, (rate, l2) in enumerate(trials.settings):
+        score = curves.best(setting)
+        assert (score.learning_rate, score.l2, score.iterations) == (rate, l2, 200)
+        assert score.diverged
+        assert math.isnan(score.log_loss)
+        assert math.isnan(score.accuracy)

@@ -8,7 +8,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from catclf.descent import METHODS, Descent, Method, Problem, Settings, descend
+from catclf.descent import (
+    METHODS,
+    Descent,
+    Method,
+    Problem,
+    Settings,
+    descend,
+    divergence_factor,
+    loop,
+)
 from catclf.errors import DivergenceError
 from conftest import ColumnsMaker, Recorder
 from descent.problems import every_method, gradient_lipschitz, half_and_half, run
@@ -165,3 +174,49 @@ def test_a_long_run_is_handed_out_to_be_saved(method: str, make_columns: Columns
     with pytest.raises(DivergenceError):
         run(method, alike, most, Settings(50.0, 1), checkpoint=above.append, checkpoint_seconds=0)
     assert above == []
+
+
+def test_divergence_factor_lets_a_hundred_iterations_rise() -> None:
+    """Twice the first cost below a hundred iterations; from there on, its rounding alone."""
+    assert [divergence_factor(iterations) for iterations in (0, 1, 99)] == [2, 2, 2]
+    assert [divergence_factor(iterations) for iterations in (100, 10**6)] == [1 + 1e-6, 1 + 1e-6]
+
+
+def test_a_finished_descent_resumed_makes_no_step() -> None:
+    """It ends where it stands, with the costs it was given: there is nothing left to do."""
+    heard, before = Recorder(), {0: 0.5, 10: 0.3}
+    ended = descend(Told(0.3, 9.0), Settings(0.25, 20), costs=before, start=20, observer=heard)
+    assert (ended.iterations, ended.final_cost, ended.costs) == (20, 0.3, before)
+    assert heard.calls == []
+
+
+@pytest.mark.parametrize(
+    ("seconds_to_save", "saved_after"),
+    [(0, [10, 20, 30, 40, 50, 60, 70]), (2, [10, 50])],  # 2 s of saving: 40 s to the next
+    ids=["fast", "slow"],
+)
+def test_saving_stays_a_twentieth_of_the_time(
+    seconds_to_save: int, saved_after: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Checkpoints are so many seconds apart, and farther apart where one takes long."""
+    now = 0.0
+
+    class Second(Told):
+        """Takes a second an iteration."""
+
+        def step(self, with_cost: bool) -> float | None:
+            nonlocal now
+            now += 1
+            return super().step(with_cost)
+
+    saved: list[int] = []
+
+    def save(descent: Descent) -> None:
+        nonlocal now
+        now += seconds_to_save
+        saved.append(descent.iterations)
+
+    monkeypatch.setattr(loop, "monotonic", lambda: now)
+    settings = Settings(0.25, 79)
+    descend(Second(0.5, 0.4), settings, checkpoint=save, checkpoint_seconds=10)
+    assert saved == saved_after

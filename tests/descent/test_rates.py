@@ -52,6 +52,24 @@ def test_safe_rate_of_pictures_that_are_mostly_black() -> None:
     assert safe_rate(Problem(columns, half_and_half(265), Settings())) <= bound
 
 
+@pytest.mark.parametrize(
+    ("pixel", "n_x", "squared_length"),
+    # s^2 / m is the squared length of (p, ..., p, 1), which every example is.
+    [(0, 7, 1.0), (255, 7, 8.0), (51, 50, 3.0)],
+)
+@pytest.mark.parametrize("l2", [0.0, 0.5])
+def test_golden_safe_rate_of_one_color(
+    pixel: int, n_x: int, squared_length: float, l2: float
+) -> None:
+    """Where all pictures are one flat color, the rate is 1 % below 2 / L, up to rounding."""
+    columns = np.full((6, n_x), pixel, np.uint8)
+    curvatures: dict[LossName, float] = {"cross-entropy": 0.25, "squared-error": 0.0771}
+    for loss, curvature in curvatures.items():
+        problem = Problem(columns, half_and_half(6), Settings(l2=l2, loss=loss))
+        expected = 0.99 * 2 / (curvature * squared_length + l2)
+        assert safe_rate(problem) == pytest.approx(expected, rel=1e-12)
+
+
 @both_losses
 @given(problem=problems(), l2=st.sampled_from([0.0, 0.1, 10.0]))
 def test_the_cost_never_rises_at_the_safe_rate(
