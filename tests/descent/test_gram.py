@@ -61,6 +61,16 @@ def test_weights_without_their_dual_coefficients_are_refused(make_columns: Colum
         Gram(problem, {"w": np.ones((12, 1)), "b": np.array(0.5)})
 
 
+def test_a_state_that_began_from_other_weights_is_refused(make_columns: ColumnsMaker) -> None:
+    """Catclf 0.1 wrote such states: its w is not X c, so there is nothing to resume from."""
+    problem = Problem(make_columns(6, 12), np.array([[0.0, 1, 0, 1, 1, 0]]), Settings())
+    gram = Gram(problem)
+    state = {"w": np.zeros((12, 1)), "b": np.array(0.0), **gram.state()}
+    Gram(problem, state)
+    with pytest.raises(StateError, match="that began from other weights"):
+        Gram(problem, state | {"start": np.ones((12, 1))})
+
+
 def test_the_products_of_pixels_are_exact(make_columns: ColumnsMaker) -> None:
     """K is the integers' product, rounded once: the order of summation changes no bit."""
     columns = make_columns(7, 5000)

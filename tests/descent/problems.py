@@ -1,0 +1,52 @@
+"""What the tests of descent share: problems to descend on, and ways to run a method on them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from numpy.typing import NDArray
+
+from catclf.descent import METHODS, Descent, Problem, Settings, descend
+from catclf.logistic import LOSSES, LossName
+
+Array = NDArray[np.float64]
+Pixels = NDArray[np.uint8]
+every_method = pytest.mark.parametrize("method", METHODS)
+both_losses = pytest.mark.parametrize("loss", LOSSES)
+
+
+@st.composite
+def problems(draw: st.DrawFn) -> tuple[Pixels, Array]:
+    """Draw columns as rows, (m, n_x) uint8, and labels (1, m)."""
+    m, n_x = draw(st.integers(1, 8)), draw(st.integers(1, 12))
+    columns = draw(hnp.arrays(np.uint8, (m, n_x)))
+    return columns, draw(hnp.arrays(np.float64, (1, m), elements=st.sampled_from([0.0, 1.0])))
+
+
+def half_and_half(m: int) -> Array:
+    """Return labels (1, m), 0 and 1 by turns."""
+    return (np.arange(m) % 2).astype(np.float64).reshape(1, m)
+
+
+def run(
+    method: str,
+    columns: Pixels,
+    Y: Array,
+    settings: Settings,
+    state: Mapping[str, Array] | None = None,
+    **options: Any,
+) -> Descent:
+    """Descend by a method's name."""
+    return descend(METHODS[method](Problem(columns, Y, settings), state), settings, **options)
+
+
+def gradient_lipschitz(columns: Pixels, loss: LossName, l2: float) -> float:
+    """Return L, from the singular values of X with a row of ones, by numpy."""
+    m = len(columns)
+    X = np.vstack([columns.T / 255, np.ones(m)])  # (n_x + 1, m)
+    return LOSSES[loss].curvature * float(np.linalg.norm(X, 2)) ** 2 / m + l2

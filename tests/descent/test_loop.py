@@ -1,0 +1,222 @@
+"""The loop around an iteration: which costs it records, when it stops, and when it gives up."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from catclf.descent import (
+    METHODS,
+    Descent,
+    Method,
+    Problem,
+    Settings,
+    descend,
+    divergence_factor,
+    loop,
+)
+from catclf.errors import DivergenceError
+from conftest import ColumnsMaker, Recorder
+from descent.problems import every_method, gradient_lipschitz, half_and_half, run
+
+Array = NDArray[np.float64]
+
+
+@pytest.mark.parametrize("iterations", [1, 10, 11, 25])
+def test_costs_are_those_before_each_every_th_update(
+    iterations: int, make_columns: ColumnsMaker
+) -> None:
+    """The observer hears 0, every, 2 * every, ...; what it hears is what is recorded."""
+    columns, Y = make_columns(6, 9), half_and_half(6)
+    settings = Settings(0.01, iterations, every=5)
+    heard = Recorder()
+    descent = run("vectorized", columns, Y, settings, observer=heard)
+    assert list(heard.costs) == list(range(0, iterations, 5))
+    assert descent.costs == heard.costs
+
+    stepper = METHODS["vectorized"](Problem(columns, Y, settings), None)
+    for iteration in range(iterations):
+        before = stepper.cost()
+        stepper.step(with_cost=False)
+        assert descent.costs.get(iteration, before) == before
+    assert descent.final_cost == stepper.cost()
+    assert descent.iterations == iterations
+
+
+def test_progress_counts_the_updates_made(make_columns: ColumnsMaker) -> None:
+    """The observer hears 1, 2, ... up to the iterations asked for."""
+    heard = Recorder()
+    columns, Y = make_columns(4, 3), half_and_half(4)
+    run("vectorized", columns, Y, Settings(iterations=7), observer=heard)
+    assert heard.calls == [(done, 7) for done in range(1, 8)]
+
+
+@every_method
+@pytest.mark.parametrize("after", [1, 3, 10])
+def test_stop_ends_the_loop_after_the_iteration(
+    method: str, after: int, make_columns: ColumnsMaker
+) -> None:
+    """Stopped after some iteration, w and b are what so many iterations give, never half of one."""
+    columns, Y = make_columns(6, 9), half_and_half(6)
+    stopped = run(method, columns, Y, Settings(0.01, 100), observer=Recorder(stop_after=after))
+    short = run(method, columns, Y, Settings(0.01, after))
+    assert stopped.iterations == after
+    assert np.array_equal(stopped.w, short.w)
+    assert (stopped.b, stopped.final_cost) == (short.b, short.final_cost)
+
+
+class Told:
+    """A method that makes no iteration: its cost is `first` at first, and then `later`."""
+
+    def __init__(self, first: float, later: float) -> None:
+        self.now, self.later = first, later
+
+    def step(self, with_cost: bool) -> float | None:
+        before, self.now = self.now, self.later
+        return before if with_cost else None
+
+    def cost(self) -> float:
+        return self.now
+
+    def parameters(self) -> tuple[Array, float]:
+        return np.zeros((3, 1)), 0.0
+
+    def state(self) -> dict[str, Array]:
+        return {}
+
+
+@pytest.mark.parametrize(
+    ("later", "iterations", "how"),
+    [
+        (0.51, 100, "to 0.510000 in 100 iterations"),
+        (1.01, 99, "to 1.010000 in 99 iterations"),
+        (math.inf, 100, "beyond all bounds in 10 iterations"),
+        (math.nan, 100, "beyond all bounds in 10 iterations"),
+        (math.nan, 10, "beyond all bounds in 10 iterations"),
+    ],
+)
+def test_a_cost_that_rose_is_an_error(later: float, iterations: int, how: str) -> None:
+    """A descent that ends above its beginning, or beyond all bounds, says so and names the rate.
+
+    Below a hundred iterations, above twice its beginning.
+    """
+    with pytest.raises(DivergenceError) as raised:
+        descend(Told(0.5, later), Settings(0.25, iterations, every=10))
+    message = f"the cost rose from 0.500000 {how}: the learning rate 0.25 is too high"
+    assert str(raised.value) == message
+
+
+@pytest.mark.parametrize(("later", "iterations"), [(0.5, 100), (0.99, 99)])
+def test_a_low_hill_is_no_error(later: float, iterations: int) -> None:
+    """A cost that only stayed, or that had under a hundred iterations to come down, is let be."""
+    assert descend(Told(0.5, later), Settings(0.25, iterations)).final_cost == later
+
+
+def test_a_descent_stopped_on_a_hill_is_no_error() -> None:
+    """Stopped by its user while the cost is high, it keeps what it has: it may yet come down."""
+    descent = descend(Told(0.5, 9.0), Settings(0.25, 200), observer=Recorder(stop_after=1))
+    assert (descent.iterations, descent.final_cost) == (1, 9.0)
+
+
+def test_a_resumed_descent_is_held_against_its_true_beginning() -> None:
+    """A resumed run has failed if it ends above where the first run began, not where it did."""
+    settings, before = Settings(0.25, 300), {0: 0.5, 100: 0.1}
+    assert descend(Told(0.1, 0.2), settings, costs=before, start=200).final_cost == 0.2
+    with pytest.raises(DivergenceError, match=r"from 0\.500000 to 0\.600000 in 300 iterations"):
+        descend(Told(0.1, 0.6), settings, costs=before, start=200)
+
+
+def test_told_is_a_method() -> None:
+    """The stand-in of the tests above has the methods' interface, as mypy checks."""
+    method: Method = Told(0.0, 0.0)
+    assert method.cost() == 0
+
+
+@every_method
+@pytest.mark.parametrize("l2", [0.0, 0.5])
+def test_an_overflowing_descent_is_our_error(
+    method: str, l2: float, make_columns: ColumnsMaker
+) -> None:
+    """A rate without measure ends in DivergenceError: no numpy warning, no OverflowError."""
+    columns, Y = make_columns(5, 12), np.array([[0.0, 1.0, 1.0, 0.0, 0.0]])
+    with pytest.raises(DivergenceError, match="is too high"):
+        run(method, columns, Y, Settings(1e308, 50, l2))
+
+
+def test_a_cost_that_cannot_fall_is_no_divergence(make_columns: ColumnsMaker) -> None:
+    """At a safe rate, pictures that all stand in both classes leave the cost at log 2: no error.
+
+    The cost then moves by its rounding alone, and not always down.
+    """
+    columns, Y = make_columns(20, 192), np.zeros((1, 20))
+    columns, Y = np.concatenate([columns, columns]), np.concatenate([Y, 1 - Y], axis=1)
+    settings = Settings()
+    assert settings.learning_rate < 2 / gradient_lipschitz(columns, settings.loss, 0)
+    descent = run("vectorized", columns, Y, settings)
+    assert descent.final_cost == pytest.approx(math.log(2), rel=1e-12)
+
+
+@every_method
+def test_a_long_run_is_handed_out_to_be_saved(method: str, make_columns: ColumnsMaker) -> None:
+    """What `checkpoint` gets is a descent that ends there; a cost above the first is not saved."""
+    columns, Y, settings = make_columns(6, 12), half_and_half(6), Settings(0.01, 4)
+    saved: list[Descent] = []
+    run(method, columns, Y, settings, checkpoint=saved.append, checkpoint_seconds=0)
+    alone = run(method, columns, Y, Settings(0.01, 1))
+    assert saved[0].iterations == 1
+    assert np.array_equal(saved[0].w, alone.w)
+    assert saved[0].final_cost == alone.final_cost
+    above: list[Descent] = []
+    alike, most = np.full((6, 12), 200, np.uint8), np.array([[0.0, 0, 1, 1, 1, 1]])
+    with pytest.raises(DivergenceError):
+        run(method, alike, most, Settings(50.0, 1), checkpoint=above.append, checkpoint_seconds=0)
+    assert above == []
+
+
+def test_divergence_factor_lets_a_hundred_iterations_rise() -> None:
+    """Twice the first cost below a hundred iterations; from there on, its rounding alone."""
+    assert [divergence_factor(iterations) for iterations in (0, 1, 99)] == [2, 2, 2]
+    assert [divergence_factor(iterations) for iterations in (100, 10**6)] == [1 + 1e-6, 1 + 1e-6]
+
+
+def test_a_finished_descent_resumed_makes_no_step() -> None:
+    """It ends where it stands, with the costs it was given: there is nothing left to do."""
+    heard, before = Recorder(), {0: 0.5, 10: 0.3}
+    ended = descend(Told(0.3, 9.0), Settings(0.25, 20), costs=before, start=20, observer=heard)
+    assert (ended.iterations, ended.final_cost, ended.costs) == (20, 0.3, before)
+    assert heard.calls == []
+
+
+@pytest.mark.parametrize(
+    ("seconds_to_save", "saved_after"),
+    [(0, [10, 20, 30, 40, 50, 60, 70]), (2, [10, 50])],  # 2 s of saving: 40 s to the next
+    ids=["fast", "slow"],
+)
+def test_saving_stays_a_twentieth_of_the_time(
+    seconds_to_save: int, saved_after: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Checkpoints are so many seconds apart, and farther apart where one takes long."""
+    now = 0.0
+
+    class Second(Told):
+        """Takes a second an iteration."""
+
+        def step(self, with_cost: bool) -> float | None:
+            nonlocal now
+            now += 1
+            return super().step(with_cost)
+
+    saved: list[int] = []
+
+    def save(descent: Descent) -> None:
+        nonlocal now
+        now += seconds_to_save
+        saved.append(descent.iterations)
+
+    monkeypatch.setattr(loop, "monotonic", lambda: now)
+    settings = Settings(0.25, 79)
+    descend(Second(0.5, 0.4), settings, checkpoint=save, checkpoint_seconds=10)
+    assert saved == saved_after

@@ -1,0 +1,161 @@
+"""What holds for every method alike: the lecture's iterates, by whichever route."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from catclf.descent import METHODS, Problem, Settings, StateError
+from catclf.logistic import LossName, cost, forward
+from conftest import ColumnsMaker, Recorder
+from descent.problems import both_losses, every_method, half_and_half, problems, run
+
+Array = NDArray[np.float64]
+Pixels = NDArray[np.uint8]
+# How far a method's numbers may lie from the reference's, by rounding alone (float32 or float64).
+TOLERANCE = dict.fromkeys(METHODS, 1e-10) | {"streaming": 1e-6}
+
+
+@every_method
+@both_losses
+@given(problem=problems(), l2=st.sampled_from([0.0, 0.3]), rate=st.sampled_from([0.01, 0.5]))
+def test_iterates_equal_the_iterative_ones(
+    method: str, loss: LossName, problem: tuple[Pixels, Array], l2: float, rate: float
+) -> None:
+    """The lecture's explicit loops and every other method give the same costs, w and b."""
+    settings = Settings(rate, 6, l2, loss)
+    stepper = METHODS[method](Problem(*problem, settings), None)
+    reference = METHODS["iterative"](Problem(*problem, settings), None)
+    near = TOLERANCE[method]
+    for _ in range(settings.iterations):
+        expected = reference.step(with_cost=True)
+        assert stepper.step(with_cost=True) == pytest.approx(expected, rel=near, abs=near)
+    (w, b), (expected_w, expected_b) = stepper.parameters(), reference.parameters()
+    assert w.shape == expected_w.shape
+    assert w == pytest.approx(expected_w, rel=near, abs=near)
+    assert b == pytest.approx(expected_b, rel=near, abs=near)
+    assert stepper.cost() == pytest.approx(reference.cost(), rel=near, abs=near)
+
+
+@every_method
+@both_losses
+@pytest.mark.parametrize("l2", [0.0, 0.7])
+def test_a_step_goes_down_the_slope_of_the_cost(
+    method: str, loss: LossName, l2: float, make_columns: ColumnsMaker
+) -> None:
+    """An update, divided by the rate, is the cost's gradient by central differences."""
+    columns, Y, rate, h = make_columns(5, 7), half_and_half(5), 0.5, 1e-5
+    X = columns.T / 255
+    stepper = METHODS[method](Problem(columns, Y, Settings(rate, l2=l2, loss=loss)), None)
+    for _ in range(3):  # away from zero, where the penalty has no slope
+        stepper.step(with_cost=False)
+    w, b = stepper.parameters()
+    w = w.copy()
+    stepper.step(with_cost=False)
+    after_w, after_b = stepper.parameters()
+
+    def J(w: Array, b: float) -> float:
+        return cost(forward(w, b, X), Y, loss, l2 / 2 * float(np.vdot(w, w)))
+
+    axes = np.eye(7)[:, :, np.newaxis]
+    slopes = [(J(w + h * axis, b) - J(w - h * axis, b)) / (2 * h) for axis in axes]
+    near = 1e-9 + 10 * TOLERANCE[method]
+    assert ((w - after_w) / rate)[:, 0] == pytest.approx(np.array(slopes), rel=0, abs=near)
+    slope_b = (J(w, b + h) - J(w, b - h)) / (2 * h)
+    assert (b - after_b) / rate == pytest.approx(slope_b, rel=0, abs=near)
+
+
+@every_method
+@both_losses
+def test_the_first_cost_is_that_of_knowing_nothing(
+    method: str, loss: LossName, make_columns: ColumnsMaker
+) -> None:
+    """From w = 0, b = 0 every probability is 1/2, whatever the pictures and the penalty."""
+    stepper = METHODS[method](
+        Problem(make_columns(6, 9), half_and_half(6), Settings(l2=3, loss=loss)), None
+    )
+    expected = {"cross-entropy": math.log(2), "squared-error": 1 / 8}[loss]
+    assert stepper.cost() == pytest.approx(expected, rel=1e-12)
+    assert stepper.step(with_cost=True) == pytest.approx(expected, rel=1e-12)
+
+
+@every_method
+def test_a_step_computes_no_cost_unasked(method: str, make_columns: ColumnsMaker) -> None:
+    """A cost is given where it is asked for, and asking changes no iterate."""
+    columns, Y = make_columns(6, 9), half_and_half(6)
+    asked, unasked = (METHODS[method](Problem(columns, Y, Settings()), None) for _ in range(2))
+    for _ in range(4):
+        assert asked.step(with_cost=True) is not None
+        assert unasked.step(with_cost=False) is None
+    assert np.array_equal(asked.parameters()[0], unasked.parameters()[0])
+    assert asked.parameters()[1] == unasked.parameters()[1]
+
+
+@every_method
+@given(problem=problems(), data=st.data())
+def test_permuting_columns_leaves_the_descent_unchanged(
+    method: str, problem: tuple[Pixels, Array], data: st.DataObject
+) -> None:
+    """The order of the examples changes w and b by rounding alone."""
+    columns, Y = problem
+    order = data.draw(st.permutations(range(len(columns))))
+    settings = Settings(0.1, 5)
+    straight = METHODS[method](Problem(columns, Y, settings), None)
+    permuted = METHODS[method](Problem(columns[order], Y[:, order], settings), None)
+    for _ in range(5):
+        straight.step(with_cost=False)
+        permuted.step(with_cost=False)
+    near = 10 * TOLERANCE[method]
+    assert permuted.parameters()[0] == pytest.approx(straight.parameters()[0], abs=near)
+    assert permuted.parameters()[1] == pytest.approx(straight.parameters()[1], abs=near)
+
+
+@every_method
+@both_losses
+@pytest.mark.parametrize("cut", [1, 7, 19])
+def test_a_resumed_descent_is_the_uninterrupted_one(
+    method: str, loss: LossName, cut: int, make_columns: ColumnsMaker
+) -> None:
+    """Stopped after any iteration and resumed, it ends bit for bit where it would have."""
+    columns, Y, settings = make_columns(9, 27), half_and_half(9), Settings(0.02, 20, 0.1, loss, 4)
+    whole = run(method, columns, Y, settings)
+
+    part = run(method, columns, Y, settings, observer=Recorder(stop_after=cut))
+    assert part.iterations == cut
+    state = {"w": part.w.copy(), "b": np.array(part.b), **part.state}
+    rest = run(method, columns, Y, settings, state, costs=part.costs, start=part.iterations)
+
+    assert np.array_equal(rest.w, whole.w)
+    assert (rest.b, rest.iterations) == (whole.b, whole.iterations)
+    assert rest.costs == whole.costs
+    assert rest.final_cost == whole.final_cost
+
+
+@every_method
+def test_a_state_of_another_problem_is_refused(method: str, make_columns: ColumnsMaker) -> None:
+    """A method judges for itself what it was given to resume from."""
+    problem = Problem(make_columns(6, 9), half_and_half(6), Settings(iterations=3))
+    for m, n_x in ((6, 12), (5, 9)):
+        began = run(method, make_columns(m, n_x), half_and_half(m), Settings(iterations=2))
+        state = {"w": began.w, "b": np.array(began.b), **began.state}
+        if n_x != 9 or method == "gram":  # the others need nothing that depends on m
+            with pytest.raises(StateError):
+                METHODS[method](problem, state)
+
+
+@every_method
+def test_the_starting_point_is_left_alone(method: str, make_columns: ColumnsMaker) -> None:
+    """Neither the columns, the labels nor the w a descent begins from are written to."""
+    columns, Y, settings = make_columns(6, 9), half_and_half(6), Settings(iterations=5)
+    began = run(method, columns, Y, settings)
+    given_w = began.w.copy()
+    kept_columns, kept_Y, kept_w = columns.copy(), Y.copy(), given_w.copy()
+    run(method, columns, Y, settings, {"w": given_w, "b": np.array(began.b), **began.state})
+    assert np.array_equal(columns, kept_columns)
+    assert np.array_equal(Y, kept_Y)
+    assert np.array_equal(given_w, kept_w)
