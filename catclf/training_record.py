@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isfinite
 
 __all__ = ["TrainingRecord"]
 
@@ -113,10 +114,12 @@ def _count(value: object) -> int:
 
 
 def _number(value: object) -> float:
-    if type(value) not in (int, float):
+    if not isinstance(value, int | float) or isinstance(value, bool) or not isfinite(value):
         raise ValueError
-    return float(value)  # type: ignore[arg-type]
+    return float(value)
 
 
 def _share(value: object) -> float | None:
+    if value is not None and not 0 <= _number(value) <= 1:
+        raise ValueError
     return None if value is None else _number(value)

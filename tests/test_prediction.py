@@ -21,7 +21,7 @@ from PIL import Image
 from catclf.errors import PictureError
 from catclf.model import Model
 from catclf.operations.prediction import predict
-from catclf.parallel import ITEMS_A_MESSAGE, ITEMS_WORTH_A_WORKER, MESSAGES_AHEAD
+from catclf.parallel import ITEMS_WORTH_A_WORKER, MAX_ITEMS_A_MESSAGE, MESSAGES_AHEAD
 from catclf.pictures.formats import MAX_BYTES
 from catclf.pictures.preprocessing import Preprocessing
 from catclf.pictures.reading import read_picture
@@ -144,7 +144,7 @@ def test_answers_are_made_as_they_are_asked_for(model: Model, small_pictures: Pa
     answers = predict(endless(), model, workers=2)  # type: ignore[arg-type]
     for _ in range(5):
         assert next(answers).error is None
-    ahead = ITEMS_WORTH_A_WORKER + (MESSAGES_AHEAD + 1) * ITEMS_A_MESSAGE
+    ahead = ITEMS_WORTH_A_WORKER + (MESSAGES_AHEAD + 1) * MAX_ITEMS_A_MESSAGE
     assert taken <= 2 * ahead
     answers.close()  # type: ignore[attr-defined]
 

@@ -48,7 +48,7 @@ def test_other_output_than_is_shown_is_found() -> None:
 
 
 def test_its_other_commands_run(tmp_path: Path) -> None:
-    """Those of sh blocks, on folders of the reader's made from the sample, and those within text."""
+    """Those of sh blocks, on folders like a reader's, and those within text."""
     sample = readme.ROOT / "data" / "sample"
     shutil.copytree(sample, tmp_path / "data" / "sample")
     shutil.copytree(readme.ROOT / "configs", tmp_path / "configs")

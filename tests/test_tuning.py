@@ -119,7 +119,7 @@ def test_copies_do_not_make_up_for_too_few_pictures(tmp_path: Path) -> None:
 def test_what_would_diverge_on_all_pictures_is_not_chosen(course_dataset: Path) -> None:
     """Every setting on the leaderboard trains, with its penalty, on the whole train split."""
     tuned = tune(
-        course_dataset, Search(rates=(0.002, 0.006, 0.01), penalties=(0.0, 1.0), iterations=400)
+        course_dataset, Search(learning_rates=(0.002, 0.006, 0.01), l2=(0.0, 1.0), iterations=400)
     )
     with open_dataset(course_dataset) as dataset:
         columns, Y = dataset.train.columns[:], dataset.train.Y
@@ -163,9 +163,12 @@ def test_a_name_that_is_no_text_is_left_out_of_the_config(
 def test_numbers_of_numpy_do_as_well(small_dataset: Path, tmp_path: Path) -> None:
     """Rates from geomspace are written as plain numbers; a sample of none is refused."""
     config, rates = tmp_path / "t.toml", list(np.geomspace(0.001, 0.01, 3))
-    tuned = tune(small_dataset, Search(rates=tuple(rates), folds=3, iterations=5))
+    tuned = tune(small_dataset, Search(learning_rates=tuple(rates), folds=3, iterations=5))
     write_config(config, tuned)
-    assert tomllib.loads(config.read_text(encoding="utf-8"))["train"]["lr"] in tuned.search.rates
+    assert (
+        tomllib.loads(config.read_text(encoding="utf-8"))["train"]["lr"]
+        in tuned.search.learning_rates
+    )
     with pytest.raises(ValueError, match="sample must be at least 4"):
         tune(small_dataset, Search(sample=0))
 

@@ -37,8 +37,8 @@ def read_entries(file: BinaryIO, address: int, count: int) -> Iterator[HeapEntry
 
     Raises
     ------
-    struct.error
-        Where the file ends before.
+    struct.error, OSError, ValueError, OverflowError
+        Where the file ends before, or cannot be that large.
     """
     for start in range(address, address + ENTRY_BYTES * count, ENTRY_BYTES):
         file.seek(start)
@@ -50,8 +50,8 @@ def read_string(file: BinaryIO, entry: HeapEntry) -> bytes:
 
     Raises
     ------
-    ValueError, struct.error
-        Where its collection is damaged, or holds no such object.
+    ValueError, struct.error, OSError, OverflowError
+        Where its collection is damaged or out of the file, or holds no such object.
     """
     file.seek(entry.collection)
     signature, collection_size = struct.unpack("<4s4xQ", file.read(16))
@@ -63,8 +63,9 @@ def read_string(file: BinaryIO, entry: HeapEntry) -> bytes:
         if index == 0 or next_position > end:
             break
         if index == entry.index:
-            if size < entry.length:
+            string = file.read(entry.length) if entry.length <= size else b""
+            if len(string) < entry.length:
                 break
-            return file.read(entry.length)
+            return string
         position = next_position
     raise ValueError("a damaged heap")

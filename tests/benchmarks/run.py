@@ -464,7 +464,7 @@ def measure_tune(folder: Path) -> list[Row]:
             lecture_loop.descend(X, Y_kept, rate, 2000)
 
     def ours() -> None:
-        tune(folder / "tune.h5", Search(rates=tuple(rates), penalties=(0.0,)))
+        tune(folder / "tune.h5", Search(learning_rates=tuple(rates), l2=(0.0,)))
 
     three, fast, ratio = in_turns(loop, ours, rounds=3)
     apart = tune_apart(columns, Y)

@@ -160,11 +160,14 @@ def test_a_cost_that_cannot_fall_is_no_divergence(make_columns: ColumnsMaker) ->
 
 
 @every_method
-def test_a_long_run_is_handed_out_to_be_saved(method: str, make_columns: ColumnsMaker) -> None:
+def test_a_long_run_is_handed_out_to_be_saved(
+    method: str, make_columns: ColumnsMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What `checkpoint` gets is a descent that ends there; a cost above the first is not saved."""
+    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0)
     columns, Y, settings = make_columns(6, 12), half_and_half(6), Settings(0.01, 4)
     saved: list[Descent] = []
-    run(method, columns, Y, settings, checkpoint=saved.append, checkpoint_seconds=0)
+    run(method, columns, Y, settings, checkpoint=saved.append)
     alone = run(method, columns, Y, Settings(0.01, 1))
     assert saved[0].iterations == 1
     assert np.array_equal(saved[0].w, alone.w)
@@ -172,7 +175,7 @@ def test_a_long_run_is_handed_out_to_be_saved(method: str, make_columns: Columns
     above: list[Descent] = []
     alike, most = np.full((6, 12), 200, np.uint8), np.array([[0.0, 0, 1, 1, 1, 1]])
     with pytest.raises(DivergenceError):
-        run(method, alike, most, Settings(50.0, 1), checkpoint=above.append, checkpoint_seconds=0)
+        run(method, alike, most, Settings(50.0, 1), checkpoint=above.append)
     assert above == []
 
 
@@ -217,6 +220,7 @@ def test_saving_stays_a_twentieth_of_the_time(
         saved.append(descent.iterations)
 
     monkeypatch.setattr(loop, "monotonic", lambda: now)
+    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 10)
     settings = Settings(0.25, 79)
-    descend(Second(0.5, 0.4), settings, checkpoint=save, checkpoint_seconds=10)
+    descend(Second(0.5, 0.4), settings, checkpoint=save)
     assert saved == saved_after
