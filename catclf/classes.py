@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 
-from catclf.errors import DatasetError, printable
+from catclf.errors import DatasetError
 
 __all__ = ["MAX_CLASS_BYTES", "as_pair", "choose_classes", "refuse_other_classes"]
 
@@ -64,7 +64,7 @@ def choose_classes(
         raise DatasetError(
             f"{len(found)} classes: {listed}",
             where,
-            f"Choose the `positive` one against all others, for example {printable(found[0])!r}.",
+            f"Choose one against all others, for example `positive` {found[0]!r}.",
         )
     first, second = found
     if _is_negative(second) and not _is_negative(first):

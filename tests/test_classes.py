@@ -59,7 +59,7 @@ def test_more_than_two_classes_are_listed_with_what_to_type() -> None:
         choose_classes(["dog", "my cat", "bird", "dog"], None, "pets")
     assert str(caught.value) == (
         "pets: 3 classes: 'bird', 'dog', 'my cat'\n"
-        "Choose one against all others, for example `positive` bird"
+        "Choose one against all others, for example `positive` 'bird'."
     )
 
 
@@ -68,7 +68,7 @@ def test_what_to_type_is_quoted_for_the_shell() -> None:
     with pytest.raises(DatasetError) as caught:
         choose_classes(["a cat", "b", "c"], None)
     assert caught.value.fix is not None
-    assert caught.value.fix.endswith("`positive` 'a cat'")
+    assert caught.value.fix.endswith("`positive` 'a cat'.")
     with pytest.raises(DatasetError) as caught:
         choose_classes(["\x1b[2J", "b", "c"], None)
     assert "\x1b" not in str(caught.value)
