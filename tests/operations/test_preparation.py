@@ -361,7 +361,7 @@ def test_the_courses_files_are_prepared_as_they_are(
 
 def test_the_sample_is_prepared(tmp_path: Path) -> None:
     """The pictures that come with the project give 240 and 60, all different."""
-    sample = Path(__file__).parents[1] / "data" / "sample"
+    sample = Path(__file__).parents[2] / "data" / "sample"
     prepared = prepare([sample], tmp_path / "a.h5", preprocessing=Preprocessing(size=16))
     assert prepared.classes == ("noncat", "cat")
     assert prepared.counts == {"train": (120, 120), "test": (30, 30)}
