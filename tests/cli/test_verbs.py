@@ -52,7 +52,7 @@ def test_stdout_holds_results_alone(
     shutil.copytree(small_pictures, folder)
     (folder / "cat" / "notes.txt").touch()
     (folder / "cat" / "bad.png").touch()
-    shutil.copy(folder / "cat" / "00.png", folder / "noncat" / "twin.png")
+    shutil.copy(folder / "cat" / "00.png", folder / "noncat" / "duplicate.png")
     made, trained = tmp_path / "d.h5", tmp_path / "m.npz"
     (tmp_path / "good").mkdir()
     shutil.copy(folder / "cat" / "00.png", tmp_path / "good")
