@@ -70,13 +70,6 @@ def test_stdout_holds_results_alone(
         assert loud.stdout == quiet.stdout
 
 
-def test_progress_is_drawn_on_a_terminal_only(dataset: Path, tmp_path: Path) -> None:
-    """With stderr in a file there is no bar and no carriage return."""
-    ended = run("train", dataset, "-o", tmp_path / "m.npz", "--iters", "200")
-    assert "\r" not in ended.stderr
-    assert "%|" not in ended.stderr
-
-
 @pytest.mark.parametrize("verb", ["prepare", "train", "evaluate", "predict"])
 def test_what_is_missing_is_one_message(verb: str, tmp_path: Path) -> None:
     """In an empty folder each verb says what to do first: exit 1, two lines, no traceback."""
