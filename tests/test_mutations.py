@@ -43,10 +43,10 @@ def test_mutated_photographs(photos: Path) -> None:
 
 def test_mutated_models(small_dataset: Path, tmp_path: Path) -> None:
     """A trained model, and a notebook's."""
-    trained, bare = tmp_path / "trained.npz", tmp_path / "bare.npz"
+    trained, weights_only = tmp_path / "trained.npz", tmp_path / "weights_only.npz"
     train(small_dataset, trained, Settings(0.002, 10))
-    np.savez(bare, w=np.zeros((192, 1)), b=0.5)
-    run("model", [trained, bare])
+    np.savez(weights_only, w=np.zeros((192, 1)), b=0.5)
+    run("model", [trained, weights_only])
 
 
 def test_mutated_datasets(small_dataset: Path) -> None:

@@ -89,7 +89,7 @@ def npz(**arrays: object) -> bytes:
     return pack(*(Member(f"{name}.npy", npy(array)) for name, array in arrays.items()))
 
 
-def bare(w_npy: bytes) -> bytes:
+def weights_only(w_npy: bytes) -> bytes:
     """Return a notebook's .npz whose w is these bytes."""
     return pack(Member("w.npy", w_npy), Member("b.npy", npy(0.0)))
 
@@ -97,7 +97,7 @@ def bare(w_npy: bytes) -> bytes:
 def claim(shape: str, descr: str = "'<f8'", body: bytes = bytes(8 * N_X)) -> bytes:
     """Return a notebook's .npz whose w claims a shape and a type."""
     header = f"{{'descr': {descr}, 'fortran_order': False, 'shape': {shape}, }}"
-    return bare(raw_npy(header, body))
+    return weights_only(raw_npy(header, body))
 
 
 def zeros_deflated(mebibytes: int) -> bytes:
@@ -180,9 +180,9 @@ def _archives() -> Iterator[tuple[str, bytes]]:
     yield "w-outside", pack(replace(w, name="../w.npy"), b)
     yield "long-name", pack(w, b, Member("\x1b[31m" + "x" * 60_000 + ".npy", b"junk"))
     yield "nested-zip", pack(Member("model.npz", pack(w, b)))
-    yield "zip-as-array", bare(pack(w, b))
-    yield "not-an-array", bare(b"0.5 0.5 0.5")
-    yield "empty-member", bare(b"")
+    yield "zip-as-array", weights_only(pack(w, b))
+    yield "not-an-array", weights_only(b"0.5 0.5 0.5")
+    yield "empty-member", weights_only(b"")
 
 
 def _bombs() -> Iterator[tuple[str, bytes]]:
@@ -202,7 +202,7 @@ def _bombs() -> Iterator[tuple[str, bytes]]:
     yield "claims-10^30-entries", claim(f"({10**30}, 1)")
     yield "claims-nothing-of-10^30", claim(f"(0, {10**30})", body=b"")
     yield "claims-2^64-bytes", claim(f"({2**61}, 1)", body=b"")
-    yield "claims-a-huge-header", bare(b"\x93NUMPY\x02\x00\xff\xff\xff\xff{'descr'")
+    yield "claims-a-huge-header", weights_only(b"\x93NUMPY\x02\x00\xff\xff\xff\xff{'descr'")
     yield "fields-of-10^12-bytes", claim("(1,)", "'|V1000000000000'")
 
 
@@ -215,15 +215,15 @@ def _headers() -> Iterator[tuple[str, bytes]]:
     yield "body-too-long", claim(f"({N_X}, 1)", body=bytes(8 * N_X + 1))
     yield "zero-itemsize", claim("(1000000000000,)", "'<U0'", b"")
     yield "zero-itemsize-void", claim(f"({N_X}, 1)", "'|V0'", b"")
-    yield "array-without-magic", bare(b"\x94NUMPY" + npy(np.zeros(N_X))[6:])
-    yield "array-version-9", bare(raw_npy("{}", version=(9, 9)))
-    yield "header-no-table", bare(raw_npy("[1, 2, 3]"))
-    yield "header-lacks-shape", bare(raw_npy("{'descr': '<f8', 'fortran_order': False}"))
-    yield "header-runs-code", bare(raw_npy("__import__('os').getcwd()"))
-    yield "header-not-closed", bare(raw_npy("{'descr': '''<f8"))
-    yield "header-nested", bare(raw_npy("(" * 5000 + ")" * 5000))
-    yield "header-of-minuses", bare(raw_npy("-" * 9000 + "1"))
-    yield "header-too-long", bare(raw_npy("{" + " " * 60_000 + "}"))
+    yield "array-without-magic", weights_only(b"\x94NUMPY" + npy(np.zeros(N_X))[6:])
+    yield "array-version-9", weights_only(raw_npy("{}", version=(9, 9)))
+    yield "header-no-table", weights_only(raw_npy("[1, 2, 3]"))
+    yield "header-lacks-shape", weights_only(raw_npy("{'descr': '<f8', 'fortran_order': False}"))
+    yield "header-runs-code", weights_only(raw_npy("__import__('os').getcwd()"))
+    yield "header-not-closed", weights_only(raw_npy("{'descr': '''<f8"))
+    yield "header-nested", weights_only(raw_npy("(" * 5000 + ")" * 5000))
+    yield "header-of-minuses", weights_only(raw_npy("-" * 9000 + "1"))
+    yield "header-too-long", weights_only(raw_npy("{" + " " * 60_000 + "}"))
     yield "header-with-bad-escape", claim(f"({N_X}, 1)", r"'\d'")
     yield "header-of-python-2", claim(f"({N_X}L, 1L, 2L)")
     yield "unknown-type", claim(f"({N_X}, 1)", "'<z8'")

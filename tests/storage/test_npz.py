@@ -99,7 +99,7 @@ def test_fortran_order_and_other_headers_are_read(tmp_path: Path) -> None:
     for version in ((1, 0), (2, 0), (3, 0)):
         file = io.BytesIO()
         np.lib.format.write_array(file, w[:1].T, version)
-        path = tmp_path / "bare.npz"
+        path = tmp_path / "weights_only.npz"
         path.write_bytes(pack(Member("w.npy", file.getvalue()), Member("b.npy", npy(1))))
         assert load_model(path).w[:, 0].tolist() == list(range(N_X))
 

@@ -15,14 +15,7 @@ from hypothesis import strategies as st
 
 from catclf.errors import CatclfError, printable
 from catclf.storage.outputs import check_output, csv_line, replacing, write_csv
-
-OLD, NEW = b"old" * 1000, b"new!" * 5000
-
-
-def write(path: Path, data: bytes) -> None:
-    """Write an output as every verb does."""
-    with replacing(path) as temporary:
-        temporary.write_bytes(data)
+from storage.conftest import NEW, OLD, is_alone, write
 
 
 def write_and_raise(path: Path, error: type[BaseException]) -> None:
@@ -33,25 +26,11 @@ def write_and_raise(path: Path, error: type[BaseException]) -> None:
 
 
 @pytest.fixture
-def output(tmp_path: Path) -> Path:
-    """Make an old output, alone in a folder."""
-    path = tmp_path / "folder" / "model.npz"
-    path.parent.mkdir()
-    path.write_bytes(OLD)
-    return path
-
-
-@pytest.fixture
 def umask() -> Iterator[None]:
     """Give the umask back as it was."""
     old = os.umask(0o022)
     yield
     os.umask(old)
-
-
-def is_alone(path: Path) -> bool:
-    """Return whether nothing else stands in the folder of an output."""
-    return os.listdir(path.parent) == [path.name]
 
 
 def test_a_good_block_replaces_the_output(output: Path) -> None:

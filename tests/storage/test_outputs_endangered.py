@@ -16,15 +16,7 @@ import pytest
 
 from catclf.errors import CatclfError
 from catclf.storage import outputs
-from catclf.storage.outputs import replacing
-
-OLD, NEW = b"old" * 1000, b"new!" * 5000
-
-
-def write(path: Path, data: bytes) -> None:
-    """Write an output as every verb does."""
-    with replacing(path) as temporary:
-        temporary.write_bytes(data)
+from storage.conftest import NEW, OLD, is_alone, write
 
 
 def run(script: str, *arguments: object) -> subprocess.CompletedProcess[str]:
@@ -36,20 +28,6 @@ def run(script: str, *arguments: object) -> subprocess.CompletedProcess[str]:
         text=True,
         timeout=60,
     )
-
-
-@pytest.fixture
-def output(tmp_path: Path) -> Path:
-    """Make an old output, alone in a folder."""
-    path = tmp_path / "folder" / "model.npz"
-    path.parent.mkdir()
-    path.write_bytes(OLD)
-    return path
-
-
-def is_alone(path: Path) -> bool:
-    """Return whether nothing else stands in the folder of an output."""
-    return os.listdir(path.parent) == [path.name]
 
 
 def test_temporary_files_of_the_dead_are_removed(output: Path) -> None:

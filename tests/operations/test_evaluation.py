@@ -195,12 +195,12 @@ def test_a_dataset_prepared_otherwise_is_refused(
         evaluate(small_dataset, dataclasses.replace(model, classes=("cat", "noncat")))
 
 
-def test_a_bare_model_takes_the_datasets_classes(
+def test_a_weights_only_model_takes_the_datasets_classes(
     small_dataset: Path, tmp_path: Path, model: Model
 ) -> None:
     """A notebook's w and b are evaluated on pictures of their size, by the dataset's names."""
-    np.savez(tmp_path / "bare.npz", w=model.w, b=model.b)
-    result = evaluate(small_dataset, tmp_path / "bare.npz")
+    np.savez(tmp_path / "weights_only.npz", w=model.w, b=model.b)
+    result = evaluate(small_dataset, tmp_path / "weights_only.npz")
     assert result.classes == ("noncat", "cat")
     assert result.probabilities.tolist() == evaluate(small_dataset, model).probabilities.tolist()
     np.savez(tmp_path / "other.npz", w=np.zeros(3 * 4 * 4), b=0)

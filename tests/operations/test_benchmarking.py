@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
 from catclf import benchmark
-from catclf.cli import app
 from catclf.descent import METHODS, memory_needs
 from catclf.operations import benchmarking
 
@@ -34,15 +31,3 @@ def test_methods_agree_where_streaming_is_all_there_is_to_hold_them_to(
     assert "vectorized" not in timings
     assert timings["gram"].reference == "streaming"
     assert timings["gram"].agrees
-
-
-def test_the_table_and_the_json_tell_of_every_method(small_dataset: Path) -> None:
-    """Both forms name each method; JSON parses."""
-    text = CliRunner().invoke(app, ["benchmark", str(small_dataset)])
-    assert text.exit_code == 0
-    assert all(method in text.stdout for method in METHODS)
-    assert "iterative was timed on 1 iteration of 18 pictures\n" in text.stdout
-    form = CliRunner().invoke(app, ["benchmark", "-q", str(small_dataset), "--format", "json"])
-    rows = json.loads(form.stdout)["methods"]
-    assert {row["method"] for row in rows} == set(METHODS)
-    assert all(row["agrees"] for row in rows)

@@ -1,0 +1,92 @@
+"""Descents out of core: an iteration on pictures that stay on disk, up to a million."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+from measuring import PEAK, Row, pictures
+
+from catclf import Preprocessing
+from catclf.dataset import NewSplit, write_dataset
+
+STREAM = (
+    PEAK
+    + """
+import json, sys, time
+from catclf import open_dataset
+from catclf.descent import METHODS, Problem, Settings
+with open_dataset(sys.argv[1]) as dataset:
+    class OnDisk:
+        shape = dataset.train.columns.shape
+        def __getitem__(self, rows):
+            if rows == slice(None):
+                raise SystemExit("read whole")
+            return dataset.train.columns[rows]
+    import catclf.descent.streaming as streaming
+    streaming.available_memory = lambda: 0
+    method = METHODS["streaming"](Problem(OnDisk(), dataset.train.Y, Settings()), None)
+    method.step(False)
+    began = time.perf_counter()
+    for _ in range(int(sys.argv[2])):
+        method.step(False)
+    took = (time.perf_counter() - began) / int(sys.argv[2])
+    workers = [f"/proc/{worker.process.pid}" for worker in method.pool._workers]
+    print(json.dumps([took, peak() + sum(map(peak, workers))]))
+"""
+)
+
+
+def stream(folder: Path, m: int, iterations: int) -> tuple[float, float]:
+    """Return seconds an iteration and peak MiB of a process that streams m pictures from disk."""
+    path = folder / f"{m}.h5"
+    block, labels = pictures(1000)
+    write_dataset(
+        path,
+        ("noncat", "cat"),
+        Preprocessing(),
+        NewSplit(
+            (block for _ in range(m // 1000)),
+            np.tile(labels[0].astype(np.uint8), m // 1000),
+            [f"{i:07}" for i in range(m)],
+        ),
+        NewSplit([], np.zeros(0, np.uint8), []),
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", STREAM, str(path), str(iterations)],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    path.unlink()
+    took, peak = json.loads(done.stdout)
+    return took, peak
+
+
+def measure_disk(folder: Path) -> list[Row]:
+    """Out of core: memory and time an iteration while the file grows fourfold."""
+    small, large = (stream(folder, m, 3) for m in (25_000, 100_000))
+    return [
+        Row(
+            "an iteration on disk, m = 25,000 and 100,000 (the file cached by the system)",
+            f"{small[0]:.2f} s, peak {small[1]:.0f} MiB",
+            f"{large[0]:.2f} s, peak {large[1]:.0f} MiB",
+            f"time x{large[0] / small[0]:.2f} for 4x the pictures",
+        )
+    ]
+
+
+def measure_million(folder: Path) -> list[Row]:
+    """A million pictures: 12 GB on disk."""
+    took, peak = stream(folder, 1_000_000, 1)
+    return [
+        Row(
+            "an iteration on disk, m = 1,000,000 (12 GB)",
+            "-",
+            f"{took:.1f} s, peak {peak:.0f} MiB",
+            f"{1e6 / took:,.0f} pictures a second",
+        )
+    ]

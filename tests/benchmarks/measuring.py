@@ -1,0 +1,84 @@
+"""What the measurements share: a row of the table, taking turns, and the data."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+from numpy.typing import NDArray
+
+from catclf import open_dataset, prepare
+
+SHARED = Path(__file__).parents[3] / "shared"  # beside the checkout; not ours to ship
+COURSE = [SHARED / "catvnoncat" / f"{split}_catvnoncat.h5" for split in ("train", "test")]
+N_X = 12288
+Pixels = NDArray[np.uint8]
+Array = NDArray[np.float64]
+# ru_maxrss would hold what the parent had when it forked.
+PEAK = """
+def peak(process="/proc/self"):
+    with open(process + "/status") as file:
+        return next(int(line.split()[1]) / 1024 for line in file if line.startswith("VmHWM"))
+"""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table."""
+
+    what: str
+    reference: str
+    ours: str
+    ratio: str
+
+
+def seconds(function: Callable[[], object]) -> float:
+    """Return how long one call takes."""
+    began = time.perf_counter()
+    function()
+    return time.perf_counter() - began
+
+
+def in_turns(
+    reference: Callable[[], object], ours: Callable[[], object], rounds: int = 5, rest: float = 0.0
+) -> tuple[float, float, float]:
+    """Return both medians, after a warm-up of each, and the median of the ratios pair by pair.
+
+    Before each call the machine may rest for some seconds: after a product OpenBLAS's threads wait
+    30 ms for the next, on cores that other processes need.
+    """
+
+    def rested(function: Callable[[], object]) -> float:
+        time.sleep(rest)
+        return seconds(function)
+
+    reference(), ours()
+    pairs = [(rested(reference), rested(ours)) for _ in range(rounds)]
+    first, second = (median(column) for column in zip(*pairs, strict=True))
+    return first, second, median(a / b for a, b in pairs)
+
+
+def pictures(m: int) -> tuple[Pixels, Array]:
+    """Return m made-up pictures as rows (m, n_x), smooth like photographs, and labels (1, m)."""
+    rng = np.random.default_rng(0)
+    coarse = rng.integers(0, 200, (m, 3, 8, 8), dtype=np.uint8)
+    rows = coarse.repeat(8, axis=2).repeat(8, axis=3).reshape(m, N_X)
+    labels = (coarse[:, 0].mean(axis=(1, 2)) + rng.normal(0, 5, m) > 100).astype(np.float64)
+    return rows, labels.reshape(1, m)
+
+
+def course_data(folder: Path) -> tuple[Pixels, Array, Pixels, NDArray[np.uint8], str]:
+    """Return the course's pictures where they are, else made-up ones of their number."""
+    if all(path.exists() for path in COURSE):
+        path = folder / "course.h5"
+        prepare(COURSE, path)
+        with open_dataset(path) as dataset:
+            train, test = dataset.train, dataset.test
+            return train.columns[:], train.Y, test.columns[:], test.labels, "the course's files"
+    rows, Y = pictures(259)
+    labels = Y[0, 209:].astype(np.uint8)
+    return rows[:209], Y[:, :209], rows[209:], labels, "209 made-up pictures"

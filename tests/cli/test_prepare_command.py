@@ -1,0 +1,124 @@
+"""catclf prepare: what it counts, what it left out or found twice, and its exit codes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+import catclf
+from command_line import invoke, results, run
+
+
+@pytest.fixture
+def pets(small_pictures: Path, tmp_path: Path) -> Path:
+    """Copy the 12 cats and 12 others, to be spoiled."""
+    return shutil.copytree(small_pictures, tmp_path / "pets")
+
+
+def prepare(*words: str | Path, output: Path) -> tuple[str, str]:
+    """Return stdout and stderr of a preparing that goes well."""
+    result = invoke("prepare", *words, "-o", output, "--size", "8")
+    assert result.exit_code == 0, result.output
+    return result.stdout, result.stderr
+
+
+def test_prepare_in_words(pets: Path, tmp_path: Path) -> None:
+    """A line for the file, and a table of each label's class and counts in both splits."""
+    output = tmp_path / "d.h5"
+    shown, told = prepare(pets, "--test-split", "0.25", output=output)
+    assert shown == (
+        f"{output}: 24 pictures of 8x8 pixels, n_x = 192\n"
+        "label  class     train     test\n"
+        "    0  noncat        9        3\n"
+        "    1  cat           9        3\n"
+    )
+    assert told == ""
+    with catclf.open_dataset(output) as dataset:
+        assert (dataset.train.m, dataset.test.m) == (18, 6)
+
+
+def test_long_class_names_keep_the_table_in_line(pets: Path, tmp_path: Path) -> None:
+    """The column of classes is as wide as the longest name."""
+    (pets / "noncat").rename(pets / "not-a-cat-at-all")
+    shown, _ = prepare(pets, output=tmp_path / "d.h5")
+    assert len({len(line) for line in shown.splitlines()[1:]}) == 1
+
+
+def test_what_is_left_out_or_skipped_is_named(pets: Path, tmp_path: Path) -> None:
+    """Unreadable pictures are counted among the results; each, and what is skipped, is a note."""
+    (pets / "cat" / "00.png").write_bytes(b"no picture")
+    (pets / "noncat" / "05.png").write_bytes(b"")
+    (pets / "cat" / "notes.txt").touch()
+    shown, told = prepare(pets, output=tmp_path / "d.h5")
+    assert "d.h5: 22 pictures of 8x8 pixels" in shown
+    assert shown.splitlines()[-1] == "left out: 2 pictures that cannot be read"
+    lines = told.splitlines()
+    assert lines[0] == f"Skipped, no pictures: 1 ({pets / 'cat' / 'notes.txt'})"
+    assert lines[1].startswith(f"Left out: {pets / 'cat' / '00.png'}: ")
+    assert lines[2].startswith(f"Left out: {pets / 'noncat' / '05.png'}: ")
+    assert len(lines) == 3
+
+
+def test_duplicates_under_both_labels_are_counted_and_named(pets: Path, tmp_path: Path) -> None:
+    """A picture that is a cat and no cat is one different picture, and a note of two names."""
+    cat, other = pets / "cat" / "00.png", pets / "noncat" / "duplicate.png"
+    shutil.copy(cat, other)
+    shown, told = prepare(pets, output=tmp_path / "d.h5")
+    assert shown.splitlines()[-1] == "under both labels: 1 different pictures"
+    assert told == f"Under both labels: {cat}, {other} are the same picture\n"
+
+
+def test_duplicates_in_both_splits_are_counted_and_named(pets: Path, tmp_path: Path) -> None:
+    """Where the source's own splits share a picture, accuracy on the test split flatters."""
+    source = tmp_path / "source"
+    for split in ("train", "test"):
+        shutil.copytree(pets, source / split)
+        for kind in ("cat", "noncat"):
+            for number in range(12):
+                if (number < 3) != (split == "test"):
+                    (source / split / kind / f"{number:02}.png").unlink()
+    leaked = source / "test" / "cat" / "leaked.png"
+    shutil.copy(source / "train" / "cat" / "07.png", leaked)
+    shown, told = prepare(source, output=tmp_path / "d.h5")
+    assert shown.splitlines()[-1] == "test pictures that are in the train split too: 1"
+    assert told.startswith("In both splits: ")
+    assert str(leaked) in told
+    assert len(told.splitlines()) == 1
+
+
+def test_strict_is_exit_1_and_names_the_picture(pets: Path, tmp_path: Path) -> None:
+    """The first picture that cannot be read ends it: nothing is printed, nothing written."""
+    (pets / "cat" / "03.png").write_bytes(b"no picture")
+    ended = run("prepare", pets, "-o", tmp_path / "out" / "d.h5", "--strict")
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr.startswith(f"Error: {pets / 'cat' / '03.png'}: ")
+    assert os.listdir(tmp_path) == ["pets"]
+
+
+def test_a_third_class_is_exit_1_and_names_the_flag(pets: Path, tmp_path: Path) -> None:
+    """The classes are listed, with the flag to type; with it, the other two are one."""
+    shutil.copytree(pets / "noncat", pets / "dog")
+    output = tmp_path / "d.h5"
+    ended = run("prepare", pets, "-o", output)
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert "3 classes: 'cat', 'dog', 'noncat'" in ended.stderr
+    assert "--positive" in ended.stderr
+    assert not output.exists()
+    shown, _ = prepare(pets, "--positive", "cat", "--test-split", "0", output=output)
+    assert shown.splitlines()[2:] == [
+        "    0  non-cat       24        0",
+        "    1  cat           12        0",
+    ]
+
+
+def test_the_seed_is_the_splits(pets: Path, tmp_path: Path) -> None:
+    """The same seed writes the same file; another one holds out other pictures."""
+    output, files = tmp_path / "d.h5", []
+    for seed in ("1", "1", "2"):
+        results("prepare", pets, "-o", output, "--size", "8", "--seed", seed)
+        files.append(output.read_bytes())
+    assert files[0] == files[1]
+    assert files[0] != files[2]

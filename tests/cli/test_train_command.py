@@ -1,0 +1,121 @@
+"""catclf train: the costs and accuracies it prints, how it resumes, and its exit codes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import catclf
+from catclf.descent import METHODS
+from command_line import invoke, results, run
+from conftest import training_of
+
+
+def accuracy_line(split: str, dataset: Path, model: Path) -> str:
+    """Return what train is to print about a split."""
+    found = catclf.evaluate(dataset, model, split="train" if split == "train" else "test")
+    low, high = found.interval
+    right, total = found.confusion.correct, found.confusion.total
+    return (
+        f"{split} accuracy: {100 * right / total:.2f} % ({right} of {total}; 95 % interval "
+        f"{100 * low:.2f} % to {100 * high:.2f} %; majority class 50.00 %)"
+    )
+
+
+def test_train_in_words(dataset: Path, tmp_path: Path) -> None:
+    """A line for each recorded cost, one for each split's accuracy, and the file."""
+    output = tmp_path / "m.npz"
+    result = invoke("train", dataset, "-o", output, "--iters", "30", "--every", "10")
+    assert result.exit_code == 0
+    costs = catclf.load_model(output).costs
+    assert list(costs) == [0, 10, 20]
+    assert result.stdout.splitlines() == [
+        *(f"Cost after iteration {iteration}: {cost:.6f}" for iteration, cost in costs.items()),
+        accuracy_line("train", dataset, output),
+        accuracy_line("test", dataset, output),
+        f"{output}: saved",
+    ]
+    assert result.stdout.startswith("Cost after iteration 0: 0.693147\n")
+    assert result.stderr.startswith("Method: ")
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_without_a_test_split_its_accuracy_is_left_out(
+    small_pictures: Path, tmp_path: Path
+) -> None:
+    """Nothing is said of pictures that are not there."""
+    data, output = tmp_path / "d.h5", tmp_path / "m.npz"
+    catclf.prepare([small_pictures], data, preprocessing=catclf.Preprocessing(size=8), test_split=0)
+    shown = results("train", data, "-o", output, "--iters", "5").splitlines()
+    assert [line.split(":")[0] for line in shown[:-1]] == [
+        "Cost after iteration 0",
+        "train accuracy",
+    ]
+    assert shown[-1] == f"{output}: saved"
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_prints_the_same(method: str, dataset: Path, tmp_path: Path) -> None:
+    """A named method is obeyed, nothing is said of the choice, and the results are auto's."""
+    output = tmp_path / "m.npz"
+    words = ["train", str(dataset), "-o", str(output), "--iters", "20", "--every", "5"]
+    chosen = results(*words)
+    named = invoke(*words, "--method", method)
+    assert (named.exit_code, named.stderr) == (0, "")
+    assert named.stdout == chosen
+    assert training_of(output).method == method
+
+
+def test_flags_are_the_settings(dataset: Path, tmp_path: Path) -> None:
+    """Each flag reaches the model's record."""
+    output = tmp_path / "m.npz"
+    words = ["--lr", "0.01", "--iters", "7", "--l2", "0.5", "--loss", "squared-error"]
+    results("train", dataset, "-o", output, *words, "--every", "3")
+    record = training_of(output)
+    assert (record.learning_rate, record.iterations, record.l2) == (0.01, 7, 0.5)
+    assert (record.loss, record.every, record.done) == ("squared-error", 3, 7)
+
+
+def test_resume_prints_the_costs_that_are_new(dataset: Path, tmp_path: Path) -> None:
+    """What the first run printed is not printed again; without a model it says so and begins."""
+    output = tmp_path / "m.npz"
+    words = ["train", str(dataset), "-o", str(output), "--every", "10", "--resume"]
+    begun = invoke(*words, "--iters", "20")
+    assert begun.exit_code == 0
+    assert f"Nothing to resume: there is no {output}\n" in begun.stderr
+    assert begun.stdout.startswith("Cost after iteration 0: ")
+    resumed = invoke(*words, "--iters", "40")
+    assert resumed.exit_code == 0
+    costs = [line.split(":")[0] for line in resumed.stdout.splitlines() if "Cost" in line]
+    assert costs == ["Cost after iteration 20", "Cost after iteration 30"]
+    assert "Nothing to resume" not in resumed.stderr
+
+
+def test_resuming_to_fewer_iterations_is_exit_1(dataset: Path, tmp_path: Path) -> None:
+    """The message names the file and the flag; the model stays."""
+    output = tmp_path / "m.npz"
+    results("train", dataset, "-o", output, "--iters", "20")
+    before = output.read_bytes()
+    ended = run("train", dataset, "-o", output, "--iters", "10", "--resume")
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert f"Error: {output}: has 20 iterations already, more than 10\n" in ended.stderr
+    assert "--iters" in ended.stderr.splitlines()[-1]
+    assert output.read_bytes() == before
+
+
+def test_a_rate_too_high_is_exit_1(dataset: Path, tmp_path: Path) -> None:
+    """The cost before it diverged was printed; no model is written."""
+    output = tmp_path / "m.npz"
+    ended = run("train", dataset, "-o", output, "--lr", "1e6", "--l2", "1")
+    assert ended.returncode == 1
+    assert ended.stdout == "Cost after iteration 0: 0.693147\n"
+    assert "the learning rate 1e+06 is too high" in ended.stderr
+    assert not output.exists()
+
+
+def test_progress_is_drawn_on_a_terminal_only(dataset: Path, tmp_path: Path) -> None:
+    """With stderr in a file there is no bar and no carriage return."""
+    ended = run("train", dataset, "-o", tmp_path / "m.npz", "--iters", "200")
+    assert "\r" not in ended.stderr
+    assert "%|" not in ended.stderr

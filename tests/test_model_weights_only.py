@@ -1,0 +1,112 @@
+"""Weights-only models: w and b predict as in the notebook; what is assumed of them is said."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from catclf.errors import ModelError
+from catclf.model import load_model, save_model
+from catclf.operations.prediction import predict
+from catclf.pictures.preprocessing import Preprocessing
+from command_line import run
+from corpus.models import good_model
+from corpus.npz import N_X
+
+
+def notebook(X: NDArray[np.float64], Y: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
+    """Train as the course's notebook does, statement by statement."""
+    m = X.shape[1]
+    w, b = np.zeros((X.shape[0], 1)), 0.0
+    for _ in range(50):
+        A = 1 / (1 + np.exp(-(np.dot(w.T, X) + b)))
+        dw = np.dot(X, (A - Y).T) / m
+        db = np.sum(A - Y) / m
+        w = w - 0.05 * dw
+        b = b - 0.05 * db
+    return w, b
+
+
+@pytest.fixture(scope="module")
+def lesson(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Path], NDArray[np.uint8]]:
+    """Make 10 noisy 8x8 pictures, whose left half is red (5) or blue: their order matters."""
+    folder = tmp_path_factory.mktemp("lesson")
+    rng = np.random.default_rng(1)
+    pictures = rng.integers(0, 160, (10, 8, 8, 3), dtype=np.uint8)
+    pictures[:5, :, :4, 0] += 90
+    pictures[5:, :, :4, 2] += 90
+    paths = [folder / f"{i}.png" for i in range(10)]
+    for path, pixels in zip(paths, pictures, strict=True):
+        Image.fromarray(pixels).save(path)
+    return paths, pictures
+
+
+@pytest.mark.parametrize("order", ["planes", "interleaved"])
+def test_a_notebooks_weights_predict_what_the_notebook_does(
+    order: Any, lesson: tuple[list[Path], NDArray[np.uint8]], tmp_path: Path
+) -> None:
+    """np.savez(path, w=w, b=b) gives the notebook's probabilities, in either order."""
+    paths, pictures = lesson
+    if order == "interleaved":
+        X = pictures.reshape(10, -1).T / 255
+    else:
+        X = pictures.transpose(0, 3, 1, 2).reshape(10, -1).T / 255
+    w, b = notebook(X, np.array([[1.0] * 5 + [0.0] * 5]))
+    expected = 1 / (1 + np.exp(-(np.dot(w.T, X) + b)))
+    path = tmp_path / "notebook.npz"
+    np.savez(path, w=w, b=b)
+
+    right = load_model(path, order)
+    answers = np.array([prediction.probability for prediction in predict(paths, right)])
+    np.testing.assert_allclose(answers, expected[0], rtol=1e-12)
+
+    wrong = load_model(path, "planes" if order == "interleaved" else "interleaved")
+    others = np.array([prediction.probability for prediction in predict(paths, wrong)])
+    assert np.abs(others - expected[0]).max() > 0.01
+
+
+def test_what_is_assumed_of_a_weights_only_model_is_said(tmp_path: Path) -> None:
+    """Size, scaling, order, classes and threshold, and how to say otherwise."""
+    path = tmp_path / "weights_only.npz"
+    np.savez(path, w=np.zeros((3 * 8 * 8, 1)), b=0.0)
+    model = load_model(path)
+    assert model.preprocessing == Preprocessing(size=8)
+    assert model.classes == ("class 0", "class 1")
+    assert model.weights_only
+    assert load_model(path, "interleaved").weights_only
+    picture = tmp_path / "p.png"
+    Image.new("RGB", (8, 8)).save(picture)
+    told = run("predict", "-m", path, picture).stderr
+    for word in ("8x8", "255", "planes", "--order interleaved", "0.5", "--threshold", "class 1"):
+        assert word in told
+    told = run("predict", "-m", path, "--order", "interleaved", picture).stderr
+    assert "interleaved" in told
+    assert "planes" not in told
+
+
+@pytest.mark.parametrize("shape", [(N_X,), (N_X, 1), (1, N_X)])
+@pytest.mark.parametrize("dtype", ["f2", "<f4", ">f4", "<f8", ">f8", "i1", "u8"])
+def test_weights_of_any_real_type_and_layout(
+    shape: tuple[int, ...], dtype: str, tmp_path: Path
+) -> None:
+    """However a notebook kept its weights, they become w (n_x, 1) float64 of the same values."""
+    path = tmp_path / "weights_only.npz"
+    np.savez(path, w=np.arange(N_X).astype(dtype).reshape(shape), b=np.array([[2]], dtype))
+    model = load_model(path)
+    assert model.w.shape == (N_X, 1)
+    assert model.w.dtype == np.dtype("=f8")
+    assert model.w[:, 0].tolist() == list(range(N_X))
+    assert model.b == 2.0
+
+
+def test_an_order_is_only_for_weights_only_models(tmp_path: Path) -> None:
+    """A model that records its order is not read in another."""
+    saved = tmp_path / "model.npz"
+    save_model(saved, good_model())
+    with pytest.raises(ModelError, match="Leave out `order`"):
+        load_model(saved, "interleaved")
