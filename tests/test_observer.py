@@ -14,6 +14,7 @@ from conftest import ColumnsMaker
 HEARD = {
     "progress": (1, 2),
     "skipped": (["Thumbs.db"],),
+    "warning": ("a rate too high",),
     "method": ("gram", 0.5),
     "cost": (0, 0.69),
     "stop": (),

@@ -67,7 +67,7 @@ def records(draw: st.DrawFn) -> TrainingRecord:
         "str": st.text(),
         "int": st.integers(0),
         "float": number,
-        "float | None": st.none() | number,
+        "float | None": st.none() | st.floats(0, 1),  # shares
     }
     fields = dataclasses.fields(TrainingRecord)
     return TrainingRecord(**{field.name: draw(drawn[str(field.type)]) for field in fields})

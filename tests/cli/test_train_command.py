@@ -83,13 +83,13 @@ def test_resume_prints_the_costs_that_are_new(dataset: Path, tmp_path: Path) -> 
     words = ["train", str(dataset), "-o", str(output), "--every", "10", "--resume"]
     begun = invoke(*words, "--iters", "20")
     assert begun.exit_code == 0
-    assert f"Nothing to resume: there is no {output}\n" in begun.stderr
+    assert f"Warning: nothing to resume: there is no {output}\n" in begun.stderr
     assert begun.stdout.startswith("Cost after iteration 0: ")
     resumed = invoke(*words, "--iters", "40")
     assert resumed.exit_code == 0
     costs = [line.split(":")[0] for line in resumed.stdout.splitlines() if "Cost" in line]
     assert costs == ["Cost after iteration 20", "Cost after iteration 30"]
-    assert "Nothing to resume" not in resumed.stderr
+    assert "nothing to resume" not in resumed.stderr
 
 
 def test_resuming_to_fewer_iterations_is_exit_1(dataset: Path, tmp_path: Path) -> None:
