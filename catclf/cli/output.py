@@ -17,14 +17,12 @@ from catclf.observer import Observer
 if TYPE_CHECKING:
     from tqdm import tqdm
 
-    from catclf.model import Model
     from catclf.predictions import LabeledPrediction
 
 __all__ = [
     "NAMED_PICTURES",
     "Display",
     "Results",
-    "loaded_model",
     "name_some",
     "note",
     "percent",
@@ -48,27 +46,6 @@ def name_some(names: Sequence[str]) -> str:
     return shown if others <= 0 else f"{shown} and {others} more"
 
 
-def loaded_model(path: str, order: str | None, quiet: bool) -> Model:
-    """Load a model, and say what had to be assumed of a weights-only one."""
-    from catclf.model import load_model
-
-    model = load_model(path, order)  # type: ignore[arg-type]
-    if model.weights_only:
-        size = model.preprocessing.size
-        unrolled = (
-            "in interleaved order (as you say)"
-            if order == "interleaved"
-            else "unrolled in planes (say --order interleaved for X.reshape(m, -1).T)"
-        )
-        note(
-            f"Warning: {printable(path)} holds w and b alone; assumed: {size}x{size} pixels, "
-            f"squashed, divided by 255, {unrolled}; {model.positive} above a threshold of 0.5 "
-            "(say --threshold for another)",
-            quiet,
-        )
-    return model
-
-
 def prediction_line(picture: LabeledPrediction, positive: str) -> str:
     """Return a line about a picture whose label and probability are at odds."""
     return (
@@ -77,9 +54,9 @@ def prediction_line(picture: LabeledPrediction, positive: str) -> str:
     )
 
 
-def percent(share: float) -> str:
-    """Return a share as a percentage with two decimals."""
-    return f"{100 * share:.2f} %"
+def percent(share: float | None) -> str:
+    """Return a share as a percentage with two decimals; a dash where it is not defined."""
+    return "-" if share is None else f"{100 * share:.2f} %"
 
 
 class Results:

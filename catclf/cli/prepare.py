@@ -80,6 +80,7 @@ Examples:
 def command(
     source: tuple[str, ...],
     output: str,
+    force: bool,
     size: int,
     fit: str,
     positive: str | None,
@@ -105,6 +106,7 @@ def command(
             seed=seed,
             workers=workers,
             strict=strict,
+            force=force,
             observer=display,
         )
         _warn(prepared, quiet)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from catclf.classes import choose_classes
 from catclf.columns import Pixels, unroll
-from catclf.dataset import NewSplit, write_dataset
+from catclf.dataset import DATASET_FILE, NewSplit, write_dataset
 from catclf.errors import DatasetError, PictureError, printable
 from catclf.observer import Observer
 from catclf.parallel import CAN_FORK, map_in_order
@@ -74,6 +74,7 @@ def prepare(
     seed: int = 0,
     workers: int | None = None,
     strict: bool = False,
+    force: bool = False,
     observer: Observer | None = None,
 ) -> Prepared:
     """Read labeled pictures, split them where their source does not, and write a dataset.
@@ -97,6 +98,8 @@ def prepare(
         How many processes decode pictures; None for one a core.
     strict
         Raise at the first picture that cannot be read, instead of leaving it out.
+    force
+        Let a file at `output` that is no dataset of catclf be replaced.
     observer
         Receives the progress while pictures are read, and the files that are skipped.
 
@@ -107,7 +110,7 @@ def prepare(
     PictureError
         With `strict`, at the first picture that cannot be read.
     CatclfError
-        Where `output` cannot be written, or is one of the sources.
+        Where `output` cannot be written, is one of the sources, or is a file of another kind.
     ValueError
         For a `test_split` outside [0, 1).
     """
@@ -118,7 +121,7 @@ def prepare(
     with ExitStack() as files:
         listing = list_sources(sources, files)
         pictured = [p.pixels for p in listing.pictures if isinstance(p.pixels, str)]
-        check_output(output, [*sources, *pictured])
+        check_output(output, DATASET_FILE, [*sources, *pictured], force=force)
         where = os.fspath(sources[0]) if len(sources) == 1 else None
         classes = choose_classes((p.class_name for p in listing.pictures), positive, where)
         staged = _Staged(files.enter_context(_scratch_beside(output)), preprocessing.n_x, output)
