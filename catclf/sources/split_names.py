@@ -28,7 +28,7 @@ def used_splits(named: Iterable[NamedSplit]) -> dict[NamedSplit, SplitName]:
     """Return which split each split of a source becomes.
 
     A validation split is the test split where there is no other. Beside a train and a test split
-    it is left out: a model that was chosen by it must not be judged by it.
+    it is left out: it is meant for choosing settings, and `tune` chooses them within train.
     """
     used: dict[NamedSplit, SplitName] = {"train": "train", "test": "test"}
     if not {"train", "test"} <= set(named):

@@ -1,9 +1,7 @@
 """HDF5 files, opened so that reading one never opens another, and no claim is believed.
 
-An HDF5 file can point anywhere: by a link into another file, by an array whose bytes are some other
-file of the machine, by a virtual array, by a filter that is loaded as a plug-in. It can also claim
-more than it holds: what was never written reads as zeros. All of that is refused before any data
-is read.
+An HDF5 file can point anywhere: its links into another file, its arrays (`hdf5_arrays`) to the
+bytes of some other file of the machine. All of that is refused before any data is read.
 """
 
 from __future__ import annotations
