@@ -33,7 +33,8 @@ from catclf._version import __version__
 from catclf.classes import as_pair
 from catclf.errors import DatasetError, printable
 from catclf.pictures.preprocessing import Preprocessing
-from catclf.storage.hdf5 import HDF5File, StoredArray, open_hdf5
+from catclf.storage.hdf5 import HDF5File, open_hdf5
+from catclf.storage.hdf5_arrays import StoredArray
 from catclf.storage.hdf5_writing import create_hdf5
 from catclf.storage.outputs import OutputKind, replacing
 

@@ -18,9 +18,9 @@ from catclf.cli.options import (
     quiet_option,
     refuse_config,
 )
-from catclf.cli.output import NAMED_PICTURES, Display, percent, prediction_line
+from catclf.cli.output import Display, percent, prediction_line
 from catclf.columns import Order
-from catclf.errors import printable
+from catclf.errors import NAMED_PICTURES, printable
 from catclf.operations.comparison import Comparison, compare
 from catclf.operations.evaluation import Evaluation, evaluate
 from catclf.splits import SplitName

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 import click
 
 from catclf.cli.flags import with_flags
-from catclf.errors import printable
+from catclf.errors import name_some, printable
 from catclf.observer import Observer
 
 if TYPE_CHECKING:
@@ -20,16 +20,12 @@ if TYPE_CHECKING:
     from catclf.predictions import LabeledPrediction
 
 __all__ = [
-    "NAMED_PICTURES",
     "Display",
     "Results",
-    "name_some",
     "note",
     "percent",
     "prediction_line",
 ]
-
-NAMED_PICTURES = 5  # of many, in a message or a result
 
 
 def note(text: str, quiet: bool = False) -> None:
@@ -37,13 +33,6 @@ def note(text: str, quiet: bool = False) -> None:
     if not quiet:
         with suppress(OSError):
             click.echo(text, err=True)
-
-
-def name_some(names: Sequence[str]) -> str:
-    """Name the first few of many, and count the others."""
-    shown = ", ".join(printable(name) for name in names[:NAMED_PICTURES])
-    others = len(names) - NAMED_PICTURES
-    return shown if others <= 0 else f"{shown} and {others} more"
 
 
 def prediction_line(picture: LabeledPrediction, positive: str) -> str:

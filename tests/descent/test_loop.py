@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from catclf.descent import (
     METHODS,
     Descent,
+    History,
     Method,
     Problem,
     Settings,
@@ -35,13 +36,13 @@ def test_costs_are_those_before_each_every_th_update(
     heard = Recorder()
     descent = run("vectorized", columns, Y, settings, observer=heard)
     assert list(heard.costs) == list(range(0, iterations, 5))
-    assert descent.costs == heard.costs
+    assert descent.history.costs == heard.costs
 
     stepper = METHODS["vectorized"](Problem(columns, Y, settings), None)
     for iteration in range(iterations):
         before = stepper.cost()
         stepper.step(with_cost=False)
-        assert descent.costs.get(iteration, before) == before
+        assert descent.history.costs.get(iteration, before) == before
     assert descent.final_cost == stepper.cost()
     assert descent.history.iterations == iterations
 
@@ -80,6 +81,12 @@ class Told:
 
     def cost(self) -> float:
         return self.now
+
+    def test_cost(self) -> float | None:
+        return None
+
+    def safe_rate(self) -> float | None:
+        return None
 
     def parameters(self) -> tuple[Array, float]:
         return np.zeros((3, 1)), 0.0

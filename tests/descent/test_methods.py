@@ -132,7 +132,7 @@ def test_a_resumed_descent_is_the_uninterrupted_one(
 
     assert np.array_equal(rest.w, whole.w)
     assert (rest.b, rest.history) == (whole.b, whole.history)
-    assert rest.costs == whole.costs
+    assert rest.history.costs == whole.history.costs
     assert rest.final_cost == whole.final_cost
 
 
