@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import catclf
+from catclf.dataset import NewSplit, write_dataset
 from catclf.observer import Observer
 from catclf.training_record import TrainingRecord
 
@@ -108,6 +109,18 @@ def small_dataset(small_pictures: Path, tmp_path_factory: pytest.TempPathFactory
     path = tmp_path_factory.mktemp("dataset") / "dataset.h5"
     preprocessing = catclf.Preprocessing(size=8)
     catclf.prepare([small_pictures], path, preprocessing=preprocessing, test_split=0.25)
+    return path
+
+
+@pytest.fixture(scope="session")
+def noise_dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Prepare 40 pictures of 2x2 whose labels have nothing to do with them: there is no model."""
+    path = tmp_path_factory.mktemp("noise") / "noise.h5"
+    columns = np.random.default_rng(2).integers(0, 256, (40, 12), dtype=np.uint8)
+    labels = (np.arange(40) % 2).astype(np.uint8)
+    train = NewSplit([columns], labels, [f"{i}.png" for i in range(40)])
+    empty = NewSplit([], labels[:0], [])
+    write_dataset(path, ("noncat", "cat"), catclf.Preprocessing(size=2), train, empty)
     return path
 
 

@@ -17,7 +17,8 @@ from PIL import Image
 from catclf import ModelError, Preprocessing, prepare, train
 from catclf.dataset import NewSplit, write_dataset
 from catclf.descent import Settings
-from catclf.errors import CatclfError
+from catclf.errors import CatclfError, DatasetError
+from catclf.operations import training
 from conftest import Recorder, training_of
 
 CLI = [sys.executable, "-m", "catclf"]
@@ -102,8 +103,10 @@ def test_training_on_other_data_is_not_resumed(
     with pytest.raises(ModelError, match="other data"):
         train(other, model, Settings(0.002, 20), resume=True)
     np.savez(model, w=np.zeros((192, 1)), b=0.0)
-    with pytest.raises(ModelError, match="does not tell how it was trained"):
+    with pytest.raises(CatclfError, match="not a model that catclf trained"):
         train(small_dataset, model, Settings(0.002, 20), resume=True)
+    with pytest.raises(ModelError, match="does not tell how it was trained"):
+        train(small_dataset, model, Settings(0.002, 20), resume=True, force=True)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -124,8 +127,8 @@ def test_a_signal_counts_also_where_nobody_reads(
     assert training_of(model).iterations > 0
 
 
-def test_a_damaged_test_split_does_not_cost_the_training(tmp_path: Path) -> None:
-    """The model is saved before the error is told."""
+def test_a_damaged_test_split_is_told_before_the_training(tmp_path: Path) -> None:
+    """Its cost is recorded along the way, so it is read first: no training is lost by it."""
     data, model = tmp_path / "data.h5", tmp_path / "model.npz"
     labels = np.array([0, 1, 0, 1], np.uint8)
     split, damaged = (
@@ -137,6 +140,21 @@ def test_a_damaged_test_split_does_not_cost_the_training(tmp_path: Path) -> None
     data.write_bytes(stored[:position] + b"\x5a" + stored[position + 1 :])
     with pytest.raises(CatclfError, match="test/columns: damaged"):
         train(data, model, Settings(0.002, 10))
+    assert not model.exists()
+
+
+def test_what_is_damaged_after_the_training_does_not_cost_it(
+    small_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The model is saved before the error is raised."""
+
+    def damaged(*arguments: object) -> None:
+        raise DatasetError("damaged: its contents cannot be read", small_dataset)
+
+    monkeypatch.setattr(training, "evaluate_split", damaged)
+    model = tmp_path / "model.npz"
+    with pytest.raises(DatasetError, match="damaged"):
+        train(small_dataset, model, Settings(0.002, 10))
     assert training_of(model).iterations == 10
 
 

@@ -12,7 +12,9 @@ from PIL import Image
 
 from catclf.errors import ModelError
 from catclf.model import load_model, save_model
+from catclf.operations.evaluation import evaluate
 from catclf.operations.prediction import predict
+from catclf.operations.preparation import prepare
 from catclf.pictures.preprocessing import Preprocessing
 from command_line import run
 from corpus.models import good_model
@@ -71,22 +73,60 @@ def test_a_notebooks_weights_predict_what_the_notebook_does(
 
 
 def test_what_is_assumed_of_a_weights_only_model_is_said(tmp_path: Path) -> None:
-    """Size, scaling, order, classes and threshold, and how to say otherwise."""
+    """Size, fit, scaling, order and classes; --order and --classes say otherwise."""
     path = tmp_path / "weights_only.npz"
     np.savez(path, w=np.zeros((3 * 8 * 8, 1)), b=0.0)
-    model = load_model(path)
+    model = load_model(path, "planes")
     assert model.preprocessing == Preprocessing(size=8)
     assert model.classes == ("class 0", "class 1")
     assert model.weights_only
     assert load_model(path, "interleaved").weights_only
     picture = tmp_path / "p.png"
     Image.new("RGB", (8, 8)).save(picture)
-    told = run("predict", "-m", path, picture).stderr
-    for word in ("8x8", "255", "planes", "--order interleaved", "0.5", "--threshold", "class 1"):
+    told = run("predict", "-m", path, "--order", "planes", picture).stderr
+    for word in ("8x8", "squashed", "255", "planes", "class 1"):
         assert word in told
-    told = run("predict", "-m", path, "--order", "interleaved", picture).stderr
+    words = ["--order", "interleaved", "--classes", "dog,cat"]
+    told = run("predict", "-m", path, *words, picture).stderr
+    assert "dog or cat" in told
     assert "interleaved" in told
-    assert "planes" not in told
+
+
+def test_an_order_is_required(tmp_path: Path) -> None:
+    """Assumed, it would be wrong for every other notebook; the error says how to find out."""
+    path, picture = tmp_path / "weights_only.npz", tmp_path / "p.png"
+    np.savez(path, w=np.zeros((3 * 8 * 8, 1)), b=0.0)
+    Image.new("RGB", (8, 8)).save(picture)
+    with pytest.raises(ModelError, match="does not tell how its pictures were unrolled"):
+        load_model(path)
+    ended = run("predict", "-m", path, picture)
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert "Give its --order: interleaved for X.reshape(m, -1).T" in ended.stderr
+    assert "'catclf evaluate' tries both" in ended.stderr
+
+
+@pytest.mark.parametrize("order", ["planes", "interleaved"])
+def test_evaluate_finds_the_order(
+    order: Any, lesson: tuple[list[Path], NDArray[np.uint8]], tmp_path: Path
+) -> None:
+    """It evaluates both, shows the one that fits, and says what to type."""
+    paths, pictures = lesson
+    unrolled = pictures if order == "interleaved" else pictures.transpose(0, 3, 1, 2)
+    w, b = notebook(unrolled.reshape(10, -1).T / 255, np.array([[1.0] * 5 + [0.0] * 5]))
+    np.savez(tmp_path / "notebook.npz", w=w, b=b)
+    table = "file,label\n" + "".join(f"{p},{'ab'[i < 5]}\n" for i, p in enumerate(paths))
+    (tmp_path / "pictures.csv").write_text(table)
+    data = tmp_path / "d.h5"
+    prepare([tmp_path / "pictures.csv"], data, preprocessing=Preprocessing(size=8), test_split=0.5)
+    found = evaluate(data, tmp_path / "notebook.npz", split="train")
+    assert next(iter(found.order_accuracies)) == order
+    assert set(found.order_accuracies) == {"planes", "interleaved"}
+    assert found.accuracy == found.order_accuracies[order] == 1
+    known = evaluate(data, tmp_path / "notebook.npz", split="train", order=order)
+    assert known.probabilities.tolist() == found.probabilities.tolist()
+    shown = run("evaluate", data, "-m", tmp_path / "notebook.npz", "--split", "train").stdout
+    assert f"order: {order} fits better (100.00 % right; " in shown
+    assert f"To predict, use --order {order}." in shown
 
 
 @pytest.mark.parametrize("shape", [(N_X,), (N_X, 1), (1, N_X)])
@@ -97,7 +137,7 @@ def test_weights_of_any_real_type_and_layout(
     """However a notebook kept its weights, they become w (n_x, 1) float64 of the same values."""
     path = tmp_path / "weights_only.npz"
     np.savez(path, w=np.arange(N_X).astype(dtype).reshape(shape), b=np.array([[2]], dtype))
-    model = load_model(path)
+    model = load_model(path, "planes")
     assert model.w.shape == (N_X, 1)
     assert model.w.dtype == np.dtype("=f8")
     assert model.w[:, 0].tolist() == list(range(N_X))
@@ -110,3 +150,5 @@ def test_an_order_is_only_for_weights_only_models(tmp_path: Path) -> None:
     save_model(saved, good_model())
     with pytest.raises(ModelError, match="Leave out `order`"):
         load_model(saved, "interleaved")
+    with pytest.raises(ModelError, match="Leave out `classes`"):
+        load_model(saved, classes=("a", "b"))

@@ -46,6 +46,8 @@ def read_config(
             raise CatclfError(
                 f"unknown key '{printable(key)}' in [{verb}]", path, _nearest(key, list(known))
             )
+        if isinstance(param, click.Option) and param.multiple and isinstance(value, str):
+            value = [value]
         try:
             _refuse_other_type(param, value)
             param.type_cast_value(click.Context(command), value)

@@ -11,7 +11,7 @@ from catclf.cli.options import Verb, model_options, option, quiet_option
 from catclf.cli.output import Display, note
 from catclf.columns import Order
 from catclf.errors import printable
-from catclf.model import load_model
+from catclf.model import Model, load_model
 from catclf.operations.prediction import predict
 from catclf.predictions import Prediction
 from catclf.storage.outputs import csv_line
@@ -55,7 +55,7 @@ def command(
     read the others are still predicted, and the exit code is 1.
     """
     loaded = load_model(model, order, classes)
-    note(f"Model: {printable(model)} ({' or '.join(map(printable, loaded.classes))})", quiet)
+    note(f"Model: {printable(model)}, {described(loaded, order)}", quiet)
     show = {"text": show_text, "csv": show_csv, "jsonl": show_json}[format]
     if format == "csv":
         click.echo(csv_line(COLUMNS))
@@ -69,6 +69,18 @@ def command(
         show(prediction, loaded.positive)
         failed += prediction.error is not None
     ctx.exit(1 if failed else 0)
+
+
+def described(model: Model, order: Order | None) -> str:
+    """Return what a model tells apart, and what was assumed of a weights-only one."""
+    classes = " or ".join(map(printable, model.classes))
+    if not model.weights_only:
+        return classes
+    size = model.preprocessing.size
+    return (
+        f"{classes}; w and b alone, so assumed:\n"
+        f"pictures of {size}x{size} pixels, squashed, divided by 255, {order}"
+    )
 
 
 def show_text(prediction: Prediction, positive: str) -> None:

@@ -27,7 +27,7 @@ from catclf.cli.signals import stopped_by_signals
 from catclf.descent import METHODS
 from catclf.errors import DivergenceError, printable
 from catclf.logistic import CLASS_WEIGHTS, LOSSES, ClassWeight, LossName
-from catclf.model import load_model
+from catclf.model import is_weights_only, load_model
 from catclf.operations.training import Trained, train
 from catclf.settings import Settings
 
@@ -180,11 +180,11 @@ def _as_before(
     ctx: click.Context, dataset: str, output: str, settings: Settings
 ) -> tuple[str, Settings]:
     """Return the dataset and the settings of the model in `output`, but for what is given."""
-    if not os.path.lexists(output):
-        return dataset, settings
-    before = load_model(output).training
+    before = None
+    if os.path.lexists(output) and not is_weights_only(output):
+        before = load_model(output).training
     if before is None:
-        return dataset, settings  # train tells what is wrong
+        return dataset, settings  # train tells why it cannot resume
     names = {field.name: field.name for field in fields(Settings)}
     names |= {"learning_rate": "lr", "iterations": "iters"}
     given = {

@@ -25,7 +25,7 @@ from catclf.descent import (
 )
 from catclf.errors import CatclfError, DatasetError, DivergenceError, ModelError, printable
 from catclf.machine import available_memory
-from catclf.model import MODEL_FILE, Model, load_model, save_model
+from catclf.model import MODEL_FILE, Model, is_weights_only, load_model, save_model
 from catclf.observer import Observer
 from catclf.operations.evaluation import Evaluation, evaluate_split
 from catclf.settings import Settings
@@ -212,6 +212,8 @@ def _run_to_resume(
     if not os.path.lexists(path):
         observer.warning(f"nothing to resume: there is no {printable(path)}")
         return None
+    if is_weights_only(path):
+        raise ModelError("does not tell how it was trained", path, RESUME_FIX)
     model = load_model(path)
     record = model.training
     if (

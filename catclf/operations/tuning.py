@@ -186,7 +186,8 @@ def _refuse_too_many(path: str, m: int, search: Search) -> None:
             path,
             f"Use a `sample` of {fit}: tune on a stratified sample.",
         )
-    trainings = len(search.settings()) * (search.folds * search.repeats + 1)
+    rates = len(search.learning_rates) or len(SAFE_RATE_FACTORS)
+    trainings = rates * len(search.l2) * (search.folds * search.repeats + 1)
     if trainings * m * BYTES_A_TRAINING > quarter:
         raise DatasetError(
             f"{trainings} trainings at once on {m} pictures do not fit into a quarter of the "

@@ -41,7 +41,7 @@ def test_precedence(dataset: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("verb", "table", "said"),
     [
-        ("evaluate", '[evaluate]\nsplit = "train"\n', "train split: 18"),
+        ("evaluate", '[evaluate]\nsplit = "train"\n', ": 18 pictures"),
         ("evaluate", '[evaluate]\nformat = "json"\n', '"split": "test"'),
         ("evaluate", "[evaluate]\nthreshold = 0.25\nquiet = true\n", "> 0.25"),
     ],
@@ -58,7 +58,7 @@ def test_config_keys_are_the_flags_names(
 @pytest.mark.parametrize(
     ("variable", "value", "said"),
     [
-        ("CATCLF_EVALUATE_SPLIT", "train", "train split: 18"),
+        ("CATCLF_EVALUATE_SPLIT", "train", ": 18 pictures"),
         ("CATCLF_EVALUATE_FORMAT", "json", '"split": "test"'),
         ("CATCLF_EVALUATE_THRESHOLD", "0.25", "> 0.25"),
     ],

@@ -18,13 +18,17 @@ def test_evaluate_in_words(dataset: Path, model: Path) -> None:
     text = results("evaluate", dataset, "-m", model, "--split", "train")
     expected = catclf.evaluate(dataset, model, split="train")
     low, high = expected.interval
-    assert text.startswith("train split: 18 pictures; cat where P(cat) > 0.5\n")
+    assert text.splitlines()[:3] == [
+        f"train split of {dataset}: 18 pictures",
+        "predicted cat where P(cat) > 0.5",
+        f"model              {model}",
+    ]
     assert (
-        f"accuracy       {expected.accuracy:.2%}  (95 % interval {low:.2%} to {high:.2%})"
+        f"accuracy           {expected.accuracy:.2%}  (95 % interval {low:.2%} to {high:.2%})"
     ) in text.replace(" %  ", "%  ").replace(" % to", "% to").replace(" %)", "%)")
-    assert "majority class 50.00 %" in text
-    assert f"AUC            {expected.auc:.4f}" in text
-    assert f"log loss       {expected.log_loss:.4f}" in text
+    assert "majority class     50.00 %" in text
+    assert f"AUC                {expected.auc:.4f}" in text
+    assert f"log loss           {expected.log_loss:.4f}" in text
     assert expected.worst(5)
     for row in expected.worst(5):
         assert f"P(cat) = {row.probability:.4f}, label {row.label}: {row.name}" in text

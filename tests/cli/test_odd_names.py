@@ -46,7 +46,7 @@ def test_any_name_is_printed_in_any_locale(
     text = ended.stdout.decode("utf-8", "replace")
     assert "\x1b" not in text
     assert "31m" in text
-    assert ended.stderr == b""
+    assert len(ended.stderr.splitlines()) == 1  # the model
 
 
 def test_json_names_lead_back_to_the_file(odd_names: list[str], model: Path) -> None:

@@ -70,7 +70,7 @@ def test_a_picture_on_stdin(pictures: Path, model: Path) -> None:
 @pytest.mark.parametrize("closed", [False, True])
 def test_no_picture_on_stdin(model: Path, closed: bool) -> None:
     """An empty or a closed stdin is an error of the picture '-'."""
-    command = [*CATCLF, "predict", "-", "-m", str(model)]
+    command = [*CATCLF, "predict", "-", "-q", "-m", str(model)]
     shell = subprocess.run(
         ["sh", "-c", '"$@" <&-' if closed else '"$@" </dev/null', "sh", *command],
         capture_output=True,
@@ -85,17 +85,18 @@ def test_no_picture_on_stdin(model: Path, closed: bool) -> None:
 def test_a_weights_only_model_says_what_is_assumed(
     pictures: Path, weights_only: Path, model: Path
 ) -> None:
-    """A notebook's w and b predict as the model does, with a warning on stderr."""
-    by_weights = invoke("predict", pictures / "0.png", "-m", weights_only)
+    """A notebook's w and b predict as the model does, and stderr tells what was assumed."""
+    words = ["predict", str(pictures / "0.png"), "-m", str(weights_only)]
+    by_weights = invoke(*words, "--order", "planes")
     assert by_weights.exit_code == 0
-    assert by_weights.stderr.startswith(
-        f"Warning: {weights_only} holds w and b alone; assumed: 8x8 pixels"
-    )
+    assert by_weights.stderr.startswith(f"Model: {weights_only}, class 0 or class 1; w and b alone")
     by_model = results("predict", pictures / "0.png", "-m", model)
     assert by_weights.stdout.split(" = ")[1] == by_model.split(" = ")[1]
-    turned = invoke("predict", pictures / "0.png", "-m", weights_only, "--order", "interleaved")
+    turned = invoke(*words, "--order", "interleaved")
     assert turned.stdout != by_weights.stdout
     assert "interleaved" in turned.stderr
+    named = invoke(*words, "--order", "planes", "--classes", "noncat,cat")
+    assert named.stdout == by_model
 
 
 def test_an_order_for_a_model_that_has_its_own_is_refused(pictures: Path, model: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -9,37 +10,102 @@ import pytest
 import catclf
 from catclf.descent import METHODS
 from catclf.settings import Settings
+from catclf.splits import SplitName
 from command_line import invoke, results, run
 from conftest import training_of
 
 
-def accuracy_line(split: str, dataset: Path, model: Path) -> str:
+def accuracy_lines(split: SplitName, dataset: Path, model: Path) -> list[str]:
     """Return what train is to print about a split."""
-    found = catclf.evaluate(dataset, model, split="train" if split == "train" else "test")
+    found = catclf.evaluate(dataset, model, split=split)
     low, high = found.interval
-    right, total = found.confusion.correct, found.confusion.total
-    return (
-        f"{split} accuracy: {100 * right / total:.2f} % ({right} of {total}; 95 % interval "
-        f"{100 * low:.2f} % to {100 * high:.2f} %; majority class 50.00 %)"
-    )
+    counts = found.confusion
+    assert counts.balanced_accuracy is not None
+    assert counts.specificity is not None
+    assert counts.recall is not None
+    return [
+        f"{split} accuracy: {100 * found.accuracy:.2f} % ({counts.correct} of {counts.total}), "
+        f"95 % interval {100 * low:.2f} % to {100 * high:.2f} %",
+        f"  majority class 50.00 %, balanced accuracy {100 * counts.balanced_accuracy:.2f} %",
+        f"  recall of noncat {100 * counts.specificity:.2f} %, of cat {100 * counts.recall:.2f} %",
+    ]
 
 
 def test_train_in_words(dataset: Path, tmp_path: Path) -> None:
-    """A line for each recorded cost, one for each split's accuracy, and the file."""
+    """What is trained, a line for each recorded cost, the final one, the accuracies, the file."""
     output = tmp_path / "m.npz"
-    result = invoke("train", dataset, "-o", output, "--iters", "30", "--every", "10")
+    words = ["train", str(dataset), "-o", str(output), "--iters", "30", "--every", "10"]
+    result = invoke(*words)
     assert result.exit_code == 0
-    costs = catclf.load_model(output).costs
-    assert list(costs) == [0, 10, 20]
-    assert result.stdout.splitlines() == [
-        *(f"Cost after iteration {iteration}: {cost:.6f}" for iteration, cost in costs.items()),
-        accuracy_line("train", dataset, output),
-        accuracy_line("test", dataset, output),
+    model = catclf.load_model(output)
+    record = training_of(output)
+    assert list(model.costs) == list(model.test_costs) == [0, 10, 20]
+    lines = [
+        f"dataset: {dataset}",
+        "settings: lr 0.005, iters 30, l2 0, cross-entropy, class weight none",
+        f"method: {record.method}",
+        *(
+            f"Cost after iteration {iteration}: {cost:.6f} (test {model.test_costs[iteration]:.6f})"
+            for iteration, cost in model.costs.items()
+        ),
+        f"Final cost: {record.cost:.6f} (test {record.test_cost:.6f})",
+        *accuracy_lines("train", dataset, output),
+        *accuracy_lines("test", dataset, output),
         f"{output}: saved",
     ]
-    assert result.stdout.startswith("Cost after iteration 0: 0.693147\n")
-    assert result.stderr.startswith("Method: ")
+    assert result.stdout.splitlines() == lines
+    assert result.stderr.startswith("Expected to take ")
     assert len(result.stderr.splitlines()) == 1
+    quiet = results(*words, "-q").splitlines()
+    assert quiet == [line for line in lines if not line.startswith("Cost")]
+
+
+def test_train_in_json(dataset: Path, tmp_path: Path) -> None:
+    """The settings, all costs and both splits' results as one object, and nothing else."""
+    output = tmp_path / "m.npz"
+    words = ["--iters", "30", "--every", "10", "--format", "json", "--lr", "0.02"]
+    found = json.loads(results("train", dataset, "-o", output, *words))
+    model, record = catclf.load_model(output), training_of(output)
+    assert found["model"] == str(output)
+    assert found["dataset"]["digest"] == record.digest
+    assert found["settings"]["learning_rate"] == 0.02
+    assert found["settings"]["method"] == record.method
+    assert found["results"]["cost"] == record.cost
+    assert found["results"]["test_cost"] == record.test_cost
+    assert not found["interrupted"]
+    assert [(c["iteration"], c["cost"], c["test_cost"]) for c in found["costs"]] == [
+        (iteration, cost, model.test_costs[iteration]) for iteration, cost in model.costs.items()
+    ]
+    for split in ("train", "test"):
+        evaluated = results("evaluate", dataset, "-m", output, "--split", split, "--format", "json")
+        expected = {**json.loads(evaluated), "model": None}
+        del expected["most_wrong"]
+        assert found[split] == expected
+
+
+def test_a_divergence_keeps_its_costs_in_json(dataset: Path, tmp_path: Path) -> None:
+    """The costs up to there and the reason stand on stdout; the exit code is 1."""
+    words = ["--lr", "1e6", "--l2", "1", "--format", "json"]
+    ended = run("train", dataset, "-o", tmp_path / "m.npz", *words)
+    assert ended.returncode == 1
+    found = json.loads(ended.stdout)
+    assert found["costs"][0]["cost"] == pytest.approx(0.693147, abs=1e-6)
+    assert "is too high" in found["error"]
+    assert found["settings"]["learning_rate"] == 1e6
+
+
+def test_resume_takes_what_is_not_given_from_the_model(dataset: Path, tmp_path: Path) -> None:
+    """DATASET, learning rate, penalty and the rest need not be said again."""
+    output = tmp_path / "m.npz"
+    words = ["--lr", "0.01", "--l2", "0.5", "--every", "7", "--class-weight", "balanced"]
+    results("train", dataset, "-o", output, *words, "--iters", "20")
+    results("train", "--resume", "-o", output, "--iters", "40")
+    resumed = training_of(output)
+    results("train", dataset, "-o", tmp_path / "whole.npz", *words, "--iters", "40")
+    assert training_of(tmp_path / "whole.npz") == resumed
+    assert resumed.settings == Settings(0.01, 40, 0.5, every=7, class_weight="balanced")
+    again = results("train", "--resume", "-o", output)
+    assert "iters 40, l2 0.5" in again
 
 
 def test_without_a_test_split_its_accuracy_is_left_out(
@@ -119,7 +185,7 @@ def test_a_rate_too_high_is_exit_1(dataset: Path, tmp_path: Path) -> None:
     ended = run("train", dataset, "-o", output, "--lr", "1e6", "--l2", "1")
     assert ended.returncode == 1
     assert ended.stdout.splitlines()[-1] == "Cost after iteration 0: 0.693147 (test 0.693147)"
-    assert ended.stderr.startswith("Warning: --lr 1e+06 is above 0.")
+    assert "Warning: --lr 1e+06 is above 0." in ended.stderr
     assert "the learning rate 1e+06 is too high" in ended.stderr
     assert not output.exists()
 

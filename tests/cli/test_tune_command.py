@@ -100,15 +100,17 @@ def test_tune_in_json(dataset: Path, expected: Tuned, tmp_path: Path) -> None:
     ]
 
 
-def test_nothing_chosen_is_exit_1_after_the_leaderboard(dataset: Path, tmp_path: Path) -> None:
-    """A script that goes on with && does not train on an old config file."""
+def test_nothing_chosen_is_exit_1_after_the_leaderboard(
+    noise_dataset: Path, tmp_path: Path
+) -> None:
+    """A script that goes on with && does not train on an old config file; nobody is suspected."""
     config = tmp_path / "t.toml"
-    words = ["--lr", "0.5", "--l2", "0", "--iters", "1", "--folds", "3"]
-    ended = run("tune", dataset, "-o", config, *words)
+    ended = run("tune", noise_dataset, "-o", config, "--folds", "5")
     assert ended.returncode == 1
-    assert "Nothing beats always predicting the same" in ended.stdout.splitlines()
+    assert ended.stdout.splitlines()[1] == "Nothing beats always predicting the same"
+    assert "Try more pictures." in ended.stdout
     assert "No pictures are suspected of a wrong label:" in ended.stdout.splitlines()
-    assert f"Error: {dataset}: nothing is chosen, and {config} is not written" in ended.stderr
+    assert f"Error: {noise_dataset}: nothing is chosen, and {config} is not written" in ended.stderr
     assert not config.exists()
 
 
@@ -137,7 +139,7 @@ def test_a_sample_is_told_of(dataset: Path, tmp_path: Path) -> None:
     config = tmp_path / "t.toml"
     found = json.loads(results("tune", dataset, "-o", config, *words, "--format", "json"))
     assert (found["examples"], found["train_examples"]) == (12, 18)
-    assert (found["repeats"], found["seed"]) == (2, 7)
+    assert (found["search"]["repeats"], found["search"]["seed"]) == (2, 7)
     assert "on 12 of 18 training pictures" in config.read_text(encoding="utf-8")
 
 

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from catclf import open_dataset
 from catclf.errors import CatclfError
-from catclf.model import load_model
+from catclf.model import is_weights_only, load_model
 from catclf.operations.preparation import prepare
 from catclf.pictures.preprocessing import Preprocessing
 from catclf.pictures.reading import read_picture
@@ -41,9 +41,14 @@ def prepare_course(path: Path) -> None:
     prepare([path], path.with_suffix(".out"), workers=1)
 
 
+def read_model(path: Path) -> None:
+    """Load a model, a weights-only one too."""
+    load_model(path, "planes" if is_weights_only(path) else None)
+
+
 READERS: dict[str, Callable[[Path], object]] = {
     "picture": lambda path: read_picture(path, Preprocessing()),
-    "model": load_model,
+    "model": read_model,
     "dataset": read_dataset,
     "course": prepare_course,
 }

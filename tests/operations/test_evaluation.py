@@ -200,7 +200,7 @@ def test_a_weights_only_model_takes_the_datasets_classes(
 ) -> None:
     """A notebook's w and b are evaluated on pictures of their size, by the dataset's names."""
     np.savez(tmp_path / "weights_only.npz", w=model.w, b=model.b)
-    result = evaluate(small_dataset, tmp_path / "weights_only.npz")
+    result = evaluate(small_dataset, tmp_path / "weights_only.npz", order="planes")
     assert result.classes == ("noncat", "cat")
     assert result.probabilities.tolist() == evaluate(small_dataset, model).probabilities.tolist()
     np.savez(tmp_path / "other.npz", w=np.zeros(3 * 4 * 4), b=0)

@@ -101,7 +101,7 @@ def test_fortran_order_and_other_headers_are_read(tmp_path: Path) -> None:
         np.lib.format.write_array(file, w[:1].T, version)
         path = tmp_path / "weights_only.npz"
         path.write_bytes(pack(Member("w.npy", file.getvalue()), Member("b.npy", npy(1))))
-        assert load_model(path).w[:, 0].tolist() == list(range(N_X))
+        assert load_model(path, "planes").w[:, 0].tolist() == list(range(N_X))
 
 
 def test_a_pickle_in_a_model_is_never_run(tmp_path: Path) -> None:
