@@ -62,7 +62,8 @@ def _predict_one(model: Model, threshold: float, image: str | BinaryIO) -> Predi
     except PictureError as error:
         return Prediction(name, None, None, error)
     probability = model.probability(pixels)
-    return Prediction(name, probability, model.classes[probability > threshold])
+    probabilities = dict(zip(model.classes, (1 - probability, probability), strict=True))
+    return Prediction(name, model.classes[probability > threshold], probabilities)
 
 
 def _read_stream(stream: BinaryIO) -> bytes:
