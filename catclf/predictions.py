@@ -19,7 +19,7 @@ class Prediction:
     Parameters
     ----------
     name
-        The picture's path, or ``-`` for a stream.
+        The picture's path, or ``-`` where it has none.
     predicted
         The class predicted; None where the picture could not be read.
     probabilities

@@ -40,11 +40,11 @@ class Descent:
         What a resumed run needs besides w and b.
     """
 
-    w: Array
+    w: Array = field(repr=False)
     b: float
     iterations: int
     final_cost: float
-    costs: dict[int, float]
+    costs: dict[int, float] = field(repr=False)
     state: dict[str, Array] = field(repr=False)
 
 

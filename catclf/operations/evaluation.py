@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -67,10 +67,10 @@ class Evaluation:
     auc: float | None
     log_loss: float
     also_in_train: int
-    names: list[str]
-    labels: NDArray[np.uint8]
-    probabilities: Array
-    losses: Array
+    names: list[str] = field(repr=False)
+    labels: NDArray[np.uint8] = field(repr=False)
+    probabilities: Array = field(repr=False)
+    losses: Array = field(repr=False)
 
     @property
     def accuracy(self) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
 
 import numpy as np
@@ -106,14 +106,14 @@ class Tuned:
 
     dataset: str
     search: Search
-    scores: list[Score]
+    scores: list[Score] = field(repr=False)
     chosen: Score
     majority_rate: float
     base_log_loss: float
     m: int
     total: int
     positive: str
-    out_of_fold: list[LabeledPrediction]
+    out_of_fold: list[LabeledPrediction] = field(repr=False)
 
 
 def tune(

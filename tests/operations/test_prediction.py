@@ -64,6 +64,49 @@ def test_a_path_a_text_and_a_stream_give_the_same(model: Model, small_pictures: 
     assert (by_stream.name, by_stream.probabilities) == ("-", by_path.probabilities)
 
 
+def test_one_picture_is_no_iterable_of_them(model: Model, small_pictures: Path) -> None:
+    """A path is not its characters: each form of one picture gives one prediction."""
+    path = small_pictures / "cat" / "01.png"
+    with Image.open(path) as image, open(path, "rb") as stream:
+        for one in (path, str(path), image, np.asarray(image), stream):
+            (answer,) = predict(one, model)
+            assert answer.name == (str(path) if isinstance(one, str | Path) else "-")
+            assert answer.probabilities == next(predict([path], model)).probabilities
+
+
+def test_pictures_in_memory_stand_among_files(model: Model, small_pictures: Path) -> None:
+    """Any iterable of any of them is answered in order; a batch (k, h, w, 3) is k pictures."""
+    paths = sorted(small_pictures.rglob("*.png"))
+    arrays = [np.asarray(Image.open(path)) for path in paths]
+    expected = [answer.probabilities for answer in predict(paths, model)]
+    mixed = [paths[i] if i % 3 else arrays[i] for i in range(len(paths))]
+    for images in (mixed, iter(arrays), np.stack(arrays), map(Image.fromarray, arrays)):
+        assert [answer.probabilities for answer in predict(images, model)] == expected
+
+
+def test_one_folder_is_searched(model: Model, small_pictures: Path) -> None:
+    """A folder stands for its pictures, alone as in a list."""
+    assert list(predict(small_pictures, model)) == list(predict([small_pictures], model))
+
+
+@pytest.mark.parametrize("images", [None, 3, b"\x89PNG"])
+def test_what_is_no_picture_is_told_at_the_call(model: Model, images: Any) -> None:
+    """TypeError, before anything is asked of the iterator."""
+    with pytest.raises(TypeError, match="images must be a path"):
+        predict(images, model)
+
+
+@pytest.mark.parametrize(
+    ("item", "error"), [(7, TypeError), (np.zeros((8, 8), np.uint8), ValueError)]
+)
+def test_an_item_that_is_no_picture_is_no_answer(
+    model: Model, item: Any, error: type[Exception]
+) -> None:
+    """A slip in a program is not passed off as a picture that cannot be read."""
+    with pytest.raises(error, match="uint8"):
+        list(predict([item], model))
+
+
 @given(threshold=st.floats(0, 1))
 def test_positive_is_above_the_threshold(
     model: Model, small_pictures: Path, threshold: float
