@@ -107,7 +107,7 @@ def command(
             strict=strict,
             observer=display,
         )
-        _warn(prepared, quiet)
+    _warn(prepared, quiet)
     _show(prepared, size)
 
 

@@ -151,8 +151,7 @@ class TrainingDisplay(Display):
 
     def cost(self, iteration: int, cost: float) -> None:
         """Write a recorded cost."""
-        if self.bar is not None:
-            self.bar.set_postfix_str(f"cost {cost:.6f}", refresh=False)
+        self.detail = f"cost {cost:.6f}"
         self.clear()
         self.results.write(f"Cost after iteration {iteration}: {cost:.6f}")
 
