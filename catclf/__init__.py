@@ -20,7 +20,6 @@ from catclf._version import __version__ as __version__
 if TYPE_CHECKING:
     from catclf.dataset import Dataset as Dataset
     from catclf.dataset import open_dataset as open_dataset
-    from catclf.descent.problem import Settings as Settings
     from catclf.errors import CatclfError as CatclfError
     from catclf.errors import DatasetError as DatasetError
     from catclf.errors import DivergenceError as DivergenceError
@@ -33,11 +32,12 @@ if TYPE_CHECKING:
     from catclf.operations.evaluation import evaluate as evaluate
     from catclf.operations.prediction import predict as predict
     from catclf.operations.preparation import prepare as prepare
+    from catclf.operations.search import Search as Search
     from catclf.operations.training import train as train
-    from catclf.operations.tuning import Search as Search
     from catclf.operations.tuning import tune as tune
     from catclf.pictures.preprocessing import Preprocessing as Preprocessing
     from catclf.pictures.reading import read_picture as read_picture
+    from catclf.settings import Settings as Settings
 
 # Where each public name lives. It is imported when it is first used: `catclf predict` needs
 # neither h5py nor anything of training, and its start-up is what a user feels.
@@ -50,9 +50,9 @@ _HOMES = {
     "ModelError": "errors",
     "Observer": "observer",
     "PictureError": "errors",
-    "Search": "operations.tuning",
+    "Search": "operations.search",
     "Preprocessing": "pictures.preprocessing",
-    "Settings": "descent.problem",
+    "Settings": "settings",
     "benchmark": "operations.benchmarking",
     "evaluate": "operations.evaluation",
     "load_model": "model",

@@ -8,11 +8,23 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 
-from catclf.errors import DatasetError
+import numpy as np
+from numpy.typing import NDArray
 
-__all__ = ["MAX_CLASS_BYTES", "as_pair", "choose_classes", "refuse_other_classes"]
+from catclf.errors import DatasetError, printable
+from catclf.observer import Observer
+
+__all__ = [
+    "MAX_CLASS_BYTES",
+    "as_pair",
+    "choose_classes",
+    "refuse_other_classes",
+    "warn_of_imbalance",
+]
+
 
 MAX_CLASS_BYTES = 1000
+MAX_RATIO = 4  # of the classes' pictures: beyond it accuracy says little
 LISTED_CLASSES = 20  # in a message
 
 
@@ -84,6 +96,31 @@ def as_pair(stored: object) -> tuple[str, str] | None:
     if not (isinstance(negative, str) and isinstance(positive, str)) or negative == positive:
         return None
     return (negative, positive) if negative and positive else None
+
+
+def warn_of_imbalance(
+    labels: NDArray[np.uint8], classes: tuple[str, str], observer: Observer
+) -> None:
+    """Warn where one class has more than MAX_RATIO times the other's examples.
+
+    Parameters
+    ----------
+    labels
+        (m,), 0 or 1.
+    classes
+        (negative, positive).
+    observer
+        Receives the warning.
+    """
+    positives = int(np.count_nonzero(labels))
+    counts = sorted(zip((labels.size - positives, positives), classes, strict=True))
+    (fewer, rare), (more, frequent) = counts
+    if more > MAX_RATIO * fewer:
+        observer.warning(
+            f"{more} pictures are {printable(frequent)} and only {fewer} {printable(rare)}\n"
+            "Judge by the balanced accuracy and the recall of each class, and consider "
+            "`class_weight` balanced."
+        )
 
 
 def refuse_other_classes(found: tuple[str, str], wanted: tuple[str, str], where: str) -> None:

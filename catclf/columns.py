@@ -9,9 +9,10 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Columns", "Order", "blocks", "reorder", "size_of", "unroll"]
+__all__ = ["ORDERS", "Columns", "Order", "Pixels", "blocks", "reorder", "size_of", "unroll"]
 
 Order = Literal["planes", "interleaved"]
+ORDERS: tuple[Order, ...] = ("planes", "interleaved")
 Pixels = NDArray[np.uint8]
 
 

@@ -33,14 +33,16 @@ from catclf._version import __version__
 from catclf.classes import as_pair
 from catclf.errors import DatasetError, printable
 from catclf.pictures.preprocessing import Preprocessing
-from catclf.storage.hdf5 import HDF5File, StoredArray, open_hdf5
+from catclf.storage.hdf5 import HDF5File, open_hdf5
+from catclf.storage.hdf5_arrays import StoredArray
 from catclf.storage.hdf5_writing import create_hdf5
-from catclf.storage.outputs import replacing
+from catclf.storage.outputs import OutputKind, replacing
 
-__all__ = ["Dataset", "NewSplit", "Split", "open_dataset", "write_dataset"]
+__all__ = ["DATASET_FILE", "Dataset", "NewSplit", "Split", "open_dataset", "write_dataset"]
 
 FORMAT = "catclf-dataset"
 FORMAT_VERSION = 1
+HEAD_BYTES = 4096  # where the format stands
 CHUNK_BYTES = 2**20
 CACHE_BYTES = 8 * CHUNK_BYTES  # reading goes along the rows; every process has a cache of its own
 CHECKSUM_FILTER: dict[str, Any] = {"compression": "gzip", "compression_opts": 0}
@@ -200,6 +202,24 @@ def _read_split(file: HDF5File, name: str, n_x: int) -> Split:
     return Split(columns, values, names, also)
 
 
+def _is_dataset(path: str) -> bool:
+    """Return whether a file is a dataset of ours, perhaps a damaged one, of any version."""
+    with open(path, "rb") as file:
+        head = file.read(HEAD_BYTES)
+    if not head.startswith(b"\x89HDF"):
+        return False
+    if FORMAT.encode() in head:
+        return True
+    try:  # catclf 0.1 wrote it at the end
+        with open_hdf5(path, CACHE_BYTES) as stored:
+            return bool(stored.attribute("format") == FORMAT)
+    except DatasetError:
+        return False
+
+
+DATASET_FILE = OutputKind("a dataset that catclf prepared", _is_dataset)
+
+
 @dataclass(frozen=True)
 class NewSplit:
     """A split of a dataset about to be written.
@@ -231,8 +251,8 @@ def write_dataset(
 ) -> None:
     """Write a prepared dataset, whole or not at all."""
     with replacing(path) as temporary, create_hdf5(temporary) as (file, check):
+        file.attrs["format"] = _fixed_length([FORMAT])[0]  # at the file's beginning
         digest = _write_split(file.create_group("train"), train, preprocessing.n_x, check)
-        file.attrs["format"] = _fixed_length([FORMAT])[0]
         file.attrs["format_version"] = FORMAT_VERSION
         file.attrs["created_by"] = _fixed_length([f"catclf {__version__}"])[0]
         file.attrs["classes"] = _fixed_length(classes)

@@ -6,15 +6,20 @@ An array of a wrong shape, passed from Python, is a `ValueError`; a bug keeps it
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
 __all__ = [
+    "NAMED_PICTURES",
     "CatclfError",
     "DatasetError",
     "DivergenceError",
     "ModelError",
     "PictureError",
+    "name_some",
     "printable",
 ]
+
+NAMED_PICTURES = 5  # of many, in a message or a result
 
 
 def printable(name: str | os.PathLike[str]) -> str:
@@ -31,6 +36,13 @@ def printable(name: str | os.PathLike[str]) -> str:
         c if c.isprintable() or c == "\u200d" else c.encode("unicode_escape").decode("ascii")
         for c in text
     )
+
+
+def name_some(names: Sequence[str]) -> str:
+    """Name the first few of many, and count the others."""
+    shown = ", ".join(printable(name) for name in names[:NAMED_PICTURES])
+    others = len(names) - NAMED_PICTURES
+    return shown if others <= 0 else f"{shown} and {others} more"
 
 
 class CatclfError(Exception):

@@ -23,14 +23,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
+    "CLASS_WEIGHTS",
     "LOSSES",
     "Array",
+    "ClassWeight",
     "Loss",
     "LossName",
     "backward",
     "cost",
     "cross_entropy",
     "cross_entropy_dZ",
+    "example_weights",
     "forward",
     "sigmoid",
     "squared_error",
@@ -39,6 +42,8 @@ __all__ = [
 
 Array = NDArray[np.float64]
 LossName = Literal["cross-entropy", "squared-error"]
+ClassWeight = Literal["none", "balanced"]
+CLASS_WEIGHTS: tuple[ClassWeight, ...] = ("none", "balanced")
 
 
 @np.errstate(over="ignore")  # exp(1000) is inf, and 1 / (1 + inf) is the right answer: 0
@@ -123,7 +128,35 @@ def backward(X: Array, dZ: Array) -> tuple[Array, float]:
     return X @ dZ.T / m, float(dZ.sum()) / m
 
 
-def cost(Z: Array, Y: Array, loss: LossName = "cross-entropy", penalty: float = 0.0) -> float:
+def example_weights(Y: Array, class_weight: ClassWeight) -> Array:
+    """Return what each example counts in the cost and its derivatives; 1 on average.
+
+    Parameters
+    ----------
+    Y
+        Labels (1, m).
+    class_weight
+        ``none``: all count 1. ``balanced``: each counts ``m / (2 m_class)``, so that both classes
+        count half.
+
+    Returns
+    -------
+    numpy.ndarray
+        (1, m), or (1, 1) where all count alike.
+    """
+    m, positives = Y.size, float(Y.sum())
+    if class_weight == "none" or positives in (0, m):
+        return np.ones((1, 1))
+    return np.where(Y == 1, m / (2 * positives), m / (2 * (m - positives)))
+
+
+def cost(
+    Z: Array,
+    Y: Array,
+    loss: LossName = "cross-entropy",
+    penalty: float = 0.0,
+    weights: Array | float = 1.0,
+) -> float:
     """Return ``J``: the mean loss over the m examples, plus the penalty ``l2 / 2 * |w|^2``.
 
     Parameters
@@ -134,5 +167,7 @@ def cost(Z: Array, Y: Array, loss: LossName = "cross-entropy", penalty: float = 
         A name in `LOSSES`.
     penalty
         ``l2 / 2 * |w|^2``, already computed: each method of descent has its own way to |w|.
+    weights
+        What each example counts in the mean; see `example_weights`.
     """
-    return float(LOSSES[loss].of(Z, Y).mean()) + penalty
+    return float((weights * LOSSES[loss].of(Z, Y)).mean()) + penalty

@@ -7,12 +7,22 @@ of the positive class. A rate whose denominator is 0 is None, never a made-up nu
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import sqrt
+from fractions import Fraction
+from math import isnan, log, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Confusion", "area_under_curve", "confusion", "majority_rate", "wilson_interval"]
+__all__ = [
+    "Confusion",
+    "area_under_curve",
+    "areas_under_curves",
+    "confusion",
+    "constant_log_loss",
+    "majority_rate",
+    "mcnemar_p",
+    "wilson_interval",
+]
 
 Z_95 = 1.959963984540054  # the normal quantile that leaves 2.5 % on either side
 
@@ -52,6 +62,18 @@ class Confusion:
     def recall(self) -> float | None:
         """Share of the positives that are predicted positive."""
         return _ratio(self.true_positives, self.true_positives + self.false_negatives)
+
+    @property
+    def specificity(self) -> float | None:
+        """Share of the negatives that are predicted negative: the recall of their class."""
+        return _ratio(self.true_negatives, self.true_negatives + self.false_positives)
+
+    @property
+    def balanced_accuracy(self) -> float | None:
+        """Mean of the recalls of both classes."""
+        if self.recall is None or self.specificity is None:
+            return None
+        return (self.recall + self.specificity) / 2
 
     @property
     def f1(self) -> float | None:
@@ -99,18 +121,57 @@ def majority_rate(labels: NDArray[np.uint8]) -> float:
     return max(positive, 1 - positive)
 
 
+def constant_log_loss(labels: NDArray[np.uint8]) -> float:
+    """Return the log loss of always answering the share of the positives among labels (m,)."""
+    positive = float(np.mean(labels == 1))
+    return -sum(share * log(share) for share in (positive, 1 - positive) if share > 0)
+
+
+def mcnemar_p(only_first: int, only_second: int) -> float:
+    """Return the p-value of McNemar's exact test that two models are right equally often.
+
+    Parameters
+    ----------
+    only_first, only_second
+        How many examples the first model alone, and the second alone, predicts right. Were both
+        models equally good, each of these would be either's with probability 1/2; the test is
+        two-sided (McNemar, 1947; the exact test is the sign test).
+    """
+    n, fewer = only_first + only_second, min(only_first, only_second)
+    term, tail = 1, 0  # n choose k, and their sum: whole numbers, exact
+    for k in range(fewer + 1):
+        tail += term
+        term = term * (n - k) // (k + 1)
+    return min(1.0, float(Fraction(2 * tail, 2**n)))
+
+
 def area_under_curve(labels: NDArray[np.uint8], scores: NDArray[np.float64]) -> float | None:
     """Return the chance that a positive scores above a negative, ties counting half.
 
     It is the area under the ROC curve, from the ranks of the scores (Mann and Whitney, 1947).
     None where one of the classes is absent.
     """
-    positives = int(np.count_nonzero(labels == 1))
-    negatives = labels.size - positives
-    if positives == 0 or negatives == 0:
-        return None
-    _, inverse, counts = np.unique(scores, return_inverse=True, return_counts=True)
-    last = np.cumsum(counts)
-    ranks = (last - (counts - 1) / 2)[inverse]  # tied scores share their mean rank
-    rank_sum = float(ranks[labels == 1].sum())
-    return (rank_sum - positives * (positives + 1) / 2) / (positives * negatives)
+    area = float(areas_under_curves(labels[np.newaxis], scores[np.newaxis])[0])
+    return None if isnan(area) else area
+
+
+@np.errstate(invalid="ignore")  # 0 / 0 where a class is absent
+def areas_under_curves(
+    labels: NDArray[np.uint8], scores: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return `area_under_curve` of each row of labels and scores, (k, m); nan where it is None."""
+    k, m = scores.shape
+    order = np.argsort(scores, axis=1)
+    ordered = np.take_along_axis(scores, order, axis=1)
+    positive = np.take_along_axis(np.broadcast_to(labels, scores.shape), order, axis=1) == 1
+    # Tied scores share their mean rank: that of the first and the last of them.
+    edge = np.ones((k, m + 1), dtype=bool)
+    edge[:, 1:-1] = ordered[:, 1:] != ordered[:, :-1]
+    place = np.arange(m)
+    first = np.maximum.accumulate(np.where(edge[:, :-1], place, 0), axis=1)
+    last = np.minimum.accumulate(np.where(edge[:, 1:], place, m)[:, ::-1], axis=1)[:, ::-1]
+    positives = positive.sum(axis=1)
+    rank_sums = np.sum(positive * ((first + last) / 2 + 1), axis=1)
+    wins = rank_sums - positives * (positives + 1) / 2
+    areas: NDArray[np.float64] = wins / (positives * (m - positives))
+    return areas

@@ -2,6 +2,7 @@
 
     w (n_x, 1) float64   b () float64
     costs, iterations    the recorded costs, and before which update each was computed
+    test_costs           those of the test split, where it has one, before the last of these updates
     state_*              what a resumed run needs besides w and b
     record               JSON: format, version, classes, preprocessing, dataset, settings, results
 
@@ -26,16 +27,24 @@ from catclf.errors import ModelError, printable
 from catclf.logistic import Array, sigmoid
 from catclf.pictures.preprocessing import Preprocessing
 from catclf.storage.npz import read_npz
-from catclf.storage.outputs import replacing
+from catclf.storage.outputs import OutputKind, replacing
 from catclf.training_record import TrainingRecord
 
 if TYPE_CHECKING:
     from catclf.pictures.reading import Picture
 
-__all__ = ["Model", "load_model", "save_model"]
+__all__ = [
+    "MODEL_FILE",
+    "WEIGHTS_ONLY_CLASSES",
+    "Model",
+    "is_weights_only",
+    "load_model",
+    "save_model",
+]
 
 FORMAT = "catclf-model"
 FORMAT_VERSION = 1
+HEAD_BYTES = 4096  # where the format stands
 WEIGHTS_ONLY_CLASSES = ("class 0", "class 1")
 TRAIN_AGAIN = "Train the model again, or fetch the file again."
 
@@ -56,8 +65,8 @@ class Model:
         How a picture becomes a column.
     training
         How it was trained; None where the file does not tell.
-    costs
-        The recorded costs, by iteration.
+    costs, test_costs
+        The recorded costs on both splits, by iteration.
     state
         What a resumed run needs besides w and b.
     weights_only
@@ -70,6 +79,7 @@ class Model:
     preprocessing: Preprocessing
     training: TrainingRecord | None = None
     costs: dict[int, float] = field(default_factory=dict, repr=False)
+    test_costs: dict[int, float] = field(default_factory=dict, repr=False)
     state: dict[str, Array] = field(default_factory=dict, repr=False)
     weights_only: bool = False
 
@@ -123,7 +133,7 @@ class Model:
         preprocessing = self.preprocessing
         if self.training is not None:
             how = (
-                f"{self.training.done} iterations of {self.training.method} "
+                f"{self.training.iterations} iterations of {self.training.method} "
                 f"on {self.training.train_examples} pictures"
             )
         else:
@@ -152,16 +162,21 @@ def save_model(path: str | os.PathLike[str], model: Model) -> None:
     with replacing(path) as temporary, open(temporary, "wb") as file:
         np.savez(
             file,
+            record=np.array(json.dumps(record, allow_nan=False)),  # at the file's beginning
             w=model.w,
             b=np.float64(model.b),
             costs=np.array(list(model.costs.values()), dtype=np.float64),
+            test_costs=np.array(list(model.test_costs.values()), dtype=np.float64),
             iterations=np.array(list(model.costs), dtype=np.int64),
-            record=np.array(json.dumps(record, allow_nan=False)),
             **{f"state_{name}": array for name, array in model.state.items()},  # type: ignore[arg-type]
         )
 
 
-def load_model(path: str | os.PathLike[str], order: Order | None = None) -> Model:
+def load_model(
+    path: str | os.PathLike[str],
+    order: Order | None = None,
+    classes: tuple[str, str] | None = None,
+) -> Model:
     """Read a model, ours or a weights-only ``np.savez(path, w=w, b=b)``.
 
     Parameters
@@ -169,23 +184,25 @@ def load_model(path: str | os.PathLike[str], order: Order | None = None) -> Mode
     path
         The .npz file.
     order
-        Only for a weights-only file: how the notebook unrolled its pictures. 'planes' (assumed
-        where it is None), or 'interleaved' for ``X.reshape(m, -1).T``.
+        Only for a weights-only file, and required there: how the notebook unrolled its pictures.
+        'planes', or 'interleaved' for ``X.reshape(m, -1).T``. `catclf.evaluate` finds out.
+    classes
+        Only for a weights-only file: the names of its classes, (negative, positive).
 
     Raises
     ------
     ModelError
-        Where the file is missing, damaged, of a newer catclf, or no model; or where `order` is
-        given for a file that records its own.
+        Where the file is missing, damaged, of a newer catclf, or no model; where `order` is not
+        given for a weights-only file; or where one of both is given for a file that records it.
     """
     where = os.fspath(path)
     arrays = read_npz(where)
     if "record" not in arrays:
-        return _weights_only_model(arrays, where, order)
-    if order is not None:
-        raise ModelError(
-            "records its own pixel order", where, "Leave out `order`: it is for weights-only files."
-        )
+        return _weights_only_model(arrays, where, order, classes)
+    for name, given in (("order", order), ("classes", classes)):
+        if given is not None:
+            fix = f"Leave out `{name}`: it is for weights-only files."
+            raise ModelError(f"records its own {name}", where, fix)
     record = _read_record(arrays["record"], where)
     w, b = _weights(arrays, where)
     try:
@@ -203,29 +220,47 @@ def load_model(path: str | os.PathLike[str], order: Order | None = None) -> Mode
     classes = as_pair(record.get("classes"))
     if classes is None:
         raise ModelError("names no two classes", where, TRAIN_AGAIN)
+    costs, test_costs = _costs(arrays, where)
     return Model(
         w=w,
         b=b,
         classes=classes,
         preprocessing=preprocessing,
         training=TrainingRecord.from_record(record),
-        costs=_costs(arrays, where),
+        costs=costs,
+        test_costs=test_costs,
         state=_state(arrays, where),
     )
 
 
+def is_weights_only(path: str | os.PathLike[str]) -> bool:
+    """Return whether a model file holds w and b without a record; ModelError as `load_model`."""
+    return "record" not in read_npz(path)
+
+
 def _weights_only_model(
-    arrays: Mapping[str, NDArray[Any]], where: str, order: Order | None
+    arrays: Mapping[str, NDArray[Any]],
+    where: str,
+    order: Order | None,
+    classes: tuple[str, str] | None,
 ) -> Model:
     w, b = _weights(arrays, where)
     try:
         size = size_of(w.size)
     except ValueError as error:
         raise ModelError(str(error), where, "Save w for square RGB pictures.") from None
+    if order is None:
+        raise ModelError(
+            "holds w and b alone, and does not tell how its pictures were unrolled",
+            where,
+            "Give its `order`: interleaved for X.reshape(m, -1).T, planes for one color after the "
+            "other.\nTo find out, evaluate it on a dataset with labels: 'catclf evaluate' tries "
+            "both.",
+        )
     return Model(
-        w=reorder(w, order or "planes"),
+        w=reorder(w, order),
         b=b,
-        classes=WEIGHTS_ONLY_CLASSES,
+        classes=classes or WEIGHTS_ONLY_CLASSES,
         preprocessing=Preprocessing(size=size),
         weights_only=True,
     )
@@ -290,16 +325,46 @@ def _refuse_constant(name: str) -> None:
     raise ValueError(name)
 
 
-def _costs(arrays: Mapping[str, NDArray[Any]], where: str) -> dict[int, float]:
-    costs, iterations = arrays.get("costs"), arrays.get("iterations")
+def _costs(
+    arrays: Mapping[str, NDArray[Any]], where: str
+) -> tuple[dict[int, float], dict[int, float]]:
+    """Return the recorded costs and test costs, by iteration."""
+    none = np.empty(0)
+    costs, iterations = arrays.get("costs", none), arrays.get("iterations", none)
+    test_costs = arrays.get("test_costs", none)  # catclf 0.1 recorded none
     if (
-        costs is None
-        or iterations is None
+        "costs" not in arrays
         or costs.shape != iterations.shape
-        or costs.ndim != 1
-        or costs.dtype.kind != "f"
+        or any(array.ndim != 1 for array in (costs, test_costs))
+        or any(array.dtype.kind != "f" for array in (costs, test_costs))
         or iterations.dtype.kind not in "iu"
-        or not np.isfinite(costs).all()
+        or len(test_costs) > len(costs)
+        or not (np.isfinite(costs).all() and np.isfinite(test_costs).all())
     ):
         raise ModelError("its costs and iterations do not fit together", where, TRAIN_AGAIN)
-    return dict(zip(iterations.tolist(), costs.tolist(), strict=True))
+    tested = iterations[len(iterations) - len(test_costs) :]
+    return (
+        dict(zip(iterations.tolist(), costs.tolist(), strict=True)),
+        dict(zip(tested.tolist(), test_costs.tolist(), strict=True)),
+    )
+
+
+def _is_model(path: str) -> bool:
+    """Return whether a file is a model of ours, perhaps a damaged one, of any version.
+
+    Weights that a notebook saved are not.
+    """
+    with open(path, "rb") as file:
+        head = file.read(HEAD_BYTES)
+    if not head.startswith(b"PK\x03\x04"):
+        return False
+    if FORMAT.encode("utf-32-le") in head:
+        return True
+    try:  # catclf 0.1 wrote it at the end
+        arrays = read_npz(path)
+        return json.loads(str(arrays["record"][()]))["format"] == FORMAT  # type: ignore[no-any-return]
+    except (ModelError, LookupError, TypeError, ValueError, RecursionError):
+        return False
+
+
+MODEL_FILE = OutputKind("a model that catclf trained", _is_model)

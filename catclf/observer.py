@@ -23,10 +23,13 @@ class Observer:
         """Receive a warning: what may mislead the user, in a sentence, and perhaps its fix."""
 
     def method(self, name: str, seconds: float | None) -> None:
-        """Receive the method that was chosen, with its predicted seconds; None: it is timed."""
+        """Receive the method that is used, with its predicted seconds where they are known."""
 
-    def cost(self, iteration: int, cost: float) -> None:
-        """Receive a recorded cost: that before the update `iteration`, counted from 0."""
+    def cost(self, iteration: int, cost: float, test_cost: float | None) -> None:
+        """Receive the recorded costs of both splits, before the update `iteration`, from 0 on.
+
+        `test_cost` is None where there is no test split.
+        """
 
     def stop(self) -> bool:
         """Return whether to stop the descent after this iteration."""

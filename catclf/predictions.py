@@ -7,9 +7,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from catclf.errors import PictureError
-from catclf.storage.outputs import write_csv
+from catclf.storage.outputs import csv_kind, write_csv
 
-__all__ = ["LabeledPrediction", "Prediction", "write_predictions"]
+__all__ = ["PREDICTIONS_FILE", "LabeledPrediction", "Prediction", "write_predictions"]
+
+HEADER = ("file", "label", "predicted", "positive", "probability", "loss")
+PREDICTIONS_FILE = csv_kind("a CSV file of catclf's predictions", HEADER)
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,5 @@ def write_predictions(
     path: str | os.PathLike[str], predictions: Iterable[LabeledPrediction], positive: str
 ) -> None:
     """Write a CSV file with a line for each picture; `positive` names the positive class."""
-    header = ("file", "label", "predicted", "positive", "probability", "loss")
     rows = ((p.name, p.label, p.predicted, positive, p.probability, p.loss) for p in predictions)
-    write_csv(path, header, rows)
+    write_csv(path, HEADER, rows)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from math import isfinite
+
+from catclf.settings import Settings
 
 __all__ = ["TrainingRecord"]
 
@@ -20,12 +22,15 @@ class TrainingRecord:
         The dataset's file as it was named, and the digest of its train split.
     train_examples, test_examples
         How many pictures its splits hold.
-    method, learning_rate, iterations, l2, loss, every
-        The settings; see `catclf.descent.problem.Settings`.
-    done
-        How many iterations were made.
-    cost
-        The final cost, in nats.
+    method
+        A name in `catclf.descent.METHODS`.
+    settings
+        What was asked.
+    iterations
+        How many were made; fewer than asked for where it was stopped.
+    cost, test_cost
+        The final costs on both splits, in nats; that of the test split is None where it was not
+        measured.
     train_accuracy, test_accuracy
         Shares; None where they were not measured.
     """
@@ -36,13 +41,10 @@ class TrainingRecord:
     train_examples: int
     test_examples: int
     method: str
-    learning_rate: float
+    settings: Settings
     iterations: int
-    l2: float
-    loss: str
-    every: int
-    done: int
     cost: float
+    test_cost: float | None = None
     train_accuracy: float | None = None
     test_accuracy: float | None = None
 
@@ -56,17 +58,11 @@ class TrainingRecord:
                 "train": self.train_examples,
                 "test": self.test_examples,
             },
-            "settings": {
-                "method": self.method,
-                "learning_rate": self.learning_rate,
-                "iterations": self.iterations,
-                "l2": self.l2,
-                "loss": self.loss,
-                "every": self.every,
-            },
+            "settings": {"method": self.method, **asdict(self.settings)},
             "results": {
-                "iterations": self.done,
+                "iterations": self.iterations,
                 "cost": self.cost,
+                "test_cost": self.test_cost,
                 "train_accuracy": self.train_accuracy,
                 "test_accuracy": self.test_accuracy,
             },
@@ -87,13 +83,18 @@ class TrainingRecord:
                 train_examples=_count(dataset["train"]),
                 test_examples=_count(dataset["test"]),
                 method=_text(settings["method"]),
-                learning_rate=_number(settings["learning_rate"]),
-                iterations=_count(settings["iterations"]),
-                l2=_number(settings["l2"]),
-                loss=_text(settings["loss"]),
-                every=_count(settings["every"]),
-                done=_count(results["iterations"]),
+                settings=Settings(
+                    learning_rate=_number(settings["learning_rate"]),
+                    iterations=_count(settings["iterations"]),
+                    l2=_number(settings["l2"]),
+                    loss=_text(settings["loss"]),  # type: ignore[arg-type]  # Settings checks it
+                    every=_count(settings["every"]),
+                    # catclf 0.1 knew no other.
+                    class_weight=_text(settings.get("class_weight", "none")),  # type: ignore[arg-type]
+                ),
+                iterations=_count(results["iterations"]),
                 cost=_number(results["cost"]),
+                test_cost=_number_or_none(results.get("test_cost")),
                 train_accuracy=_share(results.get("train_accuracy")),
                 test_accuracy=_share(results.get("test_accuracy")),
             )
@@ -119,7 +120,11 @@ def _number(value: object) -> float:
     return float(value)
 
 
+def _number_or_none(value: object) -> float | None:
+    return None if value is None else _number(value)
+
+
 def _share(value: object) -> float | None:
     if value is not None and not 0 <= _number(value) <= 1:
         raise ValueError
-    return None if value is None else _number(value)
+    return _number_or_none(value)

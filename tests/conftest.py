@@ -40,7 +40,9 @@ class Recorder(Observer):
         self.stop_after = stop_after
         self.calls: list[tuple[int, int]] = []
         self.costs: dict[int, float] = {}
+        self.test_costs: dict[int, float] = {}
         self.names: list[str] = []
+        self.warnings: list[str] = []
 
     def progress(self, done: int, total: int) -> None:
         """Keep how far the work is."""
@@ -50,9 +52,15 @@ class Recorder(Observer):
         """Keep the names."""
         self.names += names
 
-    def cost(self, iteration: int, cost: float) -> None:
-        """Keep the cost."""
+    def warning(self, text: str) -> None:
+        """Keep the text."""
+        self.warnings.append(text)
+
+    def cost(self, iteration: int, cost: float, test_cost: float | None) -> None:
+        """Keep the costs."""
         self.costs[iteration] = cost
+        if test_cost is not None:
+            self.test_costs[iteration] = test_cost
 
     def stop(self) -> bool:
         """Stop after so many iterations."""

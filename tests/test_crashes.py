@@ -74,7 +74,7 @@ def output(request: pytest.FixtureRequest, small_dataset: Path, tmp_path: Path) 
     if request.param == "train":
 
         def iterations() -> int:
-            return training_of(path).done
+            return training_of(path).iterations
 
         train(small_dataset, path, Settings(0.002, 10))
         return Output(

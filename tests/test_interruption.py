@@ -55,7 +55,7 @@ def test_a_resumed_run_ends_where_an_uninterrupted_one_does(
     whole, paused = tmp_path / "whole.npz", tmp_path / "paused.npz"
     train(small_dataset, whole, settings, method=method)
     train(small_dataset, paused, settings, method=method, observer=Recorder(stop_after=11))
-    assert training_of(paused).done == 11
+    assert training_of(paused).iterations == 11
     train(small_dataset, paused, settings, method=method, resume=True)
     assert arrays(paused) == arrays(whole)
 
@@ -121,7 +121,7 @@ def test_a_signal_counts_also_where_nobody_reads(
     process.stderr.close()
     assert process.wait(timeout=60) == 128 + number
     assert "Resume with: catclf train --resume" in told
-    assert training_of(model).done > 0
+    assert training_of(model).iterations > 0
 
 
 def test_a_damaged_test_split_does_not_cost_the_training(tmp_path: Path) -> None:
@@ -137,7 +137,7 @@ def test_a_damaged_test_split_does_not_cost_the_training(tmp_path: Path) -> None
     data.write_bytes(stored[:position] + b"\x5a" + stored[position + 1 :])
     with pytest.raises(CatclfError, match="test/columns: damaged"):
         train(data, model, Settings(0.002, 10))
-    assert training_of(model).done == 10
+    assert training_of(model).iterations == 10
 
 
 @pytest.mark.parametrize(
@@ -174,13 +174,13 @@ def test_a_signal_saves_the_model_and_says_how_to_resume(
     process.send_signal(number)
     _, told = process.communicate(timeout=60)
     assert process.returncode == code
-    done = training_of(model).done
+    done = training_of(model).iterations
     assert f"Interrupted after {done} of 100000000 iterations" in told
     assert f"catclf train --resume {small_dataset} -o {model} --iters 100000000" in told
     again = [*CLI, "train", str(small_dataset), "-o", str(model), "--lr", "0.0001", "--resume"]
     resumed = subprocess.run([*again, "--iters", str(done + 10)], capture_output=True, text=True)
     assert resumed.returncode == 0, resumed.stderr
-    assert training_of(model).done == done + 10
+    assert training_of(model).iterations == done + 10
 
 
 def test_a_signal_to_the_whole_group_saves_too(tmp_path: Path) -> None:
@@ -200,7 +200,7 @@ def test_a_signal_to_the_whole_group_saves_too(tmp_path: Path) -> None:
     os.killpg(process.pid, signal.SIGTERM)
     _, told = process.communicate(timeout=60)
     assert process.returncode == 143, told
-    assert training_of(model).done > 0
+    assert training_of(model).iterations > 0
 
 
 def many_pictures(folder: Path) -> Path:

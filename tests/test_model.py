@@ -20,10 +20,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from catclf.errors import CatclfError, ModelError, printable
-from catclf.logistic import sigmoid
+from catclf.logistic import CLASS_WEIGHTS, sigmoid
 from catclf.model import Model, load_model, save_model
 from catclf.pictures.preprocessing import Preprocessing
 from catclf.pictures.reading import read_picture
+from catclf.settings import Settings
 from catclf.training_record import TrainingRecord
 from corpus.models import bad_models, good_arrays, good_model, loads_or_refuses
 from corpus.npz import N_X, SIZE, npz
@@ -97,13 +98,15 @@ counts = st.integers(0, 2**60)
         train_examples=counts,
         test_examples=counts,
         method=texts,
-        learning_rate=finite,
+        settings=st.builds(
+            Settings,
+            learning_rate=st.floats(1e-9, 1e6),
+            iterations=counts.map(lambda count: count + 1),
+            class_weight=st.sampled_from(CLASS_WEIGHTS),
+        ),
         iterations=counts,
-        l2=finite,
-        loss=texts,
-        every=counts,
-        done=counts,
         cost=finite,
+        test_cost=st.none() | finite,
         train_accuracy=st.none() | st.floats(0, 1),
         test_accuracy=st.none() | st.floats(0, 1),
     ),
@@ -123,9 +126,9 @@ def test_a_model_is_read_as_it_was_saved(
     state: dict[str, NDArray[np.float64]],
 ) -> None:
     """Saving and loading change nothing, bit for bit."""
-    model = Model(
-        w, b, (classes[0], classes[1]), Preprocessing(size=SIZE, fit=fit), record, costs, state
-    )
+    tested = dict(list(costs.items())[len(costs) // 2 :])
+    preprocessing = Preprocessing(size=SIZE, fit=fit)
+    model = Model(w, b, (classes[0], classes[1]), preprocessing, record, costs, tested, state)
     save_model(scratch, model)
     again = load_model(scratch)
     np.testing.assert_array_equal(again.w, w)
@@ -135,6 +138,7 @@ def test_a_model_is_read_as_it_was_saved(
     assert again.training == record
     assert again.costs == costs
     assert list(again.costs) == list(costs)
+    assert list(again.test_costs.items()) == list(tested.items())
     assert again.state.keys() == state.keys()
     for name, array in state.items():
         np.testing.assert_array_equal(again.state[name], array)
@@ -144,9 +148,7 @@ def test_a_model_is_read_as_it_was_saved(
 def test_a_record_that_is_no_json_is_not_saved(saved: Path) -> None:
     """What could not be read again is not written, and the old model stays."""
     before = saved.read_bytes()
-    training = TrainingRecord(
-        "catclf", "d.h5", "0", 2, 0, "gram", 0.1, 1, 0.0, "cross-entropy", 1, 1, float("nan")
-    )
+    training = TrainingRecord("catclf", "d.h5", "0", 2, 0, "gram", Settings(), 1, float("nan"))
     model = replace(good_model(), training=training)
     with pytest.raises(ValueError, match="JSON"):
         save_model(saved, model)

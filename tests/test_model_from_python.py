@@ -71,9 +71,7 @@ def test_a_model_is_shown_in_a_line() -> None:
     shown = "<Model 'noncat' or 'cat': size 64, n_x 12288, "
     assert repr(model) == shown + "not told how it was trained>"
     assert repr(replace(model, weights_only=True)) == shown + "weights only>"
-    training = TrainingRecord(
-        "catclf", "d.h5", "0", 18, 6, "gram", 0.005, 50, 0.0, "cross-entropy", 100, 20, 0.5
-    )
+    training = TrainingRecord("catclf", "d.h5", "0", 18, 6, "gram", Settings(), 20, 0.5)
     trained = replace(model, training=training)
     assert repr(trained) == shown + "20 iterations of gram on 18 pictures>"
     assert "\x1b" not in repr(replace(model, classes=("\x1b[31m", "a")))

@@ -67,6 +67,25 @@ def test_mutated_course_files(tmp_path: Path) -> None:
     run("course", [path])
 
 
+@pytest.mark.parametrize("user_block", [0, 512])
+def test_mutated_course_files_in_lzf(user_block: int, tmp_path: Path) -> None:
+    """One whose pixels are wide whole numbers in LZF, some packed and some not; in a user block."""
+    path = tmp_path / "course.h5"
+    rng = np.random.default_rng(0)
+    with h5py.File(path, "w", userblock_size=user_block) as file:
+        for split, most in (("train", 2), ("test", 256)):
+            file.create_dataset(
+                f"{split}_set_x",
+                data=rng.integers(0, most, (4, 8, 8, 3), dtype=np.int32),
+                chunks=(2, 8, 8, 3),
+                compression="lzf",
+                shuffle=most == 2,
+            )
+            file[f"{split}_set_y"] = np.array([0, 1, 0, 1])
+        file["list_classes"] = ["non-cat", "cat"]
+    run("course", [path])
+
+
 def test_mutated_real_course_files(course_files: list[Path], tmp_path: Path) -> None:
     """The course's own training file."""
     copy = shutil.copy(course_files[0], tmp_path)

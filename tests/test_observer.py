@@ -16,7 +16,7 @@ HEARD = {
     "skipped": (["Thumbs.db"],),
     "warning": ("a rate too high",),
     "method": ("gram", 0.5),
-    "cost": (0, 0.69),
+    "cost": (0, 0.69, None),
     "stop": (),
 }
 
@@ -44,9 +44,9 @@ def test_an_observer_changes_no_descent(make_columns: ColumnsMaker) -> None:
         descend(METHODS["vectorized"](problem, None), problem.settings, observer=observer)
         for observer in (Observer(), None)
     )
-    assert heard.iterations == 30
+    assert heard.history.iterations == 30
     assert np.array_equal(heard.w, unheard.w)
-    assert (heard.b, heard.costs) == (unheard.b, unheard.costs)
+    assert (heard.b, heard.history) == (unheard.b, unheard.history)
 
 
 def test_a_caller_overrides_what_it_wants_to_hear(make_columns: ColumnsMaker) -> None:
@@ -56,7 +56,7 @@ def test_a_caller_overrides_what_it_wants_to_hear(make_columns: ColumnsMaker) ->
         def __init__(self) -> None:
             self.iterations: list[int] = []
 
-        def cost(self, iteration: int, cost: float) -> None:
+        def cost(self, iteration: int, cost: float, test_cost: float | None) -> None:
             self.iterations.append(iteration)
 
     heard, settings = Costs(), Settings(0.01, 30, every=10)

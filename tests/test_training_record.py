@@ -10,6 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from catclf.logistic import CLASS_WEIGHTS, LOSSES
+from catclf.settings import Settings
 from catclf.training_record import TrainingRecord
 
 RECORD = TrainingRecord(
@@ -19,13 +21,10 @@ RECORD = TrainingRecord(
     train_examples=209,
     test_examples=50,
     method="gram",
-    learning_rate=0.005,
-    iterations=2000,
-    l2=0.0,
-    loss="cross-entropy",
-    every=100,
-    done=1500,
+    settings=Settings(0.005, 2000),
+    iterations=1500,
     cost=0.14,
+    test_cost=0.75,
     train_accuracy=0.99,
     test_accuracy=0.7,
 )
@@ -63,11 +62,22 @@ def tables() -> dict[str, Any]:
 def records(draw: st.DrawFn) -> TrainingRecord:
     """Draw a record of any names, counts and finite numbers, measured or not."""
     number = st.floats(allow_nan=False, allow_infinity=False)
+    positive = st.floats(0, exclude_min=True, allow_infinity=False)
+    settings = st.builds(
+        Settings,
+        learning_rate=positive,
+        iterations=st.integers(1),
+        l2=st.floats(0, allow_infinity=False),
+        loss=st.sampled_from(list(LOSSES)),
+        every=st.integers(1),
+        class_weight=st.sampled_from(CLASS_WEIGHTS),
+    )
     drawn: dict[str, st.SearchStrategy[Any]] = {
         "str": st.text(),
         "int": st.integers(0),
         "float": number,
         "float | None": st.none() | st.floats(0, 1),  # shares
+        "Settings": settings,
     }
     fields = dataclasses.fields(TrainingRecord)
     return TrainingRecord(**{field.name: draw(drawn[str(field.type)]) for field in fields})
@@ -103,6 +113,7 @@ def test_any_value_in_any_place_gives_a_record_or_none(data: st.DataObject, valu
             "int": (int,),
             "float": (float,),
             "float | None": (float, type(None)),
+            "Settings": (Settings,),
         }
         for field in dataclasses.fields(read):
             assert type(getattr(read, field.name)) in kinds[str(field.type)]

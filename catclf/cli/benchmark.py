@@ -9,9 +9,9 @@ import click
 
 from catclf.cli.options import Count, Verb, dataset_argument, format_option, option, quiet_option
 from catclf.cli.output import Display
-from catclf.descent import Settings
 from catclf.errors import printable
 from catclf.operations.benchmarking import Timing, benchmark
+from catclf.settings import Settings
 
 
 @click.command(

@@ -67,7 +67,7 @@ def _refuse_other_type(param: click.Parameter, value: object) -> None:
         kinds = (int, float), "a number"
     elif isinstance(param.type, Numbers):
         kinds = (int, float, str, list), "a number, or a list of numbers"
-    elif param.nargs == -1:
+    elif param.nargs == -1 or param.multiple:
         kinds = (list,), 'a list of texts, such as ["a", "b"]'
     else:
         kinds = (str,), "a text"

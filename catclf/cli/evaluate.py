@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict
 
 import click
@@ -10,16 +11,19 @@ import click
 from catclf.cli.options import (
     Verb,
     dataset_argument,
+    force_option,
     format_option,
     model_options,
     option,
     quiet_option,
+    refuse_config,
 )
-from catclf.cli.output import NAMED_PICTURES, loaded_model, percent, prediction_line
-from catclf.errors import printable
+from catclf.cli.output import Display, percent, prediction_line
+from catclf.columns import Order
+from catclf.errors import NAMED_PICTURES, printable
+from catclf.operations.comparison import Comparison, compare
 from catclf.operations.evaluation import Evaluation, evaluate
-from catclf.predictions import write_predictions
-from catclf.storage.outputs import check_output
+from catclf.splits import SplitName
 
 
 @click.command(
@@ -28,10 +32,11 @@ from catclf.storage.outputs import check_output
 Examples:
   catclf evaluate
   catclf evaluate --split train --format json
-  catclf evaluate --predictions predictions.csv""",
+  catclf evaluate --predictions predictions.csv
+  catclf evaluate -m first.npz -m second.npz""",
 )
 @dataset_argument
-@model_options
+@model_options(many=True)
 @option(
     "--split",
     group="Data",
@@ -45,54 +50,104 @@ Examples:
     group="Output",
     type=click.Path(),
     metavar="FILE",
+    callback=refuse_config,
     help="Also write a CSV file with every picture's label, prediction, probability and loss.",
 )
+@force_option
 @quiet_option
 def command(
     dataset: str,
-    model: str,
+    model: tuple[str, ...],
     threshold: float,
-    order: str | None,
-    split: str,
+    order: Order | None,
+    classes: tuple[str, str] | None,
+    split: SplitName,
     format: str,
     predictions: str | None,
+    force: bool,
     quiet: bool,
 ) -> None:
-    """Evaluate a model on a split of a prepared dataset.
+    """Evaluate a model, or compare two, on a split of a prepared dataset.
 
-    DATASET is a file that prepare wrote; without it, data/dataset.h5. The accuracy stands beside
+    DATASET is a file that prepare wrote; without it, data/dataset.h5. The accuracy is shown with
     its 95 % interval and the accuracy of always answering the more frequent class.
     """
-    loaded = loaded_model(model, order, quiet)
-    if predictions is not None:
-        check_output(predictions, [dataset, model])
-    evaluation = evaluate(dataset, loaded, split=split, threshold=threshold)  # type: ignore[arg-type]
-    if predictions is not None:
-        write_predictions(predictions, evaluation.predictions(), loaded.positive)
-    click.echo(as_json(evaluation) if format == "json" else as_text(evaluation))
+    if len(model) > 2:
+        raise click.UsageError(f"--model names {len(model)} models; at most two are compared.")
+    if len(model) == 2 and predictions is not None:
+        raise click.UsageError("--predictions is for one model.")
+    with Display("pictures", quiet) as display:
+        evaluations = [
+            evaluate(
+                dataset,
+                path,
+                split=split,
+                threshold=threshold,
+                order=order,
+                classes=classes,
+                predictions=predictions,
+                force=force,
+                observer=display,
+            )
+            for path in model
+        ]
+    if len(evaluations) == 2:
+        compared = compare(*evaluations)
+        click.echo(
+            comparison_as_json(compared) if format == "json" else comparison_as_text(compared)
+        )
+    else:
+        [evaluation] = evaluations
+        click.echo(as_json(evaluation) if format == "json" else as_text(evaluation))
+
+
+def as_record(evaluation: Evaluation) -> dict[str, object]:
+    """Return the results as a table that JSON can hold."""
+    counts = evaluation.confusion
+    negative, positive = evaluation.classes
+    return {
+        "dataset": evaluation.dataset,
+        "model": evaluation.model,
+        "split": evaluation.split,
+        "classes": evaluation.classes,
+        "positive": positive,
+        "threshold": evaluation.threshold,
+        "examples": counts.total,
+        "accuracy": evaluation.accuracy,
+        "accuracy_interval_95": evaluation.interval,
+        "majority_rate": evaluation.majority_rate,
+        "surely_better_than_majority": evaluation.surely_better,
+        "balanced_accuracy": counts.balanced_accuracy,
+        "confusion": asdict(counts),
+        "recall_by_class": {negative: counts.specificity, positive: counts.recall},
+        "precision": counts.precision,
+        "recall": counts.recall,
+        "f1": counts.f1,
+        "auc": evaluation.auc,
+        "log_loss": evaluation.log_loss,
+        "constant_log_loss": evaluation.constant_log_loss,
+        "also_in_train": evaluation.also_in_train,
+        **(
+            {"order_accuracies": evaluation.order_accuracies} if evaluation.order_accuracies else {}
+        ),
+    }
 
 
 def as_json(evaluation: Evaluation) -> str:
-    """Return the results as one JSON object."""
-    counts = evaluation.confusion
+    """Return the results, and the most confidently wrong pictures, as one JSON object."""
+    wrong = [asdict(picture) for picture in evaluation.worst(NAMED_PICTURES)]
+    return json.dumps({**as_record(evaluation), "most_wrong": wrong}, indent=2)
+
+
+def comparison_as_json(compared: Comparison) -> str:
+    """Return the results of two models, and their difference, as one JSON object."""
     return json.dumps(
         {
-            "split": evaluation.split,
-            "classes": evaluation.classes,
-            "positive": evaluation.classes[1],
-            "threshold": evaluation.threshold,
-            "examples": counts.total,
-            "accuracy": evaluation.accuracy,
-            "accuracy_interval_95": evaluation.interval,
-            "majority_rate": evaluation.majority_rate,
-            "confusion": asdict(counts),
-            "precision": counts.precision,
-            "recall": counts.recall,
-            "f1": counts.f1,
-            "auc": evaluation.auc,
-            "log_loss": evaluation.log_loss,
-            "also_in_train": evaluation.also_in_train,
-            "most_wrong": [asdict(row) for row in evaluation.worst(NAMED_PICTURES)],
+            "models": [as_record(compared.first), as_record(compared.second)],
+            "only_first_right": compared.only_first,
+            "only_second_right": compared.only_second,
+            "mcnemar_p": compared.p_value,
+            "significant": compared.significant,
         },
         indent=2,
     )
@@ -102,33 +157,112 @@ def as_text(evaluation: Evaluation) -> str:
     """Return the results as lines to read."""
     negative, positive = (printable(name) for name in evaluation.classes)
     counts = evaluation.confusion
-    low, high = evaluation.interval
     width = max(len("predicted"), len(negative), len(positive))
+    low, high = evaluation.interval
     lines = [
-        f"{evaluation.split} split: {counts.total} pictures; "
-        f"{positive} where P({positive}) > {evaluation.threshold:g}",
-        f"accuracy       {percent(evaluation.accuracy)}  "
+        *_heading(evaluation),
+        f"model              {printable(evaluation.model or 'in memory')}",
+        "",
+        f"accuracy           {percent(evaluation.accuracy)}  "
         f"(95 % interval {percent(low)} to {percent(high)})",
-        f"majority class {percent(evaluation.majority_rate)}  (always answering the same)",
+        f"majority class     {percent(evaluation.majority_rate)}  (always predicting the same)",
+        f"balanced accuracy  {percent(counts.balanced_accuracy)}",
         "",
         f"{'':{width}}  {'predicted':>{width}}  {'predicted':>{width}}",
-        f"{'label':{width}}  {negative:>{width}}  {positive:>{width}}",
-        f"{negative:{width}}  {counts.true_negatives:>{width}}  {counts.false_positives:>{width}}",
-        f"{positive:{width}}  {counts.false_negatives:>{width}}  {counts.true_positives:>{width}}",
+        f"{'label':{width}}  {negative:>{width}}  {positive:>{width}}     recall",
+        f"{negative:{width}}  {counts.true_negatives:>{width}}  "
+        f"{counts.false_positives:>{width}}  {percent(counts.specificity):>9}",
+        f"{positive:{width}}  {counts.false_negatives:>{width}}  "
+        f"{counts.true_positives:>{width}}  {percent(counts.recall):>9}",
         "",
-        f"precision      {number(counts.precision)}",
-        f"recall         {number(counts.recall)}",
-        f"F1             {number(counts.f1)}",
-        f"AUC            {number(evaluation.auc)}",
-        f"log loss       {number(evaluation.log_loss)}",
+        f"precision          {number(counts.precision)}",
+        f"recall             {number(counts.recall)}",
+        f"F1                 {number(counts.f1)}",
+        f"AUC                {number(evaluation.auc)}",
+        f"log loss           {number(evaluation.log_loss)}  "
+        f"(always predicting the share: {number(evaluation.constant_log_loss)})",
     ]
-    if evaluation.also_in_train:
-        lines.append(f"warning: {evaluation.also_in_train} of them are in the train split too")
+    lines += [f"warning: {warning}" for warning in _doubts(evaluation)]
+    if evaluation.order_accuracies:
+        (fits, right), (other, other_right) = evaluation.order_accuracies.items()
+        lines += [
+            "",
+            f"order: {fits} fits better ({percent(right)} right; {other} {percent(other_right)}).",
+            f"To predict, use --order {fits}.",
+        ]
     worst = evaluation.worst(NAMED_PICTURES)
     if worst:
         lines += ["", "most confidently wrong:"]
-        lines += [prediction_line(row, positive) for row in worst]
+        lines += [prediction_line(picture, positive) for picture in worst]
     return "\n".join(lines)
+
+
+def _heading(evaluation: Evaluation) -> list[str]:
+    positive = printable(evaluation.classes[1])
+    return [
+        f"{evaluation.split} split of {printable(evaluation.dataset)}: "
+        f"{evaluation.confusion.total} pictures",
+        f"predicted {positive} where P({positive}) > {evaluation.threshold:g}",
+    ]
+
+
+def _doubts(evaluation: Evaluation) -> list[str]:
+    """Return what a reader of the accuracy should know, a line each."""
+    doubts = []
+    if not evaluation.surely_better:
+        doubts.append("not surely better than always predicting the more frequent class")
+    if evaluation.also_in_train:
+        doubts.append(f"{evaluation.also_in_train} of the pictures are in the train split too")
+    return doubts
+
+
+# What two models are compared by: a name, and its text.
+COMPARED: tuple[tuple[str, Callable[[Evaluation], str]], ...] = (
+    ("accuracy", lambda e: percent(e.accuracy)),
+    ("95 % interval, from", lambda e: percent(e.interval[0])),
+    ("to", lambda e: percent(e.interval[1])),
+    ("balanced accuracy", lambda e: percent(e.confusion.balanced_accuracy)),
+    ("precision", lambda e: number(e.confusion.precision)),
+    ("F1", lambda e: number(e.confusion.f1)),
+    ("AUC", lambda e: number(e.auc)),
+    ("log loss", lambda e: number(e.log_loss)),
+)
+
+
+def comparison_as_text(compared: Comparison) -> str:
+    """Return the results of two models side by side, and their difference, as lines to read."""
+    both = (compared.first, compared.second)
+    rows = [(name, *map(text, both)) for name, text in COMPARED]
+    negative, positive = (printable(name) for name in compared.first.classes)
+    rows[4:4] = [
+        (f"recall of {negative}", *(percent(each.confusion.specificity) for each in both)),
+        (f"recall of {positive}", *(percent(each.confusion.recall) for each in both)),
+    ]
+    rows.append(
+        ("right where the other is wrong", str(compared.only_first), str(compared.only_second))
+    )
+    width = max(len(name) for name, *_ in rows)
+    difference = (
+        "The difference is significant: chance alone would seldom make it."
+        if compared.significant
+        else "The difference is not significant: it may be chance."
+    )
+    return "\n".join(
+        [
+            *_heading(compared.first),
+            f"majority class: {percent(compared.first.majority_rate)}",
+            *(
+                f"{letter}: {printable(each.model or 'in memory')}"
+                for letter, each in zip("AB", both, strict=True)
+            ),
+            "",
+            f"{'':{width}}  {'A':>9}  {'B':>9}",
+            *(f"{name:{width}}  {first:>9}  {second:>9}" for name, first, second in rows),
+            "",
+            f"McNemar's exact test: p = {compared.p_value:.3g}",
+            difference,
+        ]
+    )
 
 
 def number(value: float | None) -> str:

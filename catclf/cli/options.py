@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
 
+from catclf.classes import as_pair
+from catclf.columns import ORDERS
+from catclf.errors import CatclfError
+
 __all__ = [
+    "ClassPair",
     "Count",
     "FiniteFloat",
     "Numbers",
     "Verb",
     "dataset_argument",
+    "force_option",
     "format_option",
     "model_options",
     "option",
@@ -105,22 +112,62 @@ class Numbers(click.ParamType):  # type: ignore[type-arg]
         return tuple(dict.fromkeys(numbers))
 
 
+class ClassPair(click.ParamType):  # type: ignore[type-arg]
+    """The names of two classes with a comma between them, the negative first."""
+
+    name = "classes"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, str]:
+        """Return both names; a usage error where there are not two different ones."""
+        names = value.split(",") if isinstance(value, str) else list(value)
+        pair = as_pair([name.strip() for name in names])
+        if pair is None:
+            self.fail(f"{value!r} does not name two classes, such as noncat,cat.", param, ctx)
+        return pair
+
+
 def dataset_argument(function: F) -> F:
     """Declare DATASET, of the verbs that read what prepare wrote."""
     return click.argument("dataset", default="data/dataset.h5", type=click.Path())(function)
 
 
 def output_option(default: str, what: str) -> Callable[[F], F]:
-    """Declare -o/--output, of the verbs that write one file."""
+    """Declare -o/--output and --force, of the verbs that write one file."""
+
+    def declare(function: F) -> F:
+        return option(
+            "-o",
+            "--output",
+            group="Output",
+            type=click.Path(),
+            default=default,
+            metavar="FILE",
+            callback=refuse_config,
+            help=f"The {what} to write.",
+        )(force_option(function))
+
+    return declare
+
+
+def force_option(function: F) -> F:
+    """Declare --force, of the verbs that write a file."""
     return option(
-        "-o",
-        "--output",
+        "--force",
         group="Output",
-        type=click.Path(),
-        default=default,
-        metavar="FILE",
-        help=f"The {what} to write.",
-    )
+        is_flag=True,
+        show_default=False,
+        help="Replace a file that catclf did not write.",
+    )(function)
+
+
+def refuse_config(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """Return the path of an output; CatclfError where it is that of the config file."""
+    config = ctx.find_root().params.get("config")
+    if value and config and os.path.realpath(value) == os.path.realpath(config):
+        raise CatclfError("is the config file", value, "Write to another file.")
+    return value
 
 
 def format_option(function: F) -> F:
@@ -141,29 +188,43 @@ def quiet_option(function: F) -> F:
     )(function)
 
 
-def model_options(function: F) -> F:
-    """Declare the options of the verbs that apply a model."""
-    function = option(
-        "--order",
-        group="Model",
-        type=click.Choice(["planes", "interleaved"]),
-        help="Only for a weights-only .npz: how the notebook unrolled its pictures; "
-        "interleaved is X.reshape(m, -1).T.",
-    )(function)
-    function = option(
-        "--threshold",
-        group="Model",
-        type=FiniteFloat(0, 1),
-        default=0.5,
-        metavar="P",
-        help="A picture is the positive class where its probability is above P.",
-    )(function)
-    return option(
-        "-m",
-        "--model",
-        group="Model",
-        type=click.Path(),
-        default="model.npz",
-        metavar="FILE",
-        help="The model to use.",
-    )(function)
+def model_options(many: bool = False) -> Callable[[F], F]:
+    """Declare the options of the verbs that apply a model, or `many`."""
+
+    def declare(function: F) -> F:
+        function = option(
+            "--classes",
+            group="Model",
+            type=ClassPair(),
+            metavar="NEG,POS",
+            help="Only for a weights-only .npz: the names of its classes.",
+        )(function)
+        function = option(
+            "--order",
+            group="Model",
+            type=click.Choice(ORDERS),
+            help="Only for a weights-only .npz: how the notebook unrolled its pictures; "
+            "interleaved is X.reshape(m, -1).T.",
+        )(function)
+        function = option(
+            "--threshold",
+            group="Model",
+            type=FiniteFloat(0, 1),
+            default=0.5,
+            metavar="P",
+            help="A picture is the positive class where its probability is above P.",
+        )(function)
+        return option(
+            "-m",
+            "--model",
+            group="Model",
+            type=click.Path(),
+            default=["model.npz"] if many else "model.npz",
+            multiple=many,
+            metavar="FILE",
+            help="The model to use; given twice, two models to compare."
+            if many
+            else "The model to use.",
+        )(function)
+
+    return declare

@@ -11,27 +11,22 @@ from typing import TYPE_CHECKING, Any, Self
 import click
 
 from catclf.cli.flags import with_flags
-from catclf.errors import printable
+from catclf.errors import name_some, printable
 from catclf.observer import Observer
 
 if TYPE_CHECKING:
     from tqdm import tqdm
 
-    from catclf.model import Model
     from catclf.predictions import LabeledPrediction
 
 __all__ = [
-    "NAMED_PICTURES",
     "Display",
     "Results",
-    "loaded_model",
-    "name_some",
     "note",
     "percent",
     "prediction_line",
 ]
 
-NAMED_PICTURES = 5  # of many, in a message or a result
 # Short enough for 60 columns, the cost of a training included. The cursor goes back to
 # the first column: the ^C that a terminal shows after it would else wrap to a line of its own.
 BAR_FORMAT = "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt}{unit} [{remaining} left{postfix}]\r"
@@ -44,34 +39,6 @@ def note(text: str, quiet: bool = False) -> None:
             click.echo(text, err=True)
 
 
-def name_some(names: Sequence[str]) -> str:
-    """Name the first few of many, and count the others."""
-    shown = ", ".join(printable(name) for name in names[:NAMED_PICTURES])
-    others = len(names) - NAMED_PICTURES
-    return shown if others <= 0 else f"{shown} and {others} more"
-
-
-def loaded_model(path: str, order: str | None, quiet: bool) -> Model:
-    """Load a model, and say what had to be assumed of a weights-only one."""
-    from catclf.model import load_model
-
-    model = load_model(path, order)  # type: ignore[arg-type]
-    if model.weights_only:
-        size = model.preprocessing.size
-        unrolled = (
-            "in interleaved order (as you say)"
-            if order == "interleaved"
-            else "unrolled in planes (say --order interleaved for X.reshape(m, -1).T)"
-        )
-        note(
-            f"Warning: {printable(path)} holds w and b alone; assumed: {size}x{size} pixels, "
-            f"squashed, divided by 255, {unrolled}; {model.positive} above a threshold of 0.5 "
-            "(say --threshold for another)",
-            quiet,
-        )
-    return model
-
-
 def prediction_line(picture: LabeledPrediction, positive: str) -> str:
     """Return a line about a picture whose label and probability are at odds."""
     return (
@@ -80,9 +47,9 @@ def prediction_line(picture: LabeledPrediction, positive: str) -> str:
     )
 
 
-def percent(share: float) -> str:
-    """Return a share as a percentage with two decimals."""
-    return f"{100 * share:.2f} %"
+def percent(share: float | None) -> str:
+    """Return a share as a percentage with two decimals; a dash where it is not defined."""
+    return "-" if share is None else f"{100 * share:.2f} %"
 
 
 class Results:

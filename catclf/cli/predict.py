@@ -8,8 +8,10 @@ import sys
 import click
 
 from catclf.cli.options import Verb, model_options, option, quiet_option
-from catclf.cli.output import Display, loaded_model, note
+from catclf.cli.output import Display, note
+from catclf.columns import Order
 from catclf.errors import printable
+from catclf.model import load_model
 from catclf.operations.prediction import predict
 from catclf.predictions import Prediction
 from catclf.storage.outputs import csv_line
@@ -24,7 +26,7 @@ Examples:
   curl -s https://example.org/cat.jpg | catclf predict -""",
 )
 @click.argument("image", nargs=-1, required=True, type=click.Path(allow_dash=True))
-@model_options
+@model_options()
 @option(
     "--format",
     group="Output",
@@ -39,7 +41,8 @@ def command(
     image: tuple[str, ...],
     model: str,
     threshold: float,
-    order: str | None,
+    order: Order | None,
+    classes: tuple[str, str] | None,
     format: str,
     quiet: bool,
 ) -> None:
@@ -50,7 +53,8 @@ def command(
     classes too. At a --threshold other than 0.5 the confidence may be below 0.5. Where a picture
     cannot be read the others are still predicted, and the exit code is 1.
     """
-    loaded = loaded_model(model, order, quiet)
+    loaded = load_model(model, order, classes)
+    note(f"Model: {printable(model)} ({' or '.join(map(printable, loaded.classes))})", quiet)
     show = {"text": show_text, "csv": show_csv, "jsonl": show_json}[format]
     if format == "csv":
         click.echo(csv_line(csv_header(loaded.classes)))

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
+
 import click
 
 from catclf.cli.options import FiniteFloat, Verb, option, output_option, quiet_option
-from catclf.cli.output import Display, name_some, note
-from catclf.errors import printable
+from catclf.cli.output import Display, note
+from catclf.errors import DatasetError, name_some, printable
 from catclf.operations.preparation import DEFAULT_TEST_SPLIT, Prepared, prepare
 from catclf.pictures.preprocessing import Preprocessing
+from catclf.sources.listing import NAME_A_SOURCE
 
 DEFAULT = Preprocessing()
+SAMPLE = "data/sample"
 
 
 @click.command(
@@ -77,9 +81,12 @@ Examples:
     help="Stop at the first picture that cannot be read, instead of leaving it out.",
 )
 @quiet_option
+@click.pass_context
 def command(
+    ctx: click.Context,
     source: tuple[str, ...],
     output: str,
+    force: bool,
     size: int,
     fit: str,
     positive: str | None,
@@ -91,13 +98,20 @@ def command(
 ) -> None:
     """Turn labeled pictures into one dataset file.
 
-    SOURCE is a folder of class folders; a folder of train/ and test/ (or val/) folders of class
-    folders; a CSV of file,label[,split]; or one or two HDF5 files in the course's layout. The
-    pictures of several sources make one dataset. The default is data/sample.
+    SOURCE is a folder of class folders; a folder of train/ and test/ folders of class folders; a
+    CSV or TSV of file,label[,split]; or one or two HDF5 files in the course's layout. The pictures
+    of several sources make one dataset. The default is data/sample.
+
+    Splits may also be called training, testing, val, valid and validation. A validation split is
+    the test split where there is no other; beside train and test it is left out, with a warning.
+
+    A file that is given twice is used once, with a warning; given under two classes, or in two
+    splits, it is used under each. Where a picture cannot be read, the dataset is written from the
+    others, and the exit code is 1.
     """
     with Display("pictures", quiet) as display:
         prepared = prepare(
-            source or ("data/sample",),
+            source or _sample(),
             output,
             preprocessing=Preprocessing(size=size, fit=fit),  # type: ignore[arg-type]
             positive=positive,
@@ -105,10 +119,19 @@ def command(
             seed=seed,
             workers=workers,
             strict=strict,
+            force=force,
             observer=display,
         )
     _warn(prepared, quiet)
     _show(prepared, size)
+    ctx.exit(1 if prepared.unreadable else 0)
+
+
+def _sample() -> tuple[str]:
+    """Return the default source, which stands in a checkout only."""
+    if not os.path.exists(SAMPLE):
+        raise DatasetError("no such folder, and no SOURCE is named", SAMPLE, NAME_A_SOURCE)
+    return (SAMPLE,)
 
 
 def _show(prepared: Prepared, size: int) -> None:

@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
+import json
+import os
 import shlex
-import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
-from types import FrameType
+from dataclasses import asdict, fields, replace
 
 import click
+from click.core import ParameterSource
 
+from catclf.cli.evaluate import as_record
 from catclf.cli.options import (
     Count,
     FiniteFloat,
     Verb,
     dataset_argument,
+    format_option,
     option,
     output_option,
-    quiet_option,
 )
 from catclf.cli.output import Display, Results, note, percent
-from catclf.descent import METHODS, Settings
-from catclf.errors import printable
-from catclf.logistic import LOSSES
-from catclf.operations.evaluation import Evaluation
-from catclf.operations.training import train
+from catclf.cli.signals import stopped_by_signals
+from catclf.descent import METHODS
+from catclf.errors import DivergenceError, printable
+from catclf.logistic import CLASS_WEIGHTS, LOSSES, ClassWeight, LossName
+from catclf.model import load_model
+from catclf.operations.training import Trained, train
+from catclf.settings import Settings
 
 DEFAULT = Settings()
 
@@ -79,120 +83,233 @@ Examples:
     help="How to compute the iterations: all give the same ones, auto picks the fastest.",
 )
 @option(
+    "--class-weight",
+    group="Cost",
+    type=click.Choice(CLASS_WEIGHTS),
+    default=DEFAULT.class_weight,
+    help="balanced: both classes count half in the cost, however many pictures each has.",
+)
+@option(
     "--every",
     group="Output",
     type=Count(),
     default=DEFAULT.every,
     metavar="N",
-    help="Iterations between two printed costs.",
+    help="Iterations between two recorded costs.",
 )
 @option(
     "--resume",
     group="Descent",
     is_flag=True,
     show_default=False,
-    help="Resume the training of the model in --output, to --iters in all; the end is the same "
-    "as without a pause.",
+    help="Resume the training of the model in --output, to --iters in all. DATASET and settings "
+    "that are not given are the model's.",
 )
-@quiet_option
+@format_option
+@option(
+    "-q",
+    "--quiet",
+    group="Output",
+    is_flag=True,
+    show_default=False,
+    help="Show results only, without the cost lines.",
+)
 @click.pass_context
 def command(
     ctx: click.Context,
     dataset: str,
     output: str,
+    force: bool,
     lr: float,
     iters: int,
     l2: float,
-    loss: str,
+    loss: LossName,
     method: str,
+    class_weight: ClassWeight,
     every: int,
     resume: bool,
+    format: str,
     quiet: bool,
 ) -> None:
     """Train a model on a prepared dataset by gradient descent.
 
-    DATASET is a file that prepare wrote; without it, data/dataset.h5. The costs and, last, the
-    accuracy on both splits of the dataset are printed.
+    DATASET is a file that prepare wrote; without it, data/dataset.h5. The costs on both splits of
+    the dataset are printed, and in the end the accuracy.
     """
-    settings = Settings(
-        learning_rate=lr,
-        iterations=iters,
-        l2=l2,
-        loss=loss,  # type: ignore[arg-type]
-        every=every,
-    )
+    settings = Settings(lr, iters, l2, loss, every, class_weight)
+    if resume:
+        dataset, settings = _as_before(ctx, dataset, output, settings)
     results = Results()
-    with stopped_by_signals() as signals, TrainingDisplay(results, signals, quiet) as display:
-        trained = train(dataset, output, settings, method=method, resume=resume, observer=display)
-    for evaluation in (trained.train, trained.test):
-        if evaluation is not None:
-            results.write(accuracy_line(evaluation))
-    results.write(f"{printable(output)}: saved")
-    if trained.iterations < iters:
+    show_text = format == "text"
+    heading = f"dataset: {printable(dataset)}\nsettings: {_settings_line(settings)}"
+    with (
+        stopped_by_signals() as signals,
+        TrainingDisplay(results, signals, quiet, heading if show_text else None) as display,
+    ):
+        try:
+            trained = train(
+                dataset,
+                output,
+                settings,
+                method=method,
+                resume=resume,
+                force=force,
+                observer=display,
+            )
+        except DivergenceError as error:
+            if not show_text:
+                results.write(diverged_as_json(dataset, settings, display, error))
+            raise
+    if show_text:
+        for line in _result_lines(trained):
+            results.write(line)
+        results.write(f"{printable(output)}: saved")
+    else:
+        results.write(as_json(trained, output))
+    if trained.interrupted:
+        done, asked = trained.record.iterations, trained.record.settings.iterations
         note(
-            f"Interrupted after {trained.iterations} of {iters} iterations; "
-            "a checkpoint is saved.\n"
+            f"Interrupted after {done} of {asked} iterations; a checkpoint is saved.\n"
             f"Resume with: catclf {printable(shlex.join(resuming(sys.argv[1:])))}"
         )
         ctx.exit(128 + signals[0])
     results.finish()
 
 
-class TrainingDisplay(Display):
-    """Writes the costs as results, and stops the training after a signal."""
+def _as_before(
+    ctx: click.Context, dataset: str, output: str, settings: Settings
+) -> tuple[str, Settings]:
+    """Return the dataset and the settings of the model in `output`, but for what is given."""
+    if not os.path.lexists(output):
+        return dataset, settings
+    before = load_model(output).training
+    if before is None:
+        return dataset, settings  # train tells what is wrong
+    names = {field.name: field.name for field in fields(Settings)}
+    names |= {"learning_rate": "lr", "iterations": "iters"}
+    given = {
+        name: getattr(settings, name)
+        for name, parameter in names.items()
+        if ctx.get_parameter_source(parameter) != ParameterSource.DEFAULT
+    }
+    if ctx.get_parameter_source("dataset") == ParameterSource.DEFAULT:
+        dataset = before.dataset
+    return dataset, replace(before.settings, **given)
 
-    def __init__(self, results: Results, signals: list[int], quiet: bool) -> None:
+
+class TrainingDisplay(Display):
+    """Shows a training, and stops it after a signal.
+
+    Parameters
+    ----------
+    results
+        Where the heading, the method and the costs are written.
+    signals
+        Those received.
+    quiet
+        Write no costs.
+    heading
+        What is trained, and how; None to write none of it, for JSON.
+    """
+
+    def __init__(
+        self, results: Results, signals: list[int], quiet: bool, heading: str | None
+    ) -> None:
         super().__init__("iterations", quiet)
-        self.results, self.signals = results, signals
+        self.results, self.signals, self.heading = results, signals, heading
+        self.method_used = ""
+        self.costs: list[dict[str, float | None]] = []
 
     def method(self, name: str, seconds: float | None) -> None:
-        """Say which method was chosen."""
-        self.note(f"Method: {name}, expected to take {seconds:.2g} s")
+        """Write what is trained, and by which method."""
+        self.method_used = name
+        if self.heading is not None:
+            self.results.write(f"{self.heading}\nmethod: {name}")
+        if seconds is not None:
+            self.note(f"Expected to take {seconds:.2g} s")
 
-    def cost(self, iteration: int, cost: float) -> None:
+    def cost(self, iteration: int, cost: float, test_cost: float | None) -> None:
         """Write a recorded cost."""
         self.detail = f"cost {cost:.6f}"
-        self.clear()
-        self.results.write(f"Cost after iteration {iteration}: {cost:.6f}")
+        self.costs.append({"iteration": iteration, "cost": cost, "test_cost": test_cost})
+        if self.heading is not None and not self.quiet:
+            self.clear()
+            self.results.write(f"Cost after iteration {iteration}: {_costs(cost, test_cost)}")
 
     def stop(self) -> bool:
         """Stop after the first signal."""
         return bool(self.signals)
 
 
+def _costs(cost: float, test_cost: float | None) -> str:
+    return f"{cost:.6f}" if test_cost is None else f"{cost:.6f} (test {test_cost:.6f})"
+
+
+def _settings_line(settings: Settings) -> str:
+    return (
+        f"lr {settings.learning_rate:g}, iters {settings.iterations}, l2 {settings.l2:g}, "
+        f"{settings.loss}, class weight {settings.class_weight}"
+    )
+
+
+def _result_lines(trained: Trained) -> Iterator[str]:
+    record = trained.record
+    yield f"Final cost: {_costs(record.cost, record.test_cost)}"
+    for evaluation in filter(None, (trained.train, trained.test)):
+        low, high = evaluation.interval
+        counts = evaluation.confusion
+        yield (
+            f"{evaluation.split} accuracy: {percent(evaluation.accuracy)} "
+            f"({counts.correct} of {counts.total}), 95 % interval {percent(low)} to {percent(high)}"
+        )
+        yield (
+            f"  majority class {percent(evaluation.majority_rate)}, "
+            f"balanced accuracy {percent(counts.balanced_accuracy)}"
+        )
+        negative, positive = map(printable, evaluation.classes)
+        yield (
+            f"  recall of {negative} {percent(counts.specificity)}, "
+            f"of {positive} {percent(counts.recall)}"
+        )
+
+
+def as_json(trained: Trained, output: str) -> str:
+    """Return the settings, costs and results as one JSON object."""
+    record = trained.record
+    model = trained.model
+    return json.dumps(
+        {
+            "model": output,
+            **record.to_record(),
+            "interrupted": trained.interrupted,
+            "costs": [
+                {"iteration": at, "cost": cost, "test_cost": model.test_costs.get(at)}
+                for at, cost in model.costs.items()
+            ],
+            "train": as_record(trained.train),
+            "test": None if trained.test is None else as_record(trained.test),
+        },
+        indent=2,
+    )
+
+
+def diverged_as_json(
+    dataset: str, settings: Settings, display: TrainingDisplay, error: DivergenceError
+) -> str:
+    """Return the settings and the costs of a training that diverged as one JSON object."""
+    return json.dumps(
+        {
+            "model": None,
+            "dataset": {"name": dataset},
+            "settings": {"method": display.method_used, **asdict(settings)},
+            "costs": display.costs,
+            "error": error.what,
+        },
+        indent=2,
+    )
+
+
 def resuming(words: list[str]) -> list[str]:
     """Return the words of a command line with --resume, right after the verb."""
     verb = words.index("train") + 1
     return [*words[:verb], *["--resume"][: "--resume" not in words[verb:]], *words[verb:]]
-
-
-@contextmanager
-def stopped_by_signals() -> Iterator[list[int]]:
-    """Yield a list that receives the first SIGINT or SIGTERM; a second one acts at once."""
-    received: list[int] = []
-
-    def receive(number: int, frame: FrameType | None) -> None:
-        received.append(number)
-        for each, handler in before.items():
-            signal.signal(each, handler)
-
-    before = {}
-    for each in (signal.SIGINT, signal.SIGTERM):
-        if signal.getsignal(each) != signal.SIG_IGN:  # as for a script's background jobs
-            before[each] = signal.signal(each, receive)
-    try:
-        yield received
-    finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)
-
-
-def accuracy_line(evaluation: Evaluation) -> str:
-    """Return the accuracy with what it is to be held against."""
-    low, high = evaluation.interval
-    counts = evaluation.confusion
-    return (
-        f"{evaluation.split} accuracy: {percent(evaluation.accuracy)} "
-        f"({counts.correct} of {counts.total}; 95 % interval {percent(low)} to {percent(high)}; "
-        f"majority class {percent(evaluation.majority_rate)})"
-    )

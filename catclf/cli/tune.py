@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict
 
 import click
@@ -17,13 +16,15 @@ from catclf.cli.options import (
     option,
     output_option,
     quiet_option,
+    refuse_config,
 )
-from catclf.cli.output import NAMED_PICTURES, Display, note, percent, prediction_line
-from catclf.descent.cross_validation import Score
+from catclf.cli.output import Display, note, percent, prediction_line
+from catclf.cli.signals import stopped_by_signals
+from catclf.descent.cross_validation import METRICS, RULES, Metric, Rule, Score
 from catclf.errors import CatclfError, printable
-from catclf.operations.tuning import Search, Tuned, tune, write_config
-from catclf.predictions import write_predictions
-from catclf.storage.outputs import check_output
+from catclf.logistic import CLASS_WEIGHTS, ClassWeight
+from catclf.operations.search import Search, Tuned
+from catclf.operations.tuning import tune
 
 DEFAULT = Search()
 
@@ -41,8 +42,8 @@ Examples:
     "--lr",
     group="Settings to try",
     type=Numbers(above_zero=True),
-    default=",".join(map(str, DEFAULT.learning_rates)),
     metavar="RATES",
+    show_default="five around the safe rate of the data",
     help="Learning rates, with commas between them.",
 )
 @option(
@@ -60,6 +61,28 @@ Examples:
     default=DEFAULT.iterations,
     metavar="N",
     help="Largest number of iterations; fewer are compared along the way.",
+)
+@option(
+    "--class-weight",
+    group="Settings to try",
+    type=click.Choice(CLASS_WEIGHTS),
+    default=DEFAULT.class_weight,
+    help="balanced: both classes count half, in the cost and in what is held out.",
+)
+@option(
+    "--metric",
+    group="Choice",
+    type=click.Choice(METRICS),
+    default=DEFAULT.metric,
+    help="The held-out mean that is to be best.",
+)
+@option(
+    "--rule",
+    group="Choice",
+    type=click.Choice(RULES),
+    default=DEFAULT.rule,
+    help="Choose the best, or the simplest within one standard error of it: the largest penalty, "
+    "then the smallest learning rate times iterations.",
 )
 @option(
     "--folds",
@@ -94,25 +117,41 @@ Examples:
 )
 @output_option("tuned.toml", "config file")
 @option(
+    "--suspects",
+    group="Output",
+    type=Count(0),
+    default=5,
+    metavar="N",
+    help="Name the N pictures that disagree most with their label.",
+)
+@option(
     "--save-predictions",
     group="Output",
     type=click.Path(),
     metavar="FILE",
+    callback=refuse_config,
     help="Also write a CSV file with every training picture's out-of-fold probability and loss, "
     "the largest loss first.",
 )
 @format_option
 @quiet_option
+@click.pass_context
 def command(
+    ctx: click.Context,
     dataset: str,
-    lr: tuple[float, ...],
+    lr: tuple[float, ...] | None,
     l2: tuple[float, ...],
     iters: int,
+    class_weight: ClassWeight,
+    metric: Metric,
+    rule: Rule,
     folds: int,
     repeats: int,
     seed: int,
     sample: int | None,
     output: str,
+    force: bool,
+    suspects: int,
     save_predictions: str | None,
     format: str,
     quiet: bool,
@@ -120,78 +159,144 @@ def command(
     """Choose learning rate, penalty and iterations by cross-validation.
 
     DATASET is a file that prepare wrote; without it, data/dataset.h5. Only its train split is
-    used. Of all settings whose held-out log loss is within one standard error of the lowest the
-    simplest is chosen: the largest penalty and, with that, the smallest rate times iterations.
+    used. A setting is never chosen whose held-out log loss is not below that of always predicting
+    the share of the positive class.
     """
-    for written in filter(None, (output, save_predictions)):
-        check_output(written, [dataset])
-    if save_predictions is not None and os.path.realpath(output) == os.path.realpath(
-        save_predictions
-    ):
-        raise CatclfError("is named for two outputs", output, "Write to two files.")
-    search = Search(lr, l2, iters, folds, repeats, seed, sample)
-    with Display("iterations", quiet) as display:
-        tuned = tune(dataset, search, observer=display)
-    write_config(output, tuned)
-    if save_predictions is not None:
-        write_predictions(save_predictions, tuned.out_of_fold, tuned.positive)
-    click.echo(as_json(tuned) if format == "json" else as_text(tuned))
+    search = Search(lr or (), l2, iters, folds, repeats, seed, sample, metric, rule, class_weight)
+    with stopped_by_signals() as signals, TuningDisplay(signals, quiet) as display:
+        tuned = tune(
+            dataset,
+            search,
+            output=output,
+            predictions=save_predictions,
+            force=force,
+            observer=display,
+        )
+    click.echo(as_json(tuned, suspects) if format == "json" else as_text(tuned, suspects))
+    if tuned.interrupted:
+        note("Interrupted; no config file is written.")
+        ctx.exit(128 + signals[0])
+    if tuned.chosen is None:
+        raise CatclfError(
+            f"nothing is chosen, and {printable(output)} is not written",
+            dataset,
+            "Prepare it with more pictures, or try other --lr and --l2.",
+        )
     note(f"{printable(output)}: saved. Next: catclf --config {printable(output)} train", quiet)
 
 
-def as_json(tuned: Tuned) -> str:
+class TuningDisplay(Display):
+    """Stops the work after a signal."""
+
+    def __init__(self, signals: list[int], quiet: bool) -> None:
+        super().__init__("iterations", quiet)
+        self.signals = signals
+
+    def stop(self) -> bool:
+        """Stop after the first signal."""
+        return bool(self.signals)
+
+
+def as_json(tuned: Tuned, suspects: int) -> str:
     """Return the results as one JSON object; numbers that are not defined are null."""
 
-    def row(score: Score) -> dict[str, object]:
-        values = asdict(score)
-        return {k: None if v != v else v for k, v in values.items()}
+    def row(score: Score | None) -> dict[str, object] | None:
+        if score is None:
+            return None
+        return {name: None if value != value else value for name, value in asdict(score).items()}
 
+    withheld = _why_withheld(tuned)
     return json.dumps(
         {
             "dataset": tuned.dataset,
             "examples": tuned.m,
             "train_examples": tuned.total,
-            "iterations": tuned.search.iterations,
-            "folds": tuned.search.folds,
-            "repeats": tuned.search.repeats,
-            "seed": tuned.search.seed,
+            "search": asdict(tuned.search),
+            "interrupted": tuned.interrupted,
             "majority_rate": tuned.majority_rate,
-            "base_log_loss": tuned.base_log_loss,
+            "constant_log_loss": tuned.constant_log_loss,
+            "safe_learning_rate": tuned.safe_rate,
+            "surely_better_than_constant": tuned.surely_better,
             "chosen": row(tuned.chosen),
+            "edges": tuned.edges,
             "scores": [row(score) for score in tuned.scores],
             "positive": tuned.positive,
-            "most_wrong": [asdict(held) for held in tuned.out_of_fold[:NAMED_PICTURES]],
+            "suspects_withheld": withheld,
+            "suspects": [] if withheld else [asdict(p) for p in tuned.out_of_fold[:suspects]],
         },
         indent=2,
     )
 
 
-def as_text(tuned: Tuned) -> str:
-    """Return the leaderboard and the choice as lines to read."""
-    folds = f"{tuned.search.folds} folds x {tuned.search.repeats}"
+HEADER = f"{'lr':>8} {'l2':>7} {'iters':>7}  {'accuracy':>18}  {'log loss':>17}  {'AUC':>15}"
+
+
+def as_text(tuned: Tuned, suspects: int) -> str:
+    """Return the verdict, the leaderboard and the choice as lines to read."""
+    search = tuned.search
+    repeats = f", {search.repeats} times" if search.repeats > 1 else ""
     lines = [
-        f"{tuned.m} training pictures, {folds}; always answering the same: "
-        f"accuracy {percent(tuned.majority_rate)}, log loss {tuned.base_log_loss:.4f}",
-        f"{'rate':>8} {'l2':>8} {'iterations':>10}  {'held-out accuracy':>19}  "
-        f"{'held-out log loss':>17}",
-    ]
-    lines += [_line(score) for score in tuned.scores]
-    lines += [
-        "chosen, of all within one standard error of the lowest log loss the simplest (largest l2,",
-        "then smallest rate x iterations):",
-        _line(tuned.chosen),
+        f"{printable(tuned.dataset)}: {tuned.m} training pictures, {search.folds} folds{repeats}",
+        *_verdict(tuned),
         "",
-        "pictures most at odds with their label, by the setting of the lowest log loss:",
+        "interrupted: the means held out up to there" if tuned.interrupted else "held-out means:",
+        HEADER,
+        *map(_line, tuned.scores),
+        f"{'constant':>24}  {percent(tuned.majority_rate):>9}           "
+        f"{tuned.constant_log_loss:>7.4f}",
     ]
-    lines += [prediction_line(held, tuned.positive) for held in tuned.out_of_fold[:NAMED_PICTURES]]
+    if tuned.interrupted:
+        return "\n".join(lines)
+    if tuned.edges:
+        lines += [
+            "",
+            f"The best stands at {' and at '.join(tuned.edges)}",
+            "of those tried: a better one may lie beyond.",
+        ]
+    if tuned.chosen is not None:
+        rule = "the best" if search.rule == "best" else "the simplest within one standard error"
+        lines += ["", f"chosen by {search.metric}, {rule}:", _line(tuned.chosen)]
+    if suspects:
+        lines.append("")
+        withheld = _why_withheld(tuned)
+        if withheld is not None:
+            lines += ["No pictures are suspected of a wrong label:", withheld]
+        else:
+            lines.append("pictures that disagree most with their label:")
+            lines += [prediction_line(p, tuned.positive) for p in tuned.out_of_fold[:suspects]]
     return "\n".join(lines)
 
 
+def _verdict(tuned: Tuned) -> list[str]:
+    """Return whether anything beats the constant, and what to try where nothing surely does."""
+    best = tuned.scores[0]
+    losses = (
+        f"(log loss {best.log_loss:.4f} +- {best.log_loss_error:.4f}, constant "
+        f"{tuned.constant_log_loss:.4f})"
+    )
+    if tuned.surely_better:
+        return [f"The best setting beats the constant {losses}."]
+    surely = "surely " if best.log_loss < tuned.constant_log_loss else ""
+    return [
+        f"Nothing {surely}beats always predicting the same",
+        f"{losses}.",
+        "Try more pictures.",
+    ]
+
+
+def _why_withheld(tuned: Tuned) -> str | None:
+    """Return why no suspects are named; None where they are."""
+    if tuned.surely_better:
+        return None
+    return "the held-out log loss does not surely beat the constant's."
+
+
 def _line(score: Score) -> str:
-    setting = f"{score.learning_rate:>8g} {score.l2:>8g} {score.iterations:>10}"
+    setting = f"{score.learning_rate:>8g} {score.l2:>7g} {score.iterations:>7}"
     if score.diverged:
-        return f"{setting}  {'diverged':>19}"
+        return f"{setting}  {'diverged':>18}"
     return (
-        f"{setting}  {percent(score.accuracy):>9} +- {100 * score.accuracy_error:4.2f} %  "
-        f"{score.log_loss:>7.4f} +- {score.log_loss_error:.4f}"
+        f"{setting}  {percent(score.accuracy):>9} +- {100 * score.accuracy_error:5.2f}  "
+        f"{score.log_loss:>7.4f} +- {score.log_loss_error:.4f}  "
+        f"{score.auc:.3f} +- {score.auc_error:.3f}"
     )

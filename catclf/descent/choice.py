@@ -57,15 +57,21 @@ def predict_seconds(m: int, n_x: int, iterations: int) -> dict[str, float]:
     }
 
 
-def memory_needs(m: int, n_x: int) -> dict[str, int]:
-    """Return the bytes that each method takes at its peak, as far as they grow with m."""
+def memory_needs(m: int, n_x: int, m_test: int = 0) -> dict[str, int]:
+    """Return the bytes that each method takes at its peak, as far as they grow with m or m_test."""
+    both = m + m_test
     # gram: K in float64 and a product in float32; the pixels, and two blocks of them in float32.
-    gram = 12 * m * m + m * (n_x + 8 * EXACT_FEATURES)
+    gram = 12 * m * both + both * (n_x + 8 * EXACT_FEATURES)
     # streaming keeps the pixels only where they fit a quarter of what is free. iterative: lists.
-    return {"gram": gram, "vectorized": 9 * m * n_x, "streaming": 0, "iterative": 56 * m * n_x}
+    return {
+        "gram": gram,
+        "vectorized": 9 * both * n_x,
+        "streaming": 0,
+        "iterative": 56 * both * n_x,
+    }
 
 
-def choose(m: int, n_x: int, iterations: int) -> Choice:
+def choose(m: int, n_x: int, iterations: int, m_test: int = 0) -> Choice:
     """Return the fastest method that fits into the memory available.
 
     gram is left out where K takes more than a quarter of it, vectorized where X does in float64;
@@ -73,11 +79,11 @@ def choose(m: int, n_x: int, iterations: int) -> Choice:
 
     Parameters
     ----------
-    m, n_x, iterations
-        Examples, features, and iterations.
+    m, n_x, iterations, m_test
+        Examples, features, iterations, and examples of the test split.
     """
     quarter = available_memory() // 4
-    needs = memory_needs(m, n_x)
+    needs = memory_needs(m, n_x, m_test)
     seconds = predict_seconds(m, n_x, iterations)
     fitting = [method for method in seconds if needs[method] <= quarter]
     best = min(fitting, key=seconds.__getitem__)

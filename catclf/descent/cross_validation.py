@@ -2,9 +2,9 @@
 
 Every setting on every fold is one row, so an iteration of all of them is one matrix product. An
 example held out of a fold counts nothing in that row's update, but its logit is followed all the
-same: the held-out loss is known along the iterations, and the length is chosen at no extra
-training. One more row a setting trains on all examples, as `train` will: a setting is chosen only
-where that does not diverge either.
+same: the held-out loss is known along the iterations, and their number is chosen at no extra
+training. One more row for each setting trains on all examples, as `train` will: a setting is chosen
+only where that does not diverge either.
 """
 
 from __future__ import annotations
@@ -12,33 +12,49 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from catclf.descent.gram import Recurrence
 from catclf.descent.loop import divergence_factor
-from catclf.logistic import Array, cross_entropy, sigmoid
+from catclf.logistic import Array, ClassWeight, cross_entropy, sigmoid
+from catclf.metrics import areas_under_curves
 from catclf.observer import Observer
 
-__all__ = ["CrossValidation", "Curves", "Score", "compared_lengths"]
+__all__ = [
+    "METRICS",
+    "RULES",
+    "CrossValidation",
+    "Curves",
+    "Metric",
+    "Rule",
+    "Score",
+    "compared_iterations",
+]
 
-COMPARED_LENGTHS = 200  # at most, at equal ratios: 1, 2, 3, ..., 1924, 2000
+Metric = Literal["log-loss", "accuracy", "auc"]
+METRICS: tuple[Metric, ...] = ("log-loss", "accuracy", "auc")
+Rule = Literal["best", "one-se"]
+RULES: tuple[Rule, ...] = ("best", "one-se")
+MAX_COMPARED_ITERATIONS = 200  # at equal ratios: 1, 2, 3, ..., 1924, 2000
 OVERFLOW_FACTOR = 1e6  # times its first cost: such a training is frozen before it overflows
 
 
 @dataclass(frozen=True)
 class Score:
-    """How one rate and penalty do, at their best length.
+    """The cross-validated result of one learning rate and penalty, after some iterations.
 
     Parameters
     ----------
     learning_rate, l2, iterations
         The setting.
-    accuracy, log_loss
-        Means over the folds of the held-out pictures; nan where it diverged.
-    accuracy_error, log_loss_error
-        Standard errors of these means, over the folds of one division: to divide the same pictures
+    accuracy, log_loss, auc
+        Means over the folds of the held-out pictures; nan where it diverged. With balanced class
+        weights both classes count half in the accuracy and the log loss.
+    accuracy_error, log_loss_error, auc_error
+        Standard errors of these means, over the folds of one repeat: to divide the same pictures
         again and again makes no mean more certain of other pictures.
     diverged
         Whether a training overflowed, or ended above where it began.
@@ -51,12 +67,26 @@ class Score:
     accuracy_error: float
     log_loss: float
     log_loss_error: float
+    auc: float
+    auc_error: float
     diverged: bool = False
 
+    def badness(self, metric: Metric) -> float:
+        """Return the mean that is to be minimized."""
+        return {"log-loss": self.log_loss, "accuracy": -self.accuracy, "auc": -self.auc}[metric]
 
-def compared_lengths(iterations: int) -> list[int]:
-    """Return the lengths compared, up to `iterations`: short ones matter as much as long ones."""
-    even = np.geomspace(1, iterations, COMPARED_LENGTHS).round().astype(int)
+    def error(self, metric: Metric) -> float:
+        """Return the standard error of a mean."""
+        return {
+            "log-loss": self.log_loss_error,
+            "accuracy": self.accuracy_error,
+            "auc": self.auc_error,
+        }[metric]
+
+
+def compared_iterations(iterations: int) -> list[int]:
+    """Return the numbers of iterations compared: small ones matter as much as large ones."""
+    even = np.geomspace(1, iterations, MAX_COMPARED_ITERATIONS).round().astype(int)
     return np.unique(even).tolist()  # type: ignore[no-any-return]
 
 
@@ -73,8 +103,8 @@ class CrossValidation:
         Learning rate and penalty of each setting.
     fold_of
         (repeats, m): the fold that holds each example out; see `catclf.splits.divide_into_folds`.
-    folds
-        How many there are.
+    class_weight
+        Whether both classes count half, in every training and in the held-out means.
 
     Notes
     -----
@@ -88,17 +118,17 @@ class CrossValidation:
         Y: Array,
         settings: Sequence[tuple[float, float]],
         fold_of: NDArray[np.intp],
-        folds: int,
+        class_weight: ClassWeight = "none",
     ) -> None:
         self.Y, self.settings = Y, settings
-        self.repeats, self.folds = len(fold_of), folds
-        divided = [fold == np.arange(folds)[:, None] for fold in fold_of]
+        self.repeats, self.folds = len(fold_of), int(fold_of.max()) + 1
+        divided = [fold == np.arange(self.folds)[:, None] for fold in fold_of]
         held_out = np.concatenate([*divided, np.zeros((1, Y.size), dtype=bool)])
         self.runs = len(held_out)
+        self.folds_by_size = _folds_by_size(held_out[:-1])
         self.held_out = np.tile(held_out, (len(settings), 1))  # (k, m)
-        trained_on = ~self.held_out
-        self.weight = trained_on / trained_on.sum(axis=1, keepdims=True)  # (k, m)
-        self.held_weight = self.held_out / np.maximum(self.held_out.sum(axis=1, keepdims=True), 1)
+        self.weight = _shares(~self.held_out, Y, class_weight)  # (k, m)
+        self.held_weight = _shares(self.held_out, Y, class_weight)
         rate, self.l2 = (
             np.repeat([setting[i] for setting in settings], self.runs).reshape(-1, 1)
             for i in (0, 1)
@@ -123,13 +153,16 @@ class CrossValidation:
         return probability, loss
 
     @np.errstate(over="ignore", invalid="ignore")  # what overflows is frozen and shown
-    def run(self, lengths: list[int], observer: Observer) -> Curves:
-        """Train to the last of the lengths; at each, note losses, accuracies and costs."""
-        checks = iter(lengths)
+    def run(self, compared: list[int], observer: Observer) -> Curves:
+        """Train to the last of the numbers of iterations; at each, record means and costs.
+
+        Where the observer stops the training the curves end early.
+        """
+        checks = iter(compared)
         due = next(checks)
         frozen = np.zeros(len(self.weight), dtype=bool)
-        loss, accuracy, cost = [], [], []
-        for done in range(1, lengths[-1] + 1):
+        loss, accuracy, auc, cost = [], [], [], []
+        for done in range(1, compared[-1] + 1):
             self.recurrence.step()
             if done == due:
                 Z = self.logits()
@@ -145,84 +178,140 @@ class CrossValidation:
                 loss.append(np.sum(self.held_weight * each, axis=1))
                 right = (Z > 0) == (self.Y == 1)
                 accuracy.append(np.sum(self.held_weight * right, axis=1))
+                auc.append(self._areas(Z))
                 due = next(checks, 0)
-            observer.progress(done, lengths[-1])
-        by_run = (len(lengths), len(self.settings), self.runs)
-        by_fold = (len(lengths), len(self.settings), self.repeats, self.folds)
+            observer.progress(done, compared[-1])
+            if observer.stop():
+                break
+        by_run = (len(cost), len(self.settings), self.runs)
+        by_fold = (len(cost), len(self.settings), self.repeats, self.folds)
         return Curves(
             self.settings,
-            lengths,
+            compared[: len(cost)],
             np.reshape(loss, by_run)[..., :-1].reshape(by_fold),
             np.reshape(accuracy, by_run)[..., :-1].reshape(by_fold),
+            np.reshape(auc, by_fold),
             np.reshape(cost, by_run),
         )
+
+    def _areas(self, Z: Array) -> Array:
+        """Return (settings, runs - 1): the area under the ROC curve of each fold."""
+        by_setting = Z.reshape(len(self.settings), self.runs, -1)
+        areas = np.empty((len(self.settings), self.runs - 1))
+        for runs, examples in self.folds_by_size:
+            scores = by_setting[:, runs[:, None], examples]  # (settings, runs, held out)
+            labels = np.broadcast_to(self.Y[0, examples], scores.shape)
+            held_out = scores.shape[-1]
+            found = areas_under_curves(
+                labels.reshape(-1, held_out).astype(np.uint8), scores.reshape(-1, held_out)
+            )
+            areas[:, runs] = found.reshape(len(self.settings), -1)
+        return areas
+
+
+def _folds_by_size(
+    held_out: NDArray[np.bool_],
+) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+    """Return (runs, examples held out) of the folds of each size: (r,) and (r, size)."""
+    sizes = held_out.sum(axis=1)
+    together = [np.flatnonzero(sizes == size) for size in np.unique(sizes)]
+    return [(runs, np.nonzero(held_out[runs])[1].reshape(len(runs), -1)) for runs in together]
+
+
+def _shares(chosen: NDArray[np.bool_], Y: Array, class_weight: ClassWeight) -> Array:
+    """Return (k, m): what each chosen example counts in a mean over its row; 0 for the others."""
+    if class_weight == "none":
+        shares: Array = chosen / np.maximum(chosen.sum(axis=1, keepdims=True), 1)
+        return shares
+    positive, negative = chosen & (Y == 1), chosen & (Y == 0)
+    shares = positive / np.maximum(2 * positive.sum(axis=1, keepdims=True), 1)
+    shares += negative / np.maximum(2 * negative.sum(axis=1, keepdims=True), 1)
+    return shares
 
 
 @dataclass(frozen=True)
 class Curves:
-    """Along the lengths: held-out means, and the costs of the trainings.
+    """Along the iterations: held-out means, and the costs of the trainings.
 
-    `loss` and `accuracy` are (lengths, settings, repeats, folds); `cost` is (lengths, settings,
-    runs), that of the training on all pictures last.
+    `loss`, `accuracy` and `auc` are (iterations, settings, repeats, folds); `cost` is (iterations,
+    settings, runs), that of the training on all pictures last.
     """
 
     settings: Sequence[tuple[float, float]]
-    lengths: list[int]
+    iterations: list[int]
     loss: Array
     accuracy: Array
+    auc: Array
     cost: Array
 
     def sound(self) -> NDArray[np.bool_]:
-        """Return (lengths, settings): whether no training diverged, by here or to the end."""
-        highest = (
-            math.log(2) * np.array([divergence_factor(length) for length in self.lengths])[:, None]
-        )
-        below = self.cost.max(axis=2) <= highest
+        """Return (iterations, settings): whether no training diverged, by here or to the end."""
+        factors = [divergence_factor(iterations) for iterations in self.iterations]
+        below = self.cost.max(axis=2) <= math.log(2) * np.array(factors)[:, None]
         sound: NDArray[np.bool_] = below & below[-1]
         return sound
 
-    def score(self, length: int, setting: int) -> Score:
-        """Return the score of a setting at the length of an index."""
+    def score(self, at: int, setting: int) -> Score:
+        """Return the score of a setting at an index of `iterations`."""
+        accuracy, loss, auc = (curve[at, setting] for curve in (self.accuracy, self.loss, self.auc))
         rate, l2 = self.settings[setting]
-        losses, accuracies = self.loss[length, setting], self.accuracy[length, setting]
         return Score(
             rate,
             l2,
-            self.lengths[length],
-            float(accuracies.mean()),
-            _standard_error(accuracies),
-            float(losses.mean()),
-            _standard_error(losses),
+            self.iterations[at],
+            float(accuracy.mean()),
+            _standard_error(accuracy),
+            float(loss.mean()),
+            _standard_error(loss),
+            float(auc.mean()),
+            _standard_error(auc),
         )
 
-    def means(self) -> Array:
-        """Return (lengths, settings): the held-out loss, infinite where a training diverged."""
-        means: Array = np.where(self.sound(), self.loss.mean(axis=(2, 3)), np.inf)
+    def badness(self, metric: Metric) -> Array:
+        """Return (iterations, settings): the held-out mean to be minimized, inf where diverged."""
+        curve = {"log-loss": self.loss, "accuracy": -self.accuracy, "auc": -self.auc}[metric]
+        means: Array = np.where(self.sound(), curve.mean(axis=(2, 3)), np.inf)
         return means
 
-    def best(self, setting: int) -> Score:
-        """Return a setting's score at the length of its lowest held-out loss."""
-        means = self.means()[:, setting]
-        if np.isinf(means).all():
-            rate, l2 = self.settings[setting]
+    def best(self, setting: int, metric: Metric) -> Score:
+        """Return a setting's score after the number of iterations that is best for it."""
+        badness = self.badness(metric)[:, setting]
+        if np.isinf(badness).all():
             nan = math.nan
-            return Score(rate, l2, self.lengths[-1], nan, nan, nan, nan, diverged=True)
-        return self.score(int(np.argmin(means)), setting)
+            rate, l2 = self.settings[setting]
+            return Score(rate, l2, self.iterations[-1], nan, nan, nan, nan, nan, nan, diverged=True)
+        return self.score(int(np.argmin(badness)), setting)
 
-    def simplest_within_one_error(self) -> Score:
-        """Return the simplest setting within one standard error of the lowest held-out loss."""
-        means = self.means()
-        length, setting = np.unravel_index(int(np.argmin(means)), means.shape)
-        best = self.score(int(length), int(setting))
-        within = [
-            self.score(int(i), int(s))
-            for i, s in np.argwhere(means <= best.log_loss + best.log_loss_error)
-        ]
+    def choose(self, metric: Metric, rule: Rule, constant_log_loss: float) -> Score | None:
+        """Return the score of the setting chosen; None where none beats the constant's log loss.
+
+        Parameters
+        ----------
+        metric
+            What is to be best.
+        rule
+            ``best``, or ``one-se``: of all within one standard error of the best the simplest: that
+            of the largest penalty, then the smallest learning rate times iterations, then the
+            fewest iterations.
+        constant_log_loss
+            That of always predicting the share of the positive class: no setting is chosen whose
+            held-out log loss is not below it.
+        """
+        allowed = self.sound() & (self.loss.mean(axis=(2, 3)) < constant_log_loss)
+        if not allowed.any():
+            return None
+        badness = np.where(allowed, self.badness(metric), np.inf)
+        at, setting = np.unravel_index(int(np.argmin(badness)), badness.shape)
+        best = self.score(int(at), int(setting))
+        if rule == "best":
+            return best
+        limit = badness.min() + best.error(metric)
+        within = [self.score(int(i), int(s)) for i, s in np.argwhere(badness <= limit)]
         return min(within, key=lambda s: (-s.l2, s.learning_rate * s.iterations, s.iterations))
 
 
 def _standard_error(values: Array) -> float:
-    """Return the standard error of the mean of (repeats, folds) values over one division's folds.
+    """Return the standard error of the mean of (repeats, folds) values over one repeat's folds.
 
     The repeats share their pictures, so their number does not divide it.
     """

@@ -28,34 +28,57 @@ from numpy.typing import NDArray
 
 from catclf.columns import Columns, blocks
 from catclf.descent.problem import Problem, State, StateError
+from catclf.descent.rates import largest_eigenvalue, rate_below
 from catclf.logistic import Array, LossName, cost, sigmoid
 
 EXACT_FEATURES = 1024  # taken at once into K: as many as float32 can sum exactly
 BLOCK_EXAMPLES = 16  # taken at once into w: 1.5 MB of float64, which a core's cache holds
 
 
-def gram_matrix(columns: Columns) -> Array:
+def gram_matrix(columns: Columns, others: Columns | None = None) -> Array:
     """Return ``K = X.T @ X`` (m, m) of pixels divided by 255, from rows (m, n_x) uint8.
+
+    With the columns of other examples it is their products with these, (others, m).
 
     Products of pixels are whole numbers, and so are their sums: every step is exact, whatever the
     order and however many threads, and K is rounded once, by the division. Less 128, pixels stand
     in -128..127, and a sum of 1024 products within 2^24: float32 holds it, at twice the speed.
     """
     pixels = columns[:]
-    m, n_x = pixels.shape
-    K = np.zeros((m, m))
-    product = np.empty((m, m), np.float32)
-    sums = np.zeros((m, 1))  # of a picture's pixels less 128
+    other_pixels = pixels if others is None else others[:]
+    k, (m, n_x) = len(other_pixels), pixels.shape
+    K = np.zeros((k, m))
+    product = np.empty((k, m), np.float32)
+    sums, other_sums = np.zeros((m, 1)), np.zeros((k, 1))  # of a picture's pixels less 128
     for start in range(0, n_x, EXACT_FEATURES):
-        some = pixels[:, start : start + EXACT_FEATURES]  # (m, EXACT_FEATURES)
-        some = np.subtract(some, np.float32(128))
-        K += np.matmul(some, some.T, out=product)
+        features = slice(start, start + EXACT_FEATURES)
+        some = np.subtract(pixels[:, features], np.float32(128))  # (m, EXACT_FEATURES)
         sums += some.sum(axis=1, keepdims=True)
+        other = some
+        if others is not None:
+            other = np.subtract(other_pixels[:, features], np.float32(128))
+        other_sums += other.sum(axis=1, keepdims=True)
+        K += np.matmul(other, some.T, out=product)
     # p q = (p - 128)(q - 128) + 128 (p - 128) + 128 (q - 128) + 128^2
-    K += 128 * sums
+    K += 128 * other_sums
     K += 128 * sums.T + 128.0**2 * n_x
     K /= 255.0**2
     return K
+
+
+def gram_safe_rate(K: Array, problem: Problem) -> float:
+    """Return `catclf.descent.rates.safe_rate` from K (m, m), without the columns.
+
+    ``X X.T`` and ``X.T X`` have the same largest eigenvalue.
+    """
+    roots = np.sqrt(np.broadcast_to(problem.weights, problem.Y.shape)[0])  # (m,)
+
+    def product(direction: Array) -> Array:
+        weighted = roots * direction
+        image: Array = roots * (K @ weighted + weighted.sum())
+        return image
+
+    return rate_below(largest_eigenvalue(product, problem.m), problem)
 
 
 def weights(columns: Columns, C: Array) -> Array:
@@ -135,18 +158,20 @@ class Gram:
         if state is not None:
             _refuse_unfit(problem, state)
         settings = problem.settings
-        self.columns, self.Y, self.settings = problem.columns, problem.Y, settings
+        self.problem, self.settings, self.weights = problem, settings, problem.weights
         self.recurrence = Recurrence(
             gram_matrix(problem.columns),
             problem.Y,
             rate=np.array([[settings.learning_rate]]),
             l2=np.array([[settings.l2]]),
-            weight=np.array([[1 / problem.m]]),
+            weight=self.weights / problem.m,
             loss=settings.loss,
         )
         if state is not None:
             run = self.recurrence
             run.U[0], run.C[0], run.b[:] = state["u"], state["c"], state["b"]
+        if problem.test is not None:
+            self.K_test = gram_matrix(problem.columns, problem.test.columns)  # (m_test, m)
 
     def step(self, with_cost: bool) -> float | None:
         """Update w and b once; return the cost before the update where it is asked for."""
@@ -156,8 +181,19 @@ class Gram:
 
     def cost(self) -> float:
         """Return the cost of w and b as they are."""
-        run = self.recurrence
-        return cost(run.U + run.b, self.Y, self.settings.loss, self._penalty())
+        Z = self.recurrence.U + self.recurrence.b
+        return cost(Z, self.problem.Y, self.settings.loss, self._penalty(), self.weights)
+
+    def test_cost(self) -> float | None:
+        """Return the same cost on the test split; None where the problem has none."""
+        if (test := self.problem.test) is None:
+            return None
+        Z = self.recurrence.C @ self.K_test.T + self.recurrence.b  # (1, m_test)
+        return cost(Z, test.Y, self.settings.loss, self._penalty(), test.weights)
+
+    def safe_rate(self) -> float:
+        """Return `catclf.descent.rates.safe_rate`."""
+        return gram_safe_rate(self.recurrence.K, self.problem)
 
     def _penalty(self) -> float:
         """Return ``l2 / 2 |w|^2``: |w|^2 is ``w.T X c``, and w.T X is u."""
@@ -167,7 +203,7 @@ class Gram:
 
     def parameters(self) -> tuple[Array, float]:
         """Return w, (n_x, 1), and b."""
-        return weights(self.columns, self.recurrence.C), float(self.recurrence.b[0, 0])
+        return weights(self.problem.columns, self.recurrence.C), float(self.recurrence.b[0, 0])
 
     def state(self) -> dict[str, Array]:
         """Return what a resumed run needs besides w and b: u and c, (m,)."""

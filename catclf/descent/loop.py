@@ -12,14 +12,33 @@ from time import monotonic
 
 import numpy as np
 
-from catclf.descent.problem import Method, Settings
+from catclf.descent.problem import Method
 from catclf.errors import DivergenceError
 from catclf.logistic import Array
 from catclf.observer import Observer
+from catclf.settings import Settings
 
-__all__ = ["Descent", "descend", "divergence_factor"]
+__all__ = ["Descent", "History", "descend", "divergence_factor"]
 
 CHECKPOINT_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class History:
+    """What a descent has recorded.
+
+    Parameters
+    ----------
+    iterations
+        How many updates were made.
+    costs, test_costs
+        The cost on the train split, and on the test split where there is one, before some of the
+        updates, which are counted from 0.
+    """
+
+    iterations: int = 0
+    costs: dict[int, float] = field(default_factory=dict)
+    test_costs: dict[int, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -30,21 +49,19 @@ class Descent:
     ----------
     w, b
         Weights (n_x, 1) and bias.
-    iterations
-        How many updates were made, those of the run that was resumed included.
-    final_cost
-        The cost of w and b.
-    costs
-        The recorded costs, and the iterations before whose update they were computed.
+    history
+        What was recorded, in the run that was resumed too.
+    final_cost, final_test_cost
+        The costs of w and b; that of the test split is None where there is none.
     state
         What a resumed run needs besides w and b.
     """
 
     w: Array = field(repr=False)
     b: float
-    iterations: int
+    history: History = field(repr=False)
     final_cost: float
-    costs: dict[int, float] = field(repr=False)
+    final_test_cost: float | None
     state: dict[str, Array] = field(repr=False)
 
 
@@ -53,8 +70,7 @@ def descend(
     method: Method,
     settings: Settings,
     *,
-    costs: Mapping[int, float] | None = None,
-    start: int = 0,
+    history: History | None = None,
     observer: Observer | None = None,
     checkpoint: Callable[[Descent], None] | None = None,
 ) -> Descent:
@@ -66,8 +82,8 @@ def descend(
         Computes the iterations.
     settings
         The learning rate, the number of iterations and the rest.
-    costs, start
-        Recorded costs and updates already made, of a run that is resumed.
+    history
+        That of a run that is resumed.
     observer
         Receives every iteration and every recorded cost, and may stop the descent.
     checkpoint
@@ -81,33 +97,44 @@ def descend(
         iterations: above twice that). Of one that is stopped early only overflow is an error.
     """
     observer = observer or Observer()
-    recorded = dict(costs or {})
-    done = start
+    before = history or History()
+    costs, test_costs = dict(before.costs), dict(before.test_costs)
+    done = before.iterations
     saved, pause = monotonic(), CHECKPOINT_SECONDS
-    for iteration in range(start, settings.iterations):
-        cost = method.step(iteration % settings.every == 0)
+
+    def descent() -> Descent:
+        w, b = method.parameters()
+        recorded = History(done, dict(costs), dict(test_costs))
+        return Descent(w, b, recorded, method.cost(), method.test_cost(), method.state())
+
+    for iteration in range(done, settings.iterations):
+        recorded = iteration % settings.every == 0
+        test_cost = method.test_cost() if recorded else None
+        cost = method.step(recorded)
         done = iteration + 1
         if cost is not None:
             if not math.isfinite(cost):
-                raise _diverged(recorded, cost, iteration, settings)
-            recorded[iteration] = cost
-            observer.cost(iteration, cost)
+                raise _diverged(costs, cost, iteration, settings)
+            costs[iteration] = cost
+            if test_cost is not None:
+                test_costs[iteration] = test_cost
+            observer.cost(iteration, cost, test_cost)
         observer.progress(done, settings.iterations)
         if observer.stop():
             break
         if checkpoint is not None and (began := monotonic()) - saved >= pause:
-            descent = _descent_of(method, done, recorded)
-            if descent.final_cost <= recorded[0]:
-                checkpoint(descent)
+            current = descent()
+            if current.final_cost <= costs[0]:
+                checkpoint(current)
             saved = monotonic()
             # The cost takes streaming another pass: saving stays a twentieth of the time.
             pause = max(CHECKPOINT_SECONDS, 20 * (saved - began))
-    ended = _descent_of(method, done, recorded)
-    final, first = ended.final_cost, recorded.get(0, ended.final_cost)
+    ended = descent()
+    final, first = ended.final_cost, costs.get(0, ended.final_cost)
     if not (math.isfinite(final) and np.isfinite(ended.w).all()):
-        raise _diverged(recorded, math.inf, done, settings)
+        raise _diverged(costs, math.inf, done, settings)
     if done == settings.iterations and final > divergence_factor(done) * first:
-        raise _diverged(recorded, final, done, settings)
+        raise _diverged(costs, final, done, settings)
     return ended
 
 
@@ -118,11 +145,6 @@ def divergence_factor(iterations: int) -> float:
     that cannot fall stands where it began, give or take float32's roundings.
     """
     return 2.0 if iterations < 100 else 1 + 1e-6
-
-
-def _descent_of(method: Method, done: int, costs: Mapping[int, float]) -> Descent:
-    w, b = method.parameters()
-    return Descent(w, b, done, method.cost(), dict(costs), method.state())
 
 
 def _diverged(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
@@ -10,9 +9,10 @@ from typing import Protocol
 import numpy as np
 
 from catclf.columns import Columns
-from catclf.logistic import LOSSES, Array, LossName
+from catclf.logistic import Array, example_weights
+from catclf.settings import Settings
 
-__all__ = ["Method", "Problem", "Settings", "State", "StateError"]
+__all__ = ["Method", "Problem", "State", "StateError"]
 
 State = Mapping[str, Array]
 """Where a descent stands: w (n_x, 1), b (), and what `Method.state` gave."""
@@ -20,46 +20,6 @@ State = Mapping[str, Array]
 
 class StateError(ValueError):
     """A state from which a method cannot resume."""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What one training is asked to do.
-
-    Parameters
-    ----------
-    learning_rate
-        The lecture's alpha: above 0.
-    iterations
-        How many updates of w and b.
-    l2
-        LAMBDA of the penalty ``LAMBDA / 2 * |w|^2`` added to the cost: at least 0.
-    loss
-        A name in `catclf.logistic.LOSSES`.
-    every
-        Iterations between two recorded costs.
-
-    Raises
-    ------
-    ValueError
-        For a value that no descent can do.
-    """
-
-    learning_rate: float = 0.005
-    iterations: int = 2000
-    l2: float = 0.0
-    loss: LossName = "cross-entropy"
-    every: int = 100
-
-    def __post_init__(self) -> None:
-        if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
-            raise ValueError(f"learning_rate must be above 0, got {self.learning_rate}")
-        if not (math.isfinite(self.l2) and self.l2 >= 0):
-            raise ValueError(f"l2 must be at least 0, got {self.l2}")
-        if self.iterations < 1 or self.every < 1:
-            raise ValueError("iterations and every must be at least 1")
-        if self.loss not in LOSSES:
-            raise ValueError(f"loss must be one of {', '.join(LOSSES)}, got {self.loss!r}")
 
 
 @dataclass(frozen=True)
@@ -74,11 +34,14 @@ class Problem:
         Labels (1, m), 0 or 1.
     settings
         The learning rate, the loss, the penalty and the number of iterations.
+    test
+        The test split, where its cost is to be recorded too; None for none.
     """
 
     columns: Columns
     Y: Array
     settings: Settings
+    test: Problem | None = None
 
     @property
     def m(self) -> int:
@@ -89,6 +52,11 @@ class Problem:
     def n_x(self) -> int:
         """The number of features."""
         return self.columns.shape[1]
+
+    @property
+    def weights(self) -> Array:
+        """What each example counts in the cost: (1, m), or (1, 1) where all count alike."""
+        return example_weights(self.Y, self.settings.class_weight)
 
     def start(self, state: State | None) -> tuple[Array, float]:
         """Return the w (n_x, 1) and b to begin from: zeros where `state` is None.
@@ -117,6 +85,12 @@ class Method(Protocol):
 
     def cost(self) -> float:
         """Return the cost of w and b as they are."""
+
+    def test_cost(self) -> float | None:
+        """Return the same cost on the test split; None where the problem has none."""
+
+    def safe_rate(self) -> float | None:
+        """Return `catclf.descent.rates.safe_rate`; None where that would take long."""
 
     def parameters(self) -> tuple[Array, float]:
         """Return w, (n_x, 1), and b."""

@@ -13,7 +13,7 @@ disk, the system reads ahead of the others, and they compute.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from catclf.columns import Columns, blocks
 from catclf.descent.problem import Problem, State
+from catclf.descent.rates import safe_rate
 from catclf.logistic import LOSSES, Array, LossName, cost, sigmoid
 from catclf.machine import available_cores, available_memory
 from catclf.parallel import CAN_FORK, Pool, shared_zeros
@@ -35,6 +36,7 @@ MAX_EXAMPLES_IN_ONE_PROCESS = 256  # more are worth a hand-over to workers
 # The data is always divided into so many, whose sums are added in this order: the number of cores
 # changes no bit.
 SHARDS = 8
+MAX_EXAMPLES_RATED = 2000  # the safe rate reads the data 21 times, in one process
 
 
 class Streaming:
@@ -43,15 +45,25 @@ class Streaming:
     def __init__(self, problem: Problem, state: State | None = None) -> None:
         m, n_x = problem.m, problem.n_x
         self.w, self.b = problem.start(state)
-        self.m, self.settings = m, problem.settings
+        self.m, self.problem, self.settings = m, problem, problem.settings
         fits = m * n_x <= available_memory() // 4
+        w = shared_zeros((n_x,), np.float32)
         self.sums = ShardSums(
             columns=problem.columns[:] if fits else problem.columns,
             Y=problem.Y,
+            weights=np.broadcast_to(problem.weights, problem.Y.shape),
             loss=problem.settings.loss,
-            w=shared_zeros((n_x,), np.float32),
+            w=w,
             dw=shared_zeros((SHARDS, n_x), np.float64),
         )
+        if problem.test is not None:
+            self.test_sums = replace(
+                self.sums,
+                columns=problem.test.columns,
+                Y=problem.test.Y,
+                weights=np.broadcast_to(problem.test.weights, problem.test.Y.shape),
+                dw=np.zeros((1, n_x)),
+            )
         alone = not CAN_FORK or m <= MAX_EXAMPLES_IN_ONE_PROCESS or 2 * n_x >= MIN_THREADED_PIXELS
         workers = 1 if alone else min(available_cores(), SHARDS)
         self.pool: Pool[ShardCall, tuple[float, float]] = Pool(self.sums, workers)
@@ -68,6 +80,18 @@ class Streaming:
     def cost(self) -> float:
         """Return the cost of w and b as they are."""
         return self._pass(with_cost=True)[0] + self._penalty()
+
+    def test_cost(self) -> float | None:
+        """Return the same cost on the test split; None where the problem has none."""
+        if (test := self.problem.test) is None:
+            return None
+        self.sums.w[:] = self.w[:, 0] / 255
+        loss, _ = self.test_sums(ShardCall(0, 0, test.m, self.b, with_cost=True))
+        return loss / test.m + self._penalty()
+
+    def safe_rate(self) -> float | None:
+        """Return `catclf.descent.rates.safe_rate`; None where that would take long."""
+        return safe_rate(self.problem) if self.m <= MAX_EXAMPLES_RATED else None
 
     def _penalty(self) -> float:
         return self.settings.l2 / 2 * float(np.vdot(self.w, self.w))
@@ -110,8 +134,8 @@ class ShardSums:
 
     Parameters
     ----------
-    columns, Y
-        The whole data: (m, n_x) uint8, and (1, m).
+    columns, Y, weights
+        The whole data: (m, n_x) uint8, (1, m), and what each example counts, (1, m).
     loss
         A name in `catclf.logistic.LOSSES`.
     w, dw
@@ -121,6 +145,7 @@ class ShardSums:
 
     columns: Columns
     Y: Array
+    weights: Array
     loss: LossName
     w: NDArray[np.float32]
     dw: Array
@@ -135,17 +160,17 @@ class ShardSums:
         read = examples * max(1, READ_PIXELS // (examples * w.size))
         X_T = np.empty((examples, w.size), np.float32)
         for rows, pixels in blocks(self.columns, read, call.start, call.stop):
-            labels = self.Y[0, rows]
+            labels, weights = self.Y[0, rows], self.weights[0, rows]
             block_dw = np.zeros(w.size, np.float32)
             for within, block in blocks(pixels, examples):
                 x = X_T[: len(block)]  # (block, n_x)
                 np.copyto(x, block)
                 Z = (x @ w).astype(np.float64) + call.b  # (block,)
-                Y = labels[within]
-                dZ = LOSSES[self.loss].dZ(sigmoid(Z), Y)
+                Y, weight = labels[within], weights[within]
+                dZ = weight * LOSSES[self.loss].dZ(sigmoid(Z), Y)
                 block_dw += dZ.astype(np.float32) @ x
                 db += float(dZ.sum())
                 if call.with_cost:
-                    loss += cost(Z, Y, self.loss) * len(block)
+                    loss += cost(Z, Y, self.loss, weights=weight) * len(block)
             dw += block_dw
         return loss, db

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from catclf.descent.problem import Problem, State
+from catclf.descent.rates import safe_rate
 from catclf.logistic import LOSSES, Array, backward, cost, forward, sigmoid
 
 
@@ -15,7 +16,10 @@ class Vectorized:
         self.w, self.b = problem.start(state)
         self.X = problem.columns[:].T / 255  # (n_x, m)
         self.Y = problem.Y  # (1, m)
-        self.settings = problem.settings
+        self.weights = problem.weights  # (1, m)
+        self.problem, self.settings = problem, problem.settings
+        if problem.test is not None:
+            self.X_test = problem.test.columns[:].T / 255
 
     def step(self, with_cost: bool) -> float | None:
         """Update w and b once; return the cost before the update where it is asked for."""
@@ -23,7 +27,7 @@ class Vectorized:
         Z = forward(self.w, self.b, self.X)  # (1, m)
         before = self._cost(Z) if with_cost else None
         A = sigmoid(Z)
-        dZ = LOSSES[loss].dZ(A, self.Y)
+        dZ = self.weights * LOSSES[loss].dZ(A, self.Y)
         dw, db = backward(self.X, dZ)  # (n_x, 1)
         self.w = (1 - lr * l2) * self.w - lr * dw
         self.b = self.b - lr * db
@@ -34,8 +38,21 @@ class Vectorized:
         return self._cost(forward(self.w, self.b, self.X))
 
     def _cost(self, Z: Array) -> float:
-        penalty = self.settings.l2 / 2 * float(np.vdot(self.w, self.w))
-        return cost(Z, self.Y, self.settings.loss, penalty)
+        return cost(Z, self.Y, self.settings.loss, self._penalty(), self.weights)
+
+    def _penalty(self) -> float:
+        return self.settings.l2 / 2 * float(np.vdot(self.w, self.w))
+
+    def test_cost(self) -> float | None:
+        """Return the same cost on the test split; None where the problem has none."""
+        if (test := self.problem.test) is None:
+            return None
+        Z = forward(self.w, self.b, self.X_test)
+        return cost(Z, test.Y, self.settings.loss, self._penalty(), test.weights)
+
+    def safe_rate(self) -> float:
+        """Return `catclf.descent.rates.safe_rate`."""
+        return safe_rate(self.problem, self.X)
 
     def parameters(self) -> tuple[Array, float]:
         """Return w, (n_x, 1), and b."""

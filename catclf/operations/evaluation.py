@@ -4,26 +4,29 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from catclf.classes import refuse_other_classes
-from catclf.columns import blocks
+from catclf.columns import ORDERS, Order, blocks
 from catclf.dataset import Dataset, Split, open_dataset
-from catclf.errors import DatasetError
+from catclf.errors import DatasetError, printable
 from catclf.logistic import Array, cross_entropy, sigmoid
 from catclf.metrics import (
     Confusion,
     area_under_curve,
     confusion,
+    constant_log_loss,
     majority_rate,
     wilson_interval,
 )
-from catclf.model import Model, load_model
-from catclf.predictions import LabeledPrediction
+from catclf.model import WEIGHTS_ONLY_CLASSES, Model, is_weights_only, load_model
+from catclf.observer import Observer
+from catclf.predictions import PREDICTIONS_FILE, LabeledPrediction, write_predictions
+from catclf.splits import SplitName
+from catclf.storage.outputs import check_output
 
 __all__ = ["Evaluation", "evaluate", "evaluate_split"]
 
@@ -36,6 +39,8 @@ class Evaluation:
 
     Parameters
     ----------
+    dataset, model
+        Their files; the model's is None where it came from memory.
     split
         ``train`` or ``test``.
     classes
@@ -46,8 +51,9 @@ class Evaluation:
         Counts of the four outcomes.
     interval
         95 % Wilson interval of the accuracy.
-    majority_rate
-        The accuracy of always answering the more frequent class.
+    majority_rate, constant_log_loss
+        The accuracy of always answering the more frequent class, and the log loss of always
+        answering the share of the positive class.
     auc
         Area under the ROC curve; None where a class is absent.
     log_loss
@@ -56,14 +62,20 @@ class Evaluation:
         How many of the pictures the train split of the dataset holds too.
     names, labels, probabilities, losses
         The m pictures: what they are called, (m,) 0 or 1, and (m,) numbers.
+    order_accuracies
+        Of a weights-only model whose order was not given: the accuracy by each order. The rest is
+        by the order with the lower log loss, which stands first.
     """
 
+    dataset: str
+    model: str | None
     split: str
     classes: tuple[str, str]
     threshold: float
     confusion: Confusion
     interval: tuple[float, float]
     majority_rate: float
+    constant_log_loss: float
     auc: float | None
     log_loss: float
     also_in_train: int
@@ -71,11 +83,23 @@ class Evaluation:
     labels: NDArray[np.uint8] = field(repr=False)
     probabilities: Array = field(repr=False)
     losses: Array = field(repr=False)
+    order_accuracies: dict[Order, float] = field(default_factory=dict)
 
     @property
     def accuracy(self) -> float:
         """Share of the pictures predicted right."""
         return self.confusion.correct / self.confusion.total
+
+    @property
+    def surely_better(self) -> bool:
+        """Whether the whole interval of the accuracy lies above the majority rate."""
+        return self.interval[0] > self.majority_rate
+
+    @property
+    def right(self) -> NDArray[np.bool_]:
+        """Whether each picture (m,) is predicted right."""
+        right: NDArray[np.bool_] = (self.probabilities > self.threshold) == (self.labels == 1)
+        return right
 
     def predictions(self) -> Iterator[LabeledPrediction]:
         """Yield each picture's label and prediction, in the dataset's order."""
@@ -84,7 +108,7 @@ class Evaluation:
 
     def worst(self, count: int) -> list[LabeledPrediction]:
         """Return the pictures predicted wrong, the most confident first, at most `count`."""
-        wrong = np.flatnonzero((self.probabilities > self.threshold) != (self.labels == 1))
+        wrong = np.flatnonzero(~self.right)
         order = wrong[np.argsort(-self.losses[wrong], kind="stable")]
         return [self._prediction(int(index)) for index in order[:count]]
 
@@ -103,8 +127,13 @@ def evaluate(
     dataset: str | os.PathLike[str],
     model: str | os.PathLike[str] | Model,
     *,
-    split: Literal["test", "train"] = "test",
+    split: SplitName = "test",
     threshold: float = 0.5,
+    order: Order | None = None,
+    classes: tuple[str, str] | None = None,
+    predictions: str | os.PathLike[str] | None = None,
+    force: bool = False,
+    observer: Observer | None = None,
 ) -> Evaluation:
     """Evaluate a model on a split of a prepared dataset.
 
@@ -118,17 +147,60 @@ def evaluate(
         Which split.
     threshold
         A picture is predicted positive where its probability is above this.
+    order, classes
+        Only for a weights-only file; see `catclf.load_model`. Where `order` is None both are
+        evaluated, and the result is that of the lower log loss.
+    predictions
+        A CSV file to write, with every picture's label, prediction, probability and loss.
+    force
+        Let a file at `predictions` that is no such CSV file be replaced.
+    observer
+        Receives a warning where the model was trained on other data.
 
     Raises
     ------
     DatasetError, ModelError
         Where a file cannot be used, the split is empty, or the two do not fit together.
+    CatclfError
+        Where `predictions` cannot be written, is the dataset or the model, or is a file of
+        another kind.
     """
-    if not isinstance(model, Model):
-        model = load_model(model)
+    path = None if isinstance(model, Model) else os.fspath(model)
+    if predictions is not None:
+        inputs = [dataset] if path is None else [dataset, path]
+        check_output(predictions, PREDICTIONS_FILE, inputs, force=force)
+    if isinstance(model, Model):
+        candidates = [model]
+    elif order is None and is_weights_only(model):
+        candidates = [load_model(model, each, classes) for each in ORDERS]
+    else:
+        candidates = [load_model(model, order, classes)]
     with open_dataset(dataset) as opened:
-        _refuse_mismatch(opened, model)
-        return evaluate_split(opened, model, split, threshold)
+        _refuse_mismatch(opened, candidates[0])
+        _warn_of_other_data(opened, candidates[0], path, observer or Observer())
+        found = [evaluate_split(opened, each, split, threshold) for each in candidates]
+    best = min(found, key=lambda evaluation: evaluation.log_loss)
+    if len(found) > 1:
+        accuracies = {each: found[i].accuracy for i, each in enumerate(ORDERS)}
+        first = ORDERS[found.index(best)]
+        best = replace(best, order_accuracies={first: best.accuracy, **accuracies})
+    best = replace(best, model=path)
+    if predictions is not None:
+        write_predictions(predictions, best.predictions(), best.classes[1])
+    return best
+
+
+def _warn_of_other_data(
+    dataset: Dataset, model: Model, path: str | None, observer: Observer
+) -> None:
+    """Warn where a model was trained on another train split than this dataset's."""
+    if model.training is not None and model.training.digest != dataset.digest:
+        then = model.training.dataset
+        named = "an earlier version of it" if then == dataset.path else printable(then)
+        observer.warning(
+            f"{printable(path or 'the model')} was not trained on {printable(dataset.path)}, but "
+            f"on {named}\nIts training pictures may be among those it is evaluated on."
+        )
 
 
 def _refuse_mismatch(dataset: Dataset, model: Model) -> None:
@@ -144,12 +216,12 @@ def _refuse_mismatch(dataset: Dataset, model: Model) -> None:
             f"Prepare it with `size` {wanted.size} and `fit` {wanted.fit}, or train a model on "
             "this one.",
         )
-    if not model.weights_only:
+    if model.classes != WEIGHTS_ONLY_CLASSES:
         refuse_other_classes(dataset.classes, model.classes, dataset.path)
 
 
 def evaluate_split(
-    dataset: Dataset, model: Model, split: Literal["test", "train"], threshold: float = 0.5
+    dataset: Dataset, model: Model, split: SplitName, threshold: float = 0.5
 ) -> Evaluation:
     """Evaluate a model on a split of an open dataset; see `evaluate`."""
     chosen: Split = dataset.test if split == "test" else dataset.train
@@ -164,12 +236,15 @@ def evaluate_split(
     probabilities = sigmoid(Z)
     counts = confusion(chosen.labels, (probabilities > threshold).astype(np.uint8))
     return Evaluation(
+        dataset=dataset.path,
+        model=None,
         split=split,
         classes=dataset.classes,
         threshold=threshold,
         confusion=counts,
         interval=wilson_interval(counts.correct, counts.total),
         majority_rate=majority_rate(chosen.labels),
+        constant_log_loss=constant_log_loss(chosen.labels),
         auc=area_under_curve(chosen.labels, Z),  # logits do not tie where probabilities saturate
         log_loss=float(losses.mean()),
         also_in_train=chosen.also_in_train,

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from catclf.classes import choose_classes
 from catclf.columns import Pixels, unroll
-from catclf.dataset import NewSplit, write_dataset
+from catclf.dataset import DATASET_FILE, NewSplit, write_dataset
 from catclf.errors import DatasetError, PictureError, printable
 from catclf.observer import Observer
 from catclf.parallel import CAN_FORK, map_in_order
@@ -74,6 +74,7 @@ def prepare(
     seed: int = 0,
     workers: int | None = None,
     strict: bool = False,
+    force: bool = False,
     observer: Observer | None = None,
 ) -> Prepared:
     """Read labeled pictures, split them where their source does not, and write a dataset.
@@ -90,15 +91,20 @@ def prepare(
         The class whose label is 1; see `catclf.classes.choose_classes`.
     test_split
         Share of each class held out for testing, from 0 up to 1 (exclusive), of the pictures
-        whose source puts them in no split. Duplicates stay on one side.
+        whose source puts them in no split; of all where no source names a test split. Duplicates
+        stay on one side.
     seed
         Seed of the split.
     workers
         How many processes decode pictures; None for one a core.
     strict
         Raise at the first picture that cannot be read, instead of leaving it out.
+    force
+        Let a file at `output` that is no dataset of catclf be replaced.
     observer
-        Receives the progress while pictures are read, and the files that are skipped.
+        Receives the progress while pictures are read, the files that are skipped, and warnings:
+        of a validation split that is left out, of files that are given more than once, and of
+        sources that name a train split alone.
 
     Raises
     ------
@@ -107,7 +113,7 @@ def prepare(
     PictureError
         With `strict`, at the first picture that cannot be read.
     CatclfError
-        Where `output` cannot be written, or is one of the sources.
+        Where `output` cannot be written, is one of the sources, or is a file of another kind.
     ValueError
         For a `test_split` outside [0, 1).
     """
@@ -116,9 +122,9 @@ def prepare(
     observer = observer or Observer()
     preprocessing = preprocessing or Preprocessing()
     with ExitStack() as files:
-        listing = list_sources(sources, files)
+        listing = list_sources(sources, files, observer)
         pictured = [p.pixels for p in listing.pictures if isinstance(p.pixels, str)]
-        check_output(output, [*sources, *pictured])
+        check_output(output, DATASET_FILE, [*sources, *pictured], force=force)
         where = os.fspath(sources[0]) if len(sources) == 1 else None
         classes = choose_classes((p.class_name for p in listing.pictures), positive, where)
         staged = _Staged(files.enter_context(_scratch_beside(output)), preprocessing.n_x, output)
@@ -141,6 +147,11 @@ def prepare(
             observer.skipped(listing.skipped)
         labels = np.array([p.class_name == classes[1] for p in pictures], dtype=np.uint8)
         given = [picture.split for picture in pictures]
+        if test_split and "train" in given and "test" not in given:
+            observer.warning(
+                "the sources name a train split and no test split: "
+                f"{100 * test_split:g} % of each class (`test_split`) become the test split"
+            )
         in_test = assign_to_test(given, labels, staged.fingerprints, test_split, seed)
         _refuse_empty_class(labels[~in_test], classes, unreadable, where)
         names = [picture.name for picture in pictures]

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
 from catclf._version import __version__
+from catclf.classes import warn_of_imbalance
 from catclf.dataset import Dataset, open_dataset
 from catclf.descent import (
     METHODS,
     Descent,
+    History,
     Problem,
-    Settings,
     State,
     StateError,
     choose,
@@ -24,9 +25,10 @@ from catclf.descent import (
 )
 from catclf.errors import CatclfError, DatasetError, DivergenceError, ModelError, printable
 from catclf.machine import available_memory
-from catclf.model import Model, load_model, save_model
+from catclf.model import MODEL_FILE, Model, load_model, save_model
 from catclf.observer import Observer
 from catclf.operations.evaluation import Evaluation, evaluate_split
+from catclf.settings import Settings
 from catclf.storage.outputs import check_output
 from catclf.training_record import TrainingRecord
 
@@ -43,16 +45,21 @@ class Trained:
     ----------
     model
         As it was saved.
+    record
+        How it was trained.
     train, test
         Its evaluation on both splits; test is None where the dataset has no test split.
-    iterations
-        How many were made in all; fewer than asked for where it was stopped.
     """
 
     model: Model
+    record: TrainingRecord
     train: Evaluation
     test: Evaluation | None
-    iterations: int
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether fewer iterations were made than asked for."""
+        return self.record.iterations < self.record.settings.iterations
 
 
 def train(
@@ -62,6 +69,7 @@ def train(
     *,
     method: str = "auto",
     resume: bool = False,
+    force: bool = False,
     observer: Observer | None = None,
 ) -> Trained:
     """Train on the train split of a prepared dataset, and save the model.
@@ -75,16 +83,19 @@ def train(
     output
         The model file to write; an old one is replaced only by a complete new one.
     settings
-        The learning rate, iterations and the rest; `catclf.descent.Settings` has the defaults.
+        The learning rate, iterations and the rest; `catclf.Settings` has the defaults. With
+        `resume`, the default is the settings of the model in `output`.
     method
         A name in `catclf.descent.METHODS`, or ``auto``.
     resume
         Resume the training of the model in `output`, to ``settings.iterations`` in all; begin
         anew where there is none. By the same method the end is the same, bit for bit, as without
         a pause.
+    force
+        Let a file at `output` that is no model of catclf be replaced.
     observer
-        Receives warnings, the method that ``auto`` chose, every iteration and every recorded cost.
-        Where it stops the training early a checkpoint is saved.
+        Receives warnings, the method that is used, every iteration and every recorded cost. Where
+        it stops the training early a checkpoint is saved.
 
     Raises
     ------
@@ -95,123 +106,160 @@ def train(
     ModelError
         With `resume`, where the old model cannot be read, or was trained otherwise.
     CatclfError
-        Where `output` cannot be written, or is the dataset.
+        Where `output` cannot be written, is the dataset, or is a file of another kind.
     ValueError
         For a method that is not known.
     """
-    settings = settings or Settings()
     observer = observer or Observer()
     if method not in ("auto", *METHODS):
         raise ValueError(f"method must be auto or one of {', '.join(METHODS)}, got {method!r}")
-    check_output(output, [dataset])
+    check_output(output, MODEL_FILE, [dataset], force=force)
     with open_dataset(dataset) as opened:
         _refuse_one_class(opened)
-        problem = Problem(opened.train.columns, opened.train.Y, settings)
-        old = before = None
-        if resume and os.path.lexists(output):
-            old = load_model(output)
-        elif resume:
-            observer.warning(f"nothing to resume: there is no {printable(output)}")
+        old = _run_to_resume(output, opened, observer) if resume else None
+        if settings is None:
+            settings = Settings() if old is None else old.record.settings
+        problem = _problem(opened, settings)
+        seconds = None
         if old is not None:
-            before = _resumable(old, opened, settings, method, output)
-            method = before.method
+            _refuse_other_settings(old.record, settings, method, output)
+            method = old.record.method
         elif method == "auto":
-            choice = choose(problem.m, problem.n_x, settings.iterations)
-            method = choice.method
-            observer.method(method, choice.seconds)
-        _refuse_too_large(method, problem, opened.path)
-
-        def model_of(descent: Descent) -> Model:
-            return Model(
-                w=descent.w,
-                b=descent.b,
-                classes=opened.classes,
-                preprocessing=opened.preprocessing,
-                training=_record(opened, settings, method, descent),
-                costs=descent.costs,
-                state=descent.state,
-            )
-
-        try:
-            descent = descend(
-                METHODS[method](problem, None if old is None else _state_of(old)),
-                settings,
-                costs=None if old is None else old.costs,
-                start=0 if before is None else before.done,
-                observer=observer,
-                checkpoint=lambda checkpoint: save_model(output, model_of(checkpoint)),
-            )
-        except StateError:
-            raise ModelError("does not hold what is needed to resume", output, RESUME_FIX) from None
-        except DivergenceError as error:
-            safe = round_down(safe_rate(problem))
-            fix = f"Use `learning_rate` {safe:g}: up to there the cost cannot rise on this data."
-            raise DivergenceError(error.what, fix=fix) from None
-        model = model_of(descent)
+            choice = choose(problem.m, problem.n_x, settings.iterations, opened.test.m)
+            method, seconds = choice.method, choice.seconds
+        observer.method(method, seconds)
+        _refuse_too_large(method, problem, opened)
+        if settings.class_weight == "none":
+            warn_of_imbalance(opened.train.labels, opened.classes, observer)
+        descent = _descend(opened, problem, method, output, old, observer)
+        model = _model_of(opened, settings, method, descent)
         try:
             on_train = evaluate_split(opened, model, "train")
             on_test = evaluate_split(opened, model, "test") if opened.test.m else None
-        except CatclfError:  # a damaged test split must not cost the training
+        except CatclfError:  # a split that is damaged by now must not cost the training
             save_model(output, model)
             raise
+        assert model.training is not None, "written by _model_of"
         record = replace(
-            _record(opened, settings, method, descent),
+            model.training,
             train_accuracy=on_train.accuracy,
             test_accuracy=None if on_test is None else on_test.accuracy,
         )
         model = replace(model, training=record)
         save_model(output, model)
-    return Trained(model, on_train, on_test, descent.iterations)
+    return Trained(model, record, on_train, on_test)
 
 
-def _state_of(model: Model) -> State:
-    return {"w": model.w, "b": np.array(model.b), **model.state}
+def _problem(dataset: Dataset, settings: Settings) -> Problem:
+    test = None
+    if dataset.test.m:
+        test = Problem(dataset.test.columns, dataset.test.Y, settings)
+    return Problem(dataset.train.columns, dataset.train.Y, settings, test)
 
 
-def _resumable(
-    old: Model, dataset: Dataset, settings: Settings, method: str, path: str | os.PathLike[str]
-) -> TrainingRecord:
-    """Return how `old` was trained; ModelError where this training cannot resume it."""
-    before = old.training
+def _descend(
+    dataset: Dataset,
+    problem: Problem,
+    method: str,
+    output: str | os.PathLike[str],
+    old: _RunToResume | None,
+    observer: Observer,
+) -> Descent:
+    """Run the descent, with checkpoints; say where the learning rate is not safe."""
+    settings = problem.settings
+    try:
+        started = METHODS[method](problem, None if old is None else old.state)
+    except StateError:
+        raise ModelError("does not hold what is needed to resume", output, RESUME_FIX) from None
+    safe = started.safe_rate()
+    if safe is not None and settings.learning_rate > safe:
+        observer.warning(
+            f"`learning_rate` {settings.learning_rate:g} is above {round_down(safe):g}, up to "
+            "which the cost cannot rise on this data"
+        )
+    try:
+        return descend(
+            started,
+            settings,
+            history=None if old is None else old.history,
+            observer=observer,
+            checkpoint=lambda checkpoint: save_model(
+                output, _model_of(dataset, settings, method, checkpoint)
+            ),
+        )
+    except DivergenceError as error:
+        safe = round_down(safe or safe_rate(problem))
+        fix = f"Use `learning_rate` {safe:g}: up to there the cost cannot rise on this data."
+        raise DivergenceError(error.what, fix=fix) from None
+
+
+@dataclass(frozen=True)
+class _RunToResume:
+    """A training to be resumed: how it was made, and where it stands."""
+
+    record: TrainingRecord
+    history: History
+    state: State
+
+
+def _run_to_resume(
+    path: str | os.PathLike[str], dataset: Dataset, observer: Observer
+) -> _RunToResume | None:
+    """Return the training of the model at a path; None, with a warning, where there is none.
+
+    ModelError where it does not tell all that is needed, or is of other data.
+    """
+    if not os.path.lexists(path):
+        observer.warning(f"nothing to resume: there is no {printable(path)}")
+        return None
+    model = load_model(path)
+    record = model.training
     if (
-        before is None
-        or before.done < 1
-        or before.method not in METHODS
-        or 0 not in old.costs
-        or not all(0 <= iteration < before.done for iteration in old.costs)
+        record is None
+        or record.iterations < 1
+        or record.method not in METHODS
+        or 0 not in model.costs
+        or not all(0 <= iteration < record.iterations for iteration in model.costs)
     ):
         raise ModelError("does not tell how it was trained", path, RESUME_FIX)
     if (
-        before.digest != dataset.digest
-        or old.preprocessing != dataset.preprocessing
-        or old.classes != dataset.classes
+        record.digest != dataset.digest
+        or model.preprocessing != dataset.preprocessing
+        or model.classes != dataset.classes
     ):
         raise ModelError(f"was trained on other data than {dataset.path}", path, RESUME_FIX)
-    for name, then, now in (
-        ("learning_rate", before.learning_rate, settings.learning_rate),
-        ("l2", before.l2, settings.l2),
-        ("loss", before.loss, settings.loss),
-        ("method", before.method, before.method if method == "auto" else method),
-    ):
-        if then != now:
-            raise ModelError(f"was trained with {name} {then}, not {now}", path, RESUME_FIX)
-    if before.done > settings.iterations:
+    history = History(record.iterations, model.costs, model.test_costs)
+    return _RunToResume(record, history, {"w": model.w, "b": np.array(model.b), **model.state})
+
+
+def _refuse_other_settings(
+    record: TrainingRecord, settings: Settings, method: str, path: str | os.PathLike[str]
+) -> None:
+    """Raise ModelError where settings are not those that a run to be resumed had."""
+    then = {"method": record.method, **asdict(record.settings)}
+    now = {"method": record.method if method == "auto" else method, **asdict(settings)}
+    for name in ("learning_rate", "l2", "loss", "class_weight", "method"):
+        if then[name] != now[name]:
+            raise ModelError(
+                f"was trained with {name} {then[name]}, not {now[name]}", path, RESUME_FIX
+            )
+    if record.iterations > settings.iterations:
         raise ModelError(
-            f"has {before.done} iterations already, more than {settings.iterations}",
+            f"has {record.iterations} iterations already, more than {settings.iterations}",
             path,
             "Ask for more `iterations`.",
         )
-    return before
 
 
-def _refuse_too_large(method: str, problem: Problem, path: str) -> None:
+def _refuse_too_large(method: str, problem: Problem, dataset: Dataset) -> None:
     """Raise DatasetError where a method's arrays do not fit into all the memory there is."""
-    needed, available = memory_needs(problem.m, problem.n_x)[method], available_memory()
+    needed = memory_needs(problem.m, problem.n_x, dataset.test.m)[method]
+    available = available_memory()
     if needed > available:
         raise DatasetError(
-            f"{problem.m} pictures take {method} {needed / 2**30:.1f} GiB of memory, "
-            f"and {available / 2**30:.1f} are free",
-            path,
+            f"{problem.m + dataset.test.m} pictures take {method} {needed / 2**30:.1f} GiB of "
+            f"memory, and {available / 2**30:.1f} are free",
+            dataset.path,
             "Use `method` streaming.",
         )
 
@@ -226,19 +274,26 @@ def _refuse_one_class(dataset: Dataset) -> None:
         )
 
 
-def _record(dataset: Dataset, settings: Settings, method: str, descent: Descent) -> TrainingRecord:
-    return TrainingRecord(
+def _model_of(dataset: Dataset, settings: Settings, method: str, descent: Descent) -> Model:
+    record = TrainingRecord(
         created_by=f"catclf {__version__}",
         dataset=dataset.path,
         digest=dataset.digest,
         train_examples=dataset.train.m,
         test_examples=dataset.test.m,
         method=method,
-        learning_rate=settings.learning_rate,
-        iterations=settings.iterations,
-        l2=settings.l2,
-        loss=settings.loss,
-        every=settings.every,
-        done=descent.iterations,
+        settings=settings,
+        iterations=descent.history.iterations,
         cost=descent.final_cost,
+        test_cost=descent.final_test_cost,
+    )
+    return Model(
+        w=descent.w,
+        b=descent.b,
+        classes=dataset.classes,
+        preprocessing=dataset.preprocessing,
+        training=record,
+        costs=descent.history.costs,
+        test_costs=descent.history.test_costs,
+        state=descent.state,
     )

@@ -2,132 +2,51 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
-from dataclasses import dataclass, field
-from itertools import product
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from catclf.classes import warn_of_imbalance
 from catclf.columns import blocks
 from catclf.dataset import Dataset, open_dataset
-from catclf.descent.cross_validation import CrossValidation, Score, compared_lengths
-from catclf.descent.gram import gram_matrix
-from catclf.errors import DatasetError
+from catclf.descent import Problem, round_down
+from catclf.descent.cross_validation import (
+    CrossValidation,
+    compared_iterations,
+)
+from catclf.descent.gram import gram_matrix, gram_safe_rate
+from catclf.errors import CatclfError, DatasetError
 from catclf.logistic import Array
 from catclf.machine import available_memory
-from catclf.metrics import majority_rate
+from catclf.metrics import constant_log_loss, majority_rate
 from catclf.observer import Observer
-from catclf.predictions import LabeledPrediction
+from catclf.operations.search import Search, Tuned
+from catclf.operations.tuned_config import CONFIG_FILE, write_config
+from catclf.predictions import PREDICTIONS_FILE, LabeledPrediction, write_predictions
+from catclf.settings import Settings
 from catclf.splits import divide_into_folds, duplicate_groups, fingerprint, stratified_sample
-from catclf.storage.outputs import replacing
+from catclf.storage.outputs import check_output
 
-__all__ = ["Search", "Tuned", "tune", "write_config"]
+__all__ = ["tune"]
 
+SAFE_RATE_FACTORS = (1 / 4, 1 / 2, 1, 2, 4)  # of the learning rates tried by default
 BYTES_A_TRAINING = 12 * 8  # by example: a dozen arrays (k, m) in float64
 BLOCK_EXAMPLES = 1024
-
-
-@dataclass(frozen=True)
-class Search:
-    """Which settings to compare, and how.
-
-    Parameters
-    ----------
-    learning_rates, l2
-        Learning rates above 0 and penalties of at least 0; every pair is tried.
-    iterations
-        The longest training; shorter ones are compared along the way.
-    folds, repeats
-        How many folds the pictures are divided into, and how often: stratified, duplicates
-        together.
-    seed
-        Seed of the divisions and of the sample.
-    sample
-        Use this many of the pictures, at least 4, stratified; None for all.
-
-    Raises
-    ------
-    ValueError
-        For values that make no sense.
-    """
-
-    learning_rates: tuple[float, ...] = (0.001, 0.002, 0.003, 0.005, 0.01)
-    l2: tuple[float, ...] = (0.0, 0.01, 0.1)
-    iterations: int = 2000
-    folds: int = 10
-    repeats: int = 1
-    seed: int = 0
-    sample: int | None = None
-
-    def __post_init__(self) -> None:
-        rates = self.learning_rates
-        if not rates or not all(math.isfinite(rate) and rate > 0 for rate in rates):
-            raise ValueError(f"learning_rates must be above 0, got {rates}")
-        if not self.l2 or not all(math.isfinite(l2) and l2 >= 0 for l2 in self.l2):
-            raise ValueError(f"l2 must be at least 0, got {self.l2}")
-        if self.iterations < 1 or self.folds < 2 or self.repeats < 1:
-            raise ValueError("iterations and repeats must be at least 1, folds at least 2")
-        if self.sample is not None and self.sample < 4:
-            raise ValueError(f"sample must be at least 4, got {self.sample}")
-
-    def settings(self) -> list[tuple[float, float]]:
-        """Return every pair of a rate and a penalty."""
-        return list(product(map(float, self.learning_rates), map(float, self.l2)))
-
-
-@dataclass(frozen=True)
-class Tuned:
-    """The leaderboard, the choice, and what it rests on.
-
-    Parameters
-    ----------
-    dataset
-        The dataset file.
-    search
-        What was asked.
-    scores
-        Every rate and penalty at its best length, lowest log loss first, diverged ones last.
-    chosen
-        By the one-standard-error rule; see `tune`.
-    majority_rate, base_log_loss
-        Accuracy of always answering the more frequent class, and log loss of always answering the
-        share of the positive class.
-    m, total
-        Pictures used, and pictures in the train split.
-    positive
-        The class whose probability is reported.
-    out_of_fold
-        Predictions of each picture by trainings that held it out, by the setting of the lowest log
-        loss, the largest loss first.
-    """
-
-    dataset: str
-    search: Search
-    scores: list[Score] = field(repr=False)
-    chosen: Score
-    majority_rate: float
-    base_log_loss: float
-    m: int
-    total: int
-    positive: str
-    out_of_fold: list[LabeledPrediction] = field(repr=False)
 
 
 def tune(
     dataset: str | os.PathLike[str],
     search: Search | None = None,
     *,
+    output: str | os.PathLike[str] | None = None,
+    predictions: str | os.PathLike[str] | None = None,
+    force: bool = False,
     observer: Observer | None = None,
 ) -> Tuned:
     """Choose learning rate, penalty and number of iterations on the train split of a dataset.
-
-    The choice follows the one-standard-error rule (Breiman et al., Classification and Regression
-    Trees, 1984): of all settings whose held-out log loss is within one standard error of the
-    lowest, the simplest, which is the one with the largest penalty, among those the smallest rate
-    times iterations, and among those the fewest iterations.
 
     Parameters
     ----------
@@ -135,17 +54,29 @@ def tune(
         The prepared dataset file; its test split is never read.
     search
         What to compare; `Search` has the defaults.
+    output
+        A config file to write, for `catclf --config FILE train` and `evaluate`; it is not written
+        where nothing is chosen.
+    predictions
+        A CSV file to write, with every picture's label and out-of-fold prediction, the largest
+        loss first.
+    force
+        Let files of another kind, at `output` or `predictions`, be replaced.
     observer
-        Receives every iteration.
+        Receives warnings and every iteration. Where it stops the work the scores are those up to
+        there, and nothing is written.
 
     Raises
     ------
     DatasetError
         Where the dataset cannot be used, has too few pictures, or too many for the memory; or
         where every setting diverged.
+    CatclfError
+        Where a file cannot be written, is the dataset, or is a file of another kind.
     """
     search = search or Search()
-    settings = search.settings()
+    observer = observer or Observer()
+    _check_outputs(dataset, output, predictions, force)
     with open_dataset(dataset) as opened:
         chosen = stratified_sample(opened.train.labels, search.sample, search.seed)
         _refuse_too_many(opened.path, chosen.size, search)
@@ -154,38 +85,67 @@ def tune(
         labels, classes, total = opened.train.labels[chosen], opened.classes, opened.train.m
     groups = duplicate_groups(map(fingerprint, columns))
     _refuse_too_few(opened.path, labels, groups, search.folds, chosen.size < total)
+    if search.class_weight == "none":
+        warn_of_imbalance(labels, classes, observer)
     K = gram_matrix(columns)
     Y = labels.astype(np.float64).reshape(1, -1)
+    problem = Problem(columns, Y, Settings(class_weight=search.class_weight))
+    safe = gram_safe_rate(K, problem)
+    if not search.learning_rates:
+        rates = tuple(round_down(factor * safe) for factor in SAFE_RATE_FACTORS)
+        search = replace(search, learning_rates=rates)
     fold_of = divide_into_folds(groups, labels, search.folds, search.repeats, search.seed)
-    trials = CrossValidation(K, Y, settings, fold_of, search.folds)
-    curves = trials.run(compared_lengths(search.iterations), observer or Observer())
+    trials = CrossValidation(K, Y, search.settings(), fold_of, search.class_weight)
+    curves = trials.run(compared_iterations(search.iterations), observer)
     scores = sorted(
-        (curves.best(index) for index in range(len(settings))),
-        key=lambda score: (score.diverged, score.log_loss),
+        (curves.best(index, search.metric) for index in range(len(curves.settings))),
+        key=lambda score: (score.diverged, score.badness(search.metric)),
     )
     best = scores[0]
     if best.diverged:
-        raise DatasetError(
-            "every setting diverged",
-            opened.path,
-            "Try smaller `learning_rates`, such as 0.0001,0.001.",
-        )
-    once_more = CrossValidation(
-        K, Y, [(best.learning_rate, best.l2)], fold_of, search.folds
-    ).out_of_fold(best.iterations)
-    share = float(Y.mean())
-    return Tuned(
+        raise DatasetError("every setting diverged", opened.path, "Try smaller `learning_rates`.")
+    balanced = search.class_weight == "balanced"
+    constant = math.log(2) if balanced else constant_log_loss(labels)
+    interrupted = curves.iterations[-1] < search.iterations
+    tuned = Tuned(
         dataset=opened.path,
         search=search,
         scores=scores,
-        chosen=curves.simplest_within_one_error(),
-        majority_rate=majority_rate(labels),
-        base_log_loss=-share * math.log(share) - (1 - share) * math.log(1 - share),
+        chosen=None if interrupted else curves.choose(search.metric, search.rule, constant),
+        majority_rate=0.5 if balanced else majority_rate(labels),
+        constant_log_loss=constant,
         m=labels.size,
         total=total,
+        safe_rate=safe,
         positive=classes[1],
-        out_of_fold=_worst_first(names, labels, classes, *once_more),
+        out_of_fold=[],
+        interrupted=interrupted,
     )
+    if interrupted:
+        return tuned
+    once_more = CrossValidation(
+        K, Y, [(best.learning_rate, best.l2)], fold_of, search.class_weight
+    ).out_of_fold(best.iterations)
+    tuned = replace(tuned, out_of_fold=_worst_first(names, labels, classes, *once_more))
+    if output is not None and tuned.chosen is not None:
+        write_config(output, tuned, tuned.chosen)
+    if predictions is not None:
+        write_predictions(predictions, tuned.out_of_fold, tuned.positive)
+    return tuned
+
+
+def _check_outputs(
+    dataset: str | os.PathLike[str],
+    output: str | os.PathLike[str] | None,
+    predictions: str | os.PathLike[str] | None,
+    force: bool,
+) -> None:
+    if output is not None:
+        check_output(output, CONFIG_FILE, [dataset], force=force)
+    if predictions is not None:
+        check_output(predictions, PREDICTIONS_FILE, [dataset], force=force)
+        if output is not None and os.path.realpath(output) == os.path.realpath(predictions):
+            raise CatclfError("is named for two outputs", output, "Write to two files.")
 
 
 def _columns_at(dataset: Dataset, indices: NDArray[np.intp]) -> NDArray[np.uint8]:
@@ -249,39 +209,3 @@ def _refuse_too_few(
             path,
             f"{fix}, or a larger `sample`." if sampled else f"{fix}.",
         )
-
-
-def write_config(path: str | os.PathLike[str], tuned: Tuned) -> None:
-    """Write the choice as a config file for `catclf --config FILE train`."""
-    chosen, search = tuned.chosen, tuned.search
-    text = f"""\
-# Chosen by catclf tune on {tuned.m} of {tuned.total} training pictures, {search.folds} folds,
-# repeats: {search.repeats}, seed: {search.seed}.
-# Learning rates tried: {", ".join(map(str, search.learning_rates))}
-# Penalties (l2) tried: {", ".join(map(str, search.l2))}
-# Iterations tried: up to {search.iterations}
-# Held-out log loss {chosen.log_loss:.4f} +- {chosen.log_loss_error:.4f} \
-(always answering the same: {tuned.base_log_loss:.4f}),
-# held-out accuracy {chosen.accuracy:.4f} +- {chosen.accuracy_error:.4f} \
-(always answering the same: {tuned.majority_rate:.4f}).
-# Of all within one standard error of the lowest log loss, {tuned.scores[0].log_loss:.4f}, it has
-# the largest penalty, then the smallest rate x iterations.
-
-[train]
-{_dataset_line(tuned.dataset)}
-lr = {chosen.learning_rate!r}
-l2 = {chosen.l2!r}
-iters = {chosen.iterations}
-loss = "cross-entropy"
-"""
-    with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-
-
-def _dataset_line(path: str) -> str:
-    try:
-        path.encode()
-    except UnicodeEncodeError:
-        return "# The dataset's name is not UTF-8, as TOML must be: give it on the command line."
-    # JSON's escapes are TOML's, but for the half characters of its \\u, and for DEL.
-    return "dataset = " + json.dumps(path, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -2,7 +2,7 @@
 
 HDF5 (2.0 as well) takes as much memory as a string's length claims, and walks a damaged heap for
 ever. So the bytes are read here (HDF5 File Format Specification 3.0, sections III.E and IV; all
-numbers are little-endian, and addresses count from the file's beginning).
+numbers are little-endian, and addresses count from the end of the user block, if there is one).
 
 An array of such strings is a run of entries of 16 bytes, each a string's length (4 bytes), the
 address of a global heap collection (8), and the index of an object in it (4). A collection is the
@@ -33,7 +33,7 @@ class HeapEntry:
 
 
 def read_entries(file: BinaryIO, address: int, count: int) -> Iterator[HeapEntry]:
-    """Yield the `count` entries of the array at an address.
+    """Yield the `count` entries of the array at an address, from the beginning of `file`.
 
     Raises
     ------
@@ -45,17 +45,25 @@ def read_entries(file: BinaryIO, address: int, count: int) -> Iterator[HeapEntry
         yield HeapEntry(*struct.unpack("<IQI", file.read(ENTRY_BYTES)))
 
 
-def read_string(file: BinaryIO, entry: HeapEntry) -> bytes:
+def read_string(file: BinaryIO, entry: HeapEntry, user_block_bytes: int = 0) -> bytes:
     """Return the bytes of a string.
+
+    Parameters
+    ----------
+    file, entry
+        The file, and where the string stands in it.
+    user_block_bytes
+        What stands before the HDF5 file in `file`.
 
     Raises
     ------
     ValueError, struct.error, OSError, OverflowError
         Where its collection is damaged or out of the file, or holds no such object.
     """
-    file.seek(entry.collection)
+    start = user_block_bytes + entry.collection
+    file.seek(start)
     signature, collection_size = struct.unpack("<4s4xQ", file.read(16))
-    position, end = entry.collection + 16, entry.collection + collection_size
+    position, end = start + 16, start + collection_size
     for _ in range(MAX_OBJECTS if signature == b"GCOL" else 0):
         file.seek(position)
         index, size = struct.unpack("<H6xQ", file.read(16))

@@ -10,8 +10,9 @@ import errno
 import io
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from catclf.errors import CatclfError, printable
@@ -19,9 +20,34 @@ from catclf.errors import CatclfError, printable
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["check_output", "csv_line", "made_folder", "replacing", "unwritable", "write_csv"]
+__all__ = [
+    "OutputKind",
+    "check_output",
+    "csv_kind",
+    "csv_line",
+    "made_folder",
+    "replacing",
+    "unwritable",
+    "write_csv",
+]
 
 MAX_PREFIX_BYTES = 120  # of an output's name in its temporary file's; file systems allow 255
+
+
+@dataclass(frozen=True)
+class OutputKind:
+    """What a verb writes, and may therefore replace.
+
+    Parameters
+    ----------
+    name
+        With its article, for messages.
+    recognizes
+        Whether the regular file at a path is one, by its content.
+    """
+
+    name: str
+    recognizes: Callable[[str], bool]
 
 
 @contextmanager
@@ -70,14 +96,29 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 def check_output(
-    path: str | os.PathLike[str], inputs: Iterable[str | os.PathLike[str]] = ()
+    path: str | os.PathLike[str],
+    kind: OutputKind,
+    inputs: Iterable[str | os.PathLike[str]] = (),
+    *,
+    force: bool = False,
 ) -> None:
-    """Check, before the work, that its output can be written and is none of its inputs.
+    """Check, before the work, that its output can be written and takes no other file's place.
+
+    Parameters
+    ----------
+    path
+        The output.
+    kind
+        What will be written: an existing file of another kind is refused. An empty one is not.
+    inputs
+        What is read: none of them may be the output, with `force` neither.
+    force
+        Let a file of another kind be replaced.
 
     Raises
     ------
     CatclfError
-        Where it is not so.
+        Where it is not so; every file is as it was.
     """
     try:
         target = folder = _target(path)
@@ -91,6 +132,12 @@ def check_output(
         for name in inputs:
             if os.path.exists(name) and os.path.samestat(os.stat(name), output):
                 raise CatclfError("is an input too", path, "Write to another file.")
+        if output.st_size > 0 and not force and not kind.recognizes(os.fspath(target)):
+            raise CatclfError(
+                f"exists, and is not {kind.name}; nothing was changed",
+                path,
+                "Write to another file, or replace this one with `force`.",
+            )
 
 
 def write_csv(
@@ -107,6 +154,17 @@ def write_csv(
         file.write(csv_line(header) + "\n")
         for row in rows:
             file.write(csv_line(row) + "\n")
+
+
+def csv_kind(name: str, header: Sequence[str]) -> OutputKind:
+    """Return the kind of the CSV files that `write_csv` writes with this header."""
+
+    def recognizes(path: str) -> bool:
+        first_line = (csv_line(header) + "\n").encode()
+        with open(path, "rb") as file:
+            return file.read(len(first_line)) == first_line
+
+    return OutputKind(name, recognizes)
 
 
 def csv_line(cells: Iterable[object]) -> str:

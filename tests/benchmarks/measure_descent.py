@@ -34,7 +34,7 @@ def measure_course(folder: Path) -> list[Row]:
 
     def gram() -> tuple[Array, float, list[float]]:
         ended = descend(METHODS["gram"](Problem(columns, Y, settings), None), settings)
-        return ended.w, ended.b, list(ended.costs.values())
+        return ended.w, ended.b, list(ended.history.costs.values())
 
     slow, fast, ratio = in_turns(reference, gram)
     (w, _, costs), (w_gram, _, costs_gram) = reference(), gram()

@@ -15,7 +15,7 @@ from catclf.descent.cross_validation import CrossValidation
 from catclf.descent.gram import gram_matrix
 from catclf.logistic import cost
 from catclf.observer import Observer
-from catclf.operations.tuning import Search
+from catclf.operations.search import Search
 from catclf.splits import divide_into_folds, duplicate_groups, fingerprint
 
 
@@ -25,7 +25,7 @@ def tune_apart(columns: Pixels, Y: Array) -> float:
     labels = Y[0].astype(np.uint8)
     groups = duplicate_groups(map(fingerprint, columns))
     fold_of = divide_into_folds(groups, labels, folds=10, repeats=1, seed=0)
-    trials = CrossValidation(gram_matrix(columns), Y, settings, fold_of, folds=10)
+    trials = CrossValidation(gram_matrix(columns), Y, settings, fold_of)
     curves = trials.run([500], Observer())
     apart = 0.0
     for index, (rate, l2) in enumerate(settings):

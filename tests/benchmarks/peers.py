@@ -36,7 +36,7 @@ def gram(columns: Pixels, Y: Array) -> Fit:
     """Run the course's descent: 2000 iterations at 0.005."""
     settings = Settings()
     ended = descend(METHODS["gram"](Problem(columns, Y, settings), None), settings)
-    return Fit(ended.w, ended.b, ended.iterations)
+    return Fit(ended.w, ended.b, ended.history.iterations)
 
 
 def scikit_learn(solver: str, columns: Pixels, Y: Array) -> Fit:

@@ -71,7 +71,7 @@ def test_the_screen_shows_notes_and_results_alone(
     # Without a terminal there is no bar; notes and results stand in the same order in one pipe.
     piped = run(*words, cwd=tmp_path, stderr=subprocess.STDOUT, env={"PYTHONUNBUFFERED": "1"})
     assert code == piped.returncode
-    seconds = re.compile(r"(?<=expected to take ).+ s")
+    seconds = re.compile(r"(?<=xpected to take ).+ s")
     shown = [seconds.sub("1 s", line) for line in screen(written, columns)]
     assert shown == wrapped(seconds.sub("1 s", piped.stdout), columns)
 
@@ -109,8 +109,7 @@ def test_an_interrupted_bar_leaves_nothing(
     assert "^C" in written
     shown = screen(written, columns)
     assert [line for line in shown if "^" in line or "%|" in line or " left" in line] == []
-    beginnings = {"train": "Cost after iteration 0: ", "tune": "Error: interrupted"}
-    assert "".join(shown).startswith(beginnings[verb])  # click begins a new line after ^C
+    assert any(line.lower().startswith(("interrupted", "error: interrupted")) for line in shown)
 
 
 def test_results_in_a_file_leave_notes_alone_on_the_terminal(

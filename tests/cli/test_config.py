@@ -23,7 +23,7 @@ def learning_rate(tmp_path: Path, dataset: Path, *flags: str, env: dict[str, str
     before = ["--config", str(config)] if config.exists() else []
     output = tmp_path / "m.npz"
     results(*before, "train", dataset, "-o", output, "--iters", "1", *flags, env=env)
-    return training_of(output).learning_rate
+    return training_of(output).settings.learning_rate
 
 
 def test_precedence(dataset: Path, tmp_path: Path) -> None:

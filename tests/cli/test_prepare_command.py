@@ -18,10 +18,10 @@ def pets(small_pictures: Path, tmp_path: Path) -> Path:
     return shutil.copytree(small_pictures, tmp_path / "pets")
 
 
-def prepare(*words: str | Path, output: Path) -> tuple[str, str]:
-    """Return stdout and stderr of a preparing that goes well."""
+def prepare(*words: str | Path, output: Path, exit_code: int = 0) -> tuple[str, str]:
+    """Return stdout and stderr of a preparing that writes its output."""
     result = invoke("prepare", *words, "-o", output, "--size", "8")
-    assert result.exit_code == 0, result.output
+    assert result.exit_code == exit_code, result.output
     return result.stdout, result.stderr
 
 
@@ -48,11 +48,16 @@ def test_long_class_names_keep_the_table_in_line(pets: Path, tmp_path: Path) -> 
 
 
 def test_what_is_left_out_or_skipped_is_named(pets: Path, tmp_path: Path) -> None:
-    """Unreadable pictures are counted among the results; each, and what is skipped, is a note."""
+    """Unreadable pictures are counted among the results; each, and what is skipped, is a note.
+
+    The dataset is written from the others, and the exit code is 1, for them and not for the rest.
+    """
     (pets / "cat" / "00.png").write_bytes(b"no picture")
     (pets / "noncat" / "05.png").write_bytes(b"")
     (pets / "cat" / "notes.txt").touch()
-    shown, told = prepare(pets, output=tmp_path / "d.h5")
+    shown, told = prepare(pets, output=tmp_path / "d.h5", exit_code=1)
+    with catclf.open_dataset(tmp_path / "d.h5") as dataset:
+        assert dataset.train.m + dataset.test.m == 22
     assert "d.h5: 22 pictures of 8x8 pixels" in shown
     assert shown.splitlines()[-1] == "left out: 2 pictures that cannot be read"
     lines = told.splitlines()
@@ -60,6 +65,49 @@ def test_what_is_left_out_or_skipped_is_named(pets: Path, tmp_path: Path) -> Non
     assert lines[1].startswith(f"Left out: {pets / 'cat' / '00.png'}: ")
     assert lines[2].startswith(f"Left out: {pets / 'noncat' / '05.png'}: ")
     assert len(lines) == 3
+
+
+def test_a_train_split_alone_is_a_warning_with_the_flag(pets: Path, tmp_path: Path) -> None:
+    """What becomes the test split, in percent, unless nothing does."""
+    lines = [f"{file},{file.parent.name},train" for file in sorted(pets.rglob("*.png"))]
+    (tmp_path / "a.csv").write_text("\n".join(["file,label,split", *lines]))
+    warning = (
+        "Warning: the sources name a train split and no test split: 25 % of each class "
+        "(--test-split) become the test split\n"
+    )
+    for share, told in (("0.25", warning), ("0", "")):
+        _, notes = prepare(tmp_path / "a.csv", "--test-split", share, output=tmp_path / "d.h5")
+        assert notes == told
+
+
+def test_a_file_given_twice_is_a_warning(pets: Path, tmp_path: Path) -> None:
+    """And a file under both labels is a note of the contradiction as well, and counted."""
+    cat = pets / "cat" / "00.png"
+    (tmp_path / "a.csv").write_text(f"file,label\n{cat},noncat\n")
+    shown, told = prepare(pets, pets, tmp_path / "a.csv", output=tmp_path / "d.h5")
+    assert "d.h5: 25 pictures" in shown
+    assert shown.splitlines()[-1] == "under both labels: 1 different pictures"
+    lines = told.splitlines()
+    assert lines[0].startswith("Warning: given more than once, used once: 23 pictures (")
+    assert lines[1] == (
+        "Warning: given more than once, under different classes or splits, used under each: "
+        f"1 pictures ({cat})"
+    )
+    assert lines[2] == f"Under both labels: {cat}, {cat} are the same picture"
+    assert len(lines) == 3
+
+
+def test_without_a_sample_the_error_says_what_to_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Outside a checkout there is no default source."""
+    monkeypatch.chdir(tmp_path)
+    ended = run("prepare")
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr.startswith("Error: data/sample: no such folder, and no SOURCE is named\n")
+    for kind in ("folder of class folders", "CSV", "HDF5"):
+        assert kind in ended.stderr
+    assert os.listdir(tmp_path) == []
 
 
 def test_duplicates_under_both_labels_are_counted_and_named(pets: Path, tmp_path: Path) -> None:

@@ -9,11 +9,13 @@ from typing import Any
 
 import h5py
 import numpy as np
+from numpy.typing import NDArray
 
 from catclf import prepare
 from corpus.hdf5 import (
     CLASSES,
     GZIP,
+    LZF,
     SETTINGS,
     SIZE,
     Builder,
@@ -86,6 +88,13 @@ def filled(name: str, value: Any, kind: Any) -> Builder:
     return course_then(change, **{name: None})
 
 
+def with_last_pixel(value: int) -> NDArray[np.int16]:
+    """Return good pixels, but for the last."""
+    wide = pixels(6).astype(np.int16)
+    wide[-1, -1, -1, -1] = value
+    return wide
+
+
 def unknown_filter(file: h5py.File) -> None:
     plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
     plist.set_chunk((6, SIZE, SIZE, 3))
@@ -93,6 +102,23 @@ def unknown_filter(file: h5py.File) -> None:
     space = h5py.h5s.create_simple((6, SIZE, SIZE, 3))
     made = h5py.h5d.create(file.id, b"train_set_x", h5py.h5t.STD_U8LE, space, dcpl=plist)
     made.write_direct_chunk((0, 0, 0, 0), pixels(6).tobytes())
+
+
+def lzf_within_gzip(file: h5py.File) -> None:
+    plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    plist.set_chunk((6, SIZE, SIZE, 3))
+    plist.set_deflate(4)
+    plist.set_filter(h5py.h5z.FILTER_LZF, h5py.h5z.FLAG_OPTIONAL, ())
+    space = h5py.h5s.create_simple((6, SIZE, SIZE, 3))
+    made = h5py.h5d.create(file.id, b"train_set_x", h5py.h5t.STD_U8LE, space, dcpl=plist)
+    made.write_direct_chunk((0, 0, 0, 0), zlib.compress(pixels(6).tobytes()), filter_mask=2)
+
+
+def lzf_of_4_gib(data: bytes) -> bytes:
+    """Make the LZF filter ask for 4 GiB, where it asked for the 48 bytes of the labels."""
+    start = data.index(b"lzf\0")
+    at = data.index(struct.pack("<I", 48), start)
+    return data[:at] + b"\xff" * 4 + data[at + 4 :]
 
 
 def half_chunks(file: h5py.File) -> None:
@@ -143,7 +169,16 @@ COURSE: dict[str, Builder] = {
     "pipe": make_pipe,
     "signature alone": holding(b"\x89HDF\r\n\x1a\n"),
     "signature and zeros": rewritten(PLAIN, zeroed(0.002)),
-    "signature behind a user block": rewritten(PLAIN, lambda data: bytes(512) + data),
+    "signature at 700": rewritten(PLAIN, lambda data: bytes(700) + data),
+    "signature alone behind a user block": rewritten(PLAIN, lambda data: bytes(1024) + data[:8]),
+    "garbage behind a user block": rewritten(
+        PLAIN, lambda data: b"#" * 512 + data[:8] + pixels(99).tobytes()
+    ),
+    "a user block, and the file cut": rewritten(PLAIN, lambda data: b"#" * 512 + data[:-1]),
+    "text of any length behind a user block, in a heap of zeros": rewritten(
+        course(list_classes=list(CLASSES)),
+        lambda data: bytes(2048) + data.replace(b"GCOL", b"\0\0\0\0"),
+    ),
     "cut in the superblock": rewritten(PLAIN, cut(0.01)),
     "cut in the middle": rewritten(PLAIN, cut(0.5)),
     "cut before the last byte": rewritten(PLAIN, lambda data: data[:-1]),
@@ -158,6 +193,7 @@ COURSE: dict[str, Builder] = {
     "pixels are a type": course(train_set_x=np.dtype("u1")),
     "pixels are empty": course(train_set_x=h5py.Empty("u1")),
     "test split without labels": course(test_set_x=pixels(2)),
+    "test split without pixels": course(test_set_y=np.array([0, 1])),
     # Wrong shapes.
     "no pictures": course(train_set_x=pixels(0), train_set_y=LABELS[:0]),
     "pixels are a number": course(train_set_x=np.uint8(3)),
@@ -215,12 +251,40 @@ COURSE: dict[str, Builder] = {
         chunk("train_set_y", LABELS.tobytes() + b"\1\2\3\4", fletcher32=True)
     ),
     "labels shorter than a checksum": course_then(chunk("train_set_y", b"\1", fletcher32=True)),
+    "lzf labels that unpack to too little": course_then(chunk("train_set_y", b"\2abc", **LZF)),
+    "lzf labels that unpack to nothing": course_then(
+        chunk("train_set_y", bytes(4), fletcher32=True, **LZF)
+    ),
+    "lzf labels that unpack to too much": course_then(
+        chunk("train_set_y", b"\0\0" + b"\xe0\xff\0" * 1000, **LZF)
+    ),
+    "lzf labels cut in a literal": course_then(chunk("train_set_y", b"\37" + bytes(9), **LZF)),
+    "lzf labels cut in a repetition": course_then(chunk("train_set_y", b"\0\0\xe0", **LZF)),
+    "lzf labels that repeat nothing": course_then(chunk("train_set_y", b"\xe0\x27\0", **LZF)),
+    "lzf labels with a bit flipped": course_then(
+        chunk("train_set_y", b"\0\0\xe0\x26\1", **LZF)  # which repeats two bytes of one
+    ),
+    "lzf labels shorter than a checksum": course_then(
+        chunk("train_set_y", b"\1", fletcher32=True, **LZF)
+    ),
+    "lzf labels not packed, too short": course_then(
+        chunk("train_set_y", bytes(47), filter_mask=1, **LZF)
+    ),
+    "gzip labels not packed, too short": course_then(
+        chunk("train_set_y", bytes(47), filter_mask=1, **GZIP)
+    ),
+    "lzf that would take 4 GiB": rewritten(
+        course_then(chunk("train_set_y", b"\0\0\xe0\x26\0", **LZF)), lzf_of_4_gib
+    ),
     # Wrong pixels.
     "pixels from 0 to 1": course(train_set_x=pixels(6) / 255),
     "floating-point pixels": course(train_set_x=pixels(6).astype(np.float32)),
     "pixels beyond 255": course(train_set_x=pixels(6).astype(np.int64) * 2),
     "pixels below 0": course(train_set_x=pixels(6).astype(np.int8)),
-    "pixels of 16 bits": course(train_set_x=pixels(6).astype(">u2")),
+    "pixels of 16 bits": course(train_set_x=pixels(6).astype(">u2") * 257),
+    "pixels of 64 bits": course(train_set_x=pixels(6).astype(np.uint64) << np.uint64(56)),
+    "one pixel beyond 255": course(train_set_x=with_last_pixel(256)),
+    "one pixel below 0": course(train_set_x=with_last_pixel(-1)),
     "pixels that are yes or no": course(train_set_x=pixels(6) > 127),
     "pixels that are text": course(train_set_x=np.full((6, 4, 4, 3), b"red")),
     "compound pixels": course(train_set_x=np.zeros((6, 4, 4, 3), [(c * 300, "u1") for c in "rgb"])),
@@ -270,10 +334,7 @@ COURSE: dict[str, Builder] = {
     "virtual pixels without end": course_then(virtual("train_set_x", unlimited=True)),
     "virtual labels": course_then(virtual("train_set_y")),
     # What is not unpacked here.
-    "lzf": course_then(
-        lambda file: file.create_dataset("train_set_x", data=pixels(6), compression="lzf"),
-        train_set_x=None,
-    ),
+    "lzf within gzip": course_then(lzf_within_gzip, train_set_x=None),
     "scale and offset": course_then(
         lambda file: file.create_dataset("train_set_x", data=pixels(6), scaleoffset=0),
         train_set_x=None,

@@ -26,6 +26,7 @@ N_X = 3 * SIZE * SIZE
 SETTINGS = Preprocessing(size=SIZE)
 CLASSES = ("noncat", "cat")
 GZIP: dict[str, Any] = {"compression": "gzip"}
+LZF: dict[str, Any] = {"compression": "lzf"}
 
 Builder = Callable[[Path], object]
 Change = Callable[[h5py.File], object]
@@ -179,14 +180,17 @@ def trap(file: h5py.File) -> str:
 # ------------------------------------------------------------------------ damaged chunks
 
 
-def chunk(name: str, raw: bytes, **options: Any) -> Change:
-    """Return what makes the first, and only, chunk of an array these very bytes."""
+def chunk(name: str, raw: bytes, filter_mask: int = 0, **options: Any) -> Change:
+    """Return what makes the first, and only, chunk of an array these very bytes.
+
+    The bits of the mask are the filters that were left out.
+    """
 
     def change(file: h5py.File) -> None:
         data = file[name][:]
         del file[name]
         made = file.create_dataset(name, data=data, chunks=data.shape, **options)
-        made.id.write_direct_chunk((0,) * data.ndim, raw)
+        made.id.write_direct_chunk((0,) * data.ndim, raw, filter_mask)
 
     return change
 

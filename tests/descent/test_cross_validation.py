@@ -12,10 +12,17 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from catclf.descent import Problem, Settings, cross_validation, descend
-from catclf.descent.cross_validation import CrossValidation, compared_lengths
+from catclf.descent.cross_validation import (
+    CrossValidation,
+    Curves,
+    Metric,
+    Rule,
+    compared_iterations,
+)
 from catclf.descent.gram import gram_matrix
 from catclf.descent.vectorized import Vectorized
-from catclf.logistic import cross_entropy, sigmoid
+from catclf.logistic import ClassWeight, cross_entropy, sigmoid
+from catclf.metrics import area_under_curve
 from catclf.observer import Observer
 
 Array = NDArray[np.float64]
@@ -34,14 +41,14 @@ def test_every_trial_equals_its_own_training_by_vectorized() -> None:
     columns, Y = problem()
     settings = [(0.01, 0.0), (0.1, 0.0), (0.1, 0.5)]
     fold_of = np.arange(30).reshape(1, 30) % 3
-    course = CrossValidation(gram_matrix(columns), Y, settings, fold_of, 3).run(
+    course = CrossValidation(gram_matrix(columns), Y, settings, fold_of).run(
         [20, 40, 60], Observer()
     )
     for s, (rate, l2) in enumerate(settings):
         for fold in range(3):
             seen = fold_of[0] != fold
-            for index, length in enumerate(course.lengths):
-                wanted = Settings(rate, length, l2)
+            for index, iterations in enumerate(course.iterations):
+                wanted = Settings(rate, iterations, l2)
                 method = Vectorized(Problem(columns[seen], Y[:, seen], wanted), None)
                 alone = descend(method, wanted)
                 Z = alone.w.T @ (columns[~seen].T / 255) + alone.b
@@ -55,14 +62,16 @@ def test_a_setting_that_diverges_is_frozen_and_the_others_go_on() -> None:
     """It is shown as diverged, and its company's numbers are what they are without it."""
     columns, Y = problem()
     K, fold_of = gram_matrix(columns), np.arange(30).reshape(1, 30) % 3
-    together = CrossValidation(K, Y, [(0.05, 0.0), (50.0, 1.0)], fold_of, 3).run(
+    together = CrossValidation(K, Y, [(0.05, 0.0), (50.0, 1.0)], fold_of).run(
         [*range(10, 201, 10)], Observer()
     )
-    alone = CrossValidation(K, Y, [(0.05, 0.0)], fold_of, 3).run([*range(10, 201, 10)], Observer())
-    assert together.best(1).diverged
-    assert not together.best(0).diverged
+    alone = CrossValidation(K, Y, [(0.05, 0.0)], fold_of).run([*range(10, 201, 10)], Observer())
+    assert together.best(1, "log-loss").diverged
+    assert not together.best(0, "log-loss").diverged
     assert np.allclose(together.loss[:, :1], alone.loss, rtol=1e-12)
-    assert together.simplest_within_one_error().learning_rate == 0.05
+    chosen = together.choose("log-loss", "best", math.inf)
+    assert chosen is not None
+    assert chosen.learning_rate == 0.05
 
 
 def test_the_choice_is_the_simplest_within_one_standard_error() -> None:
@@ -70,11 +79,12 @@ def test_the_choice_is_the_simplest_within_one_standard_error() -> None:
     columns, Y = problem()
     fold_of = np.arange(30).reshape(1, 30) % 5
     settings = [(0.02, 0.0), (0.1, 0.0), (0.1, 0.1)]
-    course = CrossValidation(gram_matrix(columns), Y, settings, fold_of, 5).run(
+    course = CrossValidation(gram_matrix(columns), Y, settings, fold_of).run(
         [*range(10, 301, 10)], Observer()
     )
-    chosen = course.simplest_within_one_error()
-    every = [course.score(i, s) for i in range(len(course.lengths)) for s in range(3)]
+    chosen = course.choose("log-loss", "one-se", math.inf)
+    assert chosen is not None
+    every = [course.score(i, s) for i in range(len(course.iterations)) for s in range(3)]
     best = min(every, key=lambda score: score.log_loss)
     bound = best.log_loss + best.log_loss_error
     assert chosen.log_loss <= bound
@@ -92,7 +102,7 @@ def test_the_penalty_counts_where_divergence_is_judged() -> None:
     """Costs along the way are J(w, b), penalty and all, of every row; the last is all pictures'."""
     columns, Y = problem()
     fold_of = np.arange(30).reshape(1, 30) % 3
-    curves = CrossValidation(gram_matrix(columns), Y, [(0.1, 0.5)], fold_of, 3).run([7], Observer())
+    curves = CrossValidation(gram_matrix(columns), Y, [(0.1, 0.5)], fold_of).run([7], Observer())
     settings = Settings(0.1, 7, 0.5)
     whole = descend(Vectorized(Problem(columns, Y, settings), None), settings)
     assert curves.cost[0, 0, 3] == pytest.approx(whole.final_cost, rel=1e-12)
@@ -100,17 +110,17 @@ def test_the_penalty_counts_where_divergence_is_judged() -> None:
 
 
 @given(iterations=st.integers(1, 10**7))
-def test_short_lengths_are_compared_however_long_the_longest(iterations: int) -> None:
-    """From 1 to the longest, each one or at most a fifth above the one before, 200 at most."""
-    lengths = compared_lengths(iterations)
-    assert lengths[0] == 1
-    assert lengths[-1] == iterations
-    assert len(lengths) <= 200
-    assert all(b - a == 1 or b <= 1.2 * a for a, b in pairwise(lengths))
+def test_few_iterations_are_compared_however_many_the_most(iterations: int) -> None:
+    """From 1 to the most, each one or at most a fifth above the one before, 200 at most."""
+    compared = compared_iterations(iterations)
+    assert compared[0] == 1
+    assert compared[-1] == iterations
+    assert len(compared) <= 200
+    assert all(b - a == 1 or b <= 1.2 * a for a, b in pairwise(compared))
 
 
 def test_repeats_do_not_make_the_mean_more_certain() -> None:
-    """The standard error is that of one division, as numpy has it, averaged over the repeats."""
+    """The standard error is that of one repeat, as numpy has it, averaged over the repeats."""
     once = np.array([[0.1, 0.4, 0.7]])
     alone = cross_validation._standard_error(once)
     assert alone == pytest.approx(once.std(ddof=1) / math.sqrt(3))
@@ -121,7 +131,7 @@ def test_out_of_fold_means_are_over_the_trainings_that_held_it_out() -> None:
     """Of each example, the probability and the loss by the trainings that never saw it."""
     columns, Y = problem()
     fold_of = np.stack([np.arange(30) % 3, np.arange(30) // 10])
-    trials = CrossValidation(gram_matrix(columns), Y, [(0.1, 0.5)], fold_of, 3)
+    trials = CrossValidation(gram_matrix(columns), Y, [(0.1, 0.5)], fold_of)
     probability, loss = trials.out_of_fold(25)
     settings = Settings(0.1, 25, 0.5)
     expected_probability, expected_loss = np.zeros(30), np.zeros(30)
@@ -137,14 +147,102 @@ def test_out_of_fold_means_are_over_the_trainings_that_held_it_out() -> None:
 
 
 def test_two_settings_that_diverge_leave_a_score_that_says_so() -> None:
-    """Its means are nan, and its length the longest: there is no best one."""
+    """Its means are nan, and its iterations all of them: there is no best number."""
     columns, Y = problem()
     fold_of = np.arange(30).reshape(1, 30) % 3
-    trials = CrossValidation(gram_matrix(columns), Y, [(50.0, 0.0), (90.0, 1.0)], fold_of, 3)
+    trials = CrossValidation(gram_matrix(columns), Y, [(50.0, 0.0), (90.0, 1.0)], fold_of)
     curves = trials.run([100, 200], Observer())
     for setting, (rate, l2) in enumerate(trials.settings):
-        score = curves.best(setting)
+        score = curves.best(setting, "log-loss")
         assert (score.learning_rate, score.l2, score.iterations) == (rate, l2, 200)
         assert score.diverged
         assert math.isnan(score.log_loss)
         assert math.isnan(score.accuracy)
+        assert math.isnan(score.auc)
+    assert curves.choose("log-loss", "best", math.inf) is None
+
+
+def curves_of_problem(class_weight: ClassWeight = "none") -> Curves:
+    """Cross-validate three settings on unequal classes, 10 against 20."""
+    columns, Y = problem()
+    Y[0, :10] = 0
+    fold_of = np.arange(30).reshape(1, 30) % 4
+    settings = [(0.02, 0.0), (0.1, 0.0), (0.1, 0.1)]
+    trials = CrossValidation(gram_matrix(columns), Y, settings, fold_of, class_weight)
+    return trials.run([*range(10, 201, 10)], Observer())
+
+
+def test_the_held_out_auc_is_that_of_each_fold() -> None:
+    """Of the logits that the other folds' training gives, fold by fold, also of unequal sizes."""
+    curves = curves_of_problem()
+    columns, Y = problem()
+    Y[0, :10] = 0
+    fold_of, settings = np.arange(30) % 4, Settings(0.1, 200, 0.1)
+    for fold in range(4):
+        held_out = fold_of == fold
+        seen = Problem(columns[~held_out], Y[:, ~held_out], settings)
+        alone = descend(Vectorized(seen, None), settings)
+        Z = alone.w.T @ (columns[held_out].T / 255) + alone.b
+        expected = area_under_curve(Y[0, held_out].astype(np.uint8), Z[0])
+        assert curves.auc[-1, 2, 0, fold] == pytest.approx(expected, rel=1e-12)
+
+
+def test_balanced_classes_count_half_in_training_and_held_out() -> None:
+    """Each fold's training is that of balanced settings, its held-out means the recalls' mean."""
+    curves = curves_of_problem("balanced")
+    columns, Y = problem()
+    Y[0, :10] = 0
+    fold_of, settings = np.arange(30) % 4, Settings(0.1, 200, 0.1, class_weight="balanced")
+    for fold in range(4):
+        held_out = fold_of == fold
+        seen = Problem(columns[~held_out], Y[:, ~held_out], settings)
+        alone = descend(Vectorized(seen, None), settings)
+        Z = alone.w.T @ (columns[held_out].T / 255) + alone.b
+        labels = Y[:, held_out]
+        right, loss = (Z > 0) == (labels == 1), cross_entropy(Z, labels)
+        accuracy = np.mean([right[labels == label].mean() for label in (0, 1)])
+        balanced_loss = np.mean([loss[labels == label].mean() for label in (0, 1)])
+        assert curves.accuracy[-1, 2, 0, fold] == pytest.approx(accuracy)
+        assert curves.loss[-1, 2, 0, fold] == pytest.approx(balanced_loss, rel=1e-9)
+
+
+@pytest.mark.parametrize("rule", ["best", "one-se"])
+@pytest.mark.parametrize("metric", ["log-loss", "accuracy", "auc"])
+def test_what_loses_to_the_constant_is_never_chosen(metric: Metric, rule: Rule) -> None:
+    """Whatever is to be best, its held-out log loss is below the constant's, or nothing is chosen.
+
+    Among the rest, the rule `best` takes the best mean of the metric.
+    """
+    curves = curves_of_problem()
+    means = curves.loss.mean(axis=(2, 3))
+    for constant in (0.0, float(np.median(means)), math.inf):
+        chosen = curves.choose(metric, rule, constant)
+        if (means >= constant).all():
+            assert chosen is None
+            continue
+        assert chosen is not None
+        assert chosen.log_loss < constant
+        if rule == "best":
+            allowed = curves.badness(metric)[means < constant]
+            assert chosen.badness(metric) == pytest.approx(allowed.min())
+
+
+def test_a_stop_ends_the_curves_there() -> None:
+    """What is known after the last compared number of iterations is kept."""
+
+    class Stopper(Observer):
+        done = 0
+
+        def progress(self, done: int, total: int) -> None:
+            self.done = done
+
+        def stop(self) -> bool:
+            return self.done == 25
+
+    columns, Y = problem()
+    fold_of = np.arange(30).reshape(1, 30) % 3
+    trials = CrossValidation(gram_matrix(columns), Y, [(0.1, 0.0)], fold_of)
+    curves = trials.run([*range(10, 201, 10)], Stopper())
+    assert curves.iterations == [10, 20]
+    assert curves.loss.shape == (2, 1, 1, 3)
+    assert not curves.best(0, "log-loss").diverged

@@ -28,7 +28,8 @@ def test_gram_equals_vectorized_on_the_courses_files(course_dataset: Path) -> No
             descend(METHODS[name](Problem(split.columns, split.Y, settings), None), settings)
             for name in ("gram", "vectorized")
         )
-    assert list(gram.costs.values()) == pytest.approx(list(vectorized.costs.values()), rel=1e-12)
+    costs = list(vectorized.history.costs.values())
+    assert list(gram.history.costs.values()) == pytest.approx(costs, rel=1e-12)
     assert gram.w == pytest.approx(vectorized.w, abs=1e-10)
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from catclf.descent import (
     METHODS,
     Descent,
+    History,
     Method,
     Problem,
     Settings,
@@ -35,15 +36,15 @@ def test_costs_are_those_before_each_every_th_update(
     heard = Recorder()
     descent = run("vectorized", columns, Y, settings, observer=heard)
     assert list(heard.costs) == list(range(0, iterations, 5))
-    assert descent.costs == heard.costs
+    assert descent.history.costs == heard.costs
 
     stepper = METHODS["vectorized"](Problem(columns, Y, settings), None)
     for iteration in range(iterations):
         before = stepper.cost()
         stepper.step(with_cost=False)
-        assert descent.costs.get(iteration, before) == before
+        assert descent.history.costs.get(iteration, before) == before
     assert descent.final_cost == stepper.cost()
-    assert descent.iterations == iterations
+    assert descent.history.iterations == iterations
 
 
 def test_progress_counts_the_updates_made(make_columns: ColumnsMaker) -> None:
@@ -63,7 +64,7 @@ def test_stop_ends_the_loop_after_the_iteration(
     columns, Y = make_columns(6, 9), half_and_half(6)
     stopped = run(method, columns, Y, Settings(0.01, 100), observer=Recorder(stop_after=after))
     short = run(method, columns, Y, Settings(0.01, after))
-    assert stopped.iterations == after
+    assert stopped.history.iterations == after
     assert np.array_equal(stopped.w, short.w)
     assert (stopped.b, stopped.final_cost) == (short.b, short.final_cost)
 
@@ -80,6 +81,12 @@ class Told:
 
     def cost(self) -> float:
         return self.now
+
+    def test_cost(self) -> float | None:
+        return None
+
+    def safe_rate(self) -> float | None:
+        return None
 
     def parameters(self) -> tuple[Array, float]:
         return np.zeros((3, 1)), 0.0
@@ -118,15 +125,15 @@ def test_a_low_hill_is_no_error(later: float, iterations: int) -> None:
 def test_a_descent_stopped_on_a_hill_is_no_error() -> None:
     """Stopped by its user while the cost is high, it keeps what it has: it may yet come down."""
     descent = descend(Told(0.5, 9.0), Settings(0.25, 200), observer=Recorder(stop_after=1))
-    assert (descent.iterations, descent.final_cost) == (1, 9.0)
+    assert (descent.history.iterations, descent.final_cost) == (1, 9.0)
 
 
 def test_a_resumed_descent_is_held_against_its_true_beginning() -> None:
     """A resumed run has failed if it ends above where the first run began, not where it did."""
     settings, before = Settings(0.25, 300), {0: 0.5, 100: 0.1}
-    assert descend(Told(0.1, 0.2), settings, costs=before, start=200).final_cost == 0.2
+    assert descend(Told(0.1, 0.2), settings, history=History(200, before)).final_cost == 0.2
     with pytest.raises(DivergenceError, match=r"from 0\.500000 to 0\.600000 in 300 iterations"):
-        descend(Told(0.1, 0.6), settings, costs=before, start=200)
+        descend(Told(0.1, 0.6), settings, history=History(200, before))
 
 
 def test_told_is_a_method() -> None:
@@ -169,7 +176,7 @@ def test_a_long_run_is_handed_out_to_be_saved(
     saved: list[Descent] = []
     run(method, columns, Y, settings, checkpoint=saved.append)
     alone = run(method, columns, Y, Settings(0.01, 1))
-    assert saved[0].iterations == 1
+    assert saved[0].history.iterations == 1
     assert np.array_equal(saved[0].w, alone.w)
     assert saved[0].final_cost == alone.final_cost
     above: list[Descent] = []
@@ -188,8 +195,8 @@ def test_divergence_factor_lets_a_hundred_iterations_rise() -> None:
 def test_a_finished_descent_resumed_makes_no_step() -> None:
     """It ends where it stands, with the costs it was given: there is nothing left to do."""
     heard, before = Recorder(), {0: 0.5, 10: 0.3}
-    ended = descend(Told(0.3, 9.0), Settings(0.25, 20), costs=before, start=20, observer=heard)
-    assert (ended.iterations, ended.final_cost, ended.costs) == (20, 0.3, before)
+    ended = descend(Told(0.3, 9.0), Settings(0.25, 20), history=History(20, before), observer=heard)
+    assert (ended.history.iterations, ended.final_cost, ended.history.costs) == (20, 0.3, before)
     assert heard.calls == []
 
 
@@ -217,7 +224,7 @@ def test_saving_stays_a_twentieth_of_the_time(
     def save(descent: Descent) -> None:
         nonlocal now
         now += seconds_to_save
-        saved.append(descent.iterations)
+        saved.append(descent.history.iterations)
 
     monkeypatch.setattr(loop, "monotonic", lambda: now)
     monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 10)

@@ -126,13 +126,13 @@ def test_a_resumed_descent_is_the_uninterrupted_one(
     whole = run(method, columns, Y, settings)
 
     part = run(method, columns, Y, settings, observer=Recorder(stop_after=cut))
-    assert part.iterations == cut
+    assert part.history.iterations == cut
     state = {"w": part.w.copy(), "b": np.array(part.b), **part.state}
-    rest = run(method, columns, Y, settings, state, costs=part.costs, start=part.iterations)
+    rest = run(method, columns, Y, settings, state, history=part.history)
 
     assert np.array_equal(rest.w, whole.w)
-    assert (rest.b, rest.iterations) == (whole.b, whole.iterations)
-    assert rest.costs == whole.costs
+    assert (rest.b, rest.history) == (whole.b, whole.history)
+    assert rest.history.costs == whole.history.costs
     assert rest.final_cost == whole.final_cost
 
 

@@ -24,7 +24,9 @@ def test_streaming_equals_vectorized_on_the_courses_files(course_dataset: Path) 
             descend(METHODS[name](Problem(split.columns, split.Y, settings), None), settings)
             for name in ("streaming", "vectorized")
         )
-    assert list(streamed.costs.values()) == pytest.approx(list(vectorized.costs.values()), rel=1e-5)
+    assert list(streamed.history.costs.values()) == pytest.approx(
+        list(vectorized.history.costs.values()), rel=1e-5
+    )
 
 
 @pytest.mark.parametrize("loss", ["cross-entropy", "squared-error"])

@@ -82,7 +82,7 @@ def test_the_order_of_the_pixels_does_not_matter(course_dataset: Path, course_mo
     interleaved = planes.reshape(-1, 3, 64 * 64).transpose(0, 2, 1).reshape(len(planes), -1)
     assert not np.array_equal(planes, interleaved)
     descent = descend(METHODS["vectorized"](Problem(interleaved, Y, Settings()), None), Settings())
-    assert printed(descent.costs) == COURSE_COSTS
+    assert printed(descent.history.costs) == COURSE_COSTS
     model = catclf.load_model(course_model)  # trained on planes, as any other dataset
     assert reorder(descent.w, "interleaved") == pytest.approx(model.w, rel=0, abs=1e-10)
     assert descent.b == pytest.approx(model.b, rel=0, abs=1e-10)
@@ -125,9 +125,11 @@ def test_what_is_saved_is_what_is_returned(small_dataset: Path, tmp_path: Path) 
     assert trained.test is not None
     assert recorded.train_accuracy == trained.train.accuracy
     assert recorded.test_accuracy == trained.test.accuracy
-    assert recorded.done == 40
-    assert (recorded.learning_rate, recorded.iterations) == (0.05, 40)
-    assert (recorded.l2, recorded.loss, recorded.every) == (0.01, "squared-error", 10)
+    assert recorded.iterations == 40
+    assert recorded.settings == settings
+    assert recorded.test_cost is not None
+    assert loaded.test_costs == trained.model.test_costs
+    assert loaded.test_costs.keys() == loaded.costs.keys()
     assert recorded.method in METHODS  # which one auto took
 
 

@@ -1,28 +1,27 @@
-"""Choosing rate, penalty and length by cross-validation."""
+"""tune: learning rate, penalty and iterations chosen by cross-validation."""
 
 from __future__ import annotations
 
-import csv
-import json
 import math
 import os
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 from numpy.typing import NDArray
 
 import catclf
-from catclf import CatclfError, DatasetError, open_dataset, tune
-from catclf.cli import app
+from catclf import DatasetError, open_dataset, tune
 from catclf.dataset import NewSplit, write_dataset
-from catclf.descent import METHODS, Problem, Settings, descend
+from catclf.descent import METHODS, Problem, Settings, descend, safe_rate
 from catclf.operations import tuning
-from catclf.operations.tuning import Search, write_config
+from catclf.operations.search import Search, Tuned
+from conftest import Recorder
 
 Array = NDArray[np.float64]
+QUICK = Search(folds=3, iterations=60)
 
 
 def problem(m: int = 30, seed: int = 0) -> tuple[NDArray[np.uint8], Array]:
@@ -59,42 +58,6 @@ def test_the_test_split_is_never_touched(tmp_path: Path) -> None:
     assert tune(path, Search(iterations=20, folds=3)).m == 30
 
 
-def test_the_config_trains_with_the_choice(small_dataset: Path, tmp_path: Path) -> None:
-    """`catclf --config tuned.toml train` uses rate, penalty and length, and the same data."""
-    runner = CliRunner()
-    config, oof, model = (str(tmp_path / name) for name in ("t.toml", "oof.csv", "m.npz"))
-    words = ["tune", "-q", str(small_dataset), "--folds", "3", "--iters", "50", "-o", config]
-    done = runner.invoke(app, [*words, "--save-predictions", oof])
-    assert done.exit_code == 0, done.output
-    assert "chosen, of all within one standard error" in done.stdout
-    with open(config, "rb") as file:
-        chosen = tomllib.load(file)["train"]
-    assert "Held-out log loss" in Path(config).read_text(encoding="utf-8")
-    trained = runner.invoke(app, ["--config", config, "train", "-o", model])
-    assert trained.exit_code == 0, trained.output
-    settings = catclf.load_model(model).training
-    assert settings is not None
-    assert (settings.learning_rate, settings.l2) == (chosen["lr"], chosen["l2"])
-    assert settings.iterations == chosen["iters"]
-    with open(oof, encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    assert len(rows) == 18
-    losses = [float(row["loss"]) for row in rows]
-    assert losses == sorted(losses, reverse=True)
-
-
-def test_json_tells_the_same(small_dataset: Path, tmp_path: Path) -> None:
-    """The leaderboard, the choice and the worst pictures, as one object."""
-    words = ["tune", "-q", str(small_dataset), "--folds", "3", "--iters", "40", "--format", "json"]
-    words += ["--lr", "0.01,1000", "--l2", "0.5", "-o", str(tmp_path / "t.toml")]
-    done = CliRunner().invoke(app, words)
-    assert done.exit_code == 0, done.output
-    told = json.loads(done.stdout)
-    assert [score["diverged"] for score in told["scores"]] == [False, True]
-    assert told["scores"][1]["log_loss"] is None
-    assert len(told["most_wrong"]) == 5
-
-
 def test_out_of_fold_losses_are_the_leaderboards(small_dataset: Path) -> None:
     """Their mean is the lowest held-out log loss, where the folds are of one size."""
     tuned = tune(small_dataset, Search(folds=3, iterations=60))
@@ -123,7 +86,7 @@ def test_what_would_diverge_on_all_pictures_is_not_chosen(course_dataset: Path) 
     )
     with open_dataset(course_dataset) as dataset:
         columns, Y = dataset.train.columns[:], dataset.train.Y
-    for score in [tuned.chosen, *tuned.scores]:
+    for score in filter(None, [tuned.chosen, *tuned.scores]):
         if not score.diverged:
             alone = Settings(score.learning_rate, score.iterations, score.l2)
             descend(METHODS["gram"](Problem(columns, Y, alone), None), alone)
@@ -146,7 +109,7 @@ def test_any_name_of_a_dataset_comes_back_from_the_config(
     """Quotes, control characters and emoji in a path are TOML in the config."""
     dataset, config = tmp_path / f"{name}.h5", tmp_path / "t.toml"
     dataset.write_bytes(small_dataset.read_bytes())
-    write_config(config, tune(dataset, Search(folds=3, iterations=5)))
+    tune(dataset, QUICK, output=config)
     assert tomllib.loads(config.read_text(encoding="utf-8"))["train"]["dataset"] == str(dataset)
 
 
@@ -156,42 +119,21 @@ def test_a_name_that_is_no_text_is_left_out_of_the_config(
     """TOML is UTF-8: such a dataset is named on the command line."""
     dataset, config = tmp_path / os.fsdecode(b"\xff.h5"), tmp_path / "t.toml"
     dataset.write_bytes(small_dataset.read_bytes())
-    write_config(config, tune(dataset, Search(folds=3, iterations=5)))
+    tune(dataset, QUICK, output=config)
     assert "dataset" not in tomllib.loads(config.read_text(encoding="utf-8"))["train"]
 
 
 def test_numbers_of_numpy_do_as_well(small_dataset: Path, tmp_path: Path) -> None:
     """Rates from geomspace are written as plain numbers; a sample of none is refused."""
     config, rates = tmp_path / "t.toml", list(np.geomspace(0.001, 0.01, 3))
-    tuned = tune(small_dataset, Search(learning_rates=tuple(rates), folds=3, iterations=5))
-    write_config(config, tuned)
+    search = Search(learning_rates=tuple(rates), folds=3, iterations=60)
+    tuned = tune(small_dataset, search, output=config)
     assert (
         tomllib.loads(config.read_text(encoding="utf-8"))["train"]["lr"]
         in tuned.search.learning_rates
     )
     with pytest.raises(ValueError, match="sample must be at least 4"):
         tune(small_dataset, Search(sample=0))
-
-
-@pytest.mark.parametrize(
-    "words",
-    [
-        ["tune", "DATASET", "-o", "DATASET"],
-        ["tune", "DATASET", "--save-predictions", "DATASET"],
-        ["tune", "DATASET", "-o", "x", "--save-predictions", "./x"],
-        ["train", "DATASET", "-o", "DATASET"],
-    ],
-    ids=" ".join,
-)
-def test_no_output_destroys_an_input(
-    words: list[str], small_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Named for the dataset, or twice, an output is refused before the work."""
-    monkeypatch.chdir(tmp_path)
-    Path("d.h5").write_bytes(small_dataset.read_bytes())
-    done = CliRunner().invoke(app, [word.replace("DATASET", "d.h5") for word in words])
-    assert isinstance(done.exception, CatclfError)
-    assert Path("d.h5").read_bytes() == small_dataset.read_bytes()
 
 
 def test_more_trainings_than_fit_are_refused(
@@ -216,16 +158,6 @@ def test_too_many_pictures_for_the_memory_say_how_many_would_fit(
     tuned = tune(small_dataset, Search(folds=3, iterations=10, sample=6))
     assert tuned.m == 6
     assert tuned.majority_rate == 0.5
-    write_config(tmp_path / "t.toml", tuned)
-    assert os.path.exists(tmp_path / "t.toml")
-
-
-@pytest.mark.parametrize("words", [["--lr", "nan"], ["--lr", "0"], ["--l2", "x"], ["--lr", ""]])
-def test_numbers_that_are_none_are_usage_errors(words: list[str], small_dataset: Path) -> None:
-    """Exit code 2, and the option is named."""
-    done = CliRunner().invoke(app, ["tune", str(small_dataset), *words])
-    assert done.exit_code == 2
-    assert words[0] in done.stderr
 
 
 def test_too_few_pictures_for_the_folds_say_how_many_folds_do(small_dataset: Path) -> None:
@@ -233,3 +165,110 @@ def test_too_few_pictures_for_the_folds_say_how_many_folds_do(small_dataset: Pat
     with pytest.raises(DatasetError, match="too few for 10 folds") as raised:
         tune(small_dataset)
     assert raised.value.fix == "Use `folds` 9."
+
+
+def noise(path: Path, m: int = 40) -> Path:
+    """Write a dataset whose labels have nothing to do with its pictures."""
+    rng = np.random.default_rng(0)
+    columns = rng.integers(0, 256, (m, 12), dtype=np.uint8)
+    labels = (np.arange(m) % 2).astype(np.uint8)
+    split = NewSplit([columns], labels, [f"{i}.png" for i in range(m)])
+    empty = NewSplit([], labels[:0], [])
+    write_dataset(path, ("noncat", "cat"), catclf.Preprocessing(size=2), split, empty)
+    return path
+
+
+def test_what_loses_to_the_constant_is_not_chosen(tmp_path: Path) -> None:
+    """On noise nothing surely beats the constant; nothing chosen has a log loss above its."""
+    tuned = tune(noise(tmp_path / "d.h5"), Search(folds=5), output=tmp_path / "t.toml")
+    assert not tuned.surely_better
+    if tuned.chosen is None:
+        assert not (tmp_path / "t.toml").exists()
+    else:
+        assert tuned.chosen.log_loss < tuned.constant_log_loss
+
+
+def test_nothing_is_chosen_where_every_loss_is_above_the_constants(tmp_path: Path) -> None:
+    """Then no config file is written, and an old one stays."""
+    config = tmp_path / "t.toml"
+    tune(dataset_with_test_split(tmp_path / "good.h5", 1), QUICK, output=config)
+    before = config.read_bytes()
+    search = Search(learning_rates=(1.0,), l2=(0.0,), folds=5, iterations=2)
+    tuned = tune(noise(tmp_path / "d.h5"), search, output=config)
+    assert tuned.scores[0].log_loss >= tuned.constant_log_loss
+    assert tuned.chosen is None
+    assert config.read_bytes() == before
+
+
+def test_rates_are_tried_around_the_safe_one(small_dataset: Path) -> None:
+    """A quarter to four times the rate up to which the cost cannot rise, rounded down."""
+    tuned = tune(small_dataset, QUICK)
+    with open_dataset(small_dataset) as dataset:
+        split = dataset.train
+        safe = safe_rate(Problem(split.columns[:], split.Y, Settings()))
+    assert tuned.safe_rate == pytest.approx(safe, rel=1e-3)
+    assert len(tuned.search.learning_rates) == 5
+    for rate, factor in zip(tuned.search.learning_rates, (1 / 4, 1 / 2, 1, 2, 4), strict=True):
+        assert 0.9 * factor * safe < rate <= 1.001 * factor * safe
+
+
+def test_an_edge_of_what_was_tried_is_told(small_dataset: Path) -> None:
+    """One iteration is too few; a tiny rate alone is no edge, since none other was tried."""
+    assert tune(small_dataset, Search(folds=3, iterations=1)).edges[-1] == (
+        "the largest number of iterations"
+    )
+    few = Search(learning_rates=(1e-7, 1e-6), l2=(0.0,), folds=3, iterations=20)
+    assert tune(small_dataset, few).edges == [
+        "the largest learning rate",
+        "the largest number of iterations",
+    ]
+    one = Search(learning_rates=(1e-6,), l2=(0.0,), folds=3, iterations=20)
+    assert tune(small_dataset, one).edges == ["the largest number of iterations"]
+
+
+def test_what_is_stopped_keeps_its_scores_and_writes_nothing(
+    small_dataset: Path, tmp_path: Path
+) -> None:
+    """The scores are those of a shorter search."""
+    config = tmp_path / "t.toml"
+    search = Search(learning_rates=(0.01,), l2=(0.0,), folds=3, iterations=100)
+    tuned = tune(small_dataset, search, output=config, observer=Recorder(stop_after=20))
+    assert tuned.interrupted
+    assert tuned.chosen is None
+    assert tuned.out_of_fold == []
+    assert not config.exists()
+    assert tuned.scores[0].iterations <= 20
+
+
+def test_balanced_means_are_held_against_half(small_dataset: Path) -> None:
+    """The constant then is right half of the time, whatever the shares of the classes."""
+    tuned = tune(small_dataset, Search(folds=3, iterations=30, class_weight="balanced"))
+    assert tuned.majority_rate == 0.5
+    assert tuned.constant_log_loss == math.log(2)
+
+
+@pytest.mark.parametrize("wrong", [{"metric": "f1"}, {"rule": "two-se"}, {"class_weight": "even"}])
+def test_a_search_that_is_none_is_refused(wrong: dict[str, Any]) -> None:
+    """What is known is listed."""
+    [name] = wrong
+    with pytest.raises(ValueError, match=f"{name} must be one of"):
+        Search(**wrong)
+
+
+def test_the_config_is_for_train_and_evaluate(small_dataset: Path, tmp_path: Path) -> None:
+    """Both take the dataset that was tuned on; train the setting as well."""
+    config = tmp_path / "t.toml"
+    tuned: Tuned = tune(small_dataset, QUICK, output=config)
+    tables = tomllib.loads(config.read_text(encoding="utf-8"))
+    assert tuned.chosen is not None
+    assert tables == {
+        "train": {
+            "dataset": str(small_dataset),
+            "lr": tuned.chosen.learning_rate,
+            "l2": tuned.chosen.l2,
+            "iters": tuned.chosen.iterations,
+            "loss": "cross-entropy",
+            "class-weight": "none",
+        },
+        "evaluate": {"dataset": str(small_dataset)},
+    }

@@ -158,7 +158,11 @@ def test_the_corpus_is_large() -> None:
         ("a label of 2", "whole numbers 0 to 1"),
         ("too few labels", "6 labels, one a picture, got shape (5,)"),
         ("no class names", "holds no 'list_classes'"),
-        ("an unknown filter", "Use gzip"),
+        ("an unknown filter", "Use gzip or lzf"),
+        ("lzf within gzip", "Use gzip or lzf"),
+        ("lzf labels that unpack to too little", "train_set_y: damaged"),
+        ("pixels beyond 255", "train_set_x[0]: its pixels are not whole numbers from 0 to 255"),
+        ("one pixel below 0", "train_set_x[5]: its pixels are not whole numbers from 0 to 255"),
     ],
 )
 def test_the_message_says_what_to_do(
@@ -177,14 +181,25 @@ def test_the_message_says_what_to_do(
             {"chunks": (2, 4, 4, 3), "shuffle": True, "compression": "gzip", "fletcher32": True},
             id="gzip",
         ),
+        pytest.param({"chunks": (2, 4, 4, 3), "compression": "lzf"}, id="lzf"),
+        pytest.param(
+            {"chunks": (2, 4, 4, 3), "shuffle": True, "compression": "lzf", "fletcher32": True},
+            id="lzf and more",
+        ),
     ],
 )
-def test_a_damaged_file_is_read_or_refused(tmp_path: Path, options: dict[str, Any]) -> None:
+@pytest.mark.parametrize("user_block", [0, 512])
+def test_a_damaged_file_is_read_or_refused(
+    tmp_path: Path, options: dict[str, Any], user_block: int
+) -> None:
     """Any change to a course file's bytes gives pictures, a PictureError or a DatasetError."""
     path = tmp_path / "course.h5"
     good_course(path, list_classes=["noncat", "cat"], train_set_x=None)
     with h5py.File(path, "r+") as file:
-        file.create_dataset("train_set_x", data=pixels(6), **options)
+        # Two rows of a chunk are noise, which LZF leaves as it is; the others it packs.
+        data = np.concatenate([pixels(2), pixels(4) // 255]).astype("<i2")
+        file.create_dataset("train_set_x", data=data, **options)
+    path.write_bytes(bytes(user_block) + path.read_bytes())
     child = run(READ_DAMAGED, path, EXTRA_MEMORY_BYTES, 400)
     last = child.stdout.splitlines()[-1:]
     assert last == ["done"], f"case {last}: exit {child.returncode}\n{child.stderr}"
@@ -213,7 +228,9 @@ def test_a_chunk_that_is_damaged_costs_its_pictures_only(tmp_path: Path) -> None
 
 @given(
     chunks=st.none() | st.tuples(*(st.integers(1, n) for n in (7, 5, 4, 3))),
-    gzip=st.none() | st.integers(0, 9),
+    packed=st.none() | st.integers(0, 9) | st.just("lzf"),
+    noisy=st.booleans(),
+    user_block=st.sampled_from([0, 512, 4096]),
     shuffle=st.booleans(),
     fletcher32=st.booleans(),
     growing=st.booleans(),
@@ -223,22 +240,25 @@ def test_a_chunk_that_is_damaged_costs_its_pictures_only(tmp_path: Path) -> None
 def test_an_array_reads_the_same_however_it_is_stored(
     tmp_path_factory: pytest.TempPathFactory,
     chunks: tuple[int, ...] | None,
-    gzip: int | None,
+    packed: int | str | None,
+    noisy: bool,
+    user_block: int,
     shuffle: bool,
     fletcher32: bool,
     growing: bool,
     libver: str,
     rows: slice,
 ) -> None:
-    """Chunks, gzip, shuffle, checksums and the file's version change nothing that is read."""
+    """Chunks, filters, checksums, a user block and the file's version change nothing."""
     path = tmp_path_factory.mktemp("stored") / "a.h5"
-    data = np.random.default_rng(0).integers(0, 2**16, (7, 5, 4, 3)).astype("<u2")
-    options: dict[str, Any] = {"chunks": chunks, "compression": gzip, "fletcher32": fletcher32}
-    if gzip is not None or chunks is not None:
+    most = 2**16 if noisy else 2
+    data = np.random.default_rng(0).integers(0, most, (7, 5, 4, 3)).astype("<u2")
+    options: dict[str, Any] = {"chunks": chunks, "compression": packed, "fletcher32": fletcher32}
+    if packed is not None or chunks is not None:
         options["shuffle"] = shuffle
     if growing:
         options["maxshape"] = (None, 5, 4, 3)
-    with h5py.File(path, "w", libver=libver) as file:
+    with h5py.File(path, "w", libver=libver, userblock_size=user_block) as file:
         file.create_dataset("group/x", data=data, **options)
     rows = slice(rows.start, rows.stop, abs(rows.step or 1))  # h5py reads forward only
     with open_hdf5(path) as opened:
@@ -271,6 +291,17 @@ def test_class_names_may_be_strings_of_any_type(tmp_path: Path, stored: object) 
             picture.class_name for picture in list_sources([tmp_path / "a.h5"], files).pictures
         ]
     assert found == ["noncat", "cat"] * 3
+
+
+def test_a_file_behind_a_user_block_is_read(tmp_path: Path) -> None:
+    """Its strings of any length too, whose addresses count from the end of the block."""
+    path = tmp_path / "a.h5"
+    good_course(path, list_classes=["noncat", "cat"])
+    path.write_bytes(b"%MATLAB".ljust(1024) + path.read_bytes())
+    with ExitStack() as files:
+        found = list_sources([path], files).pictures
+        assert np.array_equal([p.read(Preprocessing(size=4)) for p in found], pixels(6))
+    assert [p.class_name for p in found] == ["noncat", "cat"] * 3
 
 
 def test_class_names_may_hold_any_letters(tmp_path: Path) -> None:

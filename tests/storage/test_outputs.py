@@ -14,8 +14,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catclf.errors import CatclfError, printable
-from catclf.storage.outputs import check_output, csv_line, replacing, write_csv
+from catclf.storage.outputs import (
+    OutputKind,
+    check_output,
+    csv_kind,
+    csv_line,
+    replacing,
+    write_csv,
+)
 from storage.conftest import NEW, OLD, is_alone, write
+
+ANYTHING = OutputKind("anything", lambda path: True)
+NOTES = OutputKind("a note of ours", lambda path: Path(path).read_bytes().startswith(b"note"))
 
 
 def write_and_raise(path: Path, error: type[BaseException]) -> None:
@@ -156,8 +166,8 @@ def test_a_name_that_is_no_utf_8_can_be_written(tmp_path: Path) -> None:
 
 def test_checking_an_output_leaves_nothing(output: Path, tmp_path: Path) -> None:
     """Neither a file nor the folders that the work will make."""
-    check_output(output)
-    check_output(tmp_path / "a" / "b" / "model.npz")
+    check_output(output, ANYTHING)
+    check_output(tmp_path / "a" / "b" / "model.npz", ANYTHING)
     assert is_alone(output)
     assert output.read_bytes() == OLD
     assert os.listdir(tmp_path) == [output.parent.name]
@@ -167,10 +177,38 @@ def test_an_input_is_no_output(output: Path, tmp_path: Path) -> None:
     """Under another name neither; inputs that are missing are somebody else's error."""
     link = tmp_path / "link.npz"
     link.symlink_to(output)
-    check_output(output, [tmp_path / "missing"])
+    check_output(output, ANYTHING, [tmp_path / "missing"])
     for path, inputs in ((output, [link]), (link, [tmp_path / "missing", output])):
         with pytest.raises(CatclfError, match="is an input too"):
-            check_output(path, inputs)
+            check_output(path, ANYTHING, inputs, force=True)
+
+
+def test_a_file_of_another_kind_is_refused(output: Path) -> None:
+    """By its content, whatever its name; `force` is the way out, which the message names."""
+    with pytest.raises(CatclfError, match="exists, and is not a note of ours") as raised:
+        check_output(output, NOTES)
+    assert "`force`" in str(raised.value)
+    assert output.read_bytes() == OLD
+    check_output(output, NOTES, force=True)
+    output.write_bytes(b"note: mine")
+    check_output(output, NOTES)
+
+
+def test_an_empty_file_is_no_loss(output: Path) -> None:
+    """What mktemp made may be replaced."""
+    output.write_bytes(b"")
+    check_output(output, NOTES)
+
+
+def test_a_csv_is_known_by_its_header(output: Path) -> None:
+    """Another table is refused, and so is what is no table."""
+    kind = csv_kind("a table of losses", ("file", "loss"))
+    write_csv(output, ("file", "loss"), [("a.png", 0.5)])
+    check_output(output, kind)
+    for other in (b"file,label\na.png,cat\n", b"\xff\xd8\xff\xe0", b"file,loss"):
+        output.write_bytes(other)
+        with pytest.raises(CatclfError, match="not a table of losses"):
+            check_output(output, kind)
 
 
 # ------------------------------------------------------------------------------ CSV

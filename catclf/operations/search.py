@@ -1,0 +1,149 @@
+"""What a search for settings is asked, and what it finds."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from itertools import product
+
+from catclf.descent.cross_validation import METRICS, RULES, Metric, Rule, Score
+from catclf.logistic import CLASS_WEIGHTS, ClassWeight
+from catclf.metrics import Z_95
+from catclf.predictions import LabeledPrediction
+
+__all__ = ["Search", "Tuned"]
+
+
+@dataclass(frozen=True)
+class Search:
+    """Which settings to compare, and how.
+
+    Parameters
+    ----------
+    learning_rates, l2
+        Learning rates above 0 and penalties of at least 0; every pair is tried. No learning rates
+        stand for five around the safe rate of the data, `catclf.descent.safe_rate`.
+    iterations
+        The largest number of iterations; smaller ones are compared along the way.
+    folds, repeats
+        How many folds the pictures are divided into, and how often: stratified, duplicates
+        together.
+    seed
+        Seed of the folds and of the sample.
+    sample
+        Use this many of the pictures, at least 4, stratified; None for all.
+    metric
+        What is to be best: ``log-loss``, ``accuracy`` or ``auc``.
+    rule
+        ``best``, or ``one-se`` for the simplest within one standard error of the best (Breiman et
+        al., Classification and Regression Trees, 1984).
+    class_weight
+        ``balanced``: both classes count half, in the trainings and in what is held out.
+
+    Raises
+    ------
+    ValueError
+        For values that make no sense.
+    """
+
+    learning_rates: tuple[float, ...] = ()
+    l2: tuple[float, ...] = (0.0, 0.01, 0.1)
+    iterations: int = 2000
+    folds: int = 10
+    repeats: int = 1
+    seed: int = 0
+    sample: int | None = None
+    metric: Metric = "log-loss"
+    rule: Rule = "best"
+    class_weight: ClassWeight = "none"
+
+    def __post_init__(self) -> None:
+        rates = self.learning_rates
+        if not all(math.isfinite(rate) and rate > 0 for rate in rates):
+            raise ValueError(f"learning_rates must be above 0, got {rates}")
+        if not self.l2 or not all(math.isfinite(l2) and l2 >= 0 for l2 in self.l2):
+            raise ValueError(f"l2 must be at least 0, got {self.l2}")
+        if self.iterations < 1 or self.folds < 2 or self.repeats < 1:
+            raise ValueError("iterations and repeats must be at least 1, folds at least 2")
+        if self.sample is not None and self.sample < 4:
+            raise ValueError(f"sample must be at least 4, got {self.sample}")
+        for name, known in (("metric", METRICS), ("rule", RULES), ("class_weight", CLASS_WEIGHTS)):
+            if getattr(self, name) not in known:
+                raise ValueError(
+                    f"{name} must be one of {', '.join(known)}, got {getattr(self, name)!r}"
+                )
+
+    def settings(self) -> list[tuple[float, float]]:
+        """Return every pair of a learning rate and a penalty."""
+        return list(product(map(float, self.learning_rates), map(float, self.l2)))
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """The leaderboard, the choice, and what it rests on.
+
+    Parameters
+    ----------
+    dataset
+        The dataset file.
+    search
+        What was asked, with the learning rates that were tried.
+    scores
+        Every learning rate and penalty after its best number of iterations, the best first,
+        diverged ones last.
+    chosen
+        The setting chosen; None where none beats the constant's log loss, or it was interrupted.
+    majority_rate, constant_log_loss
+        Accuracy of always predicting the more frequent class, and log loss of always predicting the
+        share of the positive class.
+    m, total
+        Pictures used, and pictures in the train split.
+    safe_rate
+        The learning rate up to which the cost cannot rise on these pictures, without a penalty.
+    positive
+        The class whose probability is reported.
+    out_of_fold
+        Predictions of each picture by trainings that held it out, by the setting of the best score,
+        the largest loss first; none where it was interrupted.
+    interrupted
+        Whether the observer stopped it: the scores are those up to there.
+    """
+
+    dataset: str
+    search: Search
+    scores: list[Score] = field(repr=False)
+    chosen: Score | None
+    majority_rate: float
+    constant_log_loss: float
+    m: int
+    total: int
+    safe_rate: float
+    positive: str
+    out_of_fold: list[LabeledPrediction] = field(repr=False)
+    interrupted: bool = False
+
+    @property
+    def surely_better(self) -> bool:
+        """Whether the best score's log loss lies below the constant's by more than its 95 % error.
+
+        Otherwise the data does not show that the model learned anything.
+        """
+        best = self.scores[0]
+        return best.log_loss + Z_95 * best.log_loss_error < self.constant_log_loss
+
+    @property
+    def edges(self) -> list[str]:
+        """Where the best score stands at an edge of what was tried, in words."""
+        best, search = self.scores[0], self.search
+        rates = search.learning_rates
+        edges = []
+        # Below the safe rate a smaller one takes the same path in more iterations.
+        if len(rates) > 1 and best.learning_rate == min(rates) > self.safe_rate:
+            edges.append("the smallest learning rate")
+        if len(rates) > 1 and best.learning_rate == max(rates):
+            edges.append("the largest learning rate")
+        if len(search.l2) > 1 and best.l2 == max(search.l2):
+            edges.append("the largest penalty")
+        if best.iterations == search.iterations:
+            edges.append("the largest number of iterations")
+        return edges

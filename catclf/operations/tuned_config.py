@@ -1,0 +1,63 @@
+"""The config file of the settings that `tune` chose, for `catclf --config FILE train`."""
+
+from __future__ import annotations
+
+import json
+import os
+
+from catclf.descent.cross_validation import Score
+from catclf.operations.search import Tuned
+from catclf.storage.outputs import OutputKind, replacing
+
+__all__ = ["CONFIG_FILE", "write_config"]
+
+FIRST_WORDS = "# Chosen by catclf tune"
+
+
+def _is_config(path: str) -> bool:
+    with open(path, "rb") as file:
+        return file.read(len(FIRST_WORDS)) == FIRST_WORDS.encode()
+
+
+CONFIG_FILE = OutputKind("a config file that catclf tune wrote", _is_config)
+
+
+def write_config(path: str | os.PathLike[str], tuned: Tuned, chosen: Score) -> None:
+    """Write a setting, and how it was chosen, as a config file, whole or not at all."""
+    search = tuned.search
+    rule = "the best" if search.rule == "best" else "the simplest within one standard error"
+    dataset = _dataset_line(tuned.dataset)
+    text = f"""\
+{FIRST_WORDS} on {tuned.m} of {tuned.total} training pictures, {search.folds} folds,
+# repeats: {search.repeats}, seed: {search.seed}.
+# Learning rates tried: {", ".join(f"{rate:g}" for rate in search.learning_rates)}
+# Penalties (l2) tried: {", ".join(f"{l2:g}" for l2 in search.l2)}
+# Iterations tried: up to {search.iterations}
+# Held-out log loss {chosen.log_loss:.4f} +- {chosen.log_loss_error:.4f} \
+(the constant's: {tuned.constant_log_loss:.4f}),
+# accuracy {chosen.accuracy:.4f} +- {chosen.accuracy_error:.4f} \
+(the majority class: {tuned.majority_rate:.4f}), AUC {chosen.auc:.4f} +- {chosen.auc_error:.4f}.
+# Chosen by {search.metric}: {rule}.
+
+[train]
+{dataset}
+lr = {chosen.learning_rate!r}
+l2 = {chosen.l2!r}
+iters = {chosen.iterations}
+loss = "cross-entropy"
+class-weight = "{search.class_weight}"
+
+[evaluate]
+{dataset}
+"""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def _dataset_line(path: str) -> str:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return "# The dataset's name is not UTF-8, as TOML must be: give it on the command line."
+    # JSON's escapes are TOML's, but for the half characters of its \\u, and for DEL.
+    return "dataset = " + json.dumps(path, ensure_ascii=False).replace("\x7f", "\\u007f")

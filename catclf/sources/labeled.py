@@ -1,0 +1,94 @@
+"""A labeled picture, not yet read, and lists of them."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from catclf.errors import DatasetError, PictureError
+from catclf.pictures.pixels import fit_pixels
+from catclf.pictures.preprocessing import Preprocessing
+from catclf.pictures.reading import read_picture
+from catclf.splits import SplitName
+from catclf.storage.hdf5_arrays import StoredArray
+
+__all__ = ["Labeled", "Listing", "StoredPicture"]
+
+MAX_PIXEL_VALUE = 255
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPicture:
+    """One picture of an (m, height, width, 3) array in an HDF5 file."""
+
+    array: StoredArray
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Labeled:
+    """A picture and its class, not yet read.
+
+    Parameters
+    ----------
+    name
+        What messages and results call it: its path, or ``file:array[index]``.
+    class_name
+        Its class.
+    split
+        The split its source puts it in; None leaves that to `prepare`.
+    pixels
+        Where its pixels are: the path of a file, or a place in an HDF5 file.
+    """
+
+    name: str
+    class_name: str
+    split: SplitName | None
+    pixels: str | StoredPicture
+
+    @property
+    def identity(self) -> str:
+        """What is the same for one picture, by whatever path it is named."""
+        if isinstance(self.pixels, str):
+            try:
+                return os.path.normcase(os.path.realpath(self.pixels))
+            except ValueError:  # what the file system cannot encode: no file has that name
+                return self.pixels
+        return f"{self.pixels.array.identity}[{self.pixels.index}]"
+
+    def read(self, preprocessing: Preprocessing) -> NDArray[np.uint8]:
+        """Return its pixels, (size, size, 3).
+
+        Raises
+        ------
+        PictureError
+            Where they cannot be read.
+        DatasetError
+            Where they are whole numbers, but not from 0 to 255: those of the others, even where
+            they happen to lie there, mean something else too.
+        """
+        if isinstance(self.pixels, str):
+            return read_picture(self.pixels, preprocessing)
+        try:
+            row = self.pixels.array[self.pixels.index]
+        except DatasetError as error:
+            raise PictureError(error.what, self.name, error.fix) from error
+        if row.min() < 0 or row.max() > MAX_PIXEL_VALUE:
+            raise DatasetError(
+                f"its pixels are not whole numbers from 0 to {MAX_PIXEL_VALUE}, but from "
+                f"{row.min()} to {row.max()}",
+                self.name,
+                "Scale the pixels of all pictures to 0 to 255, and store them as uint8.",
+            )
+        return fit_pixels(row.astype(np.uint8, copy=False), preprocessing)
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What some sources hold: their labeled pictures, and the files that are none."""
+
+    pictures: list[Labeled]
+    skipped: list[str]

@@ -1,0 +1,124 @@
+"""Sources of every kind, as one list of labeled pictures."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
+
+from catclf.errors import name_some
+from catclf.observer import Observer
+from catclf.pictures.formats import looks_like_picture
+from catclf.sources.course_hdf5 import list_course_file
+from catclf.sources.folders import list_folder
+from catclf.sources.labeled import Labeled, Listing
+from catclf.sources.tables import DELIMITERS, list_table
+from catclf.storage.hdf5 import open_hdf5
+
+__all__ = ["NAME_A_SOURCE", "list_sources"]
+
+NAME_A_SOURCE = (
+    "Name a folder of class folders (such as pets, of pets/cat and pets/noncat), a CSV or TSV of "
+    "file,label, or an HDF5 file in the course's layout."
+)
+
+
+def list_sources(
+    sources: Iterable[str | os.PathLike[str]],
+    files: ExitStack,
+    observer: Observer | None = None,
+) -> Listing:
+    """List the pictures of all sources, in the order given, each once.
+
+    A picture that is given more than once, by the same file however its path is written, is used
+    once for each class and each split that it is given with. That it is in no split says nothing
+    where it is in one as well.
+
+    Parameters
+    ----------
+    sources
+        Each a folder of class folders; a folder of split folders of class folders, named as in
+        `catclf.sources.split_names`; a CSV or TSV of ``file,label[,split]``; or an HDF5 file in the
+        course's layout.
+    files
+        Keeps HDF5 files open until the pictures have been read.
+    observer
+        Hears of what is left out, and of what is given more than once.
+
+    Raises
+    ------
+    DatasetError
+        Where a source is missing or is none of these.
+    """
+    observer = observer or Observer()
+    paths = [os.fspath(source) for source in sources]
+    hdf5 = {
+        path: files.enter_context(open_hdf5(path, other=_other(path)))
+        for path in dict.fromkeys(paths)
+        if not os.path.isdir(path) and _suffix(path) not in DELIMITERS
+    }
+    held = {name for file in hdf5.values() for name in file.names()}
+    pictures: list[Labeled] = []
+    skipped: dict[str, None] = {}
+    for path in paths:
+        if path in hdf5:
+            found = list_course_file(hdf5[path], held)
+        elif _suffix(path) in DELIMITERS and not os.path.isdir(path):
+            found = list_table(path, observer)
+        else:
+            found = list_folder(path, observer)
+        pictures += found.pictures
+        skipped.update(dict.fromkeys(found.skipped))
+    return Listing(_each_once(pictures, observer), [*skipped])
+
+
+def _suffix(path: str) -> str:
+    return os.path.splitext(path)[1].lower()
+
+
+def _other(path: str) -> str:
+    """Return how to fix a source that is no HDF5 file."""
+    if looks_like_picture(path):
+        return "It is a single picture: name the folder that holds the class folders."
+    return NAME_A_SOURCE
+
+
+def _each_once(pictures: Sequence[Labeled], observer: Observer) -> list[Labeled]:
+    """Return the pictures without those that are given again under the same class and split."""
+    given: dict[str, list[Labeled]] = defaultdict(list)
+    for picture in pictures:
+        given[picture.identity].append(picture)
+    if len(given) == len(pictures):
+        return list(pictures)
+    kept: list[Labeled] = []
+    repeated: list[str] = []
+    contradictory: list[str] = []
+    for group in given.values():
+        used = _distinct(group)
+        kept += used
+        if len(group) > 1:
+            (repeated if len(used) == 1 else contradictory).append(group[0].name)
+    if repeated:
+        observer.warning(f"given more than once, used once: {_counted(repeated)}")
+    if contradictory:
+        observer.warning(
+            "given more than once, under different classes or splits, used under each: "
+            + _counted(contradictory)
+        )
+    places = {id(picture): place for place, picture in enumerate(pictures)}
+    return sorted(kept, key=lambda picture: places[id(picture)])
+
+
+def _distinct(group: Sequence[Labeled]) -> list[Labeled]:
+    """Return the first of each class and split; of no split only where it is in none at all."""
+    in_split = {picture.class_name for picture in group if picture.split}
+    first: dict[tuple[str, str | None], Labeled] = {}
+    for picture in group:
+        if picture.split or picture.class_name not in in_split:
+            first.setdefault((picture.class_name, picture.split), picture)
+    return list(first.values())
+
+
+def _counted(names: Sequence[str]) -> str:
+    return f"{len(names)} pictures ({name_some(names)})"

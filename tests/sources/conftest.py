@@ -1,0 +1,39 @@
+"""What the tests of sources share: files to list, and what is listed and said of them."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from pathlib import Path
+
+from catclf.observer import Observer
+from catclf.sources import Listing, list_sources
+
+
+def touch(folder: Path, *names: str) -> None:
+    """Make empty files, and the folders they stand in."""
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+
+
+def listing(*sources: Path, observer: Observer | None = None) -> Listing:
+    """List sources whose pictures are not going to be read."""
+    with ExitStack() as files:
+        return list_sources(sources, files, observer)
+
+
+def rows(found: Listing, folder: Path) -> list[tuple[str, str, str | None]]:
+    """Return (path in `folder`, class, split) of each picture."""
+    return [(os.path.relpath(p.name, folder), p.class_name, p.split) for p in found.pictures]
+
+
+class Warned(Observer):
+    """Keeps the warnings."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+
+    def warning(self, text: str) -> None:
+        """Keep the text."""
+        self.texts.append(text)

@@ -1,0 +1,122 @@
+"""Folders as sources: class folders, and split folders of them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from catclf import DatasetError
+from sources.conftest import Warned, listing, rows, touch
+
+
+def test_class_folders_name_the_classes(tmp_path: Path) -> None:
+    """A picture's class is the folder it is in, at any depth; no split is set."""
+    touch(tmp_path, "cat/1.jpg", "cat/more/2.png", "dog/1.jpg")
+    assert rows(listing(tmp_path), tmp_path) == [
+        ("cat/1.jpg", "cat", None),
+        ("cat/more/2.png", "cat", None),
+        ("dog/1.jpg", "dog", None),
+    ]
+
+
+@pytest.mark.parametrize("train", ["train", "Training"])
+@pytest.mark.parametrize(
+    "test", ["test", "testing", "val", "valid", "validation", "Test", "VAL", "Testing"]
+)
+def test_train_and_test_folders_name_the_splits(tmp_path: Path, train: str, test: str) -> None:
+    """A train folder and a test or validation folder, by any of their names, hold class folders."""
+    touch(tmp_path, f"{train}/cat/1.jpg", f"{train}/dog/2.jpg")
+    touch(tmp_path, f"{test}/cat/3.jpg", f"{test}/dog/4.jpg")
+    found = {(name, split) for _, name, split in rows(listing(tmp_path), tmp_path)}
+    assert found == {("cat", "train"), ("dog", "train"), ("cat", "test"), ("dog", "test")}
+
+
+def test_a_validation_folder_beside_train_and_test_is_left_out_and_told(tmp_path: Path) -> None:
+    """The warning names the folder and counts its pictures; nothing of it is listed or skipped."""
+    touch(tmp_path, "Train/cat/1.jpg", "Train/dog/2.jpg", "test/cat/3.jpg", "test/dog/4.jpg")
+    touch(tmp_path, "valid/cat/5.jpg", "valid/dog/6.jpg", "valid/dog/7.jpg", "valid/notes.txt")
+    heard = Warned()
+    found = listing(tmp_path, observer=heard)
+    assert {split for *_, split in rows(found, tmp_path)} == {"train", "test"}
+    assert len(found.pictures) == 4
+    assert found.skipped == []
+    assert heard.texts == [
+        f"{tmp_path / 'valid'}: left out, a validation split beside train and test (3 pictures)"
+    ]
+
+
+def test_a_validation_folder_instead_of_a_test_folder_is_no_warning(tmp_path: Path) -> None:
+    """It is the test split."""
+    touch(tmp_path, "train/cat/1.jpg", "train/dog/2.jpg", "validation/cat/3.jpg")
+    heard = Warned()
+    assert ("validation/cat/3.jpg", "cat", "test") in rows(
+        listing(tmp_path, observer=heard), tmp_path
+    )
+    assert heard.texts == []
+
+
+def test_what_stands_beside_the_splits_is_skipped(tmp_path: Path) -> None:
+    """Folders beside train and test are no classes, and are named."""
+    touch(tmp_path, "train/cat/1.jpg", "train/dog/2.jpg", "test/cat/3.jpg", "models/x.jpg")
+    found = listing(tmp_path)
+    assert len(found.pictures) == 3
+    assert found.skipped == [str(tmp_path / "models")]
+
+
+def test_a_class_may_be_called_train(tmp_path: Path) -> None:
+    """Beside another class, and without a test folder, train is the vehicle."""
+    touch(tmp_path, "train/1.jpg", "car/1.jpg")
+    assert {name for _, name, _ in rows(listing(tmp_path), tmp_path)} == {"train", "car"}
+
+
+def test_litter_is_no_class_and_no_picture(tmp_path: Path) -> None:
+    """Hidden files, .ipynb_checkpoints, __MACOSX and Thumbs.db are neither, and not mentioned."""
+    touch(tmp_path, "cat/1.jpg", "cat/._1.jpg", "cat/Thumbs.db", "dog/1.jpg", "dog/.DS_Store")
+    touch(tmp_path, ".ipynb_checkpoints/1.jpg", "__MACOSX/cat/1.jpg", "Thumbs.db", ".DS_Store")
+    found = listing(tmp_path)
+    assert rows(found, tmp_path) == [("cat/1.jpg", "cat", None), ("dog/1.jpg", "dog", None)]
+    assert found.skipped == []
+
+
+def test_other_files_are_named(tmp_path: Path) -> None:
+    """Files that are no pictures, and pictures in no class folder, are skipped by name."""
+    touch(tmp_path, "cat/1.jpg", "cat/notes.txt", "dog/1.jpg", "loose.jpg", "README")
+    found = listing(tmp_path)
+    assert len(found.pictures) == 2
+    assert found.skipped == [str(tmp_path / n) for n in ("cat/notes.txt", "README", "loose.jpg")]
+
+
+def test_an_empty_class_folder_is_an_error(tmp_path: Path) -> None:
+    """A class without pictures is refused by the name of its folder."""
+    touch(tmp_path, "cat/1.jpg", "dog/notes.txt")
+    with pytest.raises(DatasetError, match="dog: a class folder without pictures"):
+        listing(tmp_path)
+
+
+@pytest.mark.parametrize("names", [[], ["1.jpg", "2.jpg"], [".hidden/1.jpg"]])
+def test_a_folder_without_class_folders_is_an_error(tmp_path: Path, names: list[str]) -> None:
+    """The message says to make class folders."""
+    touch(tmp_path, *names)
+    with pytest.raises(DatasetError, match="holds no class folders with pictures\nMake a folder"):
+        listing(tmp_path)
+
+
+@pytest.mark.parametrize("locked", ["", "train"])
+def test_a_folder_that_cannot_be_opened_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, locked: str
+) -> None:
+    """It is named, whether it is the source or a split of it."""
+    touch(tmp_path, "train/cat/1.jpg", "test/cat/2.jpg")
+    scandir = os.scandir
+
+    def refuse(path: str) -> object:
+        if Path(path) == tmp_path / locked:
+            raise PermissionError(13, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(DatasetError, match=r"cannot be opened \(Permission denied\)") as caught:
+        listing(tmp_path)
+    assert caught.value.where == str(tmp_path / locked)

@@ -1,0 +1,32 @@
+"""A labeled picture: found when it is read, and the same by whatever path it is named."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from catclf import PictureError, Preprocessing
+from catclf.sources import Labeled
+from sources.conftest import listing, touch
+
+
+def test_a_picture_that_is_not_there_is_a_picture_error(tmp_path: Path) -> None:
+    """Files are only opened when they are read."""
+    (tmp_path / "a.csv").write_text("file,label\ngone.jpg,cat\n")
+    picture = listing(tmp_path / "a.csv").pictures[0]
+    with pytest.raises(PictureError, match=r"gone\.jpg: no such file"):
+        picture.read(Preprocessing())
+
+
+def test_a_file_is_the_same_by_any_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Absolute or not, through a link or not; another file with the same content is another."""
+    touch(tmp_path, "a/1.jpg", "a/2.jpg")
+    monkeypatch.chdir(tmp_path)
+    os.symlink("a", "b")
+    paths = ["a/1.jpg", "./a/../a/1.jpg", str(tmp_path / "a" / "1.jpg"), "b/1.jpg"]
+    assert len({Labeled(path, "cat", None, path).identity for path in paths}) == 1
+    assert Labeled("a/2.jpg", "cat", None, "a/2.jpg").identity != (
+        Labeled("a/1.jpg", "cat", None, "a/1.jpg").identity
+    )

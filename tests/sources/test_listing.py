@@ -1,0 +1,128 @@
+"""Sources of every kind together: in order, each picture once, and what is given twice told."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from catclf import DatasetError
+from corpus.course_hdf5 import good_course
+from corpus.hdf5 import pixels
+from sources.conftest import Warned, listing, rows, touch
+
+
+@pytest.mark.parametrize("name", ["gone", "gone.h5", "gone.csv", "gone/"])
+def test_a_missing_source_is_an_error(tmp_path: Path, name: str) -> None:
+    """Whatever it was going to be."""
+    with pytest.raises(DatasetError, match="no such file\nCheck the path"):
+        listing(tmp_path / name)
+
+
+def test_sources_are_listed_in_the_order_given(tmp_path: Path) -> None:
+    """Several sources, of several kinds, follow one another."""
+    touch(tmp_path, "b/cat/1.jpg", "a/dog/1.jpg")
+    (tmp_path / "c.csv").write_text("file,label\nx.jpg,cat\n")
+    good_course(tmp_path / "d.h5")
+    found = listing(tmp_path / "b", tmp_path / "c.csv", tmp_path / "d.h5", tmp_path / "a")
+    names = [os.path.relpath(p.name, tmp_path) for p in found.pictures]
+    stored = [f"d.h5:train_set_x[{i}]" for i in range(6)]
+    assert names == ["b/cat/1.jpg", "x.jpg", *stored, "a/dog/1.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("name", "fix"),
+    [
+        ("notes.txt", "Name a folder of class folders"),
+        ("model.npz", "Name a folder of class folders"),
+        ("cat.JPG", "It is a single picture: name the folder"),
+    ],
+)
+def test_a_file_of_another_kind_is_an_error_that_says_what_to_name(
+    tmp_path: Path, name: str, fix: str
+) -> None:
+    """Not that it should have been HDF5 alone."""
+    (tmp_path / name).write_bytes(b"other")
+    with pytest.raises(DatasetError, match=f"is not an HDF5 file\n{fix}"):
+        listing(tmp_path / name)
+
+
+# ------------------------------------------------------------------------------ given twice
+
+
+def test_a_file_that_a_csv_lists_twice_is_used_once_and_told(tmp_path: Path) -> None:
+    """However its path is written; the first line is the one that counts."""
+    (tmp_path / "a.csv").write_text(
+        "file,label\nb/1.jpg,cat\n2.jpg,dog\nb/../b/1.jpg,cat\n./2.jpg,dog\n3.jpg,dog\n"
+    )
+    heard = Warned()
+    found = rows(listing(tmp_path / "a.csv", observer=heard), tmp_path)
+    assert found == [("b/1.jpg", "cat", None), ("2.jpg", "dog", None), ("3.jpg", "dog", None)]
+    assert heard.texts == [
+        "given more than once, used once: 2 pictures "
+        f"({tmp_path / 'b/1.jpg'}, {tmp_path / '2.jpg'})"
+    ]
+
+
+def test_a_source_that_is_named_twice_is_used_once_and_told(tmp_path: Path) -> None:
+    """Folders and HDF5 files; of many files the first five are named, and what is skipped once."""
+    touch(tmp_path, *(f"a/cat/{i}.jpg" for i in range(7)), "a/README")
+    good_course(tmp_path / "b.h5")
+    os.symlink("b.h5", tmp_path / "c.h5")
+    heard = Warned()
+    found = listing(
+        tmp_path / "a",
+        tmp_path / "b.h5",
+        tmp_path / "b.h5",
+        tmp_path / "a",
+        tmp_path / "c.h5",
+        observer=heard,
+    )
+    assert len(found.pictures) == 7 + 6
+    assert found.skipped == [str(tmp_path / "a" / "README")]
+    (text,) = heard.texts
+    assert text.startswith("given more than once, used once: 13 pictures (")
+    assert text.endswith(f"{tmp_path / 'a/cat/4.jpg'} and 8 more)")
+
+
+def test_a_file_under_two_classes_or_in_two_splits_stays_under_each_and_is_told(
+    tmp_path: Path,
+) -> None:
+    """A contradiction is the user's to solve; repeated rows of one class and split are one."""
+    (tmp_path / "a.csv").write_text(
+        "file,label,split\n1.jpg,cat,train\n1.jpg,dog,train\n1.jpg,cat,train\n"
+        "2.jpg,cat,train\n2.jpg,cat,test\n"
+    )
+    heard = Warned()
+    assert rows(listing(tmp_path / "a.csv", observer=heard), tmp_path) == [
+        ("1.jpg", "cat", "train"),
+        ("1.jpg", "dog", "train"),
+        ("2.jpg", "cat", "train"),
+        ("2.jpg", "cat", "test"),
+    ]
+    assert heard.texts == [
+        "given more than once, under different classes or splits, used under each: 2 pictures "
+        f"({tmp_path / '1.jpg'}, {tmp_path / '2.jpg'})"
+    ]
+
+
+def test_a_file_in_a_split_and_in_none_is_in_that_split(tmp_path: Path) -> None:
+    """A source that names no splits does not contradict one that does."""
+    touch(tmp_path, "pets/cat/1.jpg", "pets/dog/2.jpg")
+    (tmp_path / "a.csv").write_text("file,label,split\npets/cat/1.jpg,cat,test\n")
+    heard = Warned()
+    found = rows(listing(tmp_path / "pets", tmp_path / "a.csv", observer=heard), tmp_path)
+    assert found == [("pets/dog/2.jpg", "dog", None), ("pets/cat/1.jpg", "cat", "test")]
+    assert heard.texts == [
+        f"given more than once, used once: 1 pictures ({tmp_path / 'pets/cat/1.jpg'})"
+    ]
+
+
+def test_pictures_with_the_same_pixels_in_two_files_are_two(tmp_path: Path) -> None:
+    """They are duplicates, which is another matter."""
+    good_course(tmp_path / "a.h5", train_set_x=pixels(6))
+    good_course(tmp_path / "b.h5", train_set_x=pixels(6))
+    heard = Warned()
+    assert len(listing(tmp_path / "a.h5", tmp_path / "b.h5", observer=heard).pictures) == 12
+    assert heard.texts == []
