@@ -7,7 +7,7 @@ The verbs of the command line are functions:
 >>> catclf.train("data/dataset.h5", "model.npz")                # doctest: +SKIP
 >>> catclf.evaluate("data/dataset.h5", "model.npz").accuracy    # doctest: +SKIP
 >>> model = catclf.load_model("model.npz")                      # doctest: +SKIP
->>> next(catclf.predict(["cat.jpg"], model)).probability        # doctest: +SKIP
+>>> next(catclf.predict("cat.jpg", model)).probabilities        # doctest: +SKIP
 """
 
 from __future__ import annotations

@@ -70,6 +70,9 @@ class Split:
     stored_names: StoredArray
     also_in_train: int
 
+    def __repr__(self) -> str:
+        return f"<Split: m {self.m}, n_x {self.columns.shape[1]}>"
+
     @property
     def m(self) -> int:
         """The number of examples."""

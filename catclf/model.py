@@ -14,9 +14,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,9 @@ from catclf.pictures.preprocessing import Preprocessing
 from catclf.storage.npz import read_npz
 from catclf.storage.outputs import OutputKind, replacing
 from catclf.training_record import TrainingRecord
+
+if TYPE_CHECKING:
+    from catclf.pictures.reading import Picture
 
 __all__ = [
     "MODEL_FILE",
@@ -97,6 +100,48 @@ class Model:
     def probability(self, pixels: NDArray[np.uint8]) -> float:
         """Return the probability of the positive class of one picture (size, size, 3)."""
         return float(sigmoid(self.logits(unroll(pixels[np.newaxis])))[0])
+
+    def predict_proba(self, images: Picture | Iterable[Picture]) -> Array:
+        """Return the probabilities (k, 2) of k pictures, columns in the order of `classes`.
+
+        Parameters
+        ----------
+        images
+            One picture, or an iterable of them: a path, a PIL image, an array (h, w, 3) uint8, or
+            a binary stream that holds a picture file.
+
+        Returns
+        -------
+        numpy.ndarray
+            float64; a row sums to 1.
+
+        Raises
+        ------
+        PictureError
+            Where a picture cannot be read.
+        TypeError, ValueError
+            For what is no picture, and for an array of another shape or type.
+        """
+        # A model can be trained and evaluated without Pillow.
+        from catclf.pictures.reading import one_or_many, pixels_of
+
+        pixels = (pixels_of(image, self.preprocessing) for image in one_or_many(images))
+        positive = np.array([self.probability(picture) for picture in pixels], dtype=np.float64)
+        return np.column_stack([1 - positive, positive])
+
+    def __repr__(self) -> str:
+        preprocessing = self.preprocessing
+        if self.training is not None:
+            how = (
+                f"{self.training.iterations} iterations of {self.training.method} "
+                f"on {self.training.train_examples} pictures"
+            )
+        else:
+            how = "weights only" if self.weights_only else "not told how it was trained"
+        return (
+            f"<Model {self.classes[0]!r} or {self.classes[1]!r}: size {preprocessing.size}, "
+            f"n_x {preprocessing.n_x}, {how}>"
+        )
 
 
 def save_model(path: str | os.PathLike[str], model: Model) -> None:

@@ -22,19 +22,31 @@ class Prediction:
     Parameters
     ----------
     name
-        The picture's path, or ``-`` for a stream.
-    probability
-        Of the positive class; None where the picture could not be read.
+        The picture's path, or ``-`` where it has none.
     predicted
         The class predicted; None where the picture could not be read.
+    probabilities
+        The probability of each class, in the order of their labels; they sum to 1. None where the
+        picture could not be read.
     error
         What was wrong with the picture, or None.
     """
 
     name: str
-    probability: float | None
     predicted: str | None
+    probabilities: dict[str, float] | None
     error: PictureError | None = None
+
+    @property
+    def confidence(self) -> float | None:
+        """The probability of the class predicted; None where the picture could not be read.
+
+        At a threshold of 0.5 it is at least 0.5. At another threshold the class predicted may be
+        the less probable one.
+        """
+        if self.predicted is None or self.probabilities is None:
+            return None
+        return self.probabilities[self.predicted]
 
 
 @dataclass(frozen=True)

@@ -50,6 +50,11 @@ def results(*arguments: str | Path, **settings: Any) -> str:
     return result.stdout
 
 
+def is_number(key: str) -> bool:
+    """Tell whether a column of csv holds numbers."""
+    return key == "confidence" or key.startswith("P(")
+
+
 def records(form: str, stdout: str) -> list[dict[str, Any]]:
     """Parse csv or jsonl results, numbers as numbers and nothing as None."""
     if form == "jsonl":
@@ -57,7 +62,7 @@ def records(form: str, stdout: str) -> list[dict[str, Any]]:
     rows = list(csv.DictReader(io.StringIO(stdout), strict=True))
     return [
         {
-            key: None if value == "" else float(value) if key == "probability" else value
+            key: None if value == "" else float(value) if is_number(key) else value
             for key, value in row.items()
         }
         for row in rows

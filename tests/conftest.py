@@ -12,6 +12,7 @@ from PIL import Image
 import catclf
 from catclf.dataset import NewSplit, write_dataset
 from catclf.observer import Observer
+from catclf.predictions import Prediction
 from catclf.training_record import TrainingRecord
 
 # The same examples every time, however slow the machine: a failure is the change's, not luck's.
@@ -24,6 +25,13 @@ def training_of(path: Path) -> TrainingRecord:
     record = catclf.load_model(path).training
     assert record is not None
     return record
+
+
+def positive_probability(prediction: Prediction) -> float:
+    """Return the probability of the class whose label is 1."""
+    assert prediction.probabilities is not None
+    _, probability = prediction.probabilities.values()
+    return probability
 
 
 class Recorder(Observer):

@@ -17,6 +17,7 @@ from catclf.operations.prediction import predict
 from catclf.operations.preparation import prepare
 from catclf.pictures.preprocessing import Preprocessing
 from command_line import run
+from conftest import positive_probability
 from corpus.models import good_model
 from corpus.npz import N_X
 
@@ -64,11 +65,11 @@ def test_a_notebooks_weights_predict_what_the_notebook_does(
     np.savez(path, w=w, b=b)
 
     right = load_model(path, order)
-    answers = np.array([prediction.probability for prediction in predict(paths, right)])
+    answers = np.array([positive_probability(answer) for answer in predict(paths, right)])
     np.testing.assert_allclose(answers, expected[0], rtol=1e-12)
 
     wrong = load_model(path, "planes" if order == "interleaved" else "interleaved")
-    others = np.array([prediction.probability for prediction in predict(paths, wrong)])
+    others = np.array([positive_probability(answer) for answer in predict(paths, wrong)])
     assert np.abs(others - expected[0]).max() > 0.01
 
 

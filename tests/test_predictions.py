@@ -108,6 +108,17 @@ def test_where_no_table_can_be_written_the_error_is_ours(tmp_path: Path) -> None
 
 
 def test_a_prediction_has_no_error_unless_one_is_given() -> None:
-    """A picture that was read needs no more than its name, probability and class."""
-    prediction = Prediction("-", 0.25, "noncat")
+    """A picture that was read needs no more than its name, class and probabilities."""
+    prediction = Prediction("-", "noncat", {"noncat": 0.75, "cat": 0.25})
     assert prediction.error is None
+
+
+@pytest.mark.parametrize(
+    ("predicted", "confidence"), [("noncat", 0.75), ("cat", 0.25), (None, None)]
+)
+def test_confidence_is_the_probability_of_the_class_predicted(
+    predicted: str | None, confidence: float | None
+) -> None:
+    """Whichever it is: the threshold decides the class, and may choose the less probable one."""
+    probabilities = None if predicted is None else {"noncat": 0.75, "cat": 0.25}
+    assert Prediction("-", predicted, probabilities).confidence == confidence

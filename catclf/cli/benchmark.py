@@ -9,6 +9,7 @@ import click
 
 from catclf.cli.options import Count, Verb, dataset_argument, format_option, option, quiet_option
 from catclf.cli.output import Display
+from catclf.errors import printable
 from catclf.operations.benchmarking import Timing, benchmark
 from catclf.settings import Settings
 
@@ -34,11 +35,14 @@ Examples:
 def command(dataset: str, iters: int, format: str, quiet: bool) -> None:
     """Time every method of descent on your data.
 
-    DATASET is a file that prepare wrote; without it, data/dataset.h5. The methods' costs are
-    compared too: all compute the same iterations.
+    DATASET is a file that prepare wrote; without it, data/dataset.h5. Each method is timed in
+    several rounds. Where they differ much, or the process had to wait, the machine was busy with
+    something else, and the result says so. The methods' costs are compared too: all compute the
+    same iterations.
     """
     timings = benchmark(dataset, observer=BenchmarkDisplay("methods", quiet))
-    click.echo(as_json(timings, iters) if format == "json" else as_text(timings, iters))
+    show = as_json if format == "json" else as_text
+    click.echo(show(dataset, timings, iters))
 
 
 class BenchmarkDisplay(Display):
@@ -54,7 +58,7 @@ def total(timing: Timing, iterations: int) -> float:
     return timing.start_seconds + iterations * timing.seconds
 
 
-def as_json(timings: list[Timing], iterations: int) -> str:
+def as_json(dataset: str, timings: list[Timing], iterations: int) -> str:
     """Return the results as one JSON object."""
     slowest = timings[0].seconds
     rows = [
@@ -63,30 +67,46 @@ def as_json(timings: list[Timing], iterations: int) -> str:
             "ratio_to_slowest": slowest / timing.seconds,
             "descent_seconds": total(timing, iterations),
             "agrees": timing.agrees,
+            "busy": timing.busy,
         }
         for timing in timings
     ]
-    return json.dumps({"iterations": iterations, "methods": rows}, indent=2)
+    found = {"dataset": dataset, "iterations": iterations, "methods": rows}
+    return json.dumps(found, indent=2)
 
 
-def as_text(timings: list[Timing], iterations: int) -> str:
-    """Return the results as a table to read."""
-    slowest = timings[0].seconds
-    whole = f"{iterations} iters"
-    lines = [f"{'method':10}  {'s/iteration':>11}  {'faster':>9}  {whole:>11}  costs agree"]
+def as_text(dataset: str, timings: list[Timing], iterations: int) -> str:
+    """Return the results as a table to read, and what it rests on."""
+    slowest = timings[0]
+    lines = [
+        f"{printable(dataset)}: {slowest.m} training pictures",
+        f"seconds an iteration, in {slowest.rounds} rounds, and for {iterations} iterations:",
+        f"{'method':10} {'min':>9} {'median':>9} {'max':>9} {'faster':>8} {'in all':>9}  "
+        "costs agree",
+    ]
     for timing in timings:
         agree = "(the reference)"
         if timing.difference is not None:
             agree = f"{'yes' if timing.agrees else 'NO'}, to {timing.difference:.0e}"
             agree = agree.replace("to 0e+00", "exactly")
         lines.append(
-            f"{timing.method:10}  {timing.seconds:>11.3g}  {slowest / timing.seconds:>8.0f}x  "
-            f"{total(timing, iterations):>9.3g} s  {agree}"
+            f"{timing.method:10} {timing.min_seconds:>9.3g} {timing.seconds:>9.3g} "
+            f"{timing.max_seconds:>9.3g} {slowest.seconds / timing.seconds:>7.0f}x "
+            f"{total(timing, iterations):>9.3g}  {agree}"
         )
     for timing in timings:
         if timing.method == "iterative":
             scaled = ", and scaled" if timing.examples < timing.m else ""
             lines.append(
-                f"iterative was timed on 1 iteration of {timing.examples} pictures{scaled}"
+                f"iterative was timed on {timing.iterations} iterations of {timing.examples} "
+                f"pictures{scaled}"
             )
+    busy = [timing for timing in timings if timing.busy]
+    if busy:
+        lines.append("the machine was busy with something else; benchmark again when it is not:")
+    lines += [
+        f"  {timing.method}: slowest round {timing.spread:.1f}x the fastest, "
+        f"waiting {100 * timing.waiting:.0f} % of the time"
+        for timing in busy
+    ]
     return "\n".join(lines)

@@ -27,6 +27,10 @@ __all__ = [
     "prediction_line",
 ]
 
+# Short enough for 60 columns, the cost of a training included. The cursor goes back to
+# the first column: the ^C that a terminal shows after it would else wrap to a line of its own.
+BAR_FORMAT = "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt}{unit} [{remaining} left{postfix}]\r"
+
 
 def note(text: str, quiet: bool = False) -> None:
     """Write a note on stderr; where it cannot be written, go on."""
@@ -86,6 +90,7 @@ class Display(Observer):
         self.unit, self.quiet = unit, quiet
         self.draws = not quiet and sys.stderr.isatty()
         self.bar: tqdm[Any] | None = None
+        self.detail = ""  # what the bar tells besides how far the work is
 
     def __enter__(self) -> Self:
         return self
@@ -106,8 +111,18 @@ class Display(Observer):
         if self.bar is None:
             from tqdm import tqdm
 
-            unit = f" {self.unit}"
-            self.bar = tqdm(total=total, unit=unit, leave=False, dynamic_ncols=True)
+            # Its thread would draw a bar that stands still, perhaps in the middle of another line.
+            tqdm.monitor_interval = 0
+            self.bar = tqdm(
+                total=total,
+                unit=f" {self.unit}",
+                bar_format=BAR_FORMAT,
+                postfix=self.detail,
+                leave=False,
+                dynamic_ncols=True,
+                miniters=1,  # drawn by the clock alone: the last iterations may be slower
+            )
+        self.bar.set_postfix_str(self.detail, refresh=False)
         self.bar.update(done - self.bar.n)
 
     def note(self, text: str) -> None:

@@ -16,8 +16,6 @@ from catclf.operations.prediction import predict
 from catclf.predictions import Prediction
 from catclf.storage.outputs import csv_line
 
-COLUMNS = ("file", "predicted", "positive", "probability", "error")
-
 
 @click.command(
     cls=Verb,
@@ -50,15 +48,16 @@ def command(
 ) -> None:
     """Predict the class of pictures, and its probability.
 
-    IMAGE is a picture, a folder to search for pictures, or - for one picture on stdin. Every
-    probability is that of the positive class, which is named beside it. Where a picture cannot be
-    read the others are still predicted, and the exit code is 1.
+    IMAGE is a picture, a folder to search for pictures, or - for one picture on stdin. Text gives
+    the probability of the class predicted, the confidence; csv and jsonl give that of both
+    classes too. At a --threshold other than 0.5 the confidence may be below 0.5. Where a picture
+    cannot be read the others are still predicted, and the exit code is 1.
     """
     loaded = load_model(model, order, classes)
     note(f"Model: {printable(model)}, {described(loaded, order)}", quiet)
     show = {"text": show_text, "csv": show_csv, "jsonl": show_json}[format]
     if format == "csv":
-        click.echo(csv_line(COLUMNS))
+        click.echo(csv_line(csv_header(loaded.classes)))
     failed = 0
     for prediction in predict(
         [sys.stdin.buffer if name == "-" else name for name in image],
@@ -66,7 +65,7 @@ def command(
         threshold=threshold,
         observer=Display("pictures", quiet=quiet),
     ):
-        show(prediction, loaded.positive)
+        show(prediction)
         failed += prediction.error is not None
     ctx.exit(1 if failed else 0)
 
@@ -83,33 +82,54 @@ def described(model: Model, order: Order | None) -> str:
     )
 
 
-def show_text(prediction: Prediction, positive: str) -> None:
-    """Write ``file: class, P(positive) = probability``, or the error on stderr."""
+def show_text(prediction: Prediction) -> None:
+    """Write ``file: class, P(class) = confidence``, or the error on stderr."""
     if prediction.error is not None:
         note(f"Error: {prediction.error}")
     else:
+        predicted = printable(prediction.predicted or "")
         click.echo(
-            f"{printable(prediction.name)}: {printable(prediction.predicted or '')}, "
-            f"P({printable(positive)}) = {prediction.probability:.4f}"
+            f"{printable(prediction.name)}: {predicted}, "
+            f"P({predicted}) = {prediction.confidence:.4f}"
         )
 
 
-def show_csv(prediction: Prediction, positive: str) -> None:
-    """Write a line of COLUMNS."""
-    click.echo(csv_line(cells(prediction, positive)))
-
-
-def show_json(prediction: Prediction, positive: str) -> None:
-    """Write an object with the keys COLUMNS."""
-    click.echo(json.dumps(dict(zip(COLUMNS, cells(prediction, positive), strict=True))))
-
-
-def cells(prediction: Prediction, positive: str) -> tuple[str | float | None, ...]:
-    """Return what stands in COLUMNS; None where there is nothing."""
-    return (
-        prediction.name,
-        prediction.predicted,
-        positive,
-        prediction.probability,
-        None if prediction.error is None else prediction.error.what,
+def show_json(prediction: Prediction) -> None:
+    """Write a JSON object, with null for what an unreadable picture does not have."""
+    click.echo(
+        json.dumps(
+            {
+                "file": prediction.name,
+                "predicted": prediction.predicted,
+                "confidence": prediction.confidence,
+                "probabilities": prediction.probabilities,
+                "error": error_of(prediction),
+            }
+        )
     )
+
+
+def csv_header(classes: tuple[str, str]) -> tuple[str, ...]:
+    """Return the names of the columns, one for the probability of each class."""
+    return ("file", "predicted", "confidence", *(f"P({name})" for name in classes), "error")
+
+
+def show_csv(prediction: Prediction) -> None:
+    """Write a line of CSV, with nothing between the commas where JSON has null."""
+    probabilities = prediction.probabilities
+    click.echo(
+        csv_line(
+            (
+                prediction.name,
+                prediction.predicted,
+                prediction.confidence,
+                *((None, None) if probabilities is None else probabilities.values()),
+                error_of(prediction),
+            )
+        )
+    )
+
+
+def error_of(prediction: Prediction) -> str | None:
+    """Return what is wrong with a picture, without its name and the fix."""
+    return None if prediction.error is None else prediction.error.what

@@ -122,7 +122,7 @@ def command(
             force=force,
             observer=display,
         )
-        _warn(prepared, quiet)
+    _warn(prepared, quiet)
     _show(prepared, size)
     ctx.exit(1 if prepared.unreadable else 0)
 

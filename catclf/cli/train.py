@@ -230,9 +230,8 @@ class TrainingDisplay(Display):
 
     def cost(self, iteration: int, cost: float, test_cost: float | None) -> None:
         """Write a recorded cost."""
+        self.detail = f"cost {cost:.6f}"
         self.costs.append({"iteration": iteration, "cost": cost, "test_cost": test_cost})
-        if self.bar is not None:
-            self.bar.set_postfix_str(f"cost {cost:.6f}", refresh=False)
         if self.heading is not None and not self.quiet:
             self.clear()
             self.results.write(f"Cost after iteration {iteration}: {_costs(cost, test_cost)}")

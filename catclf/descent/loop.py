@@ -57,9 +57,9 @@ class Descent:
         What a resumed run needs besides w and b.
     """
 
-    w: Array
+    w: Array = field(repr=False)
     b: float
-    history: History
+    history: History = field(repr=False)
     final_cost: float
     final_test_cost: float | None
     state: dict[str, Array] = field(repr=False)

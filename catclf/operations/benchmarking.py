@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from statistics import median
-from time import perf_counter
+from time import perf_counter, process_time
 
 import numpy as np
 
@@ -24,6 +24,9 @@ ITERATIVE_PIXELS = 100 * 12288
 COMPARED_COSTS, ITERATIVE_COSTS = 20, 3
 TIMED_ROUNDS = 7  # enough for a median
 ROUND_SECONDS = 0.1  # enough for the clock
+# Beyond these something else used the machine: on a quiet one the rounds differ by a tenth.
+BUSY_SPREAD = 1.5
+BUSY_WAITING = 0.1
 
 
 @dataclass(frozen=True)
@@ -34,14 +37,18 @@ class Timing:
     ----------
     method
         A name in `catclf.descent.METHODS`.
-    seconds
-        Of one iteration on all m examples: the median of a few rounds.
+    seconds, min_seconds, max_seconds
+        Of one iteration on all m examples: the median, the fastest and the slowest round.
     start_seconds
         Before the first iteration: reading and converting the pictures, and for gram X.T @ X.
     m
         The dataset's training pictures.
-    examples, iterations
-        What was timed; where `examples` is fewer than m, `seconds` is scaled by m / examples.
+    examples, rounds, iterations
+        What was timed: how many iterations in all rounds, of how many examples. Where these are
+        fewer than m, all seconds are scaled by m / examples.
+    waiting
+        Share of the timed seconds in which the process did not compute, waiting for a core or the
+        disk. Where it computes on several cores at once, waiting for one of them does not show.
     difference
         Largest relative difference of the first 20 costs (iterative: 3) from those of the
         reference; None for the reference itself.
@@ -51,10 +58,14 @@ class Timing:
 
     method: str
     seconds: float
+    min_seconds: float
+    max_seconds: float
     start_seconds: float
     m: int
     examples: int
+    rounds: int
     iterations: int
+    waiting: float
     difference: float | None
     reference: str
 
@@ -64,12 +75,25 @@ class Timing:
         float32 = "streaming" in (self.method, self.reference)
         return self.difference is None or self.difference < (1e-5 if float32 else 1e-9)
 
+    @property
+    def spread(self) -> float:
+        """How many times as long as the fastest round the slowest took."""
+        return self.max_seconds / self.min_seconds
+
+    @property
+    def busy(self) -> bool:
+        """Whether the machine was busy with something else while it was timed."""
+        return self.spread > BUSY_SPREAD or self.waiting > BUSY_WAITING
+
 
 def benchmark(
     dataset: str | os.PathLike[str],
     observer: Observer | None = None,
 ) -> list[Timing]:
     """Time an iteration of every method on the train split of a dataset, and compare their costs.
+
+    Each is timed in several rounds; their spread, and the time the process waited, tell whether
+    the machine was busy with something else.
 
     Parameters
     ----------
@@ -123,23 +147,27 @@ def _time(
 
     The costs `expected` are the reference's; None where this is the reference.
     """
-    looped = name == "iterative"
     began = perf_counter()
     method = METHODS[name](problem, None)
     start_seconds = perf_counter() - began
-    costs = _costs(method, ITERATIVE_COSTS if looped else COMPARED_COSTS)
+    costs = _costs(method, ITERATIVE_COSTS if name == "iterative" else COMPARED_COSTS)
     difference = None if expected is None else float(np.max(np.abs(costs / expected - 1)))
-    rounds, calls = (
-        (1, 1) if looped else (TIMED_ROUNDS, max(1, int(ROUND_SECONDS / _seconds(method, 1))))
-    )
-    seconds = median(_seconds(method, calls) for _ in range(rounds))
+    calls = max(1, int(ROUND_SECONDS / _seconds(method, 1)))
+    began, computing = perf_counter(), process_time()
+    rounds = [_seconds(method, calls) for _ in range(TIMED_ROUNDS)]
+    timed_seconds, computing = perf_counter() - began, process_time() - computing
+    scale = m / problem.m
     timing = Timing(
         method=name,
-        seconds=seconds * m / problem.m,
-        start_seconds=start_seconds * m / problem.m,
+        seconds=median(rounds) * scale,
+        min_seconds=min(rounds) * scale,
+        max_seconds=max(rounds) * scale,
+        start_seconds=start_seconds * scale,
         m=m,
         examples=problem.m,
-        iterations=rounds * calls,
+        rounds=TIMED_ROUNDS,
+        iterations=TIMED_ROUNDS * calls,
+        waiting=max(0.0, 1 - computing / timed_seconds),
         difference=difference,
         reference=reference,
     )

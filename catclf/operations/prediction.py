@@ -3,39 +3,36 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import groupby
-from typing import BinaryIO
 
 from catclf.errors import PictureError
 from catclf.model import Model
 from catclf.observer import Observer
 from catclf.parallel import map_in_order
 from catclf.pictures.folders import find_pictures
-from catclf.pictures.formats import MAX_BYTES
-from catclf.pictures.reading import decode_picture, read_picture
+from catclf.pictures.reading import STREAM_NAME, Picture, one_or_many, pixels_of
 from catclf.predictions import Prediction
 
 __all__ = ["predict"]
 
-STREAM_NAME = "-"
-
 
 def predict(
-    images: Iterable[str | os.PathLike[str] | BinaryIO],
+    images: Picture | Iterable[Picture],
     model: Model,
     *,
     threshold: float = 0.5,
     workers: int | None = None,
     observer: Observer | None = None,
 ) -> Iterator[Prediction]:
-    """Yield a prediction a picture, in order, as they are made.
+    """Return an iterator over a prediction a picture, in order, as they are made.
 
     Parameters
     ----------
     images
-        Picture files, folders to search for pictures, and streams that hold one picture each.
+        One picture, or an iterable of them: a path, a PIL image, an array (h, w, 3) uint8, or a
+        binary stream that holds a picture file. A path may also be a folder to search for pictures.
     model
         From `catclf.load_model`.
     threshold
@@ -44,40 +41,38 @@ def predict(
         How many processes decode pictures; None for one a core.
     observer
         Receives the files in searched folders that are no pictures by name.
+
+    Raises
+    ------
+    TypeError
+        For what is no picture and no iterable; while iterating, for an item that is no picture.
+    ValueError
+        While iterating, for an array of another shape or type.
     """
-    answer = partial(_predict_one, model, threshold)
-    expanded = _expand(images, observer or Observer())
+    expanded = _expand(one_or_many(images), observer or Observer())
+    return _predictions(expanded, partial(_predict_one, model, threshold), workers)
+
+
+def _predictions(
+    expanded: Iterable[Picture], answer: Callable[[Picture], Prediction], workers: int | None
+) -> Iterator[Prediction]:
     for is_file, run in groupby(expanded, lambda image: isinstance(image, str)):
-        # A stream cannot be handed to another process.
+        # A stream cannot be handed to another process, and pixels need no decoding.
         yield from map_in_order(answer, run, workers if is_file else 1)
 
 
-def _predict_one(model: Model, threshold: float, image: str | BinaryIO) -> Prediction:
+def _predict_one(model: Model, threshold: float, image: Picture) -> Prediction:
     name = image if isinstance(image, str) else STREAM_NAME
     try:
-        if isinstance(image, str):
-            pixels = read_picture(image, model.preprocessing)
-        else:
-            pixels = decode_picture(_read_stream(image), model.preprocessing, STREAM_NAME)
+        pixels = pixels_of(image, model.preprocessing)
     except PictureError as error:
         return Prediction(name, None, None, error)
     probability = model.probability(pixels)
-    return Prediction(name, probability, model.classes[probability > threshold])
+    probabilities = dict(zip(model.classes, (1 - probability, probability), strict=True))
+    return Prediction(name, model.classes[probability > threshold], probabilities)
 
 
-def _read_stream(stream: BinaryIO) -> bytes:
-    """Return what a stream holds, or one byte more than is decoded."""
-    try:
-        return stream.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise PictureError(
-            f"cannot be read ({error.strerror or error})", STREAM_NAME, "Name a picture file."
-        ) from error
-
-
-def _expand(
-    images: Iterable[str | os.PathLike[str] | BinaryIO], observer: Observer
-) -> Iterator[str | BinaryIO]:
+def _expand(images: Iterable[Picture], observer: Observer) -> Iterator[Picture]:
     """Replace each folder by its pictures; an empty one stays, to fail by its name."""
     for image in images:
         if not isinstance(image, str | os.PathLike):

@@ -111,7 +111,7 @@ class Tuned:
 
     dataset: str
     search: Search
-    scores: list[Score]
+    scores: list[Score] = field(repr=False)
     chosen: Score | None
     majority_rate: float
     constant_log_loss: float

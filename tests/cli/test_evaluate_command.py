@@ -62,7 +62,7 @@ def test_a_picture_predicted_by_file_is_the_column_that_was_stored(
     with open(table, encoding="utf-8", newline="") as file:
         stored = {row["file"]: row["probability"] for row in csv.DictReader(file)}
     shown = results("predict", "-m", model, "--format", "csv", *stored)
-    assert {row["file"]: row["probability"] for row in csv.DictReader(io.StringIO(shown))} == stored
+    assert {row["file"]: row["P(cat)"] for row in csv.DictReader(io.StringIO(shown))} == stored
 
 
 def test_the_threshold_decides_for_both_verbs(dataset: Path, model: Path, pictures: Path) -> None:

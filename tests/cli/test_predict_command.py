@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import subprocess
 from pathlib import Path
 
 import pytest
 
 import catclf
-from catclf.model import load_model
+from catclf.model import load_model, save_model
 from command_line import CATCLF, invoke, records, results, run
 
 
@@ -24,7 +26,8 @@ def test_text_is_a_line_a_picture(pictures: Path, model: Path) -> None:
     for line, answer in zip(
         shown, (a for a in catclf.predict([pictures], loaded) if not a.error), strict=True
     ):
-        assert line == f"{answer.name}: {answer.predicted}, P(cat) = {answer.probability:.4f}"
+        probability = f"P({answer.predicted}) = {answer.confidence:.4f}"
+        assert line == f"{answer.name}: {answer.predicted}, {probability}"
     assert f"Error: {pictures / '2.png'}: " in result.stderr
     assert "Skipped, no pictures: 1" in result.stderr
 
@@ -33,21 +36,66 @@ def test_text_is_a_line_a_picture(pictures: Path, model: Path) -> None:
 def test_a_picture_that_cannot_be_read_is_a_record_too(
     pictures: Path, model: Path, form: str
 ) -> None:
-    """In csv and jsonl it stands in its place, without a probability and with its error: exit 1."""
+    """In csv and jsonl it stands in its place, with nothing but its name and error: exit 1."""
     result = invoke("predict", pictures, "-m", model, "--format", form)
     assert result.exit_code == 1
     answers = list(catclf.predict([pictures], load_model(model)))
     shown = records(form, result.stdout)
-    assert [list(record) for record in shown] == [
-        ["file", "predicted", "positive", "probability", "error"]
-    ] * 4
+    probabilities = {"csv": ["P(noncat)", "P(cat)"], "jsonl": ["probabilities"]}[form]
+    keys = ["file", "predicted", "confidence", *probabilities, "error"]
+    assert [list(record) for record in shown] == [keys] * 4
     for record, answer in zip(shown, answers, strict=True):
         assert record["file"] == answer.name
         assert record["predicted"] == answer.predicted
-        assert record["positive"] == "cat"
-        assert record["probability"] == answer.probability
+        assert record["confidence"] == answer.confidence
+        found = record.get("probabilities")
+        if form == "csv" and not answer.error:
+            found = {name: record[f"P({name})"] for name in ("noncat", "cat")}
+        assert found == answer.probabilities
         assert record["error"] == (answer.error.what if answer.error else None)
     assert [record["error"] is None for record in shown] == [True, True, False, True]
+
+
+@pytest.mark.parametrize("threshold", ["0", "0.5", "1"])
+def test_a_probability_says_of_which_class_it_is(
+    pictures: Path, model: Path, threshold: str
+) -> None:
+    """In every format, whichever class is predicted, and in the order of the labels."""
+    words: list[str | Path] = [
+        "predict",
+        pictures / "0.png",
+        "-m",
+        model,
+        "--threshold",
+        threshold,
+        "--format",
+    ]
+    [record] = map(json.loads, results(*words, "jsonl").splitlines())
+    predicted, confidence = record["predicted"], record["confidence"]
+    assert list(record["probabilities"]) == ["noncat", "cat"]
+    assert sum(record["probabilities"].values()) == 1
+    assert confidence == record["probabilities"][predicted]
+    if threshold != "0.5":
+        assert predicted == {"0": "cat", "1": "noncat"}[threshold]
+    [row] = records("csv", results(*words, "csv"))
+    assert (row["predicted"], row["confidence"], row[f"P({predicted})"]) == (
+        predicted,
+        confidence,
+        confidence,
+    )
+    line = f"{pictures / '0.png'}: {predicted}, P({predicted}) = {confidence:.4f}\n"
+    assert results(*words, "text") == line
+
+
+@pytest.mark.parametrize("name", ["error", 'a,"b"', "a (b)", "\U0001f600"])
+def test_any_class_name_has_a_column_of_its_own(pictures: Path, model: Path, name: str) -> None:
+    """A class may be called like another column, or need quotes."""
+    renamed = model.with_name("renamed.npz")
+    save_model(renamed, dataclasses.replace(load_model(model), classes=("file", name)))
+    words: list[str | Path] = ["predict", pictures / "0.png", "-m", renamed, "--format", "csv"]
+    [row] = records("csv", results(*words))
+    assert list(row) == ["file", "predicted", "confidence", "P(file)", f"P({name})", "error"]
+    assert row["P(file)"] + row[f"P({name})"] == 1
 
 
 def test_input_order_is_kept(pictures: Path, model: Path) -> None:
@@ -63,8 +111,9 @@ def test_a_picture_on_stdin(pictures: Path, model: Path) -> None:
         ended = run("predict", "-", pictures / "0.png", "-m", model, "--format", "csv", stdin=file)
     assert ended.returncode == 0
     piped, named = records("csv", ended.stdout)
+    probabilities = ("confidence", "P(noncat)", "P(cat)")
     assert piped["file"] == "-"
-    assert piped["probability"] == named["probability"]
+    assert [piped[key] for key in probabilities] == [named[key] for key in probabilities]
 
 
 @pytest.mark.parametrize("closed", [False, True])

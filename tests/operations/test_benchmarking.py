@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from time import perf_counter
 
 import pytest
 
 from catclf import benchmark
 from catclf.descent import METHODS, memory_needs
 from catclf.operations import benchmarking
+from catclf.operations.benchmarking import Timing
+
+
+@pytest.fixture(autouse=True)
+def short_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Time for a moment: no test is of a time."""
+    monkeypatch.setattr(benchmarking, "ROUND_SECONDS", 0.001)
 
 
 def test_every_method_is_timed_and_agrees(small_dataset: Path) -> None:
@@ -17,6 +25,38 @@ def test_every_method_is_timed_and_agrees(small_dataset: Path) -> None:
     assert {timing.method for timing in timings} == set(METHODS)
     assert [t.seconds for t in timings] == sorted((t.seconds for t in timings), reverse=True)
     assert all(timing.agrees and timing.seconds > 0 for timing in timings)
+
+
+def test_every_method_is_timed_in_rounds(small_dataset: Path) -> None:
+    """The median lies between the fastest and the slowest round, the loops' too."""
+    for timing in benchmark(small_dataset):
+        assert timing.rounds == benchmarking.TIMED_ROUNDS > 1
+        assert timing.iterations % timing.rounds == 0
+        assert 0 < timing.min_seconds <= timing.seconds <= timing.max_seconds
+        assert timing.spread == timing.max_seconds / timing.min_seconds >= 1
+        assert 0 <= timing.waiting <= 1
+
+
+@pytest.mark.parametrize(
+    ("slowest", "waiting", "busy"),
+    [(1.0, 0.0, False), (1.4, 0.09, False), (1.6, 0.0, True), (1.0, 0.11, True)],
+)
+def test_rounds_that_differ_or_waiting_tell_of_a_busy_machine(
+    slowest: float, waiting: float, busy: bool
+) -> None:
+    """Either is enough."""
+    timing = Timing(
+        "gram", 1.0, 1.0, slowest, 0.0, 9, 9, 7, 7, waiting, difference=None, reference="gram"
+    )
+    assert timing.busy is busy
+
+
+def test_a_process_that_waits_is_seen(small_dataset: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the process does not compute for half of the time, half is told as waiting."""
+    monkeypatch.setattr(benchmarking, "process_time", lambda: perf_counter() / 2)
+    for timing in benchmark(small_dataset):
+        assert timing.waiting == pytest.approx(0.5, abs=0.05)
+        assert timing.busy
 
 
 def test_methods_agree_where_streaming_is_all_there_is_to_hold_them_to(

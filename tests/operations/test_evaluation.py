@@ -24,6 +24,7 @@ from catclf.operations.evaluation import evaluate, evaluate_split
 from catclf.operations.prediction import predict
 from catclf.pictures.preprocessing import Preprocessing
 from catclf.predictions import write_predictions
+from conftest import positive_probability
 
 SIZE = 8
 N_X = 3 * SIZE * SIZE
@@ -92,7 +93,7 @@ def test_a_picture_predicted_by_file_has_its_columns_probability(
     """Training, evaluation and prediction see one and the same picture, to the last bit."""
     for split in ("train", "test"):
         result = evaluate(small_dataset, model, split=split)
-        by_file = [answer.probability for answer in predict(result.names, model)]
+        by_file = [positive_probability(answer) for answer in predict(result.names, model)]
         assert by_file == result.probabilities.tolist()
 
 

@@ -26,7 +26,7 @@ from catclf.pictures.formats import MAX_BYTES
 from catclf.pictures.preprocessing import Preprocessing
 from catclf.pictures.reading import read_picture
 from catclf.predictions import Prediction
-from conftest import Recorder
+from conftest import Recorder, positive_probability
 
 
 @pytest.fixture(scope="module")
@@ -50,8 +50,10 @@ def test_the_answer_is_the_models_for_the_pixels(model: Model, small_pictures: P
     """A prediction is the model's probability of the picture as it was preprocessed."""
     path = small_pictures / "cat" / "00.png"
     (answer,) = predict([path], model)
-    assert answer.probability == model.probability(read_picture(path, model.preprocessing))
-    assert answer == Prediction(str(path), answer.probability, "cat")
+    probability = model.probability(read_picture(path, model.preprocessing))
+    probabilities = {"noncat": 1 - probability, "cat": probability}
+    assert answer == Prediction(str(path), "cat", probabilities)
+    assert list(probabilities) == list(answer.probabilities or ())
 
 
 def test_a_path_a_text_and_a_stream_give_the_same(model: Model, small_pictures: Path) -> None:
@@ -59,7 +61,50 @@ def test_a_path_a_text_and_a_stream_give_the_same(model: Model, small_pictures: 
     path = small_pictures / "cat" / "01.png"
     by_path, by_text, by_stream = predict([path, str(path), BytesIO(path.read_bytes())], model)
     assert by_path == by_text
-    assert (by_stream.name, by_stream.probability) == ("-", by_path.probability)
+    assert (by_stream.name, by_stream.probabilities) == ("-", by_path.probabilities)
+
+
+def test_one_picture_is_no_iterable_of_them(model: Model, small_pictures: Path) -> None:
+    """A path is not its characters: each form of one picture gives one prediction."""
+    path = small_pictures / "cat" / "01.png"
+    with Image.open(path) as image, open(path, "rb") as stream:
+        for one in (path, str(path), image, np.asarray(image), stream):
+            (answer,) = predict(one, model)
+            assert answer.name == (str(path) if isinstance(one, str | Path) else "-")
+            assert answer.probabilities == next(predict([path], model)).probabilities
+
+
+def test_pictures_in_memory_stand_among_files(model: Model, small_pictures: Path) -> None:
+    """Any iterable of any of them is answered in order; a batch (k, h, w, 3) is k pictures."""
+    paths = sorted(small_pictures.rglob("*.png"))
+    arrays = [np.asarray(Image.open(path)) for path in paths]
+    expected = [answer.probabilities for answer in predict(paths, model)]
+    mixed = [paths[i] if i % 3 else arrays[i] for i in range(len(paths))]
+    for images in (mixed, iter(arrays), np.stack(arrays), map(Image.fromarray, arrays)):
+        assert [answer.probabilities for answer in predict(images, model)] == expected
+
+
+def test_one_folder_is_searched(model: Model, small_pictures: Path) -> None:
+    """A folder stands for its pictures, alone as in a list."""
+    assert list(predict(small_pictures, model)) == list(predict([small_pictures], model))
+
+
+@pytest.mark.parametrize("images", [None, 3, b"\x89PNG"])
+def test_what_is_no_picture_is_told_at_the_call(model: Model, images: Any) -> None:
+    """TypeError, before anything is asked of the iterator."""
+    with pytest.raises(TypeError, match="images must be a path"):
+        predict(images, model)
+
+
+@pytest.mark.parametrize(
+    ("item", "error"), [(7, TypeError), (np.zeros((8, 8), np.uint8), ValueError)]
+)
+def test_an_item_that_is_no_picture_is_no_answer(
+    model: Model, item: Any, error: type[Exception]
+) -> None:
+    """A slip in a program is not passed off as a picture that cannot be read."""
+    with pytest.raises(error, match="uint8"):
+        list(predict([item], model))
 
 
 @given(threshold=st.floats(0, 1))
@@ -69,15 +114,15 @@ def test_positive_is_above_the_threshold(
     """A picture is the positive class where its probability is above the threshold."""
     paths = [small_pictures / name / "00.png" for name in ("cat", "noncat")]
     for answer in predict(paths, model, threshold=threshold, workers=1):
-        assert answer.probability is not None
-        assert (answer.predicted == "cat") == (answer.probability > threshold)
+        probability = positive_probability(answer)
+        assert (answer.predicted == "cat") == (probability > threshold)
+        assert answer.confidence == (probability if probability > threshold else 1 - probability)
 
 
 def test_at_the_threshold_is_not_above_it(model: Model, small_pictures: Path) -> None:
     """A picture whose probability is the threshold is the negative class."""
     for answer in predict([small_pictures], model):
-        assert answer.probability is not None
-        (at,) = predict([answer.name], model, threshold=answer.probability)
+        (at,) = predict([answer.name], model, threshold=positive_probability(answer))
         assert at.predicted == "noncat"
 
 
@@ -101,7 +146,8 @@ def test_a_picture_that_cannot_be_read_keeps_its_place(model: Model, folder: Pat
     assert [answer.name for answer in answers if answer.error] == [str(bad)]
     (failed,) = (answer for answer in answers if answer.error is not None)
     assert isinstance(failed.error, PictureError)
-    assert (failed.probability, failed.predicted, failed.error.where) == (None, None, str(bad))
+    assert (failed.probabilities, failed.predicted, failed.error.where) == (None, None, str(bad))
+    assert failed.confidence is None
     assert len(answers) == 24
 
 
@@ -127,7 +173,7 @@ def test_what_is_no_picture_is_an_answer_too(model: Model, folder: Path, name: s
     (answer,) = predict([folder / name], model)
     assert answer.name == str(folder / name)
     assert isinstance(answer.error, PictureError)
-    assert answer.probability is None
+    assert answer.probabilities is None
 
 
 def test_answers_are_made_as_they_are_asked_for(model: Model, small_pictures: Path) -> None:
@@ -214,7 +260,7 @@ def test_the_models_preprocessing_is_obeyed(tmp_path: Path, fit: str, same: bool
     w = rng.normal(size=(192, 1))
     model = Model(w, 0.0, ("a", "b"), Preprocessing(size=8, fit=fit))  # type: ignore[arg-type]
     one, two = predict([tmp_path / "middle.png", tmp_path / "wide.png"], model)
-    assert (one.probability == two.probability) is same
+    assert (one.probabilities == two.probabilities) is same
 
 
 def test_streams_are_read_where_they_were_opened(tmp_path: Path) -> None:
@@ -232,5 +278,5 @@ def test_streams_are_read_where_they_were_opened(tmp_path: Path) -> None:
     with zipfile.ZipFile(archive) as zipped:
         members = [zipped.open(name) for name in zipped.namelist()]
         images: list[Any] = [*members[:40], *[loose] * 40, *members[40:]]
-        predicted = [p.probability for p in predict(images, model, workers=2)]
+        predicted = list(map(positive_probability, predict(images, model, workers=2)))
     assert predicted == expected[:40] + expected[-1:] * 40 + expected[40:]
