@@ -50,22 +50,22 @@ class Confusion:
 
     @property
     def accuracy(self) -> float | None:
-        """Share of the examples predicted right."""
+        """Fraction of the examples predicted right."""
         return _ratio(self.correct, self.total)
 
     @property
     def precision(self) -> float | None:
-        """Share of the predicted positives that are positive."""
+        """Fraction of the predicted positives that are positive."""
         return _ratio(self.true_positives, self.true_positives + self.false_positives)
 
     @property
     def recall(self) -> float | None:
-        """Share of the positives that are predicted positive."""
+        """Fraction of the positives that are predicted positive."""
         return _ratio(self.true_positives, self.true_positives + self.false_negatives)
 
     @property
     def specificity(self) -> float | None:
-        """Share of the negatives that are predicted negative: the recall of their class."""
+        """Fraction of the negatives that are predicted negative: the recall of their class."""
         return _ratio(self.true_negatives, self.true_negatives + self.false_positives)
 
     @property
@@ -116,15 +116,15 @@ def wilson_interval(correct: int, total: int) -> tuple[float, float]:
 
 
 def majority_rate(labels: NDArray[np.uint8]) -> float:
-    """Return the accuracy of always answering the more frequent class of labels (m,)."""
+    """Return the accuracy of always predicting the more frequent class of labels (m,)."""
     positive = float(np.mean(labels == 1))
     return max(positive, 1 - positive)
 
 
 def constant_log_loss(labels: NDArray[np.uint8]) -> float:
-    """Return the log loss of always answering the share of the positives among labels (m,)."""
+    """Return the log loss of always predicting the fraction of the positives among labels (m,)."""
     positive = float(np.mean(labels == 1))
-    return -sum(share * log(share) for share in (positive, 1 - positive) if share > 0)
+    return -sum(p * log(p) for p in (positive, 1 - positive) if p > 0)
 
 
 def mcnemar_p(only_first: int, only_second: int) -> float:

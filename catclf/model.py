@@ -92,7 +92,7 @@ class Model:
         """Return the logits (m,) of the columns of X given as rows (m, n_x) uint8.
 
         One column at a time: a picture's probability then does not depend, in its last bits, on
-        the company it is computed in.
+        the other columns.
         """
         w = self.w[:, 0]
         return np.array([np.dot(w, column / 255) + self.b for column in columns])
@@ -209,7 +209,7 @@ def load_model(
         preprocessing = Preprocessing.from_record(record.get("preprocessing"))
     except ValueError as error:
         raise ModelError(
-            f"its preprocessing cannot be obeyed: {error!s:.160}", where, TRAIN_AGAIN
+            f"its preprocessing is unknown: {error!s:.160}", where, TRAIN_AGAIN
         ) from None
     if preprocessing.n_x != w.size:
         raise ModelError(

@@ -179,7 +179,7 @@ class Pool(Generic[T, R]):
 class _Worker:
     """A worker process, the connection to it, and its answers that were received early."""
 
-    def __init__(self, function: Callable[[Any], Any], elders: Sequence[_Worker]) -> None:
+    def __init__(self, function: Callable[[Any], Any], others: Sequence[_Worker]) -> None:
         import multiprocessing
 
         context: Any = multiprocessing.get_context("fork" if CAN_FORK else "spawn")
@@ -192,7 +192,7 @@ class _Worker:
                 fix="Allow more open files: ulimit -n.",
             ) from error
         # A fork inherits this end of every connection so far. It closes them, to see them end.
-        inherited = [worker.connection for worker in elders] + [self.connection]
+        inherited = [worker.connection for worker in others] + [self.connection]
         arguments = (function, theirs, inherited if CAN_FORK else [])
         self.process = context.Process(target=_serve, args=arguments, daemon=True)
         try:
@@ -272,7 +272,7 @@ def _signals_blocked() -> Iterator[None]:
 
 @contextmanager
 def _loss_explained() -> Iterator[None]:
-    """Say in our own words that a process is gone."""
+    """Raise a CatclfError where a process is gone."""
     try:
         yield
     except (EOFError, OSError) as error:  # OSError: also of a connection that is closed

@@ -1,4 +1,4 @@
-"""What is said of one picture: without its label, and beside it."""
+"""Predictions of pictures, without and with their labels, and the CSV file of the latter."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PREDICTIONS_FILE = csv_kind("a CSV file of catclf's predictions", HEADER)
 
 @dataclass(frozen=True)
 class Prediction:
-    """What the model says of one picture, or why it could say nothing.
+    """The prediction of one picture, or why it could not be read.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ class Prediction:
 
 @dataclass(frozen=True)
 class LabeledPrediction:
-    """What a model says of a picture whose label is known.
+    """The prediction of a picture whose label is known.
 
     Parameters
     ----------

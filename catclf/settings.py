@@ -33,7 +33,7 @@ class Settings:
     Raises
     ------
     ValueError
-        For a value that no descent can do.
+        For a value out of its range.
     """
 
     learning_rate: float = 0.005

@@ -102,7 +102,7 @@ def assign_to_test(
     given: Sequence[SplitName | None],
     labels: Labels,
     fingerprints: Sequence[bytes],
-    share: float,
+    fraction: float,
     seed: int,
 ) -> NDArray[np.bool_]:
     """Return (m,): whether each example is in the test split.
@@ -117,8 +117,8 @@ def assign_to_test(
     fingerprints
         Of each example. An open one that is a duplicate of a given one goes where that one is, to
         train if to any.
-    share
-        The share of each class to hold out of those that are open.
+    fraction
+        The fraction of each class to hold out of those that are open.
     seed
         Seed of the shuffle.
     """
@@ -138,14 +138,14 @@ def assign_to_test(
             free.append(index)
     if free:
         groups = duplicate_groups(fingerprints[index] for index in free)
-        in_test[free] = hold_out(groups, labels[free], share, seed)
+        in_test[free] = hold_out(groups, labels[free], fraction, seed)
     return in_test
 
 
 def hold_out(
-    groups: Sequence[Sequence[int]], labels: Labels, share: float, seed: int
+    groups: Sequence[Sequence[int]], labels: Labels, fraction: float, seed: int
 ) -> NDArray[np.bool_]:
-    """Return (m,): a share of each class at random, of whole groups, one at least left behind.
+    """Return (m,): a fraction of each class at random, of whole groups, one at least left behind.
 
     A group with two labels counts as its first example's class.
     """
@@ -153,7 +153,7 @@ def hold_out(
     held_out = np.zeros(labels.size, dtype=bool)
     for label in (0, 1):
         own = [group for group in groups if labels[group[0]] == label]
-        wanted = round(share * sum(map(len, own)))
+        wanted = round(fraction * sum(map(len, own)))
         taken = 0
         for index in rng.permutation(len(own))[:-1]:
             if taken >= wanted:

@@ -95,8 +95,8 @@ class TrainingRecord:
                 iterations=_count(results["iterations"]),
                 cost=_number(results["cost"]),
                 test_cost=_number_or_none(results.get("test_cost")),
-                train_accuracy=_share(results.get("train_accuracy")),
-                test_accuracy=_share(results.get("test_accuracy")),
+                train_accuracy=_fraction(results.get("train_accuracy")),
+                test_accuracy=_fraction(results.get("test_accuracy")),
             )
         except (KeyError, ValueError, OverflowError):
             return None
@@ -124,7 +124,7 @@ def _number_or_none(value: object) -> float | None:
     return None if value is None else _number(value)
 
 
-def _share(value: object) -> float | None:
+def _fraction(value: object) -> float | None:
     if value is not None and not 0 <= _number(value) <= 1:
         raise ValueError
     return _number_or_none(value)

@@ -70,7 +70,7 @@ def command(
     """Evaluate a model, or compare two, on a split of a prepared dataset.
 
     DATASET is a file that prepare wrote; without it, data/dataset.h5. The accuracy is shown with
-    its 95 % interval and the accuracy of always answering the more frequent class.
+    its 95 % interval and the accuracy of always predicting the more frequent class.
     """
     if len(model) > 2:
         raise click.UsageError(f"--model names {len(model)} models; at most two are compared.")
@@ -180,7 +180,7 @@ def as_text(evaluation: Evaluation) -> str:
         f"F1                 {number(counts.f1)}",
         f"AUC                {number(evaluation.auc)}",
         f"log loss           {number(evaluation.log_loss)}  "
-        f"(always predicting the share: {number(evaluation.constant_log_loss)})",
+        f"(always predicting the fraction: {number(evaluation.constant_log_loss)})",
     ]
     lines += [f"warning: {warning}" for warning in _doubts(evaluation)]
     if evaluation.order_accuracies:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 
 import click
 
 from catclf._version import __version__
+from catclf.cli.output import note
+from catclf.errors import printable
 
 __all__ = ["VERBS", "app"]
 
 # Each verb is a module of this package with a `command`; it is imported when it is called,
 # so that no verb pays for another's imports.
 VERBS = ("prepare", "train", "predict", "evaluate", "tune", "benchmark")
+
+
+PREFIX = "CATCLF"  # of the variables in the environment that set options
 
 
 class Verbs(click.Group):
@@ -32,7 +38,7 @@ class Verbs(click.Group):
 
 @click.group(
     cls=Verbs,
-    context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "CATCLF"},
+    context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": PREFIX},
     epilog="""\b
 Example, in a fresh checkout:
   catclf prepare && catclf train && catclf evaluate
@@ -51,10 +57,29 @@ environment, the environment over the file.""",
 @click.pass_context
 def app(ctx: click.Context, config: str | None) -> None:
     """Train an image classifier with logistic regression, as the lecture derives it."""
-    if config is not None and ctx.invoked_subcommand is not None:
+    verb = ctx.invoked_subcommand
+    command = None if verb is None else app.get_command(ctx, verb)
+    if verb is None or command is None:
+        return
+    _warn_of_unknown_variables(verb, command)
+    if config is not None:
         from catclf.cli.config import read_config
 
-        verb = ctx.invoked_subcommand
-        command = app.get_command(ctx, verb)
-        assert command is not None, "click checks the verb before it calls the group"
         ctx.default_map = read_config(config, verb, command, VERBS)
+
+
+def _warn_of_unknown_variables(verb: str, command: click.Command) -> None:
+    """Warn of variables in the environment that look like options, and are none of this verb."""
+    prefix = f"{PREFIX}_{verb.upper()}_"
+    options = [param.name for param in command.params if isinstance(param, click.Option)]
+    known = [f"{prefix}{name}".upper() for name in options] + [f"{PREFIX}_CONFIG"]
+    others = tuple(f"{PREFIX}_{other.upper()}_" for other in VERBS if other != verb)
+    for variable in os.environ:
+        if not variable.startswith(f"{PREFIX}_") or variable.startswith(others):
+            continue
+        if variable not in known:
+            import difflib
+
+            near = difflib.get_close_matches(variable, known, n=1)
+            fix = f"; did you mean {near[0]}?" if near else ""
+            note(f"Warning: {printable(variable)} sets no option of {verb}{fix}")

@@ -61,7 +61,7 @@ class Verb(click.Command):
 
 
 class Count(click.ParamType):  # type: ignore[type-arg]
-    """A whole number of at least `least`; beyond MAX_COUNT lies a slip of the finger."""
+    """A whole number of at least `least`; beyond MAX_COUNT it is taken for a typing error."""
 
     name = "integer"
 

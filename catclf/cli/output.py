@@ -47,13 +47,13 @@ def prediction_line(picture: LabeledPrediction, positive: str) -> str:
     )
 
 
-def percent(share: float | None) -> str:
-    """Return a share as a percentage with two decimals; a dash where it is not defined."""
-    return "-" if share is None else f"{100 * share:.2f} %"
+def percent(fraction: float | None) -> str:
+    """Return a fraction as a percentage with two decimals; a dash where it is not defined."""
+    return "-" if fraction is None else f"{100 * fraction:.2f} %"
 
 
 class Results:
-    """Results on stdout while work goes on that a reader who leaves must not cost.
+    """Results on stdout, of work that goes on where they cannot be written.
 
     A closed pipe or a full disk stops the writing, not the work; `finish` tells of it.
     """

@@ -54,8 +54,8 @@ Examples:
     group="Classes and splits",
     type=FiniteFloat(0, 1, max_open=True),
     default=DEFAULT_TEST_SPLIT,
-    metavar="SHARE",
-    help="Share of each class held out for testing, where the source names no splits.",
+    metavar="FRACTION",
+    help="Fraction of each class held out for testing, where the source names no splits.",
 )
 @option(
     "--seed",

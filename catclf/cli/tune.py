@@ -106,7 +106,7 @@ Examples:
     type=click.IntRange(0),
     default=DEFAULT.seed,
     metavar="N",
-    help="Seed of the divisions, and of the sample.",
+    help="Seed of the folds, and of the sample.",
 )
 @option(
     "--sample",
@@ -160,7 +160,7 @@ def command(
 
     DATASET is a file that prepare wrote; without it, data/dataset.h5. Only its train split is
     used. A setting is never chosen whose held-out log loss is not below that of always predicting
-    the share of the positive class.
+    the fraction of the positive class.
     """
     search = Search(lr or (), l2, iters, folds, repeats, seed, sample, metric, rule, class_weight)
     with stopped_by_signals() as signals, TuningDisplay(signals, quiet) as display:

@@ -17,15 +17,15 @@ __all__ = ["Choice", "choose", "memory_needs", "predict_seconds"]
 
 NS = 1e-9
 # Seconds, by what they grow with.
-GRAM_PRODUCT = 0.009 * NS  # X.T @ X, by m * m * n_x
-GRAM_CONVERSION = 1.5 * NS  # pixels to float32, and w at the end, by m * n_x
-GRAM_ITERATION = 0.25 * NS  # dZ @ K, by m * m: 0.1 within a cache, 0.3 out of them
-GRAM_CALLS = 9e-6  # an iteration's dozen numpy calls
-VECTORIZED_CONVERSION = 5 * NS  # pixels to float64, by m * n_x
-VECTORIZED_ITERATION = 0.6 * NS  # two products, by m * n_x
-VECTORIZED_CALLS = 60e-6
-STREAMING_ITERATION = 0.235 * NS  # conversion and two products, by m * n_x
-STREAMING_CALLS = 250e-6  # and a hand-over to the processes
+GRAM_PRODUCT_SECONDS = 0.009 * NS  # X.T @ X, by m * m * n_x
+GRAM_CONVERSION_SECONDS = 1.5 * NS  # pixels to float32, and w at the end, by m * n_x
+GRAM_ITERATION_SECONDS = 0.25 * NS  # dZ @ K, by m * m: 0.1 within a cache, 0.3 out of them
+GRAM_CALLS_SECONDS = 9e-6  # an iteration's dozen numpy calls
+VECTORIZED_CONVERSION_SECONDS = 5 * NS  # pixels to float64, by m * n_x
+VECTORIZED_ITERATION_SECONDS = 0.6 * NS  # two products, by m * n_x
+VECTORIZED_CALLS_SECONDS = 60e-6
+STREAMING_ITERATION_SECONDS = 0.235 * NS  # conversion and two products, by m * n_x
+STREAMING_CALLS_SECONDS = 250e-6  # and a hand-over to the processes
 
 
 @dataclass(frozen=True)
@@ -46,14 +46,14 @@ class Choice:
 
 def predict_seconds(m: int, n_x: int, iterations: int) -> dict[str, float]:
     """Return each method's predicted seconds for a descent."""
-    pixels = m * n_x
+    entries = m * n_x
     return {
-        "gram": m * pixels * GRAM_PRODUCT
-        + pixels * GRAM_CONVERSION
-        + iterations * (m * m * GRAM_ITERATION + GRAM_CALLS),
-        "vectorized": pixels * VECTORIZED_CONVERSION
-        + iterations * (pixels * VECTORIZED_ITERATION + VECTORIZED_CALLS),
-        "streaming": iterations * (pixels * STREAMING_ITERATION + STREAMING_CALLS),
+        "gram": m * entries * GRAM_PRODUCT_SECONDS
+        + entries * GRAM_CONVERSION_SECONDS
+        + iterations * (m * m * GRAM_ITERATION_SECONDS + GRAM_CALLS_SECONDS),
+        "vectorized": entries * VECTORIZED_CONVERSION_SECONDS
+        + iterations * (entries * VECTORIZED_ITERATION_SECONDS + VECTORIZED_CALLS_SECONDS),
+        "streaming": iterations * (entries * STREAMING_ITERATION_SECONDS + STREAMING_CALLS_SECONDS),
     }
 
 

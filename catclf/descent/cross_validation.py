@@ -294,7 +294,7 @@ class Curves:
             of the largest penalty, then the smallest learning rate times iterations, then the
             fewest iterations.
         constant_log_loss
-            That of always predicting the share of the positive class: no setting is chosen whose
+            That of always predicting the fraction of the positive class: no setting is chosen whose
             held-out log loss is not below it.
         """
         allowed = self.sound() & (self.loss.mean(axis=(2, 3)) < constant_log_loss)

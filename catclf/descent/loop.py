@@ -43,7 +43,7 @@ class History:
 
 @dataclass(frozen=True)
 class Descent:
-    """Where a descent stands, and how it came there.
+    """The state of a descent, and what it recorded.
 
     Parameters
     ----------

@@ -26,12 +26,12 @@ from catclf.logistic import LOSSES, Array, LossName, cost, sigmoid
 from catclf.machine import available_cores, available_memory
 from catclf.parallel import CAN_FORK, Pool, shared_zeros
 
-READ_PIXELS = 256 * 12288  # read from the file at once: a few of its chunks
-BLOCK_PIXELS = 16 * 12288  # converted at once: 0.8 MB of float32, well within a core's cache
+READ_FEATURES = 256 * 12288  # read from the file at once: a few of its chunks
+BLOCK_FEATURES = 16 * 12288  # converted at once: 0.8 MB of float32, well within a core's cache
 BLOCK_EXAMPLES = 16  # at most, in a block
 # A product of more pixels OpenBLAS splits between threads, and those of two processes hinder each
 # other: ten times slower. Where two pictures are that many, one process works alone.
-MIN_THREADED_PIXELS = 460_000
+MIN_THREADED_FEATURES = 460_000
 MAX_EXAMPLES_IN_ONE_PROCESS = 256  # more are worth a hand-over to workers
 # The data is always divided into so many, whose sums are added in this order: the number of cores
 # changes no bit.
@@ -64,7 +64,7 @@ class Streaming:
                 weights=np.broadcast_to(problem.test.weights, problem.test.Y.shape),
                 dw=np.zeros((1, n_x)),
             )
-        alone = not CAN_FORK or m <= MAX_EXAMPLES_IN_ONE_PROCESS or 2 * n_x >= MIN_THREADED_PIXELS
+        alone = not CAN_FORK or m <= MAX_EXAMPLES_IN_ONE_PROCESS or 2 * n_x >= MIN_THREADED_FEATURES
         workers = 1 if alone else min(available_cores(), SHARDS)
         self.pool: Pool[ShardCall, tuple[float, float]] = Pool(self.sums, workers)
 
@@ -156,8 +156,8 @@ class ShardSums:
         w, dw = self.w, self.dw[call.shard]
         dw[:] = 0
         loss, db = 0.0, 0.0
-        examples = max(2, min(BLOCK_EXAMPLES, BLOCK_PIXELS // w.size))
-        read = examples * max(1, READ_PIXELS // (examples * w.size))
+        examples = max(2, min(BLOCK_EXAMPLES, BLOCK_FEATURES // w.size))
+        read = examples * max(1, READ_FEATURES // (examples * w.size))
         X_T = np.empty((examples, w.size), np.float32)
         for rows, pixels in blocks(self.columns, read, call.start, call.stop):
             labels, weights = self.Y[0, rows], self.weights[0, rows]

@@ -19,7 +19,7 @@ from catclf.observer import Observer
 __all__ = ["Timing", "benchmark"]
 
 # Plain loops take 2 ms a picture of 64x64 and iteration: they are timed on a few, and scaled.
-ITERATIVE_PIXELS = 100 * 12288
+ITERATIVE_FEATURES = 100 * 12288
 # Costs that are compared: fewer of the loops, which take a second for each.
 COMPARED_COSTS, ITERATIVE_COSTS = 20, 3
 TIMED_ROUNDS = 7  # enough for a median
@@ -47,8 +47,8 @@ class Timing:
         What was timed: how many iterations in all rounds, of how many examples. Where these are
         fewer than m, all seconds are scaled by m / examples.
     waiting
-        Share of the timed seconds in which the process did not compute, waiting for a core or the
-        disk. Where it computes on several cores at once, waiting for one of them does not show.
+        Fraction of the timed seconds in which the process did not compute, waiting for a core or
+        the disk. Where it computes on several cores at once, waiting for one of them does not show.
     difference
         Largest relative difference of the first 20 costs (iterative: 3) from those of the
         reference; None for the reference itself.
@@ -118,7 +118,7 @@ def benchmark(
         if split.m == 0:
             raise DatasetError("its train split is empty", dataset, "Prepare it with pictures.")
         whole = Problem(split.columns, split.Y, Settings())
-        few = max(1, min(whole.m, ITERATIVE_PIXELS // whole.n_x))
+        few = max(1, min(whole.m, ITERATIVE_FEATURES // whole.n_x))
         needs = memory_needs(whole.m, whole.n_x)
         needs["iterative"] = needs["iterative"] * few // whole.m
         # Half of the memory, since the pixels may be held twice for a while.

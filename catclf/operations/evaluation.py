@@ -35,7 +35,7 @@ BLOCK_EXAMPLES = 256  # read at once
 
 @dataclass(frozen=True)
 class Evaluation:
-    """How a model does on one split of a dataset.
+    """The evaluation of a model on one split of a dataset.
 
     Parameters
     ----------
@@ -52,8 +52,8 @@ class Evaluation:
     interval
         95 % Wilson interval of the accuracy.
     majority_rate, constant_log_loss
-        The accuracy of always answering the more frequent class, and the log loss of always
-        answering the share of the positive class.
+        The accuracy of always predicting the more frequent class, and the log loss of always
+        predicting the fraction of the positive class.
     auc
         Area under the ROC curve; None where a class is absent.
     log_loss
@@ -87,7 +87,7 @@ class Evaluation:
 
     @property
     def accuracy(self) -> float:
-        """Share of the pictures predicted right."""
+        """Fraction of the pictures predicted right."""
         return self.confusion.correct / self.confusion.total
 
     @property

@@ -28,7 +28,7 @@ from catclf.storage.outputs import check_output, made_folder, unwritable
 __all__ = ["DEFAULT_TEST_SPLIT", "Prepared", "prepare"]
 
 DEFAULT_TEST_SPLIT = 0.2
-BLOCK_PIXELS = 256 * 12288  # copied at once
+BLOCK_FEATURES = 256 * 12288  # copied at once
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def prepare(
     positive
         The class whose label is 1; see `catclf.classes.choose_classes`.
     test_split
-        Share of each class held out for testing, from 0 up to 1 (exclusive), of the pictures
+        Fraction of each class held out for testing, from 0 up to 1 (exclusive), of the pictures
         whose source puts them in no split; of all where no source names a test split. Duplicates
         stay on one side.
     seed
@@ -201,7 +201,7 @@ class _Staged:
 
     def blocks(self, indices: NDArray[np.intp]) -> Iterator[Pixels]:
         """Yield the columns at `indices`, in that order, as rows (k, n_x)."""
-        block = max(1, BLOCK_PIXELS // self._n_x)
+        block = max(1, BLOCK_FEATURES // self._n_x)
         for start in range(0, len(indices), block):
             chosen = indices[start : start + block]
             rows = np.empty((len(chosen), self._n_x), np.uint8)

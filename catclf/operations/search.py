@@ -95,7 +95,7 @@ class Tuned:
         The setting chosen; None where none beats the constant's log loss, or it was interrupted.
     majority_rate, constant_log_loss
         Accuracy of always predicting the more frequent class, and log loss of always predicting the
-        share of the positive class.
+        fraction of the positive class.
     m, total
         Pictures used, and pictures in the train split.
     safe_rate

@@ -39,7 +39,7 @@ RESUME_FIX = "Train without `resume`, or write another model with `output`."
 
 @dataclass(frozen=True)
 class Trained:
-    """A trained model, and how it does.
+    """A trained model, and its evaluation.
 
     Parameters
     ----------
@@ -174,8 +174,8 @@ def _descend(
     safe = started.safe_rate()
     if safe is not None and settings.learning_rate > safe:
         observer.warning(
-            f"`learning_rate` {settings.learning_rate:g} is above {round_down(safe):g}, up to "
-            "which the cost cannot rise on this data"
+            f"`learning_rate` {settings.learning_rate:g} is above {round_down(safe):g}, the safe "
+            "rate of this data:\nabove it the cost may rise."
         )
     try:
         return descend(

@@ -95,8 +95,8 @@ def tune(
         rates = tuple(round_down(factor * safe) for factor in SAFE_RATE_FACTORS)
         search = replace(search, learning_rates=rates)
     fold_of = divide_into_folds(groups, labels, search.folds, search.repeats, search.seed)
-    trials = CrossValidation(K, Y, search.settings(), fold_of, search.class_weight)
-    curves = trials.run(compared_iterations(search.iterations), observer)
+    validation = CrossValidation(K, Y, search.settings(), fold_of, search.class_weight)
+    curves = validation.run(compared_iterations(search.iterations), observer)
     scores = sorted(
         (curves.best(index, search.metric) for index in range(len(curves.settings))),
         key=lambda score: (score.diverged, score.badness(search.metric)),
@@ -123,10 +123,10 @@ def tune(
     )
     if interrupted:
         return tuned
-    once_more = CrossValidation(
+    out_of_fold = CrossValidation(
         K, Y, [(best.learning_rate, best.l2)], fold_of, search.class_weight
     ).out_of_fold(best.iterations)
-    tuned = replace(tuned, out_of_fold=_worst_first(names, labels, classes, *once_more))
+    tuned = replace(tuned, out_of_fold=_worst_first(names, labels, classes, *out_of_fold))
     if output is not None and tuned.chosen is not None:
         write_config(output, tuned, tuned.chosen)
     if predictions is not None:

@@ -1,4 +1,4 @@
-r"""The .npz format, read from files that nobody vouches for.
+r"""The .npz format, read from files that are not trusted.
 
 The format. An .npz is a zip archive (PKWARE's APPNOTE 6.3.10) whose members ``NAME.npy`` are one
 array each. An .npy (numpy.lib.format, versions 1 to 3) is the magic ``\x93NUMPY``, a version, the

@@ -118,7 +118,7 @@ def check_output(
     Raises
     ------
     CatclfError
-        Where it is not so; every file is as it was.
+        Where it cannot be written, or may not; every file is as it was.
     """
     try:
         target = folder = _target(path)

@@ -25,8 +25,8 @@ def tune_apart(columns: Pixels, Y: Array) -> float:
     labels = Y[0].astype(np.uint8)
     groups = duplicate_groups(map(fingerprint, columns))
     fold_of = divide_into_folds(groups, labels, folds=10, repeats=1, seed=0)
-    trials = CrossValidation(gram_matrix(columns), Y, settings, fold_of)
-    curves = trials.run([500], Observer())
+    validation = CrossValidation(gram_matrix(columns), Y, settings, fold_of)
+    curves = validation.run([500], Observer())
     apart = 0.0
     for index, (rate, l2) in enumerate(settings):
         for fold in range(10):

@@ -155,3 +155,40 @@ def test_a_config_of_nonsense_is_one_message(line: str, dataset: Path, tmp_path:
     ended = run("--config", config, "train", dataset, "-o", tmp_path / "m.npz")
     assert ended.returncode == 1
     assert "Traceback" not in ended.stderr
+
+
+def test_a_misspelt_variable_is_warned_of(dataset: Path, tmp_path: Path) -> None:
+    """With the nearest that is known; the other verbs' variables are none of this one's."""
+    env = {"CATCLF_TRAIN_LRR": "1", "CATCLF_TRIAN_LR": "2", "CATCLF_PREDICT_X": "3"}
+    ended = run("train", dataset, "-o", tmp_path / "m.npz", "--iters", "2", env=env)
+    assert ended.returncode == 0
+    warnings = [line for line in ended.stderr.splitlines() if line.startswith("Warning: CATCLF")]
+    assert sorted(warnings) == [
+        "Warning: CATCLF_TRAIN_LRR sets no option of train; did you mean CATCLF_TRAIN_LR?",
+        "Warning: CATCLF_TRIAN_LR sets no option of train; did you mean CATCLF_TRAIN_LR?",
+    ]
+    known = run("predict", "--help", env={"CATCLF_PREDICT_FORMAT": "csv", "CATCLF_CONFIG": ""})
+    assert "Warning" not in known.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["prepare", "-o", "c.toml"],
+        ["train", "-o", "c.toml", "--force"],
+        ["tune", "-o", "./c.toml"],
+        ["tune", "--save-predictions", "c.toml"],
+        ["evaluate", "--predictions", "c.toml"],
+    ],
+    ids=" ".join,
+)
+def test_the_config_is_no_output(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even with --force: it is read by the same command."""
+    monkeypatch.chdir(tmp_path)
+    Path("c.toml").write_text("[train]\nlr = 0.1\n")
+    ended = run("--config", "c.toml", *words)
+    assert ended.returncode == 1
+    assert "c.toml: is the config file\nWrite to another file.\n" in ended.stderr
+    assert Path("c.toml").read_text() == "[train]\nlr = 0.1\n"

@@ -103,7 +103,7 @@ def test_tune_in_json(dataset: Path, expected: Tuned, tmp_path: Path) -> None:
 def test_nothing_chosen_is_exit_1_after_the_leaderboard(
     noise_dataset: Path, tmp_path: Path
 ) -> None:
-    """A script that goes on with && does not train on an old config file; nobody is suspected."""
+    """A script with && does not train on an old config file; no picture is suspected."""
     config = tmp_path / "t.toml"
     ended = run("tune", noise_dataset, "-o", config, "--folds", "5")
     assert ended.returncode == 1

@@ -224,7 +224,7 @@ def _unsupported() -> Files:
     yield "lfs.jpg", lfs, "refused"
     yield "page.jpg", b"<!DOCTYPE html><html><body>404</body></html>", "refused"
     yield "drawing.png", b'<?xml version="1.0"?>\n<svg xmlns="x"></svg>', "refused"
-    yield "bare.svg", b"<svg></svg>", "refused"
+    yield "plain.svg", b"<svg></svg>", "refused"
     yield "photo.heic", box + b"heic" + bytes(99), "refused"
     yield "photo.avif", box + b"avif" + bytes(99), "refused"
     yield "film.jpg", box + b"isom" + bytes(99), "refused"

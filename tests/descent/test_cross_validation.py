@@ -131,8 +131,8 @@ def test_out_of_fold_means_are_over_the_trainings_that_held_it_out() -> None:
     """Of each example, the probability and the loss by the trainings that never saw it."""
     columns, Y = problem()
     fold_of = np.stack([np.arange(30) % 3, np.arange(30) // 10])
-    trials = CrossValidation(gram_matrix(columns), Y, [(0.1, 0.5)], fold_of)
-    probability, loss = trials.out_of_fold(25)
+    validation = CrossValidation(gram_matrix(columns), Y, [(0.1, 0.5)], fold_of)
+    probability, loss = validation.out_of_fold(25)
     settings = Settings(0.1, 25, 0.5)
     expected_probability, expected_loss = np.zeros(30), np.zeros(30)
     for fold in fold_of:
@@ -150,9 +150,9 @@ def test_two_settings_that_diverge_leave_a_score_that_says_so() -> None:
     """Its means are nan, and its iterations all of them: there is no best number."""
     columns, Y = problem()
     fold_of = np.arange(30).reshape(1, 30) % 3
-    trials = CrossValidation(gram_matrix(columns), Y, [(50.0, 0.0), (90.0, 1.0)], fold_of)
-    curves = trials.run([100, 200], Observer())
-    for setting, (rate, l2) in enumerate(trials.settings):
+    validation = CrossValidation(gram_matrix(columns), Y, [(50.0, 0.0), (90.0, 1.0)], fold_of)
+    curves = validation.run([100, 200], Observer())
+    for setting, (rate, l2) in enumerate(validation.settings):
         score = curves.best(setting, "log-loss")
         assert (score.learning_rate, score.l2, score.iterations) == (rate, l2, 200)
         assert score.diverged
@@ -168,8 +168,8 @@ def curves_of_problem(class_weight: ClassWeight = "none") -> Curves:
     Y[0, :10] = 0
     fold_of = np.arange(30).reshape(1, 30) // 2 % 4
     settings = [(0.02, 0.0), (0.1, 0.0), (0.1, 0.1)]
-    trials = CrossValidation(gram_matrix(columns), Y, settings, fold_of, class_weight)
-    return trials.run([*range(10, 201, 10)], Observer())
+    validation = CrossValidation(gram_matrix(columns), Y, settings, fold_of, class_weight)
+    return validation.run([*range(10, 201, 10)], Observer())
 
 
 def test_the_held_out_auc_is_that_of_each_fold() -> None:
@@ -241,8 +241,8 @@ def test_a_stop_ends_the_curves_there() -> None:
 
     columns, Y = problem()
     fold_of = np.arange(30).reshape(1, 30) % 3
-    trials = CrossValidation(gram_matrix(columns), Y, [(0.1, 0.0)], fold_of)
-    curves = trials.run([*range(10, 201, 10)], Stopper())
+    validation = CrossValidation(gram_matrix(columns), Y, [(0.1, 0.0)], fold_of)
+    curves = validation.run([*range(10, 201, 10)], Stopper())
     assert curves.iterations == [10, 20]
     assert curves.loss.shape == (2, 1, 1, 3)
     assert not curves.best(0, "log-loss").diverged

@@ -80,4 +80,4 @@ def test_a_file_that_does_not_fit_is_never_read_whole(
     monkeypatch.setattr(streaming, "available_cores", lambda: 1)  # so that `read` is this one's
     Streaming(Problem(OnDisk(), np.ones((1, 1000)), Settings()), None).step(True)
     assert sum(read) == 1000
-    assert max(read) * 12 <= streaming.READ_PIXELS
+    assert max(read) * 12 <= streaming.READ_FEATURES

@@ -92,7 +92,7 @@ def test_permissions_are_0666_without_the_umask(tmp_path: Path, mask: int) -> No
 
 
 def test_a_link_stays_and_its_target_is_replaced(tmp_path: Path) -> None:
-    """An output that is a symbolic link goes on pointing where it does."""
+    """An output that is a symbolic link still points where it did."""
     target = tmp_path / "store" / "model-7.npz"
     target.parent.mkdir()
     target.write_bytes(OLD)

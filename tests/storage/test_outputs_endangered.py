@@ -173,7 +173,7 @@ def test_the_contents_are_on_the_disk_before_the_name(
 
 
 def test_two_processes_may_write_one_output(output: Path) -> None:
-    """Each writes a file of its own; readers see one whole file or the other, never a mixture."""
+    """Each writes a file of its own; readers see one of them whole."""
     script = textwrap.dedent(
         """
         import sys
