@@ -15,6 +15,7 @@ from catclf.logistic import (
     backward,
     cost,
     cross_entropy,
+    example_weights,
     forward,
     sigmoid,
     squared_error,
@@ -180,3 +181,15 @@ def test_cost_adds_the_penalty_once() -> None:
     assert cost(Z, Y) == pytest.approx(np.log(2), rel=EPS)
     assert cost(Z, Y, penalty=0.25) == pytest.approx(np.log(2) + 0.25, rel=EPS)
     assert cost(Z, Y, "squared-error", 0.25) == pytest.approx(1 / 8 + 0.25, rel=EPS)
+
+
+@given(labels=st.lists(st.sampled_from([0.0, 1.0]), min_size=1, max_size=30))
+def test_balanced_weights_make_both_classes_count_half(labels: list[float]) -> None:
+    """They are 1 on average; of one class alone all count alike."""
+    Y = np.array([labels])
+    weights = np.broadcast_to(example_weights(Y, "balanced"), Y.shape)
+    assert weights.mean() == pytest.approx(1)
+    if 0 < Y.sum() < Y.size:
+        assert weights[Y == 1].sum() == pytest.approx(Y.size / 2)
+        assert weights[Y == 0].sum() == pytest.approx(Y.size / 2)
+    assert np.array_equal(np.broadcast_to(example_weights(Y, "none"), Y.shape), np.ones(Y.shape))

@@ -1,6 +1,6 @@
 """Counts and rates are those of their definitions."""
 
-from math import sqrt
+from math import comb, isnan, log, sqrt
 
 import numpy as np
 import pytest
@@ -12,8 +12,11 @@ from numpy.typing import NDArray
 from catclf.metrics import (
     Confusion,
     area_under_curve,
+    areas_under_curves,
     confusion,
+    constant_log_loss,
     majority_rate,
+    mcnemar_p,
     wilson_interval,
 )
 
@@ -162,3 +165,45 @@ def test_auc_mirrors(example: tuple[Labels, Scores]) -> None:
 def test_auc_of_one_class_is_none(label: int) -> None:
     """Without a pair to compare there is no AUC."""
     assert area_under_curve(np.full(5, label, np.uint8), np.arange(5.0)) is None
+
+
+@given(example=scored())
+def test_areas_of_rows_are_those_of_each(example: tuple[Labels, Scores]) -> None:
+    """Many rows at once, ties and all; nan where a class is absent."""
+    labels, scores = example
+    rows = np.stack([scores, -scores, np.zeros_like(scores)])
+    areas = areas_under_curves(np.tile(labels, (3, 1)), rows)
+    for row, area in zip(rows, areas, strict=True):
+        alone = area_under_curve(labels, row)
+        assert (alone is None and isnan(area)) or alone == area
+
+
+def test_balanced_accuracy_sees_what_accuracy_does_not() -> None:
+    """Ten against two, none of the two found: F1 and accuracy look well, this is a half."""
+    counts = Confusion(true_positives=10, false_positives=2, false_negatives=0, true_negatives=0)
+    assert counts.f1 == pytest.approx(0.909, abs=1e-3)
+    assert (counts.recall, counts.specificity, counts.balanced_accuracy) == (1, 0, 0.5)
+    assert Confusion(1, 0, 0, 0).balanced_accuracy is None
+
+
+def test_the_constants_log_loss_is_the_entropy() -> None:
+    """Of one class alone it is 0; of both alike log 2."""
+    assert constant_log_loss(np.array([0, 1, 1, 0], np.uint8)) == pytest.approx(log(2))
+    assert constant_log_loss(np.array([1, 1], np.uint8)) == 0
+    assert constant_log_loss(np.array([0, 0, 0, 1], np.uint8)) == pytest.approx(0.5623351446)
+
+
+@given(first=st.integers(0, 200), second=st.integers(0, 200))
+def test_mcnemar_is_the_exact_sign_test(first: int, second: int) -> None:
+    """Twice the smaller tail of a fair coin's throws, at most 1; and symmetric."""
+    n, fewer = first + second, min(first, second)
+    tail = sum(comb(n, k) for k in range(fewer + 1)) / 2**n
+    assert mcnemar_p(first, second) == pytest.approx(min(1, 2 * tail), rel=1e-12)
+    assert mcnemar_p(first, second) == mcnemar_p(second, first)
+
+
+def test_mcnemar_golden() -> None:
+    """Values of R's binom.test(x, n)$p.value."""
+    assert mcnemar_p(1, 9) == pytest.approx(0.021484375)
+    assert mcnemar_p(0, 0) == 1
+    assert mcnemar_p(5000, 5400) == pytest.approx(9.1e-05, rel=0.02)

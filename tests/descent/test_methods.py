@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -10,8 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from catclf.descent import METHODS, Problem, Settings, StateError
-from catclf.logistic import LossName, cost, forward
+from catclf.descent import METHODS, Problem, Settings, StateError, descend
+from catclf.logistic import (
+    CLASS_WEIGHTS,
+    LOSSES,
+    ClassWeight,
+    LossName,
+    cost,
+    example_weights,
+    forward,
+)
 from conftest import ColumnsMaker, Recorder
 from descent.problems import both_losses, every_method, half_and_half, problems, run
 
@@ -23,12 +33,22 @@ TOLERANCE = dict.fromkeys(METHODS, 1e-10) | {"streaming": 1e-6}
 
 @every_method
 @both_losses
-@given(problem=problems(), l2=st.sampled_from([0.0, 0.3]), rate=st.sampled_from([0.01, 0.5]))
+@given(
+    problem=problems(),
+    l2=st.sampled_from([0.0, 0.3]),
+    rate=st.sampled_from([0.01, 0.5]),
+    class_weight=st.sampled_from(CLASS_WEIGHTS),
+)
 def test_iterates_equal_the_iterative_ones(
-    method: str, loss: LossName, problem: tuple[Pixels, Array], l2: float, rate: float
+    method: str,
+    loss: LossName,
+    problem: tuple[Pixels, Array],
+    l2: float,
+    rate: float,
+    class_weight: ClassWeight,
 ) -> None:
     """The lecture's explicit loops and every other method give the same costs, w and b."""
-    settings = Settings(rate, 6, l2, loss)
+    settings = Settings(rate, 6, l2, loss, class_weight=class_weight)
     stepper = METHODS[method](Problem(*problem, settings), None)
     reference = METHODS["iterative"](Problem(*problem, settings), None)
     near = TOLERANCE[method]
@@ -159,3 +179,70 @@ def test_the_starting_point_is_left_alone(method: str, make_columns: ColumnsMake
     assert np.array_equal(columns, kept_columns)
     assert np.array_equal(Y, kept_Y)
     assert np.array_equal(given_w, kept_w)
+
+
+@every_method
+@both_losses
+def test_repeating_the_rarer_class_is_balancing_it(method: str, loss: LossName) -> None:
+    """Of 2 and 4 examples, the 2 given twice: the iterates of balanced weights, by every method."""
+    rng = np.random.default_rng(3)
+    columns = rng.integers(0, 256, (6, 12), dtype=np.uint8)
+    Y = np.array([[1.0, 1, 0, 0, 0, 0]])
+    balanced = run(method, columns, Y, Settings(0.1, 30, 0.1, loss, class_weight="balanced"))
+    twice = np.concatenate([columns[:2], columns])
+    Y_twice = np.concatenate([Y[:, :2], Y], axis=1)
+    repeated = run(method, twice, Y_twice, Settings(0.1, 30, 0.1, loss))
+    near = TOLERANCE[method]
+    assert balanced.w == pytest.approx(repeated.w, rel=near, abs=near)
+    assert balanced.b == pytest.approx(repeated.b, rel=near, abs=near)
+    expected = repeated.history.costs
+    assert balanced.history.costs == pytest.approx(expected, rel=near)
+
+
+@every_method
+@both_losses
+@pytest.mark.parametrize("class_weight", CLASS_WEIGHTS)
+def test_test_costs_are_those_of_w_and_b_on_the_test_split(
+    method: str, loss: LossName, class_weight: ClassWeight, make_columns: ColumnsMaker
+) -> None:
+    """J of the test split, recorded with that of the train split, by every method alike."""
+    settings = Settings(0.1, 9, 0.2, loss, every=4, class_weight=class_weight)
+    test_columns, Y_test = make_columns(5, 12, seed=9), np.array([[0.0, 1, 1, 1, 1]])
+    test = Problem(test_columns, Y_test, settings)
+    problem = Problem(make_columns(7, 12), half_and_half(7), settings, test)
+    stepper = METHODS[method](problem, None)
+    descent = descend(stepper, settings)
+    near = TOLERANCE[method]
+    weights = example_weights(Y_test, class_weight)
+    X_test = test_columns.T / 255
+    assert list(descent.history.test_costs) == list(descent.history.costs) == [0, 4, 8]
+    for iterations, found in [*descent.history.test_costs.items(), (9, descent.final_test_cost)]:
+        w, b = np.zeros((12, 1)), 0.0
+        if iterations:
+            alone = replace(settings, iterations=iterations)
+            ended = descend(METHODS["vectorized"](replace(problem, settings=alone), None), alone)
+            w, b = ended.w, ended.b
+        penalty = 0.2 / 2 * float(np.vdot(w, w))
+        expected = cost(forward(w, b, X_test), Y_test, loss, penalty, weights)
+        assert found == pytest.approx(expected, rel=10 * near, abs=near)
+
+
+@every_method
+@both_losses
+@pytest.mark.parametrize("class_weight", CLASS_WEIGHTS)
+def test_every_method_knows_the_safe_rate(
+    method: str, loss: LossName, class_weight: ClassWeight, make_columns: ColumnsMaker
+) -> None:
+    """2 / L of the weighted data, by whatever way is cheap; a cost at it never rises."""
+    columns, Y = make_columns(9, 12), np.array([[1.0, 1, 0, 0, 0, 0, 0, 0, 0]])
+    settings = Settings(0.1, 200, 0.1, loss, 1, class_weight)
+    problem = Problem(columns, Y, settings)
+    X = np.vstack([columns.T / 255, np.ones(9)]) * np.sqrt(problem.weights)
+    L = LOSSES[loss].curvature * float(np.linalg.norm(X, 2)) ** 2 / 9 + 0.1
+    rate = METHODS[method](problem, None).safe_rate()
+    assert rate is not None
+    assert rate == pytest.approx(0.99 * 2 / L, rel=1e-3)
+    safe = replace(settings, learning_rate=rate)
+    costs = list(run(method, columns, Y, safe).history.costs.values())
+    near = 1e-12 + TOLERANCE[method]
+    assert all(after <= before + near for before, after in pairwise(costs))

@@ -24,7 +24,7 @@ from catclf.operations.evaluation import evaluate, evaluate_split
 from catclf.operations.prediction import predict
 from catclf.pictures.preprocessing import Preprocessing
 from catclf.predictions import write_predictions
-from conftest import positive_probability
+from conftest import Recorder, positive_probability
 
 SIZE = 8
 N_X = 3 * SIZE * SIZE
@@ -272,3 +272,25 @@ def test_predictions_replace_only_when_they_are_whole(
     with pytest.raises(CatclfError, match="a folder, not a file"):
         write_predictions(folder, evaluate(small_dataset, model).predictions(), "cat")
     assert os.listdir(tmp_path) == ["p.csv"]
+
+
+def test_other_data_is_warned_of(small_dataset: Path, small_pictures: Path, tmp_path: Path) -> None:
+    """Evaluating a model on another dataset than it was trained on is allowed, and said."""
+    path = tmp_path / "model.npz"
+    catclf.train(small_dataset, path, catclf.Settings(iterations=5))
+    heard = Recorder()
+    evaluate(small_dataset, path, observer=heard)
+    assert heard.warnings == []
+    other = tmp_path / "other.h5"
+    catclf.prepare([small_pictures], other, preprocessing=Preprocessing(size=SIZE), seed=5)
+    evaluate(other, path, observer=heard)
+    [warning] = heard.warnings
+    assert warning.startswith(f"{path} was not trained on {other}, but on {small_dataset}\n")
+
+
+def test_a_doubtful_accuracy_says_so(small_dataset: Path, model: Model) -> None:
+    """It is surely better where its whole interval lies above the majority rate."""
+    for split in ("train", "test"):
+        found = evaluate(small_dataset, model, split=split)
+        assert found.surely_better == (found.interval[0] > found.majority_rate)
+    assert not evaluate(small_dataset, model, threshold=1.0).surely_better

@@ -13,7 +13,8 @@ import catclf
 from catclf.columns import reorder
 from catclf.dataset import NewSplit, write_dataset
 from catclf.descent import METHODS, Problem, Settings, descend
-from catclf.logistic import LOSSES, LossName
+from catclf.errors import CatclfError
+from catclf.logistic import CLASS_WEIGHTS, LOSSES, LossName
 from conftest import ColumnsMaker, Recorder, training_of
 
 Pixels = NDArray[np.uint8]
@@ -240,3 +241,97 @@ def test_a_missing_dataset_says_what_to_run(tmp_path: Path) -> None:
     with pytest.raises(catclf.DatasetError, match=r"no such file\nRun 'catclf prepare' first\."):
         catclf.train(tmp_path / "dataset.h5", tmp_path / "model.npz")
     assert os.listdir(tmp_path) == []
+
+
+# --------------------------------------------------------------------------------- warnings
+
+
+def test_a_rate_above_the_safe_one_is_warned_of(small_dataset: Path, tmp_path: Path) -> None:
+    """At the start, with the safe rate; at that rate, and below, nothing is said."""
+    heard = Recorder()
+    catclf.train(small_dataset, tmp_path / "m.npz", Settings(0.2, 5), observer=heard)
+    [warning] = heard.warnings
+    found = re.match(r"`learning_rate` 0\.2 is above (\S+), the safe rate", warning)
+    assert found is not None
+    safe = float(found[1])
+    quiet = Recorder()
+    catclf.train(small_dataset, tmp_path / "m.npz", Settings(safe, 5), observer=quiet)
+    assert quiet.warnings == []
+
+
+@pytest.mark.parametrize(("more", "warned"), [(40, False), (41, True)])
+def test_more_than_four_to_one_is_warned_of(more: int, warned: bool, tmp_path: Path) -> None:
+    """Both classes and both remedies are named; not where the weights are balanced already."""
+    path = tmp_path / "d.h5"
+    m = more + 10
+    columns = np.random.default_rng(0).integers(0, 256, (m, 12), dtype=np.uint8)
+    labels = (np.arange(m) < 10).astype(np.uint8)
+    split = NewSplit([columns], labels, [str(i) for i in range(m)])
+    empty = NewSplit([], labels[:0], [])
+    write_dataset(path, ("noncat", "cat"), catclf.Preprocessing(size=2), split, empty)
+    heard = Recorder()
+    catclf.train(path, tmp_path / "m.npz", Settings(0.01, 5), observer=heard)
+    assert [w.splitlines()[0] for w in heard.warnings] == [
+        f"{more} pictures are noncat and only 10 cat"
+    ] * warned
+    assert all("balanced accuracy" in w and "`class_weight`" in w for w in heard.warnings)
+    balanced = Recorder()
+    settings = Settings(0.01, 5, class_weight="balanced")
+    catclf.train(path, tmp_path / "m.npz", settings, observer=balanced)
+    assert balanced.warnings == []
+
+
+def test_balanced_weights_find_the_rare_class(tmp_path: Path) -> None:
+    """Ten against a hundred pictures that differ a little: nothing found without, most with."""
+    path = tmp_path / "d.h5"
+    rng = np.random.default_rng(0)
+    labels = (np.arange(110) < 10).astype(np.uint8)
+    columns = rng.integers(0, 200, (110, 12)) + 25 * labels[:, None]
+    split = NewSplit([columns.astype(np.uint8)], labels, [str(i) for i in range(110)])
+    empty = NewSplit([], labels[:0], [])
+    write_dataset(path, ("noncat", "cat"), catclf.Preprocessing(size=2), split, empty)
+    recalls = []
+    for class_weight in CLASS_WEIGHTS:
+        settings = Settings(0.1, 500, class_weight=class_weight)
+        recalls.append(catclf.train(path, tmp_path / "m.npz", settings).train.confusion.recall)
+    assert recalls[0] == 0
+    assert recalls[1] is not None
+    assert recalls[1] >= 0.7
+
+
+def test_test_costs_end_at_the_log_loss_of_the_test_split(
+    small_dataset: Path, tmp_path: Path
+) -> None:
+    """Without a penalty the final test cost is what evaluate calls log loss."""
+    trained = catclf.train(small_dataset, tmp_path / "m.npz", Settings(0.01, 50, every=10))
+    assert trained.test is not None
+    assert trained.record.test_cost == pytest.approx(trained.test.log_loss, rel=1e-9)
+    assert list(trained.model.test_costs) == [0, 10, 20, 30, 40]
+
+
+@pytest.mark.parametrize("content", [b"\xff\xd8\xff a photograph", b"text", b"PK\x03\x04 a zip"])
+def test_a_file_of_the_users_is_not_replaced(
+    content: bytes, small_dataset: Path, tmp_path: Path
+) -> None:
+    """Only a model is, unless `force` says so."""
+    output = tmp_path / "mine.npz"
+    output.write_bytes(content)
+    with pytest.raises(CatclfError, match="exists, and is not a model that catclf trained"):
+        catclf.train(small_dataset, output, Settings(0.01, 5))
+    assert output.read_bytes() == content
+    catclf.train(small_dataset, output, Settings(0.01, 5), force=True)
+    catclf.train(small_dataset, output, Settings(0.01, 6))
+    assert training_of(output).iterations == 6
+
+
+def test_a_notebooks_weights_are_not_replaced(small_dataset: Path, tmp_path: Path) -> None:
+    """They are a model to read, and not one that train wrote; a damaged model of ours is."""
+    output = tmp_path / "m.npz"
+    np.savez(output, w=np.zeros((192, 1)), b=0.0)
+    with pytest.raises(CatclfError, match="not a model that catclf trained"):
+        catclf.train(small_dataset, output, Settings(0.01, 5))
+    other = tmp_path / "ours.npz"
+    catclf.train(small_dataset, other, Settings(0.01, 5))
+    other.write_bytes(other.read_bytes()[:4000])
+    catclf.train(small_dataset, other, Settings(0.01, 5))
+    assert training_of(other).iterations == 5
