@@ -275,7 +275,7 @@ def _verdict(tuned: Tuned) -> list[str]:
         f"{tuned.constant_log_loss:.4f})"
     )
     if tuned.surely_better:
-        return [f"The best setting beats the constant {losses}."]
+        return ["The best setting surely beats always predicting the same", f"{losses}."]
     surely = "surely " if best.log_loss < tuned.constant_log_loss else ""
     return [
         f"Nothing {surely}beats always predicting the same",
