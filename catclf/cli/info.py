@@ -17,6 +17,7 @@ from catclf.training_record import TrainingRecord
 DIGEST_CHARACTERS = 12  # of 64: as many as tell datasets apart
 KEY_WIDTH = 18
 TEXT_CHARACTERS = 50  # of what a file may hold at any length
+FIXED_COST = 1e6  # below it, a cost is shown with six decimals, as train shows it
 
 Rows = Sequence[tuple[str, str]]
 
@@ -199,12 +200,12 @@ def _training(found: ModelInfo, training: TrainingRecord) -> Rows:
         *_texts(settings),
         ("iterations", f"{made}: interrupted" if found.interrupted else made),
         ("recorded costs", f"{found.recorded_costs}, one every {every} iterations"),
-        ("final cost", f"{training.cost:.6f}"),
-        ("final test cost", _number(training.test_cost)),
+        ("final cost", _cost(training.cost)),
+        ("final test cost", "-" if training.test_cost is None else _cost(training.test_cost)),
     ]
     if found.lowest_test_cost is not None:
         iteration, cost = found.lowest_test_cost
-        rows.append(("lowest test cost", f"{cost:.6f}, after {iteration} iterations"))
+        rows.append(("lowest test cost", f"{_cost(cost)}, after {iteration} iterations"))
     return [
         *rows,
         ("train accuracy", percent(training.train_accuracy)),
@@ -232,5 +233,5 @@ def _shortened(text: str) -> str:
     return shown if len(shown) <= TEXT_CHARACTERS else f"{shown[: TEXT_CHARACTERS - 3]}..."
 
 
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.6f}"
+def _cost(cost: float) -> str:
+    return f"{cost:.6f}" if abs(cost) < FIXED_COST else f"{cost:.6g}"
