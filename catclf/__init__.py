@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from catclf.observer import Observer as Observer
     from catclf.operations.benchmarking import benchmark as benchmark
     from catclf.operations.evaluation import evaluate as evaluate
+    from catclf.operations.inspection import DatasetInfo as DatasetInfo
+    from catclf.operations.inspection import ModelInfo as ModelInfo
+    from catclf.operations.inspection import info as info
     from catclf.operations.prediction import predict as predict
     from catclf.operations.preparation import prepare as prepare
     from catclf.operations.search import Search as Search
@@ -45,9 +48,11 @@ _HOMES = {
     "CatclfError": "errors",
     "Dataset": "dataset",
     "DatasetError": "errors",
+    "DatasetInfo": "operations.inspection",
     "DivergenceError": "errors",
     "Model": "model",
     "ModelError": "errors",
+    "ModelInfo": "operations.inspection",
     "Observer": "observer",
     "PictureError": "errors",
     "Search": "operations.search",
@@ -55,6 +60,7 @@ _HOMES = {
     "Settings": "settings",
     "benchmark": "operations.benchmarking",
     "evaluate": "operations.evaluation",
+    "info": "operations.inspection",
     "load_model": "model",
     "open_dataset": "dataset",
     "predict": "operations.prediction",

@@ -38,7 +38,15 @@ from catclf.storage.hdf5_arrays import StoredArray
 from catclf.storage.hdf5_writing import create_hdf5
 from catclf.storage.outputs import OutputKind, replacing
 
-__all__ = ["DATASET_FILE", "Dataset", "NewSplit", "Split", "open_dataset", "write_dataset"]
+__all__ = [
+    "DATASET_FILE",
+    "FORMAT_VERSION",
+    "Dataset",
+    "NewSplit",
+    "Split",
+    "open_dataset",
+    "write_dataset",
+]
 
 FORMAT = "catclf-dataset"
 FORMAT_VERSION = 1
@@ -102,6 +110,8 @@ class Dataset:
     ----------
     path
         Its file.
+    created_by
+        The program that wrote it, and its version; empty where the file does not tell.
     classes
         (negative, positive): the class at index 0 has label 0.
     preprocessing
@@ -113,6 +123,7 @@ class Dataset:
     """
 
     path: str
+    created_by: str
     classes: tuple[str, str]
     preprocessing: Preprocessing
     digest: str
@@ -161,8 +172,10 @@ def _read_dataset(file: HDF5File) -> Dataset:
             file.where,
             PREPARE_AGAIN,
         ) from error
+    created_by = file.attribute("created_by")
     return Dataset(
         path=file.where,
+        created_by=created_by if isinstance(created_by, str) else "",
         classes=classes,
         preprocessing=preprocessing,
         digest=digest,

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from catclf.pictures.reading import Picture
 
 __all__ = [
+    "FORMAT_VERSION",
     "MODEL_FILE",
     "WEIGHTS_ONLY_CLASSES",
     "Model",

@@ -26,7 +26,7 @@ from catclf.storage.hdf5_arrays import (
     translated_errors,
 )
 
-__all__ = ["HDF5File", "open_hdf5"]
+__all__ = ["HDF5File", "holds_signature", "open_hdf5"]
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 MIN_USER_BLOCK_BYTES = 512
@@ -145,11 +145,11 @@ def _refuse_non_hdf5(where: str, missing: str, other: str) -> None:
             raise DatasetError(
                 "a Git LFS pointer, not the file itself", where, "Run 'git lfs pull'."
             )
-        if not _holds_signature(file):
+        if not holds_signature(file):
             raise DatasetError("is not an HDF5 file", where, other)
 
 
-def _holds_signature(file: BinaryIO) -> bool:
+def holds_signature(file: BinaryIO) -> bool:
     """Return whether the signature stands at 0, or behind a user block: at 512, 1024, 2048, ..."""
     size = os.fstat(file.fileno()).st_size
     start = 0
