@@ -8,7 +8,7 @@ from dataclasses import asdict
 
 import click
 
-from catclf.cli.options import Verb, format_option, option, quiet_option
+from catclf.cli.options import Verb, format_option, quiet_option
 from catclf.cli.output import Display, percent
 from catclf.errors import printable
 from catclf.operations.inspection import DatasetInfo, ModelInfo, info
@@ -30,25 +30,17 @@ Examples:
   catclf info model.npz --format json""",
 )
 @click.argument("file", type=click.Path())
-@option(
-    "--quick",
-    group="Data",
-    is_flag=True,
-    show_default=False,
-    help="Leave the columns of a dataset unread, and do not tell whether they are whole.",
-)
 @format_option
 @quiet_option
-def command(file: str, quick: bool, format: str, quiet: bool) -> None:
+def command(file: str, format: str, quiet: bool) -> None:
     """Describe a dataset or a model: what it holds, and how it was made.
 
     FILE is a dataset that prepare wrote, a model that train wrote, or a weights-only .npz; it is
-    known by its content, not by its name. All of it is read, and where it is damaged the message
-    says what is wrong, and the exit code is 1. A dataset of 10 GB takes as long as the disk takes
-    to read it: with --quick all but its columns is read, which takes a moment.
+    known by its content, not by its name. All of it is read: where it is damaged the message says
+    what is wrong, and the exit code is 1.
     """
     with Display("pictures", quiet) as display:
-        found = info(file, quick=quick, observer=display)
+        found = info(file, observer=display)
     if isinstance(found, DatasetInfo):
         click.echo(dataset_as_json(found) if format == "json" else dataset_as_text(found))
     else:
@@ -70,7 +62,6 @@ def dataset_as_json(found: DatasetInfo) -> str:
             "preprocessing": found.preprocessing.to_record(),
             "n_x": found.n_x,
             "digest": found.digest,
-            "columns_checked": found.columns_checked,
         },
         indent=2,
     )
@@ -125,12 +116,7 @@ def dataset_as_text(found: DatasetInfo) -> str:
                     ("n_x", str(found.n_x)),
                     ("also in train", f"{found.also_in_train} of the test pictures"),
                     ("digest", _digest(found.digest)),
-                    (
-                        "columns",
-                        f"all {pictures} were read, and are whole"
-                        if found.columns_checked
-                        else "not read (--quick)",
-                    ),
+                    ("columns", f"all {pictures} were read, and are whole"),
                 ]
             ),
         ]

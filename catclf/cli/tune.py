@@ -228,7 +228,7 @@ def as_json(tuned: Tuned, suspects: int) -> str:
     )
 
 
-HEADER = f"{'lr':>8} {'l2':>7} {'iters':>7}  {'accuracy':>18}  {'log loss':>17}  {'AUC':>15}"
+HEADER = f"{'lr':>8} {'l2':>8} {'iters':>7}  {'accuracy':>18}  {'log loss':>17}  {'AUC':>14}"
 
 
 def as_text(tuned: Tuned, suspects: int) -> str:
@@ -242,7 +242,7 @@ def as_text(tuned: Tuned, suspects: int) -> str:
         "interrupted: the means held out up to there" if tuned.interrupted else "held-out means:",
         HEADER,
         *map(_line, tuned.scores),
-        f"{'constant':>24}  {percent(tuned.majority_rate):>9}           "
+        f"{'constant':>25}  {percent(tuned.majority_rate):>9}           "
         f"{tuned.constant_log_loss:>7.4f}",
     ]
     if tuned.interrupted:
@@ -292,7 +292,7 @@ def _why_withheld(tuned: Tuned) -> str | None:
 
 
 def _line(score: Score) -> str:
-    setting = f"{score.learning_rate:>8g} {score.l2:>7g} {score.iterations:>7}"
+    setting = f"{score.learning_rate:>8.3g} {score.l2:>8.3g} {score.iterations:>7}"
     if score.diverged:
         return f"{setting}  {'diverged':>18}"
     return (

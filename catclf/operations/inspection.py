@@ -70,8 +70,6 @@ class DatasetInfo:
         How many pictures of the test split the train split holds too.
     digest
         SHA-256 of the train split's columns and labels, in hexadecimal.
-    columns_checked
-        Whether all columns were read, and are whole.
     """
 
     path: str
@@ -83,7 +81,6 @@ class DatasetInfo:
     test: tuple[int, int]
     also_in_train: int
     digest: str
-    columns_checked: bool
 
     @property
     def n_x(self) -> int:
@@ -147,20 +144,16 @@ class ModelInfo:
 
 
 def info(
-    path: str | os.PathLike[str], *, quick: bool = False, observer: Observer | None = None
+    path: str | os.PathLike[str], *, observer: Observer | None = None
 ) -> DatasetInfo | ModelInfo:
     """Tell what a dataset or a model holds and how it was made.
 
-    A file is known by its content, not by its name. A model is read whole, and so is a dataset,
-    unless `quick`.
+    A file is known by its content, not by its name, and read whole: damage is an error.
 
     Parameters
     ----------
     path
         The file.
-    quick
-        Leave the columns of a dataset unread: they are nearly all of it, and whether they are
-        whole is then not known.
     observer
         Receives the progress of reading the columns.
 
@@ -186,19 +179,19 @@ def info(
     if is_hdf5:
         try:
             with open_dataset(where) as dataset:
-                return _dataset_info(dataset, quick, observer or Observer())
+                return _dataset_info(dataset, observer or Observer())
         except DatasetError as error:
             raise _dataset_error(where, error) from error
     raise _other_file(where, head)
 
 
-def _dataset_info(dataset: Dataset, quick: bool, observer: Observer) -> DatasetInfo:
+def _dataset_info(dataset: Dataset, observer: Observer) -> DatasetInfo:
     splits = (dataset.train, dataset.test)
     total, done = sum(split.m for split in splits), 0
     rows = max(1, BLOCK_BYTES // dataset.preprocessing.n_x)
     for split in splits:
         _ = split.names  # reading it tells damage
-        for block, _ in () if quick else blocks(split.columns, rows):
+        for block, _ in blocks(split.columns, rows):
             done += block.stop - block.start
             observer.progress(done, total)
     return DatasetInfo(
@@ -211,7 +204,6 @@ def _dataset_info(dataset: Dataset, quick: bool, observer: Observer) -> DatasetI
         test=_counts(dataset.test),
         also_in_train=dataset.test.also_in_train,
         digest=dataset.digest,
-        columns_checked=not quick,
     )
 
 

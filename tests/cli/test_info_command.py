@@ -46,13 +46,6 @@ def test_a_dataset_in_text(dataset: Path) -> None:
     ]
 
 
-def test_quick_says_that_the_columns_were_not_read(dataset: Path) -> None:
-    """Nobody is led to believe that they are whole."""
-    assert results("info", dataset, "--quick").endswith("\ncolumns           not read (--quick)\n")
-    found = json.loads(results("info", dataset, "--quick", "--format", "json"))
-    assert found["columns_checked"] is False
-
-
 def test_a_dataset_in_json(dataset: Path) -> None:
     """The same, with the whole digest."""
     with open_dataset(dataset) as opened:
@@ -69,7 +62,6 @@ def test_a_dataset_in_json(dataset: Path) -> None:
         "preprocessing": catclf.Preprocessing(size=8).to_record(),
         "n_x": 192,
         "digest": digest,
-        "columns_checked": True,
     }
 
 

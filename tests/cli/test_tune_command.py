@@ -42,7 +42,7 @@ def test_tune_in_words(dataset: Path, expected: Tuned, tmp_path: Path) -> None:
 
     def line(score: Score) -> str:
         return (
-            f"   0.005     0.1 {score.iterations:>7}  {100 * score.accuracy:>7.2f} % +- "
+            f"   0.005      0.1 {score.iterations:>7}  {100 * score.accuracy:>7.2f} % +- "
             f"{100 * score.accuracy_error:5.2f}   {score.log_loss:.4f} +- "
             f"{score.log_loss_error:.4f}  {score.auc:.3f} +- {score.auc_error:.3f}"
         )
@@ -54,10 +54,10 @@ def test_tune_in_words(dataset: Path, expected: Tuned, tmp_path: Path) -> None:
         f"(log loss {best.log_loss:.4f} +- {best.log_loss_error:.4f}, constant 0.6931).",
         "",
         "held-out means:",
-        "      lr      l2   iters            accuracy           log loss              AUC",
+        "      lr       l2   iters            accuracy           log loss             AUC",
         line(best),
-        f"    1000     0.1 {diverged.iterations:>7}            diverged",
-        "                constant    50.00 %            0.6931",
+        f"   1e+03      0.1 {diverged.iterations:>7}            diverged",
+        "                 constant    50.00 %            0.6931",
         "",
         "The best stands at the largest number of iterations",
         "of those tried: a better one may lie beyond.",

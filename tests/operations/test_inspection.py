@@ -37,9 +37,9 @@ def model(small_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     return path
 
 
-def of_dataset(path: Path, *, quick: bool = False) -> catclf.DatasetInfo:
+def of_dataset(path: Path) -> catclf.DatasetInfo:
     """Return what a dataset tells."""
-    found = catclf.info(path, quick=quick)
+    found = catclf.info(path)
     assert isinstance(found, catclf.DatasetInfo)
     return found
 
@@ -76,7 +76,6 @@ def test_a_dataset_tells_what_it_holds(small_dataset: Path) -> None:
         test=(3, 3),
         also_in_train=0,
         digest=found.digest,
-        columns_checked=True,
     )
     assert found.n_x == 192
     with pytest.raises(FrozenInstanceError):
@@ -103,24 +102,20 @@ def test_a_dataset_that_does_not_tell_its_writer_is_read(tmp_path: Path) -> None
     assert of_dataset(tmp_path / "a.h5").created_by == ""
 
 
-def test_every_column_is_read_unless_quick(tmp_path: Path) -> None:
-    """A damaged column is told; quick says that none was read."""
+def test_every_column_is_read(tmp_path: Path) -> None:
+    """A damaged column is told."""
     path = tmp_path / "a.h5"
     PREPARED["a chunk of zeros"](path)
     error = refusal(path, DatasetError)
     assert error.where == f"{path}:train/columns"
     assert error.what.startswith("damaged")
-    assert not of_dataset(path, quick=True).columns_checked
 
 
 def test_reading_the_columns_is_observed(small_dataset: Path) -> None:
-    """Every picture of both splits is counted; with quick, none."""
+    """Every picture of both splits is counted."""
     observer = Recorder()
     catclf.info(small_dataset, observer=observer)
     assert observer.calls[-1] == (24, 24)
-    quick = Recorder()
-    catclf.info(small_dataset, quick=True, observer=quick)
-    assert quick.calls == []
 
 
 # --------------------------------------------------------------------------------- models
