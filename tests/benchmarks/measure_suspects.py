@@ -1,0 +1,95 @@
+"""How often the suspects that tune names are mislabeled: some labels are flipped on purpose."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import mean
+
+import numpy as np
+from measuring import COURSE, SHARED, Row
+
+from catclf import open_dataset, prepare, tune
+from catclf.dataset import NewSplit, write_dataset
+
+SAMPLE = Path(__file__).parents[2] / "data" / "sample"
+PHOTOS = SHARED / "photos"
+SOURCES = {
+    "the sample": [SAMPLE],
+    "the course's files": COURSE,
+    "photographs of cats and dogs": [PHOTOS],
+}
+FLIPPED_SHARE = 0.05
+SEEDS = range(20)
+DEPTHS = (5, 10)  # how many of the suspects are looked at
+
+
+@dataclass(frozen=True)
+class Flipped:
+    """What tune found in a dataset with some labels flipped.
+
+    Parameters
+    ----------
+    precision
+        Of the first suspects, the share whose label was flipped, by their number.
+    withheld
+        Whether the command would not have named them.
+    """
+
+    precision: dict[int, float]
+    withheld: bool
+
+
+def flip_and_tune(original: Path, flipped: Path, seed: int) -> Flipped:
+    """Flip some of the train labels at random, tune with the default search, and look back."""
+    with open_dataset(original) as dataset:
+        train, classes, preprocessing = dataset.train, dataset.classes, dataset.preprocessing
+        rng = np.random.default_rng(seed)
+        wrong = rng.choice(train.m, round(FLIPPED_SHARE * train.m), replace=False)
+        labels = np.array(train.labels)
+        labels[wrong] ^= 1
+        names = [str(i) for i in range(train.m)]
+        split = NewSplit([train.columns[:]], labels, names)
+        empty = NewSplit([], np.zeros(0, np.uint8), [])
+        write_dataset(flipped, classes, preprocessing, split, empty)
+    tuned = tune(flipped)
+    hits = np.isin([int(p.name) for p in tuned.out_of_fold], wrong)
+    return Flipped({k: float(hits[:k].mean()) for k in DEPTHS}, not tuned.surely_better)
+
+
+def precision(found: list[Flipped], spread: bool = True) -> str:
+    """Return the mean precision at each depth, and its range."""
+    parts = []
+    for k in DEPTHS:
+        each = [one.precision[k] for one in found]
+        span = f" ({min(each):.0%} to {max(each):.0%})" if spread else ""
+        parts.append(f"{mean(each):.0%} of the first {k}{span}")
+    return ", ".join(parts)
+
+
+def measure_precision(folder: Path, name: str, sources: list[Path]) -> Row:
+    """Flip labels again and again; the row tells too what is left where suspects are named."""
+    prepare(sources, folder / "original.h5")
+    with open_dataset(folder / "original.h5") as dataset:
+        m = dataset.train.m
+    found = [flip_and_tune(folder / "original.h5", folder / "flipped.h5", seed) for seed in SEEDS]
+    named = [one for one in found if not one.withheld]
+    verdict = f"withheld in {len(found) - len(named)} of {len(found)}"
+    if named:
+        verdict += f"; where named, {precision(named, spread=False)}"
+    return Row(
+        f"wrong labels among tune's suspects: {FLIPPED_SHARE:.0%} flipped, {len(found)} times "
+        f"({name}, m = {m}, pixels); mean and range",
+        f"at random {FLIPPED_SHARE:.0%}",
+        precision(found),
+        verdict,
+    )
+
+
+def measure_suspects(folder: Path) -> list[Row]:
+    """One row for each dataset that is there."""
+    return [
+        measure_precision(folder, name, sources)
+        for name, sources in SOURCES.items()
+        if all(source.exists() for source in sources)
+    ]
