@@ -36,6 +36,7 @@ from catclf.pictures.preprocessing import Preprocessing
 from catclf.storage.hdf5 import HDF5File, open_hdf5
 from catclf.storage.hdf5_arrays import StoredArray
 from catclf.storage.hdf5_writing import create_hdf5
+from catclf.storage.kinds import PREPARED
 from catclf.storage.outputs import OutputKind, replacing
 
 __all__ = ["DATASET_FILE", "Dataset", "NewSplit", "Split", "open_dataset", "write_dataset"]
@@ -129,19 +130,13 @@ def open_dataset(path: str | os.PathLike[str]) -> Iterator[Dataset]:
     DatasetError
         Where the file is missing, none of ours, of a newer catclf, damaged, or not complete.
     """
-    with open_hdf5(path, CACHE_BYTES, missing="Run 'catclf prepare' first.") as file:
+    with open_hdf5(path, CACHE_BYTES, PREPARED) as file:
         yield _read_dataset(file)
 
 
 def _read_dataset(file: HDF5File) -> Dataset:
     if file.attribute("format") != FORMAT:
-        raise DatasetError(
-            "is not a dataset that catclf prepared",
-            file.where,
-            f"Prepare it first: catclf prepare {printable(shlex.quote(file.where))}"
-            if "list_classes" in file.names()
-            else PREPARE_AGAIN,
-        )
+        raise DatasetError("is not a dataset that catclf prepared", file.where, _fix_of_other(file))
     version = file.attribute("format_version")
     if version != FORMAT_VERSION:
         raise DatasetError(
@@ -169,6 +164,16 @@ def _read_dataset(file: HDF5File) -> Dataset:
         train=_read_split(file, "train", preprocessing.n_x),
         test=_read_split(file, "test", preprocessing.n_x),
     )
+
+
+def _fix_of_other(file: HDF5File) -> str:
+    """Return how to fix an HDF5 file that is none of ours."""
+    names, path = file.names(), printable(shlex.quote(file.where))
+    if "test_set_x" in names and "train_set_x" not in names:
+        return f"Prepare it first, with the file of the train split: catclf prepare TRAIN {path}"
+    if "train_set_x" in names or "list_classes" in names:
+        return f"Prepare it first: catclf prepare {path}"
+    return PREPARED.fix
 
 
 def _read_split(file: HDF5File, name: str, n_x: int) -> Split:

@@ -270,7 +270,9 @@ def _weights(arrays: Mapping[str, NDArray[Any]], where: str) -> tuple[Array, flo
     for name in ("w", "b"):
         if name not in arrays:
             raise ModelError(
-                f"holds no {name}", where, "Save a model with np.savez(path, w=w, b=b)."
+                f"holds no {name}",
+                where,
+                "Name a model that catclf trained, or save w and b: np.savez(path, w=w, b=b).",
             )
         _refuse_unreal(name, arrays[name], where)
     w, b = arrays["w"], arrays["b"]

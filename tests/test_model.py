@@ -250,7 +250,7 @@ def test_a_refused_model_is_quiet_on_stderr(corpus: list[tuple[str, Path]]) -> N
 @pytest.mark.parametrize(
     ("case", "said"),
     [
-        ("missing", "Run 'catclf train' first."),
+        ("missing", "Run 'catclf train' first, or check the path."),
         ("lfs-pointer", "Run 'git lfs pull'."),
         ("newer-version", "Update catclf"),
         ("foreign-format", "is not a model of catclf"),

@@ -7,6 +7,7 @@ import sys
 
 import click
 
+from catclf.cli.flags import error_text
 from catclf.cli.options import Verb, model_options, option, quiet_option
 from catclf.cli.output import Display, note
 from catclf.columns import Order
@@ -85,7 +86,7 @@ def described(model: Model, order: Order | None) -> str:
 def show_text(prediction: Prediction) -> None:
     """Write ``file: class, P(class) = confidence``, or the error on stderr."""
     if prediction.error is not None:
-        note(f"Error: {prediction.error}")
+        note(f"Error: {error_text(prediction.error)}")
     else:
         predicted = printable(prediction.predicted or "")
         click.echo(

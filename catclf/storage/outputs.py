@@ -219,6 +219,8 @@ def _target(path: str | os.PathLike[str]) -> Path:
     from pathlib import Path  # 3 ms that `predict`, which only reads, need not pay
 
     target = Path(os.path.realpath(path))
+    if target.is_symlink():  # resolved, and still a link
+        raise CatclfError("a loop of links", path, "Name a file to write to.")
     if target.is_dir() or os.fspath(path).endswith((os.sep, os.altsep or os.sep)):
         raise CatclfError("a folder, not a file", path, "Name a file to write to.")
     if target.exists() and not target.is_file():  # root could replace even /dev/null
