@@ -42,7 +42,9 @@ def read_config(
     try:
         tables = tomllib.loads(read_regular(path, MAX_CONFIG_BYTES, CatclfError).decode("utf-8"))
     except (ValueError, RecursionError) as error:  # ValueError: no TOML, no UTF-8
-        fix = "Fix the line." if found is FileKind.CONFIG else f"Fix the line. {CONFIG.fix}"
+        fix = (
+            "Fix the line." if found is FileKind.CONFIG else f"{CONFIG.fix[:-1]}, or fix the line."
+        )
         raise CatclfError(f"is not TOML: {error}", path, fix) from error
     for name, table in tables.items():
         if name not in verbs:

@@ -56,7 +56,7 @@ environment, the environment over the file.""",
 )
 @click.option(
     "--config",
-    type=click.Path(dir_okay=False),
+    type=click.Path(dir_okay=False, readable=False),
     metavar="FILE",
     help="Take options from a TOML file with a table for each verb: [train] with lr = 0.01.",
 )

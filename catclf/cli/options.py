@@ -15,6 +15,7 @@ from catclf.columns import ORDERS
 from catclf.errors import CatclfError
 
 __all__ = [
+    "INPUT",
     "ClassPair",
     "Count",
     "FiniteFloat",
@@ -31,6 +32,7 @@ __all__ = [
 
 F = TypeVar("F", bound=Callable[..., Any])
 MAX_COUNT = 10**9
+INPUT = click.Path(readable=False)  # whether it can be read, the library tells, and what to do
 
 
 class GroupedOption(click.Option):
@@ -152,7 +154,7 @@ def dataset_argument(function: F) -> F:
     return click.argument(
         "dataset",
         default="data/dataset.h5",
-        type=click.Path(),
+        type=INPUT,
         callback=refuse_other_than_dataset,
     )(function)
 
@@ -242,7 +244,7 @@ def model_options(many: bool = False) -> Callable[[F], F]:
             "-m",
             "--model",
             group="Model",
-            type=click.Path(),
+            type=INPUT,
             default=["model.npz"] if many else "model.npz",
             multiple=many,
             metavar="FILE",

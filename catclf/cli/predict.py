@@ -26,7 +26,7 @@ Examples:
   catclf predict --format csv holiday > predictions.csv
   curl -s https://example.org/cat.jpg | catclf predict -""",
 )
-@click.argument("image", nargs=-1, required=True, type=click.Path(allow_dash=True))
+@click.argument("image", nargs=-1, required=True, type=click.Path(readable=False, allow_dash=True))
 @model_options()
 @option(
     "--format",

@@ -52,14 +52,16 @@ def refuse_other_than_dataset(ctx: click.Context, param: click.Parameter, value:
 
 def explain_extra(ctx: click.Context, words: list[str]) -> str:
     """Return what to say of arguments behind the one that a verb takes."""
-    extra = f"Got more than one argument: {' '.join(words)}."
+    extra = f"Got an unexpected argument: {' '.join(words)}."
     if all(map(_is_number, words)):
         return f"{extra} {_number_hint(ctx)}"
     if _has(ctx, "model"):
-        return f"{extra} A model is named with -m."
-    if _has(ctx, "output"):
-        return f"{extra} The file to write is named with -o."
-    return f"{extra} {ctx.info_name} takes one DATASET."
+        named = "; a model is named with -m"
+    elif _has(ctx, "output"):
+        named = "; the file to write is named with -o"
+    else:
+        named = ""
+    return f"{extra} {ctx.info_name} takes one DATASET{named}."
 
 
 def explain_option(ctx: click.Context, name: str) -> str | None:
@@ -77,7 +79,7 @@ def _number_hint(ctx: click.Context) -> str:
     lists = [param.opts[-1] for param in ctx.command.params if param.type.name == "numbers"]
     if lists:
         return f"Lists have commas and no spaces: {lists[0]} 0.001,0.01"
-    return "An option takes one value."
+    return f"{ctx.info_name} takes one DATASET, a file; an option takes one value."
 
 
 def _is_number(word: str) -> bool:

@@ -20,8 +20,8 @@ from catclf.storage.kinds import Expected, FileKind
 __all__ = ["NAME_A_SOURCE", "list_sources"]
 
 NAME_A_SOURCE = (
-    "Name a folder of class folders (pets, of pets/cat and pets/noncat), a CSV or TSV of "
-    "file,label, or the course's HDF5."
+    "Name a folder of class folders (cat/ and noncat/), a CSV or TSV of file,label, or the "
+    "course's HDF5."
 )
 SOURCE = Expected(
     "a source of labeled pictures",

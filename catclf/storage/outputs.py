@@ -132,12 +132,19 @@ def check_output(
         for name in inputs:
             if os.path.exists(name) and os.path.samestat(os.stat(name), output):
                 raise CatclfError("is an input too", path, "Write to another file.")
-        if output.st_size > 0 and not force and not kind.recognizes(os.fspath(target)):
+        if output.st_size > 0 and not force and not _is_of_kind(target, kind):
             raise CatclfError(
                 f"exists, and is not {kind.name}; nothing was changed",
                 path,
                 "Write to another file, or replace this one with `force`.",
             )
+
+
+def _is_of_kind(target: Path, kind: OutputKind) -> bool:
+    try:
+        return kind.recognizes(os.fspath(target))
+    except OSError:  # what may not be read may be anything
+        return False
 
 
 def write_csv(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import shutil
+import sys
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -247,7 +249,7 @@ SAID = [
     ("evaluate -m", "office.docx", "is a document, not a model", "Name a model"),
     ("--config", "dataset.h5", "is a prepared dataset, not a config file", "Name a TOML file"),
     ("--config", "list.csv", "is a list of pictures, not a config file", "Name a TOML file"),
-    ("--config", "notes.txt", "is not TOML: ", "Fix the line. Name a TOML file"),
+    ("--config", "notes.txt", "is not TOML: ", "Name a TOML file with a table for each verb"),
 ]
 
 
@@ -277,11 +279,33 @@ def test_an_output_takes_no_other_files_place(writer: str, file: str, tmp_path: 
     assert lines[-2].startswith(f"Error: {file}: "), stderr
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="has other permissions")
+@pytest.mark.skipif(sys.platform != "win32" and os.geteuid() == 0, reason="root may read anything")
+@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.parametrize("kind", ["file", "folder"])
+@pytest.mark.usefixtures("intact")
+def test_what_may_not_be_read_is_told(reader: str, kind: str, tmp_path: Path) -> None:
+    """And how to let it be read."""
+    locked = tmp_path / "locked"
+    locked.touch() if kind == "file" else locked.mkdir()
+    locked.chmod(0)
+    code, stderr = told(READERS[reader].replace("FILE", str(locked)), tmp_path / "out")
+    assert code == (2 if (reader, kind) == ("--config", "folder") else 1), stderr
+    if kind == "file":
+        assert "locked: permission denied\nLet it be read: chmod +r." in stderr
+    elif reader in ("prepare", "predict"):
+        assert "chmod +rx" in stderr
+
+
 SLIPS = [
     ("predict model.npz photo.png", 1, "Name a picture; a model is given as --model."),
     ("evaluate model.npz dataset.h5", 1, "catclf evaluate -m model.npz"),
-    ("evaluate dataset.h5 model.npz", 2, "A model is named with -m."),
-    ("train dataset.h5 model.npz", 2, "The file to write is named with -o."),
+    ("evaluate dataset.h5 model.npz", 2, "evaluate takes one DATASET; a model is named with -m."),
+    (
+        "train dataset.h5 model.npz",
+        2,
+        "takes one DATASET; the file to write is named with -o.",
+    ),
     ("benchmark dataset.h5 model.npz", 2, "benchmark takes one DATASET."),
     ("train model.npz --resume", 1, "Name a dataset that 'catclf prepare' wrote."),
     ("prepare photos out.h5", 1, "the dataset to write is named with --output."),
@@ -291,7 +315,7 @@ SLIPS = [
     ("tune --lr 0.001 0.01 0.1", 2, "commas and no spaces: --lr 0.001,0.01"),
     ("tune dataset.h5 --lr 0.001 0.01", 2, "commas and no spaces: --lr 0.001,0.01"),
     ("tune dataset.h5 --lr 0.001, 0.01", 2, "'0.001,' is not a list of numbers such as 0.001,"),
-    ("train --iters 100 200", 2, "An option takes one value."),
+    ("train --iters 100 200", 2, "an option takes one value."),
     ("train dataset.h5 --config tuned.toml", 2, "before the verb: catclf --config FILE train"),
     ("train dataset.h5 --learning-rate 0.1", 2, "Did you mean --lr?"),
     ("train dataset.h5 --iterations 10", 2, "Did you mean --iters?"),
@@ -302,7 +326,7 @@ SLIPS = [
     ("train dataset.h5 --nothing-like-it", 2, "No such option"),
     ("trian dataset.h5", 2, "No such verb 'trian'. Did you mean train?"),
     ("eval dataset.h5", 2, "Did you mean evaluate?"),
-    ("photo.png", 2, "The verbs are prepare, train, predict, evaluate, tune, benchmark"),
+    ("photo.png", 2, "The verbs are prepare, train, predict"),
 ]
 
 
