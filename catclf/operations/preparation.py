@@ -153,7 +153,7 @@ def prepare(
                 f"{100 * test_split:g} % of each class (`test_split`) become the test split"
             )
         in_test = assign_to_test(given, labels, staged.fingerprints, test_split, seed)
-        if in_test.all() and all(split == "test" for split in given):
+        if given and all(split == "test" for split in given):
             raise DatasetError(
                 "names only a test split: there is nothing to train on",
                 where,
