@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 from contextlib import suppress
 
 import click
@@ -38,6 +37,8 @@ def refuse_other_than_dataset(ctx: click.Context, param: click.Parameter, value:
     found = None
     with suppress(CatclfError):  # the verb will tell
         found = file_kind(value)
+    import shlex  # here, for `predict` to start without it
+
     fix = PREPARED.fix
     path = printable(shlex.quote(value))
     if found is FileKind.CONFIG:
