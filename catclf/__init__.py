@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from catclf.errors import ModelError as ModelError
     from catclf.errors import PictureError as PictureError
     from catclf.model import Model as Model
-    from catclf.model import load_model as load_model
+    from catclf.model_file import load_model as load_model
     from catclf.observer import Observer as Observer
     from catclf.operations.benchmarking import benchmark as benchmark
     from catclf.operations.evaluation import evaluate as evaluate
@@ -61,7 +61,7 @@ _HOMES = {
     "benchmark": "operations.benchmarking",
     "evaluate": "operations.evaluation",
     "info": "operations.inspection",
-    "load_model": "model",
+    "load_model": "model_file",
     "open_dataset": "dataset",
     "predict": "operations.prediction",
     "prepare": "operations.preparation",

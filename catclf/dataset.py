@@ -36,6 +36,7 @@ from catclf.pictures.preprocessing import Preprocessing
 from catclf.storage.hdf5 import HDF5File, open_hdf5
 from catclf.storage.hdf5_arrays import StoredArray
 from catclf.storage.hdf5_writing import create_hdf5
+from catclf.storage.kinds import PREPARED, FileKind, file_kind
 from catclf.storage.outputs import OutputKind, replacing
 
 __all__ = [
@@ -50,7 +51,6 @@ __all__ = [
 
 FORMAT = "catclf-dataset"
 FORMAT_VERSION = 1
-HEAD_BYTES = 4096  # where the format stands
 CHUNK_BYTES = 2**20
 CACHE_BYTES = 8 * CHUNK_BYTES  # reading goes along the rows; every process has a cache of its own
 CHECKSUM_FILTER: dict[str, Any] = {"compression": "gzip", "compression_opts": 0}
@@ -140,19 +140,13 @@ def open_dataset(path: str | os.PathLike[str]) -> Iterator[Dataset]:
     DatasetError
         Where the file is missing, none of ours, of a newer catclf, damaged, or not complete.
     """
-    with open_hdf5(path, CACHE_BYTES, missing="Run 'catclf prepare' first.") as file:
+    with open_hdf5(path, CACHE_BYTES, PREPARED) as file:
         yield _read_dataset(file)
 
 
 def _read_dataset(file: HDF5File) -> Dataset:
     if file.attribute("format") != FORMAT:
-        raise DatasetError(
-            "is not a dataset that catclf prepared",
-            file.where,
-            f"Prepare it first: catclf prepare {printable(shlex.quote(file.where))}"
-            if "list_classes" in file.names()
-            else PREPARE_AGAIN,
-        )
+        raise DatasetError("is not a dataset that catclf prepared", file.where, _fix_of_other(file))
     version = file.attribute("format_version")
     if version != FORMAT_VERSION:
         raise DatasetError(
@@ -182,6 +176,16 @@ def _read_dataset(file: HDF5File) -> Dataset:
         train=_read_split(file, "train", preprocessing.n_x),
         test=_read_split(file, "test", preprocessing.n_x),
     )
+
+
+def _fix_of_other(file: HDF5File) -> str:
+    """Return how to fix an HDF5 file that is none of ours."""
+    names, path = file.names(), printable(shlex.quote(file.where))
+    if "test_set_x" in names and "train_set_x" not in names:
+        return f"Prepare it first, with the file of the train split: catclf prepare TRAIN {path}"
+    if "train_set_x" in names or "list_classes" in names:
+        return f"Prepare it first: catclf prepare {path}"
+    return PREPARED.fix
 
 
 def _read_split(file: HDF5File, name: str, n_x: int) -> Split:
@@ -217,12 +221,9 @@ def _read_split(file: HDF5File, name: str, n_x: int) -> Split:
 
 def _is_dataset(path: str) -> bool:
     """Return whether a file is a dataset of ours, perhaps a damaged one, of any version."""
-    with open(path, "rb") as file:
-        head = file.read(HEAD_BYTES)
-    if not head.startswith(b"\x89HDF"):
-        return False
-    if FORMAT.encode() in head:
-        return True
+    found = file_kind(path)
+    if found is not FileKind.HDF5:
+        return found is FileKind.DATASET
     try:  # catclf 0.1 wrote it at the end
         with open_hdf5(path, CACHE_BYTES) as stored:
             return bool(stored.attribute("format") == FORMAT)

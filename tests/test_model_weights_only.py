@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from catclf.errors import ModelError
-from catclf.model import load_model, save_model
+from catclf.model_file import load_model, save_model
 from catclf.operations.evaluation import evaluate
 from catclf.operations.prediction import predict
 from catclf.operations.preparation import prepare

@@ -13,7 +13,7 @@ from typing import NoReturn
 
 import click
 
-from catclf.cli.flags import with_flags
+from catclf.cli.flags import error_text
 from catclf.cli.group import app
 from catclf.errors import CatclfError, printable
 
@@ -63,8 +63,7 @@ def _run() -> int:
         sys.stdout.flush()
         return code if isinstance(code, int) else 0
     except CatclfError as error:
-        fix = None if error.fix is None else with_flags(error.fix)
-        return _fail(str(CatclfError(error.what, error.where, fix)), error.exit_code)
+        return _fail(error_text(error), error.exit_code)
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         return error.exit_code

@@ -12,10 +12,17 @@ import click
 from catclf.cli.options import Count, Numbers
 from catclf.errors import CatclfError, printable
 from catclf.storage.files import read_regular
+from catclf.storage.kinds import Expected, FileKind, file_kind
 
 __all__ = ["read_config"]
 
 MAX_CONFIG_BYTES = 2**20
+CONFIG = Expected(
+    "a config file",
+    "Name a TOML file with a table for each verb, as 'catclf tune' writes.",
+)
+# A text may be TOML with an error in it; what is of no known kind may be a text that is not UTF-8.
+CONFIG_KINDS = (FileKind.CONFIG, FileKind.TEXT, FileKind.EMPTY, FileKind.UNKNOWN)
 
 
 def read_config(
@@ -29,10 +36,16 @@ def read_config(
         Where the file cannot be read, is not TOML, or holds an unknown table or key or a value
         that the verb's option would not take.
     """
+    found = file_kind(path)
+    if found not in CONFIG_KINDS:
+        raise CONFIG.mismatch(found, path, CatclfError)
     try:
         tables = tomllib.loads(read_regular(path, MAX_CONFIG_BYTES, CatclfError).decode("utf-8"))
     except (ValueError, RecursionError) as error:  # ValueError: no TOML, no UTF-8
-        raise CatclfError(f"is not TOML: {error}", path, "Fix the line.") from error
+        fix = (
+            "Fix the line." if found is FileKind.CONFIG else f"{CONFIG.fix[:-1]}, or fix the line."
+        )
+        raise CatclfError(f"is not TOML: {error}", path, fix) from error
     for name, table in tables.items():
         if name not in verbs:
             raise CatclfError(f"unknown table [{printable(name)}]", path, _nearest(name, verbs))

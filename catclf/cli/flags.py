@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["FLAGS", "with_flags"]
+from catclf.errors import CatclfError
+
+__all__ = ["FLAGS", "error_text", "with_flags"]
 
 # What the library calls a parameter, where its flag has another name.
 FLAGS = {
@@ -21,3 +23,9 @@ def with_flags(message: str) -> str:
         lambda found: FLAGS.get(found[1], "--" + found[1].replace("_", "-")),
         message,
     )
+
+
+def error_text(error: CatclfError) -> str:
+    """Return an error as text, the parameters that its fix names as flags."""
+    fix = None if error.fix is None else with_flags(error.fix)
+    return str(CatclfError(error.what, error.where, fix))

@@ -35,6 +35,19 @@ class Verbs(click.Group):
         command: click.Command = import_module(f"catclf.cli.{cmd_name}").command
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the verb; a usage error names the nearest, or all."""
+        verbs = self.list_commands(ctx)
+        if args[0] not in verbs and not args[0].startswith("-"):
+            import difflib
+
+            near = difflib.get_close_matches(args[0], verbs, n=1)
+            hint = f"Did you mean {near[0]}?" if near else f"The verbs are {', '.join(verbs)}."
+            ctx.fail(f"No such verb '{args[0]}'. {hint}")
+        return super().resolve_command(ctx, args)
+
 
 @click.group(
     cls=Verbs,
@@ -49,7 +62,7 @@ environment, the environment over the file.""",
 )
 @click.option(
     "--config",
-    type=click.Path(dir_okay=False),
+    type=click.Path(dir_okay=False, readable=False),
     metavar="FILE",
     help="Take options from a TOML file with a table for each verb: [train] with lr = 0.01.",
 )

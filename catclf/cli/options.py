@@ -10,10 +10,12 @@ from typing import Any, TypeVar
 import click
 
 from catclf.classes import as_pair
+from catclf.cli.slips import explain_extra, explain_option, refuse_other_than_dataset
 from catclf.columns import ORDERS
 from catclf.errors import CatclfError
 
 __all__ = [
+    "INPUT",
     "ClassPair",
     "Count",
     "FiniteFloat",
@@ -30,6 +32,7 @@ __all__ = [
 
 F = TypeVar("F", bound=Callable[..., Any])
 MAX_COUNT = 10**9
+INPUT = click.Path(readable=False)  # whether it can be read, the library tells, and what to do
 
 
 class GroupedOption(click.Option):
@@ -46,7 +49,21 @@ def option(*names: str, group: str, **settings: Any) -> Callable[[F], F]:
 
 
 class Verb(click.Command):
-    """A command whose help lists its options under their headings."""
+    """A command whose help lists its options under their headings, and whose errors help."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the words behind the verb; a usage error says what to type instead."""
+        ctx.allow_extra_args = True  # refused here
+        try:
+            rest = super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            message = explain_option(ctx, error.option_name)
+            if message is None:
+                raise
+            ctx.fail(message)
+        if rest and not ctx.resilient_parsing:
+            ctx.fail(explain_extra(ctx, rest))
+        return rest
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options, grouped; --help stands in the last group."""
@@ -104,7 +121,11 @@ class Numbers(click.ParamType):  # type: ignore[type-arg]
         try:
             numbers = tuple(float(word) for word in words)
         except (TypeError, ValueError, OverflowError):
-            self.fail(f"{value!r} is not a list of numbers such as 0.001,0.01.", param, ctx)
+            self.fail(
+                f"{value!r} is not a list of numbers such as 0.001,0.01, without spaces.",
+                param,
+                ctx,
+            )
         for number in numbers:
             if not math.isfinite(number) or number < 0 or (self.above_zero and number == 0):
                 least = "above 0" if self.above_zero else "at least 0"
@@ -130,7 +151,12 @@ class ClassPair(click.ParamType):  # type: ignore[type-arg]
 
 def dataset_argument(function: F) -> F:
     """Declare DATASET, of the verbs that read what prepare wrote."""
-    return click.argument("dataset", default="data/dataset.h5", type=click.Path())(function)
+    return click.argument(
+        "dataset",
+        default="data/dataset.h5",
+        type=INPUT,
+        callback=refuse_other_than_dataset,
+    )(function)
 
 
 def output_option(default: str, what: str) -> Callable[[F], F]:
@@ -218,7 +244,7 @@ def model_options(many: bool = False) -> Callable[[F], F]:
             "-m",
             "--model",
             group="Model",
-            type=click.Path(),
+            type=INPUT,
             default=["model.npz"] if many else "model.npz",
             multiple=many,
             metavar="FILE",

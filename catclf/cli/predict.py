@@ -7,11 +7,13 @@ import sys
 
 import click
 
+from catclf.cli.flags import error_text
 from catclf.cli.options import Verb, model_options, option, quiet_option
 from catclf.cli.output import Display, note
 from catclf.columns import Order
 from catclf.errors import printable
-from catclf.model import Model, load_model
+from catclf.model import Model
+from catclf.model_file import load_model
 from catclf.operations.prediction import predict
 from catclf.predictions import Prediction
 from catclf.storage.outputs import csv_line
@@ -25,7 +27,7 @@ Examples:
   catclf predict --format csv holiday > predictions.csv
   curl -s https://example.org/cat.jpg | catclf predict -""",
 )
-@click.argument("image", nargs=-1, required=True, type=click.Path(allow_dash=True))
+@click.argument("image", nargs=-1, required=True, type=click.Path(readable=False, allow_dash=True))
 @model_options()
 @option(
     "--format",
@@ -85,7 +87,7 @@ def described(model: Model, order: Order | None) -> str:
 def show_text(prediction: Prediction) -> None:
     """Write ``file: class, P(class) = confidence``, or the error on stderr."""
     if prediction.error is not None:
-        note(f"Error: {prediction.error}")
+        note(f"Error: {error_text(prediction.error)}")
     else:
         predicted = printable(prediction.predicted or "")
         click.echo(

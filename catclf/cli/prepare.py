@@ -6,7 +6,7 @@ import os
 
 import click
 
-from catclf.cli.options import FiniteFloat, Verb, option, output_option, quiet_option
+from catclf.cli.options import INPUT, FiniteFloat, Verb, option, output_option, quiet_option
 from catclf.cli.output import Display, note
 from catclf.errors import DatasetError, name_some, printable
 from catclf.operations.preparation import DEFAULT_TEST_SPLIT, Prepared, prepare
@@ -25,7 +25,7 @@ Examples:
   catclf prepare pets --positive cat      pets/cat, pets/dog, ...: cat or not
   catclf prepare train_catvnoncat.h5 test_catvnoncat.h5""",
 )
-@click.argument("source", nargs=-1, type=click.Path())
+@click.argument("source", nargs=-1, type=INPUT)
 @output_option("data/dataset.h5", "dataset")
 @option(
     "--size",

@@ -27,7 +27,7 @@ from catclf.cli.signals import stopped_by_signals
 from catclf.descent import METHODS
 from catclf.errors import DivergenceError, printable
 from catclf.logistic import CLASS_WEIGHTS, LOSSES, ClassWeight, LossName
-from catclf.model import is_weights_only, load_model
+from catclf.model_file import is_weights_only, load_model
 from catclf.operations.training import Trained, train
 from catclf.settings import Settings
 

@@ -22,7 +22,8 @@ from catclf.metrics import (
     majority_rate,
     wilson_interval,
 )
-from catclf.model import WEIGHTS_ONLY_CLASSES, Model, is_weights_only, load_model
+from catclf.model import WEIGHTS_ONLY_CLASSES, Model
+from catclf.model_file import is_weights_only, load_model
 from catclf.observer import Observer
 from catclf.predictions import PREDICTIONS_FILE, LabeledPrediction, write_predictions
 from catclf.splits import SplitName

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
-import shlex
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,39 +10,25 @@ import numpy as np
 from catclf.columns import blocks, size_of
 from catclf.dataset import DATASET_FILE, Dataset, Split, open_dataset
 from catclf.dataset import FORMAT_VERSION as DATASET_VERSION
-from catclf.errors import CatclfError, DatasetError, ModelError, printable
+from catclf.errors import CatclfError, DatasetError, ModelError
 from catclf.logistic import Array
-from catclf.model import FORMAT_VERSION as MODEL_VERSION
-from catclf.model import MODEL_FILE, Model, is_weights_only, load_model
+from catclf.model import Model
+from catclf.model_file import FORMAT_VERSION as MODEL_VERSION
+from catclf.model_file import MODEL_FILE, is_weights_only, load_model
 from catclf.observer import Observer
-from catclf.operations.tuned_config import CONFIG_FILE
-from catclf.pictures.formats import (
-    GIF_SIGNATURE,
-    JPEG_SIGNATURE,
-    PNG_SIGNATURE,
-    TIFF_SIGNATURE,
-    WEBP_SIGNATURE,
-)
 from catclf.pictures.preprocessing import Preprocessing
-from catclf.predictions import PREDICTIONS_FILE
-from catclf.storage.files import is_lfs_pointer, open_regular
-from catclf.storage.hdf5 import holds_signature, open_hdf5
+from catclf.storage.files import open_regular
+from catclf.storage.hdf5 import holds_signature
+from catclf.storage.kinds import HEAD_BYTES, Expected, FileKind, kind_of_bytes
+from catclf.storage.outputs import OutputKind
 from catclf.training_record import TrainingRecord
 
 __all__ = ["DatasetInfo", "ModelInfo", "info"]
 
 BLOCK_BYTES = 2**22  # read at once
-HEAD_BYTES = 4096
-ZIP_SIGNATURES = (b"PK\x03\x04", b"PK\x05\x06")  # the second of an empty archive
-ZIP_NAME_START = 30  # of the first member's name, whose length stands 4 bytes before
-READS = "'catclf info' reads a dataset that catclf prepared, or a model (.npz)."
-# BMP's and PPM's first bytes may begin a text too: those are not named.
-PICTURE_SIGNATURES = (
-    JPEG_SIGNATURE,
-    PNG_SIGNATURE,
-    WEBP_SIGNATURE,
-    GIF_SIGNATURE,
-    TIFF_SIGNATURE,
+READABLE = Expected(
+    "a dataset or a model",
+    "'catclf info' reads a dataset that catclf prepared, or a model (.npz).",
 )
 
 
@@ -166,23 +150,23 @@ def info(
     """
     where = os.fspath(path)
     with open_regular(where, CatclfError) as file:
-        head = file.read(HEAD_BYTES)
+        found = kind_of_bytes(file.read(HEAD_BYTES))
         is_hdf5 = holds_signature(file)
-    if head.startswith(ZIP_SIGNATURES):
+    if found in (FileKind.MODEL, FileKind.ARRAYS):
         try:
             weights_only = is_weights_only(where)
             # The order permutes the weights only.
             model = load_model(where, order="planes" if weights_only else None)
         except ModelError as error:
-            raise _model_error(where, head, error) from error
+            raise _named(error, where, MODEL_FILE, "an .npz of arrays") from error
         return _model_info(where, model)
     if is_hdf5:
         try:
             with open_dataset(where) as dataset:
                 return _dataset_info(dataset, observer or Observer())
         except DatasetError as error:
-            raise _dataset_error(where, error) from error
-    raise _other_file(where, head)
+            raise _named(error, where, DATASET_FILE, "an HDF5 file") from error
+    raise READABLE.mismatch(found, where, CatclfError)
 
 
 def _dataset_info(dataset: Dataset, observer: Observer) -> DatasetInfo:
@@ -237,54 +221,7 @@ def _norm(w: Array) -> float:
     return largest * float(np.linalg.norm(w / largest)) if largest else 0.0
 
 
-def _dataset_error(path: str, error: DatasetError) -> CatclfError:
-    """Return the error for an HDF5 file that is no dataset that can be used."""
-    if DATASET_FILE.recognizes(path):
-        return _named(error, DATASET_FILE.name)
-    try:
-        with open_hdf5(path) as file:
-            names = file.names()
-    except DatasetError as damage:
-        return _named(damage, "an HDF5 file")
-    if {"train_set_x", "test_set_x", "list_classes"} & set(names):
-        return DatasetError(
-            "is an HDF5 file in the course's layout, not yet a dataset",
-            path,
-            f"Prepare it first: catclf prepare {printable(shlex.quote(path))}",
-        )
-    return DatasetError(f"is an HDF5 file, but not {DATASET_FILE.name}", path, READS)
-
-
-def _model_error(path: str, head: bytes, error: ModelError) -> CatclfError:
-    """Return the error for a zip archive that is no model that can be used."""
-    if MODEL_FILE.recognizes(path):
-        return _named(error, MODEL_FILE.name)
-    length = int.from_bytes(head[ZIP_NAME_START - 4 : ZIP_NAME_START - 2], "little")
-    first = head[ZIP_NAME_START : ZIP_NAME_START + length]
-    # A name that is cut off may have been any.
-    if head.startswith(ZIP_SIGNATURES[1]) or (len(first) == length and not first.endswith(b".npy")):
-        return ModelError("is a zip archive, but not a model (.npz)", path, READS)
-    return _named(error, "an .npz of numpy")
-
-
-def _named(error: CatclfError, kind: str) -> CatclfError:
-    """Return an error that also says what its file is."""
-    return type(error)(error.what, error.where, f"The file is {kind}. {error.fix or ''}".rstrip())
-
-
-def _other_file(path: str, head: bytes) -> CatclfError:
-    """Return the error for a file that is neither a dataset nor a model."""
-    if is_lfs_pointer(head):
-        return CatclfError("a Git LFS pointer, not the file itself", path, "Run 'git lfs pull'.")
-    if not head:
-        found = "empty"
-    elif head.startswith(b"\x93NUMPY"):
-        found = "a single array (.npy)"
-    elif any(re.match(signature, head, re.DOTALL) for signature in PICTURE_SIGNATURES):
-        found = "a picture"
-    else:
-        kinds = (CONFIG_FILE, PREDICTIONS_FILE)
-        found = next((kind.name for kind in kinds if kind.recognizes(path)), "")
-    if not found:
-        return CatclfError("is neither a dataset nor a model", path, READS)
-    return CatclfError(f"is {found}, not a dataset or a model", path, READS)
+def _named(error: CatclfError, path: str, kind: OutputKind, otherwise: str) -> CatclfError:
+    """Return the error for a file that cannot be used, with what the file is."""
+    name = kind.name if kind.recognizes(path) else otherwise
+    return type(error)(error.what, error.where, f"The file is {name}. {error.fix or ''}".rstrip())

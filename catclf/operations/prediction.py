@@ -12,6 +12,7 @@ from catclf.model import Model
 from catclf.observer import Observer
 from catclf.parallel import map_in_order
 from catclf.pictures.folders import find_pictures
+from catclf.pictures.formats import PICTURE
 from catclf.pictures.reading import STREAM_NAME, Picture, one_or_many, pixels_of
 from catclf.predictions import Prediction
 
@@ -54,14 +55,18 @@ def predict(
 
 
 def _predictions(
-    expanded: Iterable[Picture], answer: Callable[[Picture], Prediction], workers: int | None
+    expanded: Iterable[Picture | PictureError],
+    answer: Callable[[Picture | PictureError], Prediction],
+    workers: int | None,
 ) -> Iterator[Prediction]:
     for is_file, run in groupby(expanded, lambda image: isinstance(image, str)):
         # A stream cannot be handed to another process, and pixels need no decoding.
         yield from map_in_order(answer, run, workers if is_file else 1)
 
 
-def _predict_one(model: Model, threshold: float, image: Picture) -> Prediction:
+def _predict_one(model: Model, threshold: float, image: Picture | PictureError) -> Prediction:
+    if isinstance(image, PictureError):
+        return Prediction(image.where or STREAM_NAME, None, None, image)
     name = image if isinstance(image, str) else STREAM_NAME
     try:
         pixels = pixels_of(image, model.preprocessing)
@@ -72,8 +77,8 @@ def _predict_one(model: Model, threshold: float, image: Picture) -> Prediction:
     return Prediction(name, model.classes[probability > threshold], probabilities)
 
 
-def _expand(images: Iterable[Picture], observer: Observer) -> Iterator[Picture]:
-    """Replace each folder by its pictures; an empty one stays, to fail by its name."""
+def _expand(images: Iterable[Picture], observer: Observer) -> Iterator[Picture | PictureError]:
+    """Replace each folder by its pictures; one without any by the error that says so."""
     for image in images:
         if not isinstance(image, str | os.PathLike):
             yield image
@@ -81,6 +86,14 @@ def _expand(images: Iterable[Picture], observer: Observer) -> Iterator[Picture]:
             pictures, skipped = find_pictures(os.fspath(image))
             if skipped:
                 observer.skipped(skipped)
-            yield from pictures or [os.fspath(image)]
+            yield from pictures
+            if not pictures:
+                yield _without_pictures(os.fspath(image))
         else:
             yield os.fspath(image)
+
+
+def _without_pictures(folder: str) -> PictureError:
+    if not os.access(folder, os.R_OK | os.X_OK):
+        return PictureError("permission denied", folder, "Let it be read: chmod +rx.")
+    return PictureError("a folder without pictures", folder, PICTURE.fix)

@@ -153,6 +153,12 @@ def prepare(
                 f"{100 * test_split:g} % of each class (`test_split`) become the test split"
             )
         in_test = assign_to_test(given, labels, staged.fingerprints, test_split, seed)
+        if given and all(split == "test" for split in given):
+            raise DatasetError(
+                "names only a test split: there is nothing to train on",
+                where,
+                "Name the source of the train split beside it.",
+            )
         _refuse_empty_class(labels[~in_test], classes, unreadable, where)
         names = [picture.name for picture in pictures]
         duplicates = find_duplicates(names, labels, in_test, staged.fingerprints)

@@ -25,7 +25,8 @@ from catclf.descent import (
 )
 from catclf.errors import CatclfError, DatasetError, DivergenceError, ModelError, printable
 from catclf.machine import available_memory
-from catclf.model import MODEL_FILE, Model, is_weights_only, load_model, save_model
+from catclf.model import Model
+from catclf.model_file import MODEL_FILE, is_weights_only, load_model, save_model
 from catclf.observer import Observer
 from catclf.operations.evaluation import Evaluation, evaluate_split
 from catclf.settings import Settings

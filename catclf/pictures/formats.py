@@ -10,7 +10,18 @@ import os
 import re
 
 from catclf.errors import PictureError
-from catclf.storage.files import is_lfs_pointer
+from catclf.storage.kinds import (
+    BMP_SIGNATURE,
+    GIF_SIGNATURE,
+    JPEG_SIGNATURE,
+    PNG_SIGNATURE,
+    PPM_SIGNATURE,
+    TIFF_SIGNATURE,
+    WEBP_SIGNATURE,
+    Expected,
+    FileKind,
+    kind_of_bytes,
+)
 
 __all__ = [
     "BMP_SIGNATURE",
@@ -37,20 +48,23 @@ MAX_BYTES = 128 * 2**20
 """The largest file that is read."""
 
 # How to fix a file, for errors.
-REPLACE = "Delete or replace it."
+REPLACE = "Fetch it again, or use another picture."
 CONVERT = "Convert it to JPEG or PNG."
 
-# Regular expressions for the first bytes of a file; a dot is any byte. Not compiled here: most
-# runs need one or two of them.
-JPEG_SIGNATURE = rb"\xff\xd8\xff"
-PNG_SIGNATURE = rb"\x89PNG\r\n\x1a\n"
-WEBP_SIGNATURE = rb"RIFF.{4}WEBP"
-GIF_SIGNATURE = rb"GIF8[79]a"
-TIFF_SIGNATURE = rb"(II[*+]\0|MM\0[*+])(?!.{4}CR)"  # CR: a camera's raw picture
-BMP_SIGNATURE = rb"BM"
-PPM_SIGNATURE = rb"P[1-6][\s#]"
+PICTURE = Expected(
+    "a picture",
+    "Name a picture, or a folder of pictures.",
+    {
+        FileKind.DATASET: "Name a picture; a dataset is for 'catclf evaluate'.",
+        FileKind.HDF5: "Name a picture; the course's HDF5 files are for 'catclf prepare'.",
+        FileKind.MODEL: "Name a picture; a model is given as `model`.",
+        FileKind.ARRAYS: "Name a picture; a model is given as `model`.",
+        FileKind.ARCHIVE: "Unpack it, and name the pictures in it.",
+        FileKind.WEB_PAGE: "Fetch the picture itself.",
+    },
+)
 
-# The same, of whatever case, for what is not read. Order matters: the first that fits is named.
+# Signatures of whatever case, for what is not read. Order matters: the first that fits is named.
 _UNREADABLE_SIGNATURES = (
     (rb".{4}ftyp(heic|heix|heim|heis|hevc|hevx|mif1|msf1)", "HEIC pictures"),
     (rb".{4}ftyp(avif|avis)", "AVIF pictures"),
@@ -66,9 +80,7 @@ _UNREADABLE_SIGNATURES = (
     (rb"P7\s|P[fF]\s", "PAM and PFM pictures"),
     (rb"qoif", "QOI pictures"),
     (rb"\x76\x2f\x31\x01", "OpenEXR pictures"),
-    (rb"\s*(<!doctype html|<html)", "web pages"),
     (rb"\s*<(.*<)?svg", "SVG drawings"),
-    (rb"PK\x03\x04|\x1f\x8b|7z\xbc\xaf|Rar!", "archives"),
 )
 
 # fmt: off
@@ -131,13 +143,16 @@ def unsupported(data: bytes) -> PictureError:
         The whole file.
     """
     head = data[:1024].removeprefix(b"\xef\xbb\xbf")  # a byte order mark, before text
-    if is_lfs_pointer(head):
-        return PictureError("a Git LFS pointer, not the file itself", fix="Run 'git lfs pull'.")
     for signature, name in _UNREADABLE_SIGNATURES:
         if re.match(signature, head, re.DOTALL | re.IGNORECASE):
             return PictureError(f"{name} are not supported", fix=CONVERT)
     if not any(data):
         return PictureError("not a readable picture (nothing but zeros)", fix=REPLACE)
-    return PictureError(
-        "not a picture of a supported format (JPEG, PNG, WebP, BMP, GIF, TIFF, PPM)", fix=REPLACE
-    )
+    found = kind_of_bytes(data)
+    if found is FileKind.UNKNOWN:
+        return PictureError(
+            "not a picture of a supported format (JPEG, PNG, WebP, BMP, GIF, TIFF, PPM)",
+            fix=PICTURE.fix,
+        )
+    mismatch = PICTURE.mismatch(found, "", PictureError)
+    return PictureError(mismatch.what, fix=mismatch.fix)

@@ -53,7 +53,7 @@ def list_course_file(file: HDF5File, held: Set[str]) -> Listing:
         raise DatasetError(
             "holds no pictures but columns: it is a prepared dataset",
             file.where,
-            "Run 'catclf train' on it.",
+            "Run 'catclf train' on it; the dataset to write is named with `output`.",
         )
     if not splits:
         raise DatasetError(

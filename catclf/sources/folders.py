@@ -7,6 +7,7 @@ import os
 from catclf.errors import DatasetError
 from catclf.observer import Observer
 from catclf.pictures.folders import find_pictures, is_litter, subfolders
+from catclf.pictures.formats import looks_like_picture
 from catclf.sources.labeled import Labeled, Listing
 from catclf.sources.split_names import SPLIT_NAMES, tell_validation, used_splits
 from catclf.splits import SplitName
@@ -43,6 +44,12 @@ def list_folder(folder: str, observer: Observer) -> Listing:
             tell_validation(path, len(find_pictures(path)[0]), observer)
     if not splits:
         _list_classes(folder, None, listing)
+    if not listing.pictures and any(map(looks_like_picture, listing.skipped)):
+        raise DatasetError(
+            "holds pictures, but no class folders",
+            folder,
+            "Name the folder above it, or sort the pictures into a folder for each class.",
+        )
     if not listing.pictures:
         raise DatasetError(
             "holds no class folders with pictures",
@@ -73,7 +80,7 @@ def _list_classes(folder: str, split: SplitName | None, listing: Listing) -> Non
             raise DatasetError(
                 "a class folder without pictures",
                 os.path.join(folder, name),
-                "Put pictures into it, or remove it.",
+                "Put pictures of the class into it, or move it elsewhere.",
             )
     with os.scandir(folder) as entries:
         files = sorted(entry.path for entry in entries if not is_litter(entry.name))

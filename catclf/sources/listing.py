@@ -6,22 +6,33 @@ import os
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 
 from catclf.errors import name_some
 from catclf.observer import Observer
-from catclf.pictures.formats import looks_like_picture
 from catclf.sources.course_hdf5 import list_course_file
 from catclf.sources.folders import list_folder
 from catclf.sources.labeled import Labeled, Listing
 from catclf.sources.tables import DELIMITERS, list_table
 from catclf.storage.hdf5 import open_hdf5
+from catclf.storage.kinds import Expected, FileKind
 
 __all__ = ["NAME_A_SOURCE", "list_sources"]
 
 NAME_A_SOURCE = (
-    "Name a folder of class folders (such as pets, of pets/cat and pets/noncat), a CSV or TSV of "
-    "file,label, or an HDF5 file in the course's layout."
+    "Name a folder of class folders (cat/ and noncat/), a CSV or TSV of file,label, or the "
+    "course's HDF5."
 )
+SOURCE = Expected(
+    "a source of labeled pictures",
+    NAME_A_SOURCE,
+    {
+        FileKind.PICTURE: "Name the folder that holds the class folders.",
+        FileKind.ARCHIVE: "Unpack it, and name the folder of class folders in it.",
+        FileKind.LIST: "Let its name end in .csv or .tsv.",
+    },
+)
+HDF5_SUFFIXES = (".h5", ".hdf5")
 
 
 def list_sources(
@@ -54,7 +65,7 @@ def list_sources(
     observer = observer or Observer()
     paths = [os.fspath(source) for source in sources]
     hdf5 = {
-        path: files.enter_context(open_hdf5(path, other=_other(path)))
+        path: files.enter_context(open_hdf5(path, expected=_expected(path)))
         for path in dict.fromkeys(paths)
         if not os.path.isdir(path) and _suffix(path) not in DELIMITERS
     }
@@ -77,11 +88,13 @@ def _suffix(path: str) -> str:
     return os.path.splitext(path)[1].lower()
 
 
-def _other(path: str) -> str:
-    """Return how to fix a source that is no HDF5 file."""
-    if looks_like_picture(path):
-        return "It is a single picture: name the folder that holds the class folders."
-    return NAME_A_SOURCE
+def _expected(path: str) -> Expected:
+    """Return what to say of a source; one that is missing may be meant as the output."""
+    if _suffix(path) in HDF5_SUFFIXES:
+        return replace(
+            SOURCE, missing="Check the path; the dataset to write is named with `output`."
+        )
+    return SOURCE
 
 
 def _each_once(pictures: Sequence[Labeled], observer: Observer) -> list[Labeled]:

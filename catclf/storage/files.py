@@ -13,7 +13,10 @@ __all__ = ["is_lfs_pointer", "open_regular", "read_regular"]
 
 
 def open_regular(
-    path: str | os.PathLike[str], kind: type[CatclfError], missing: str = "Check the path."
+    path: str | os.PathLike[str],
+    kind: type[CatclfError],
+    missing: str = "Check the path.",
+    folder: str = "Name a file.",
 ) -> BinaryIO:
     """Open a regular file for reading, without waiting for what else may stand there.
 
@@ -25,6 +28,8 @@ def open_regular(
         The class of the error that is raised.
     missing
         The fix that the error names where there is no such file.
+    folder
+        The fix that it names where there is a folder.
 
     Raises
     ------
@@ -33,23 +38,27 @@ def open_regular(
     """
     try:
         if not hasattr(os, "O_NONBLOCK"):
-            _refuse_irregular(os.stat(path).st_mode, path, kind)
+            _refuse_irregular(os.stat(path).st_mode, path, kind, folder)
         descriptor = _open_without_waiting(path)
     except FileNotFoundError:
         if os.path.islink(path):
-            missing = "Delete or fix the link."
-            raise kind("a link to a file that is not there", path, missing) from None
+            what = "a link to a file that is not there"
+            raise kind(what, path, "Name the file itself, or fix the link.") from None
         raise kind("no such file", path, missing) from None
     except PermissionError:
         raise kind("permission denied", path, "Let it be read: chmod +r.") from None
     except OSError as error:
-        reasons = {errno.ENXIO: _NOT_REGULAR, errno.ELOOP: "a loop of links"}  # ENXIO: a socket
+        reasons = {
+            errno.ENXIO: _NOT_REGULAR,  # a socket
+            errno.ELOOP: "a loop of links",
+            errno.ENOTDIR: "part of the path is a file, not a folder",
+        }
         what = reasons.get(error.errno or 0, f"cannot be opened ({error.strerror})")
         raise kind(what, path, "Check the path.") from None
     except ValueError:  # a NUL in the name
         raise kind("not a possible file name", path, "Check the path.") from None
     try:
-        _refuse_irregular(os.fstat(descriptor).st_mode, path, kind)
+        _refuse_irregular(os.fstat(descriptor).st_mode, path, kind, folder)
     except kind:
         os.close(descriptor)
         raise
@@ -61,6 +70,7 @@ def read_regular(
     max_bytes: int,
     kind: type[CatclfError],
     missing: str = "Check the path.",
+    folder: str = "Name a file.",
 ) -> bytes:
     """Return the contents of a regular file of at most `max_bytes`.
 
@@ -69,7 +79,7 @@ def read_regular(
     CatclfError
         A `kind`, where `open_regular` raises it, or the file is larger or cannot be read.
     """
-    with open_regular(path, kind, missing) as file:
+    with open_regular(path, kind, missing, folder) as file:
         try:
             size = os.fstat(file.fileno()).st_size
             if size <= max_bytes:
@@ -95,7 +105,10 @@ def _open_without_waiting(path: str | os.PathLike[str]) -> int:
     return os.open(path, flags)
 
 
-def _refuse_irregular(mode: int, path: str | os.PathLike[str], kind: type[CatclfError]) -> None:
+def _refuse_irregular(
+    mode: int, path: str | os.PathLike[str], kind: type[CatclfError], folder: str
+) -> None:
+    if stat.S_ISDIR(mode):
+        raise kind("a folder, not a file", path, folder)
     if not stat.S_ISREG(mode):
-        what = "a folder, not a file" if stat.S_ISDIR(mode) else _NOT_REGULAR
-        raise kind(what, path, "Name a file.")
+        raise kind(_NOT_REGULAR, path, "Name a file.")

@@ -16,7 +16,7 @@ import h5py
 import numpy as np
 
 from catclf.errors import DatasetError
-from catclf.storage.files import is_lfs_pointer, open_regular
+from catclf.storage.files import open_regular
 from catclf.storage.hdf5_arrays import (
     FETCH_AGAIN,
     MAX_CHUNK_BYTES,
@@ -25,8 +25,11 @@ from catclf.storage.hdf5_arrays import (
     stored_array,
     translated_errors,
 )
+from catclf.storage.kinds import HEAD_BYTES, Expected, FileKind, kind_of_bytes
 
-__all__ = ["HDF5File", "holds_signature", "open_hdf5"]
+__all__ = ["HDF5_FILE", "HDF5File", "holds_signature", "open_hdf5"]
+
+HDF5_FILE = Expected("an HDF5 file", "Name an HDF5 file.")
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 MIN_USER_BLOCK_BYTES = 512
@@ -107,8 +110,7 @@ class HDF5File:
 def open_hdf5(
     path: str | os.PathLike[str],
     cache_bytes: int = MAX_CHUNK_BYTES,
-    missing: str = "Check the path.",
-    other: str = "Name an HDF5 file.",
+    expected: Expected = HDF5_FILE,
 ) -> Iterator[HDF5File]:
     """Open an HDF5 file for reading.
 
@@ -118,10 +120,8 @@ def open_hdf5(
         The file.
     cache_bytes
         How much of an array's chunks is kept, once unpacked, for the next read.
-    missing
-        The fix that the error names where there is no such file.
-    other
-        The fix that it names where the file is of another kind.
+    expected
+        What the error says of a file that is missing or of another kind.
 
     Raises
     ------
@@ -129,7 +129,7 @@ def open_hdf5(
         Where it is missing, no regular file, not HDF5, or cut short.
     """
     where = os.fspath(path)
-    _refuse_non_hdf5(where, missing, other)
+    _refuse_non_hdf5(where, expected)
     with translated_errors(where):
         # No lock: prepared files are only ever replaced whole, never written in place.
         file = h5py.File(where, "r", locking=False, rdcc_nbytes=cache_bytes)
@@ -139,14 +139,12 @@ def open_hdf5(
         file.close()
 
 
-def _refuse_non_hdf5(where: str, missing: str, other: str) -> None:
-    with open_regular(where, DatasetError, missing) as file:
-        if is_lfs_pointer(file.read(128)):
-            raise DatasetError(
-                "a Git LFS pointer, not the file itself", where, "Run 'git lfs pull'."
-            )
+def _refuse_non_hdf5(where: str, expected: Expected) -> None:
+    folder = expected.fix_of(FileKind.FOLDER, where)
+    with open_regular(where, DatasetError, expected.missing, folder) as file:
+        found = kind_of_bytes(file.read(HEAD_BYTES))
         if not holds_signature(file):
-            raise DatasetError("is not an HDF5 file", where, other)
+            raise expected.mismatch(found, where, DatasetError)
 
 
 def holds_signature(file: BinaryIO) -> bool:

@@ -48,7 +48,8 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from catclf.errors import ModelError, printable
-from catclf.storage.files import is_lfs_pointer, read_regular
+from catclf.storage.files import read_regular
+from catclf.storage.kinds import Expected, FileKind, kind_of_bytes
 
 __all__ = ["read_npz"]
 
@@ -68,6 +69,16 @@ READER_ERRORS = (
     ValueError,
 )
 TRAIN_AGAIN = "Train the model again, or fetch the file again."
+NAME_A_MODEL = "Name a model that catclf trained, or an .npz of w and b."
+MODEL = Expected(
+    "a model",
+    NAME_A_MODEL,
+    {
+        FileKind.DATASET: "Name a model; 'catclf train {path}' trains one on this dataset.",
+        FileKind.ARRAY: "Save w and b: np.savez(path, w=w, b=b).",
+    },
+    missing="Run 'catclf train' first, or check the path.",
+)
 
 
 def read_npz(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
@@ -89,8 +100,8 @@ def read_npz(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
         Where the file is missing, is no .npz, is damaged, or makes a claim that is refused.
     """
     where = os.fspath(path)
-    data = read_regular(where, MAX_BYTES, ModelError, missing="Run 'catclf train' first.")
-    _refuse_non_zip(data, where)
+    data = read_regular(where, MAX_BYTES, ModelError, MODEL.missing, NAME_A_MODEL)
+    _refuse_non_npz(data, where)
     try:
         return _read_members(data, where)
     except MemoryError:
@@ -99,18 +110,10 @@ def read_npz(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
         raise ModelError("is damaged", where, TRAIN_AGAIN) from error
 
 
-def _refuse_non_zip(data: bytes, where: str) -> None:
-    if data.startswith(b"PK\x03\x04"):
-        return
-    if is_lfs_pointer(data):
-        raise ModelError("a Git LFS pointer, not the file itself", where, "Run 'git lfs pull'.")
-    if data.startswith(b"\x89HDF"):
-        raise ModelError("is an HDF5 file, not a model", where, "Name an .npz that catclf trained.")
-    if data.startswith(b"\x93NUMPY"):
-        raise ModelError(
-            "is a single array, not a model", where, "Save w and b: np.savez(path, w=w, b=b)."
-        )
-    raise ModelError("is not a model (.npz)", where, "Name a model that catclf trained.")
+def _refuse_non_npz(data: bytes, where: str) -> None:
+    found = kind_of_bytes(data)
+    if not data.startswith(b"PK\x03\x04") or found is FileKind.DOCUMENT:
+        raise MODEL.mismatch(found, where, ModelError)
 
 
 def _read_members(data: bytes, where: str) -> dict[str, NDArray[Any]]:

@@ -132,12 +132,19 @@ def check_output(
         for name in inputs:
             if os.path.exists(name) and os.path.samestat(os.stat(name), output):
                 raise CatclfError("is an input too", path, "Write to another file.")
-        if output.st_size > 0 and not force and not kind.recognizes(os.fspath(target)):
+        if output.st_size > 0 and not force and not _is_of_kind(target, kind):
             raise CatclfError(
                 f"exists, and is not {kind.name}; nothing was changed",
                 path,
                 "Write to another file, or replace this one with `force`.",
             )
+
+
+def _is_of_kind(target: Path, kind: OutputKind) -> bool:
+    try:
+        return kind.recognizes(os.fspath(target))
+    except OSError:  # what may not be read may be anything
+        return False
 
 
 def write_csv(
@@ -219,6 +226,8 @@ def _target(path: str | os.PathLike[str]) -> Path:
     from pathlib import Path  # 3 ms that `predict`, which only reads, need not pay
 
     target = Path(os.path.realpath(path))
+    if target.is_symlink():  # resolved, and still a link
+        raise CatclfError("a loop of links", path, "Name a file to write to.")
     if target.is_dir() or os.fspath(path).endswith((os.sep, os.altsep or os.sep)):
         raise CatclfError("a folder, not a file", path, "Name a file to write to.")
     if target.exists() and not target.is_file():  # root could replace even /dev/null

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from catclf import open_dataset
 from catclf.errors import CatclfError
-from catclf.model import is_weights_only, load_model
+from catclf.model_file import is_weights_only, load_model
 from catclf.operations.preparation import prepare
 from catclf.pictures.preprocessing import Preprocessing
 from catclf.pictures.reading import read_picture

@@ -19,7 +19,8 @@ from catclf.dataset import NewSplit, open_dataset, write_dataset
 from catclf.errors import CatclfError, DatasetError
 from catclf.logistic import sigmoid
 from catclf.metrics import wilson_interval
-from catclf.model import Model, save_model
+from catclf.model import Model
+from catclf.model_file import save_model
 from catclf.operations.evaluation import evaluate, evaluate_split
 from catclf.operations.prediction import predict
 from catclf.pictures.preprocessing import Preprocessing

@@ -16,7 +16,7 @@ from PIL import Image
 import catclf
 from catclf.dataset import open_dataset
 from catclf.errors import CatclfError, DatasetError, ModelError, printable
-from catclf.model import save_model
+from catclf.model_file import save_model
 from catclf.predictions import write_predictions
 from conftest import Recorder, training_of
 from corpus.course_hdf5 import COURSE, good_course
@@ -245,7 +245,7 @@ def test_a_truncated_notebook_model_is_an_npz(tmp_path: Path) -> None:
     (tmp_path / "nb.npz").write_bytes(data[: len(data) // 2])
     error = refusal(tmp_path / "nb.npz", ModelError)
     assert error.what == "is damaged"
-    assert str(error.fix).startswith("The file is an .npz of numpy. ")
+    assert str(error.fix).startswith("The file is an .npz of arrays. ")
 
 
 def test_what_is_neither_is_named(tmp_path: Path, small_dataset: Path) -> None:
@@ -264,26 +264,28 @@ def test_what_is_neither_is_named(tmp_path: Path, small_dataset: Path) -> None:
     with h5py.File(other_hdf5, "w") as file:
         file["x"] = [1]
     for path, what in (
-        (tuned, "is a config file that catclf tune wrote, not a dataset or a model"),
-        (csv, "is a CSV file of catclf's predictions, not a dataset or a model"),
-        (array, "is a single array (.npy), not a dataset or a model"),
+        (tuned, "is a config file, not a dataset or a model"),
+        (csv, "is a CSV file of predictions, not a dataset or a model"),
+        (array, "is a single array, not a dataset or a model"),
         (picture, "is a picture, not a dataset or a model"),
-        (empty, "is empty, not a dataset or a model"),
-        (text, "is neither a dataset nor a model"),
-        (archive, "is a zip archive, but not a model (.npz)"),
-        (other_hdf5, "is an HDF5 file, but not a dataset that catclf prepared"),
+        (empty, "is an empty file, not a dataset or a model"),
+        (text, "is a text file, not a dataset or a model"),
+        (archive, "is an archive, not a dataset or a model"),
     ):
         error = refusal(path)
         assert error.what == what
         assert str(error.fix).startswith("'catclf info' reads a dataset ")
+    error = refusal(other_hdf5, DatasetError)
+    assert error.what == "is not a dataset that catclf prepared"
+    assert str(error.fix).startswith("The file is an HDF5 file. ")
 
 
 def test_a_file_to_prepare_first_is_told_so(tmp_path: Path) -> None:
     """The course's file is no dataset yet."""
     good_course(tmp_path / "the course.h5")
     error = refusal(tmp_path / "the course.h5", DatasetError)
-    assert error.what == "is an HDF5 file in the course's layout, not yet a dataset"
-    assert error.fix == f"Prepare it first: catclf prepare '{tmp_path}/the course.h5'"
+    assert error.what == "is not a dataset that catclf prepared"
+    assert str(error.fix).endswith(f"Prepare it first: catclf prepare '{tmp_path}/the course.h5'")
 
 
 def test_a_pointer_of_git_lfs_is_told(tmp_path: Path) -> None:

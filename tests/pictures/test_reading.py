@@ -160,7 +160,10 @@ def test_a_bad_file_is_read_or_refused_in_a_few_words(
         ("empty.jpg", "empty file"),
         ("lfs.jpg", "a Git LFS pointer, not the file itself\nRun 'git lfs pull'."),
         ("photo.heic", "HEIC pictures are not supported\nConvert it to JPEG or PNG."),
-        ("cut-50-baseline.jpg", "not a readable picture (truncated)\nDelete or replace it."),
+        (
+            "cut-50-baseline.jpg",
+            "not a readable picture (truncated)\nFetch it again, or",
+        ),
         ("closed-50-baseline.jpg", "not a readable picture (truncated)"),
         ("half-stream.png", "not a readable picture (truncated)"),
         ("wrong-idat-crc.png", "not a readable picture (damaged: wrong checksum)"),

@@ -95,11 +95,20 @@ def test_an_empty_class_folder_is_an_error(tmp_path: Path) -> None:
         listing(tmp_path)
 
 
-@pytest.mark.parametrize("names", [[], ["1.jpg", "2.jpg"], [".hidden/1.jpg"]])
-def test_a_folder_without_class_folders_is_an_error(tmp_path: Path, names: list[str]) -> None:
-    """The message says to make class folders."""
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        ([], "holds no class folders with pictures\nMake a folder"),
+        ([".hidden/1.jpg"], "holds no class folders with pictures\nMake a folder"),
+        (["1.jpg", "2.jpg"], "holds pictures, but no class folders\nName the folder above it"),
+    ],
+)
+def test_a_folder_without_class_folders_is_an_error(
+    tmp_path: Path, names: list[str], said: str
+) -> None:
+    """The message says to make class folders, or that this may be one of them."""
     touch(tmp_path, *names)
-    with pytest.raises(DatasetError, match="holds no class folders with pictures\nMake a folder"):
+    with pytest.raises(DatasetError, match=said):
         listing(tmp_path)
 
 

@@ -32,19 +32,20 @@ def test_sources_are_listed_in_the_order_given(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "fix"),
+    ("name", "data", "said"),
     [
-        ("notes.txt", "Name a folder of class folders"),
-        ("model.npz", "Name a folder of class folders"),
-        ("cat.JPG", "It is a single picture: name the folder"),
+        ("notes.txt", b"other", "is a text file, not .*\nName a folder of class folders"),
+        ("data.bin", b"\0other", "is not a source of .*\nName a folder of class folders"),
+        ("model.npz", b"PK\3\4" + bytes(26) + b"w.npy", "is an .npz .*\nName a folder of class"),
+        ("cat.JPG", b"\xff\xd8\xff\xe0", "is a picture, not .*\nName the folder that holds"),
     ],
 )
 def test_a_file_of_another_kind_is_an_error_that_says_what_to_name(
-    tmp_path: Path, name: str, fix: str
+    tmp_path: Path, name: str, data: bytes, said: str
 ) -> None:
     """Not that it should have been HDF5 alone."""
-    (tmp_path / name).write_bytes(b"other")
-    with pytest.raises(DatasetError, match=f"is not an HDF5 file\n{fix}"):
+    (tmp_path / name).write_bytes(data)
+    with pytest.raises(DatasetError, match=said):
         listing(tmp_path / name)
 
 

@@ -232,3 +232,26 @@ def test_a_csv_file_is_its_lines(output: Path) -> None:
     write_csv(output, ("file", "loss"), [("a,b.png", 0.5), ('"\x1b[31m', None)])
     assert output.read_bytes() == b'file,loss\n"a,b.png",0.5\n"""\\x1b[31m",\n'
     assert is_alone(output)
+
+
+def test_what_cannot_be_looked_into_is_not_replaced(output: Path) -> None:
+    """A file that may not be read may be anything."""
+
+    def refuse(path: str) -> bool:
+        raise PermissionError(path)
+
+    with pytest.raises(CatclfError, match="exists, and is not a secret"):
+        check_output(output, OutputKind("a secret", refuse))
+    assert output.read_bytes() == OLD
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege")
+def test_a_loop_of_links_is_not_replaced(tmp_path: Path) -> None:
+    """It leads to no file; neither the check nor the writing takes the link's place."""
+    loop = tmp_path / "loop"
+    loop.symlink_to("loop")
+    with pytest.raises(CatclfError, match="a loop of links"):
+        check_output(loop, ANYTHING, force=True)
+    with pytest.raises(CatclfError, match="a loop of links"):
+        write(loop, NEW)
+    assert loop.is_symlink()

@@ -81,7 +81,8 @@ LIMITED = """
     import numpy as np
     from catclf.errors import CatclfError, printable
     from catclf.pictures.preprocessing import Preprocessing
-    from catclf.model import Model, save_model
+    from catclf.model import Model
+    from catclf.model_file import save_model
     model = Model(np.ones((12288, 1)), 0.0, ("noncat", "cat"), Preprocessing())
     resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), int(sys.argv[2])))
     try:
