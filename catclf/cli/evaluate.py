@@ -67,7 +67,7 @@ def command(
     force: bool,
     quiet: bool,
 ) -> None:
-    """Evaluate a model, or compare two, on a split of a prepared dataset.
+    """Evaluate a model, or compare two, on a split of a dataset.
 
     DATASET is a file that prepare wrote; without it, data/dataset.h5. The accuracy is shown with
     its 95 % interval and the accuracy of always predicting the more frequent class.

@@ -33,7 +33,7 @@ Examples:
 @format_option
 @quiet_option
 def command(file: str, format: str, quiet: bool) -> None:
-    """Describe a dataset or a model: what it holds, and how it was made.
+    """Describe a dataset or a model: what it holds, how it was made.
 
     FILE is a dataset that prepare wrote, a model that train wrote, or a weights-only .npz; it is
     known by its content, not by its name. All of it is read: where it is damaged the message says

@@ -159,9 +159,9 @@ def command(
     format: str,
     quiet: bool,
 ) -> None:
-    """Choose learning rate, penalty and iterations by cross-validation.
+    """Choose the settings of train by cross-validation.
 
-    DATASET is a file that prepare wrote; without it, data/dataset.h5. Only its train split is
+    Learning rates and penalties are compared, and the number of iterations along the way. DATASET is a file that prepare wrote; without it, data/dataset.h5. Only its train split is
     used. A setting is never chosen whose held-out log loss is not below that of always predicting
     the fraction of the positive class.
     """
