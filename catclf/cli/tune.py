@@ -161,9 +161,10 @@ def command(
 ) -> None:
     """Choose the settings of train by cross-validation.
 
-    Learning rates and penalties are compared, and the number of iterations along the way. DATASET is a file that prepare wrote; without it, data/dataset.h5. Only its train split is
-    used. A setting is never chosen whose held-out log loss is not below that of always predicting
-    the fraction of the positive class.
+    DATASET is a file that prepare wrote; without it, data/dataset.h5. Only its train split is
+    used. Learning rates and penalties are compared, and the number of iterations along the way. A
+    setting is never chosen whose held-out log loss is not below that of always predicting the
+    fraction of the positive class.
     """
     search = Search(lr or (), l2, iters, folds, repeats, seed, sample, metric, rule, class_weight)
     with stopped_by_signals() as signals, TuningDisplay(signals, quiet) as display:

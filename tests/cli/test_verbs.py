@@ -131,7 +131,7 @@ def test_the_group_lists_every_verb() -> None:
     shown = results("--help")
     for verb in VERBS:
         assert f"\n  {verb} " in shown
-    assert "..." not in shown  # every summary fits
+    assert "..." not in shown.split("Commands:")[1]  # every summary fits
     assert "catclf prepare && catclf train && catclf evaluate" in shown
 
 
