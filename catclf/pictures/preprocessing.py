@@ -9,6 +9,9 @@ __all__ = ["Preprocessing"]
 
 _MAX_SIZE = 1024
 _FITS = ("squash", "crop", "pad")
+_FEATURES = ("pixels", "hog-color")
+_MIN_HOG_COLOR_SIZE = 8  # one pixel a cell
+_HOG_COLOR_N_X = 3528 + 2048  # edges and colors, of which catclf.features has the shapes
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,9 @@ class Preprocessing:
     filter, background, order
         How pixels are averaged, what lies behind transparent ones, and the order in a column. This
         version knows one value of each; they are recorded so that a later one may know more.
+    features
+        What a column holds: the ``pixels`` themselves, or ``hog-color``, histograms of edges and
+        colors (see `catclf.features`), for which size must be 8 or more.
 
     Raises
     ------
@@ -37,6 +43,7 @@ class Preprocessing:
     filter: str = "bilinear"
     background: str = "white"
     order: str = "planes"
+    features: Literal["pixels", "hog-color"] = "pixels"
 
     def __post_init__(self) -> None:
         if type(self.size) is not int or not 1 <= self.size <= _MAX_SIZE:
@@ -54,11 +61,19 @@ class Preprocessing:
                     f"{name} {value!r} is unknown (this version knows {only!r}): "
                     "made by a newer catclf"
                 )
+        if self.features not in _FEATURES:
+            raise ValueError(
+                f"features must be one of {', '.join(_FEATURES)}, got {self.features!r}"
+            )
+        if self.features == "hog-color" and self.size < _MIN_HOG_COLOR_SIZE:
+            raise ValueError(
+                f"size must be {_MIN_HOG_COLOR_SIZE} or more for hog-color, got {self.size}"
+            )
 
     @property
     def n_x(self) -> int:
-        """The number of features: ``3 * size * size``."""
-        return 3 * self.size * self.size
+        """The number of features: ``3 * size * size`` of pixels, 5576 of hog-color."""
+        return 3 * self.size * self.size if self.features == "pixels" else _HOG_COLOR_N_X
 
     def to_record(self) -> dict[str, object]:
         """Return the settings as a dictionary that JSON can hold."""
@@ -67,6 +82,8 @@ class Preprocessing:
     @classmethod
     def from_record(cls, record: object) -> Preprocessing:
         """Return the settings that `to_record` wrote.
+
+        A record without features is of a catclf that knew pixels only.
 
         Raises
         ------
@@ -80,6 +97,6 @@ class Preprocessing:
             if name not in names:
                 raise ValueError(f"preprocessing has an unknown setting {name!r:.80}")
         for name in names:
-            if name not in record:
+            if name not in record and name != "features":
                 raise ValueError(f"preprocessing lacks {name!r}")
         return cls(**record)

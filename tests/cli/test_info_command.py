@@ -39,6 +39,7 @@ def test_a_dataset_in_text(dataset: Path) -> None:
         "filter            bilinear",
         "background        white",
         "order             planes",
+        "features          pixels",
         "n_x               192",
         "also in train     0 of the test pictures",
         f"digest            {digest[:12]} (of the train split)",

@@ -1,0 +1,275 @@
+"""The features of a picture: its pixels, or histograms of its edges and colors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from numpy.typing import NDArray
+from PIL import Image
+from skimage.feature import hog
+
+from catclf.columns import unroll
+from catclf.features import blocks, cells, colors, column, edges, gradients, neighbors, votes
+from catclf.pictures.preprocessing import Preprocessing
+
+Array = NDArray[np.float64]
+Pixels = NDArray[np.uint8]
+
+SAMPLE = sorted((Path(__file__).parents[1] / "data" / "sample" / "test").rglob("*.jpg"))[::10]
+any_picture = st.integers(8, 24).flatmap(
+    lambda size: hnp.arrays(np.uint8, (size, size, 3), elements=st.integers(0, 255))
+)
+
+
+def noise(size: int, seed: int = 0) -> Pixels:
+    found: Pixels = np.random.default_rng(seed).integers(0, 256, (size, size, 3), dtype=np.uint8)
+    return found
+
+
+def hog_color(picture: Pixels) -> Pixels:
+    """Return the edges (3528,) and the colors (2048,) of a picture, as bytes."""
+    found: Pixels = column(picture, Preprocessing(size=len(picture), features="hog-color"))[0]
+    return found
+
+
+def by_block(picture: Pixels) -> Array:
+    """Return (cell's row in the block, its column, direction, block's row, its column)."""
+    return edges(picture).reshape(2, 2, 18, 7, 7)
+
+
+# Against scikit-image
+
+
+def edges_as_scikit_image_counts(picture: Pixels) -> Array:
+    """Return (7, 7, 2, 2, 9), by our gradients, cells and blocks, with its hard votes.
+
+    A gradient votes whole for the direction below its own, a pixel for the cell that it lies in;
+    opposite directions are one; pixels are not divided by 255.
+    """
+    size = len(picture)
+    (below, vote), (_, rest) = votes(*gradients(picture))
+    cell = np.arange(size) // (size // 8) + 1
+    in_cell = 10 * cell[:, np.newaxis] + cell
+    signed = cells([(below, 255 * (vote + rest))], [(in_cell, np.ones((size, size)))])
+    unsigned = blocks(signed[:9] + signed[9:], energy_floor=1e-5**2)
+    return unsigned.reshape(2, 2, 9, 7, 7).transpose(3, 4, 0, 1, 2)
+
+
+def edges_by_scikit_image(picture: Pixels) -> Array:
+    side = len(picture) // 8
+    found: Array = hog(
+        picture,
+        orientations=9,
+        pixels_per_cell=(side, side),
+        cells_per_block=(2, 2),
+        block_norm="L2",
+        feature_vector=False,
+        channel_axis=2,
+    )
+    return found
+
+
+@pytest.mark.parametrize("size", [8, 16, 24, 64, 128])
+@pytest.mark.parametrize("seed", range(3))
+def test_edges_of_noise_are_scikit_images(size: int, seed: int) -> None:
+    """Set to hard votes, gradients, cells and blocks are those of `skimage.feature.hog`."""
+    picture = noise(size, seed)
+    ours, theirs = edges_as_scikit_image_counts(picture), edges_by_scikit_image(picture)
+    assert np.abs(ours - theirs).max() < 1e-6
+
+
+@pytest.mark.parametrize("path", SAMPLE, ids=lambda path: path.name)
+def test_edges_of_the_sample_are_scikit_images(path: Path) -> None:
+    """The same for drawn pictures, which have even regions and straight lines."""
+    with Image.open(path) as image:
+        picture = np.asarray(image.convert("RGB").resize((64, 64)))
+    ours, theirs = edges_as_scikit_image_counts(picture), edges_by_scikit_image(picture)
+    assert np.abs(ours - theirs).max() < 1e-6
+
+
+# Against the formulas of DESIGN
+
+
+def by_dense_formulas(picture: Pixels) -> tuple[Array, Array]:
+    """Return edges and colors, each vote by its distance to every direction and every cell."""
+    size = len(picture)
+    x = picture.astype(np.int64)
+    down, right = np.zeros_like(x), np.zeros_like(x)
+    down[1:-1] = x[2:] - x[:-2]
+    right[:, 1:-1] = x[:, 2:] - x[:, :-2]
+    strongest = np.argmax(down**2 + right**2, axis=2)[..., np.newaxis]
+    down, right = (np.take_along_axis(g, strongest, 2)[..., 0] for g in (down, right))
+    direction = np.arctan2(down, right) % (2 * np.pi) * (18 / (2 * np.pi))
+    away = np.abs(direction - np.arange(18)[:, np.newaxis, np.newaxis])
+    dense = np.maximum(0, 1 - np.minimum(away, 18 - away)) * np.hypot(down / 255, right / 255)
+    at = (np.arange(size) + 0.5) * (8 / size) - 0.5
+    near = np.maximum(0, 1 - np.abs(at - np.arange(8)[:, np.newaxis]))
+    grid = near @ dense @ near.T * (8 / size) ** 2
+    found = np.stack([grid[:, i : i + 7, j : j + 7] for i in (0, 1) for j in (0, 1)])
+    found = found / np.sqrt((found**2).sum((0, 1)) + 1e-4)
+    half = np.arange(size) * 2 // size
+    shares = np.zeros((2, 2, 8, 8, 8))
+    for i in (0, 1):
+        for j in (0, 1):
+            for color in (picture[half == i][:, half == j] // 32).reshape(-1, 3):
+                shares[(i, j, *color)] += 1
+            shares[i, j] /= shares[i, j].sum()
+    return found, np.sqrt(shares).reshape(4, 512)
+
+
+@given(any_picture)
+def test_edges_and_colors_are_what_their_formulas_say(picture: Pixels) -> None:
+    """The votes that are counted are those of the dense sums: a triangle about each bin."""
+    by_formula = by_dense_formulas(picture)
+    assert np.allclose(edges(picture), by_formula[0], rtol=0, atol=1e-9)
+    assert np.array_equal(colors(picture), by_formula[1])
+
+
+@pytest.mark.parametrize("size", [8, 11, 20, 64])
+def test_the_bytes_are_what_the_formulas_say(size: int) -> None:
+    """Another order of the same sums moves at most one byte of a thousand, by one."""
+    of_edges, of_colors = by_dense_formulas(noise(size))
+    scaled = np.concatenate((of_edges * (255 / 0.4), of_colors * (255 / 0.2)), axis=None)
+    off = np.abs(hog_color(noise(size)) - np.minimum(255, scaled + 0.5).astype(int))
+    assert off.max() <= 1
+    assert (off > 0).mean() <= 0.001
+
+
+def test_hog_color_has_kept_its_bytes() -> None:
+    """Golden values, by the prototype in float32, of a picture without ties between colors."""
+    i, j, c = np.indices((20, 20, 3))
+    found = hog_color(
+        ((3 * i + 5 * j * (c + 1)) % 97 + (i * j * (2 + c)) % 101 + 20 * c).astype("u1")
+    )
+    assert found[:3528:252].tolist() == [66, 7, 0, 0, 7, 128, 64, 73, 7, 0, 14, 0, 106, 80]
+    of_colors = found[3528:]
+    assert of_colors[of_colors > 0][:8].tolist() == [255, 255, 255, 180, 221, 128, 128, 255]
+    assert (int(found[:3528].sum()), int(of_colors.sum())) == (142386, 36650)
+
+
+# Properties of edges
+
+
+@given(any_picture)
+def test_edges_of_a_mirrored_picture_are_mirrored(picture: Pixels) -> None:
+    """Left and right change places: direction k becomes 9 - k, of 18; the cells, theirs."""
+    there, back = by_block(picture[:, ::-1]), (9 - np.arange(18)) % 18
+    assert np.allclose(there[:, ::-1, back, :, ::-1], by_block(picture), rtol=0, atol=1e-9)
+
+
+@given(any_picture)
+def test_edges_of_a_picture_upside_down_are_too(picture: Pixels) -> None:
+    """Above and below change places: direction k becomes -k."""
+    there, back = by_block(picture[::-1]), -np.arange(18) % 18
+    assert np.allclose(there[::-1, :, back, ::-1], by_block(picture), rtol=0, atol=1e-9)
+
+
+@given(any_picture)
+def test_edges_of_a_negative_point_the_other_way(picture: Pixels) -> None:
+    """The dark side is told from the light one: direction k becomes k + 9."""
+    there, back = by_block(255 - picture), (np.arange(18) + 9) % 18
+    assert np.allclose(there[:, :, back], by_block(picture), rtol=0, atol=1e-9)
+
+
+@given(any_picture, st.integers(1, 255))
+def test_added_brightness_changes_no_edge(picture: Pixels, more: int) -> None:
+    """Not one byte, as long as no pixel is clipped."""
+    darker = np.minimum(picture, np.uint8(255 - more))
+    assert np.array_equal(hog_color(darker)[:3528], hog_color(darker + np.uint8(more))[:3528])
+
+
+@given(st.integers(8, 40), st.tuples(*3 * [st.integers(0, 255)]))
+def test_a_picture_of_one_color_has_no_edges_and_one_color(
+    size: int, color: tuple[int, int, int]
+) -> None:
+    """Zero edges; in each quarter all of the share, 1, is that color's."""
+    picture = np.full((size, size, 3), color, np.uint8)
+    red, green, blue = (level // 32 for level in color)
+    shares = np.zeros((4, 8, 8, 8))
+    shares[:, red, green, blue] = 1
+    assert np.array_equal(colors(picture), shares.reshape(4, 512))
+    assert np.array_equal(hog_color(picture), np.append(np.zeros(3528), 255 * shares))
+
+
+def test_an_edge_votes_for_the_direction_to_its_light_side() -> None:
+    """Light on the right is direction 0, below 4.5 (90 degrees), on the left 9, above 13.5."""
+    down, right = np.array([[0, 255, 0, -255, 0]]), np.array([[255, 0, -255, 0, 0]])
+    (below, below_vote), (above, above_vote) = votes(down, right)
+    assert below.tolist() == [[0, 4, 9, 13, 0]]
+    assert above.tolist() == [[1, 5, 10, 14, 1]]
+    assert below_vote.tolist() == [[1, 0.5, 1, 0.5, 0]]
+    assert above_vote.tolist() == [[0, 0.5, 0, 0.5, 0]]
+
+
+@given(any_picture)
+def test_no_vote_is_lost_or_made(picture: Pixels) -> None:
+    """A gradient's two shares are its length, a pixel's four are 1, wherever they go."""
+    down, right = gradients(picture)
+    total = sum(vote for _, vote in votes(down, right))
+    assert np.allclose(total, np.hypot(down, right) / 255)
+    assert np.allclose(sum(share for _, share in neighbors(len(picture))), 1)
+
+
+@given(any_picture)
+def test_blocks_have_at_most_length_1(picture: Pixels) -> None:
+    lengths = np.sqrt((edges(picture) ** 2).sum(axis=(0, 1)))
+    assert (lengths <= 1 + 1e-12).all()
+
+
+# Columns
+
+
+@settings(max_examples=20)
+@given(st.integers(8, 1024))
+def test_any_size_has_5576_features(size: int) -> None:
+    """And as many as the record of its preprocessing says."""
+    preprocessing = Preprocessing(size=size, features="hog-color")
+    found = column(noise(size), preprocessing)
+    assert found.shape == (1, preprocessing.n_x) == (1, 5576)
+    assert found.dtype == np.uint8
+
+
+@pytest.mark.parametrize("size", [8, 1024])
+def test_the_smallest_and_the_largest_have_edges_and_colors(size: int) -> None:
+    """No size is so far from the usual that a part stays empty."""
+    found = hog_color(noise(size))
+    assert found[:3528].any()
+    assert found[3528:].any()
+
+
+@given(any_picture)
+def test_a_picture_and_one_of_a_batch_give_the_same_bytes(picture: Pixels) -> None:
+    """However it lies in memory: alone, within a batch, color by color, or read backwards."""
+    alone = hog_color(picture)
+    batch = np.stack([255 - picture, picture, picture])
+    planes = np.ascontiguousarray(picture.transpose(2, 0, 1)).transpose(1, 2, 0)
+    backwards = np.ascontiguousarray(picture[::-1, ::-1])[::-1, ::-1]
+    for same in (*batch[1:], planes, backwards):
+        assert np.array_equal(hog_color(same), alone)
+
+
+@given(st.integers(1, 24).flatmap(lambda size: hnp.arrays(np.uint8, (size, size, 3))))
+def test_pixels_are_unrolled(picture: Pixels) -> None:
+    """Features that are the pixels themselves are the lecture's."""
+    found = column(picture, Preprocessing(size=len(picture)))
+    assert np.array_equal(found, unroll(picture[np.newaxis]))
+
+
+@pytest.mark.parametrize("features", ["pixels", "hog-color"])
+@pytest.mark.parametrize(
+    "picture",
+    [np.zeros((8, 9, 3), np.uint8), np.zeros((9, 9, 3), np.uint8), np.zeros((8, 8, 3))],
+    ids=["not square", "another size", "not bytes"],
+)
+def test_pixels_of_another_shape_or_type_are_refused(features: str, picture: Pixels) -> None:
+    """Required, then got."""
+    preprocessing = Preprocessing.from_record(
+        Preprocessing(size=8).to_record() | {"features": features}
+    )
+    with pytest.raises(ValueError, match=r"pixels must be \(8, 8, 3\) uint8, got \("):
+        column(picture, preprocessing)
