@@ -1,7 +1,8 @@
 """The prepared dataset: an HDF5 file of columns, labels and names, in two splits.
 
     /            format, format_version, created_by, classes, preprocessing (JSON), digest
-    /train       columns (m, n_x) uint8, labels (m,) uint8, names (m,) UTF-8
+    /train       columns (m, n_x) uint8, labels (m,) uint8, names (m,) UTF-8; where the features
+                 are not the pixels themselves, these too: pixels (m, 3 size size) uint8
     /test        the same; attribute also_in_train: how many of its pictures train holds too
 
 HDF5 has no column-major order, so a column of X is a row on disk, contiguous.
@@ -65,6 +66,9 @@ class Split:
     ----------
     columns
         (m, n_x) uint8 on disk: the columns of X, one a row, not yet read.
+    pixels
+        (m, 3 size size) uint8 on disk: the pictures, unrolled, one a row; the columns themselves
+        where the features are the pixels.
     labels
         (m,) uint8, 0 or 1.
     stored_names
@@ -74,6 +78,7 @@ class Split:
     """
 
     columns: StoredArray
+    pixels: StoredArray
     labels: NDArray[np.uint8]
     stored_names: StoredArray
     also_in_train: int
@@ -88,7 +93,7 @@ class Split:
 
     @cached_property
     def X(self) -> NDArray[np.uint8]:
-        """The examples (n_x, m), one a column, pixels 0 to 255, read into memory."""
+        """The examples (n_x, m), one a column, features 0 to 255, read into memory."""
         return self.columns[:].T
 
     @property
@@ -173,8 +178,8 @@ def _read_dataset(file: HDF5File) -> Dataset:
         classes=classes,
         preprocessing=preprocessing,
         digest=digest,
-        train=_read_split(file, "train", preprocessing.n_x),
-        test=_read_split(file, "test", preprocessing.n_x),
+        train=_read_split(file, "train", preprocessing),
+        test=_read_split(file, "test", preprocessing),
     )
 
 
@@ -188,21 +193,30 @@ def _fix_of_other(file: HDF5File) -> str:
     return PREPARED.fix
 
 
-def _read_split(file: HDF5File, name: str, n_x: int) -> Split:
+def _read_split(file: HDF5File, name: str, preprocessing: Preprocessing) -> Split:
     columns = file.array(f"{name}/columns")
+    pixels = columns
+    if preprocessing.features != "pixels":
+        pixels = file.array(f"{name}/pixels")
     labels = file.array(f"{name}/labels")
     names = file.array(f"{name}/names")
     m = labels.shape[0] if len(labels.shape) == 1 else -1
-    if columns.shape != (m, n_x) or names.shape != (m,):
-        raise DatasetError(
-            f"damaged: columns {columns.shape}, labels {labels.shape} and names {names.shape} "
-            f"do not fit together for {n_x} features",
-            f"{file.where}:{name}",
-            PREPARE_AGAIN,
-        )
-    if columns.dtype != np.uint8 or labels.dtype != np.uint8 or names.dtype.kind != "S":
+    for array, shape in (
+        (columns, (m, preprocessing.n_x)),
+        (pixels, (m, preprocessing.pixel_n_x)),
+        (names, (m,)),
+    ):
+        if array.shape != shape:
+            raise DatasetError(
+                f"damaged: has the shape {array.shape}, and {m} labels need {shape}",
+                array.where,
+                PREPARE_AGAIN,
+            )
+    if {columns.dtype, pixels.dtype, labels.dtype} != {np.dtype(np.uint8)} or (
+        names.dtype.kind != "S"
+    ):
         raise DatasetError("damaged: arrays of a wrong type", columns.where, PREPARE_AGAIN)
-    for array in (columns, labels, names):
+    for array in (columns, pixels, labels, names):
         # We compress nothing: what is read takes no more memory than the file has bytes.
         if array.stored_bytes < math.prod(array.shape) * array.dtype.itemsize:
             raise DatasetError("damaged: is compressed", array.where, PREPARE_AGAIN)
@@ -216,7 +230,7 @@ def _read_split(file: HDF5File, name: str, n_x: int) -> Split:
             f"{file.where}:{name}",
             PREPARE_AGAIN,
         )
-    return Split(columns, values, names, also)
+    return Split(columns, pixels, values, names, also)
 
 
 def _is_dataset(path: str) -> bool:
@@ -248,12 +262,15 @@ class NewSplit:
         What each picture is called.
     also_in_train
         How many of its pictures the train split holds too.
+    pixel_blocks
+        The pictures unrolled, (k, 3 size size) uint8 at a time; none where the features are pixels.
     """
 
     blocks: Iterable[NDArray[np.uint8]]
     labels: NDArray[np.uint8]
     names: Sequence[str]
     also_in_train: int = 0
+    pixel_blocks: Iterable[NDArray[np.uint8]] = ()
 
 
 def write_dataset(
@@ -266,37 +283,53 @@ def write_dataset(
     """Write a prepared dataset, whole or not at all."""
     with replacing(path) as temporary, create_hdf5(temporary) as (file, check):
         file.attrs["format"] = _fixed_length([FORMAT])[0]  # at the file's beginning
-        digest = _write_split(file.create_group("train"), train, preprocessing.n_x, check)
+        digest = _write_split(file.create_group("train"), train, preprocessing, check)
         file.attrs["format_version"] = FORMAT_VERSION
         file.attrs["created_by"] = _fixed_length([f"catclf {__version__}"])[0]
         file.attrs["classes"] = _fixed_length(classes)
         file.attrs["preprocessing"] = _fixed_length([json.dumps(preprocessing.to_record())])[0]
         file.attrs["digest"] = _fixed_length([digest])[0]
-        _write_split(file.create_group("test"), test, preprocessing.n_x, check)
+        _write_split(file.create_group("test"), test, preprocessing, check)
         file["test"].attrs["also_in_train"] = test.also_in_train
 
 
-def _write_split(group: h5py.Group, split: NewSplit, n_x: int, check: Callable[[], None]) -> str:
+def _write_split(
+    group: h5py.Group, split: NewSplit, preprocessing: Preprocessing, check: Callable[[], None]
+) -> str:
     """Write one split, and return the SHA-256 of its columns and labels."""
-    m = len(split.labels)
-    rows = max(1, min(m, CHUNK_BYTES // n_x))  # to a chunk
-    checked = CHECKSUM_FILTER if m else {}
-    columns = group.create_dataset(
-        "columns", (m, n_x), np.uint8, chunks=(rows, n_x) if m else None, **checked
-    )
+    m, checked = len(split.labels), CHECKSUM_FILTER if len(split.labels) else {}
     digest = hashlib.sha256()
-    written = 0
-    for block in split.blocks:
-        columns[written : written + len(block)] = block
+    for block in _written(group, "columns", (m, preprocessing.n_x), split.blocks):
         digest.update(np.ascontiguousarray(block).data)
-        written += len(block)
         check()
-    if written != m:
-        raise ValueError(f"{m} labels need {m} columns, got {written}")
+    if preprocessing.features != "pixels":
+        for _ in _written(group, "pixels", (m, preprocessing.pixel_n_x), split.pixel_blocks):
+            check()
     group.create_dataset("labels", data=split.labels.astype(np.uint8), **checked)
     digest.update(split.labels.astype(np.uint8).data)
     group.create_dataset("names", data=_fixed_length(split.names), **checked)
     return digest.hexdigest()
+
+
+def _written(
+    group: h5py.Group, name: str, shape: tuple[int, int], blocks: Iterable[NDArray[np.uint8]]
+) -> Iterator[NDArray[np.uint8]]:
+    """Write blocks of rows as one array, and yield each when it is written."""
+    m, width = shape
+    array = group.create_dataset(
+        name,
+        shape,
+        np.uint8,
+        chunks=(max(1, min(m, CHUNK_BYTES // width)), width) if m else None,
+        **(CHECKSUM_FILTER if m else {}),
+    )
+    done = 0
+    for block in blocks:
+        array[done : done + len(block)] = block
+        done += len(block)
+        yield block
+    if done != m:
+        raise ValueError(f"{m} labels need {m} {name}, got {done}")
 
 
 def _fixed_length(texts: Sequence[str]) -> NDArray[np.bytes_]:

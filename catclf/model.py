@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from catclf.columns import unroll
+from catclf.features import column
 from catclf.logistic import Array, sigmoid
 from catclf.pictures.preprocessing import Preprocessing
 from catclf.training_record import TrainingRecord
@@ -29,7 +29,7 @@ class Model:
     Parameters
     ----------
     w
-        Weights (n_x, 1), for columns unrolled in planes and divided by 255.
+        Weights (n_x, 1), for columns divided by 255.
     b
         Bias.
     classes
@@ -68,11 +68,11 @@ class Model:
         the other columns.
         """
         w = self.w[:, 0]
-        return np.array([np.dot(w, column / 255) + self.b for column in columns])
+        return np.array([np.dot(w, x / 255) + self.b for x in columns])
 
     def probability(self, pixels: NDArray[np.uint8]) -> float:
         """Return the probability of the positive class of one picture (size, size, 3)."""
-        return float(sigmoid(self.logits(unroll(pixels[np.newaxis])))[0])
+        return float(sigmoid(self.logits(column(pixels, self.preprocessing)))[0])
 
     def predict_proba(self, images: Picture | Iterable[Picture]) -> Array:
         """Return the probabilities (k, 2) of k pictures, columns in the order of `classes`.

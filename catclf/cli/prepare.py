@@ -43,6 +43,13 @@ Examples:
     help="Make a picture square: squash it, crop its middle, or pad it with white.",
 )
 @option(
+    "--features",
+    group="Pictures",
+    type=click.Choice(["pixels", "hog-color"]),
+    default=DEFAULT.features,
+    help="What the columns hold: the pixels, or, for photographs, histograms of edges and colors.",
+)
+@option(
     "--positive",
     group="Classes and splits",
     metavar="CLASS",
@@ -89,6 +96,7 @@ def command(
     force: bool,
     size: int,
     fit: str,
+    features: str,
     positive: str | None,
     test_split: float,
     seed: int,
@@ -109,11 +117,15 @@ def command(
     splits, it is used under each. Where a picture cannot be read, the dataset is written from the
     others, and the exit code is 1.
     """
+    try:
+        preprocessing = Preprocessing(size=size, fit=fit, features=features)  # type: ignore[arg-type]
+    except ValueError as error:
+        raise click.UsageError(f"{error}.") from None
     with Display("pictures", quiet) as display:
         prepared = prepare(
             source or _sample(),
             output,
-            preprocessing=Preprocessing(size=size, fit=fit),  # type: ignore[arg-type]
+            preprocessing=preprocessing,
             positive=positive,
             test_split=test_split,
             seed=seed,
@@ -123,7 +135,7 @@ def command(
             observer=display,
         )
     _warn(prepared, quiet)
-    _show(prepared, size)
+    _show(prepared, preprocessing)
     ctx.exit(1 if prepared.unreadable else 0)
 
 
@@ -134,11 +146,13 @@ def _sample() -> tuple[str]:
     return (SAMPLE,)
 
 
-def _show(prepared: Prepared, size: int) -> None:
+def _show(prepared: Prepared, preprocessing: Preprocessing) -> None:
     pictures = sum(map(sum, prepared.counts.values()))
+    size = preprocessing.size
+    features = "" if preprocessing.features == "pixels" else f"{preprocessing.features}, "
     click.echo(
         f"{printable(prepared.path)}: {pictures} pictures of {size}x{size} pixels, "
-        f"n_x = {3 * size * size}"
+        f"{features}n_x = {preprocessing.n_x}"
     )
     width = max(len("class"), *(len(printable(name)) for name in prepared.classes))
     click.echo(f"label  {'class':{width}}  {'train':>7}  {'test':>7}")

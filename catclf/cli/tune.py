@@ -213,6 +213,7 @@ def as_json(tuned: Tuned, suspects: int) -> str:
     return json.dumps(
         {
             "dataset": tuned.dataset,
+            "features": tuned.features,
             "examples": tuned.m,
             "train_examples": tuned.total,
             "search": asdict(tuned.search),
@@ -284,7 +285,9 @@ def _verdict(tuned: Tuned) -> list[str]:
     return [
         f"Nothing {surely}beats always predicting the same",
         f"{losses}.",
-        "Try more pictures.",
+        "Try prepare --features hog-color, or more pictures."
+        if tuned.features == "pixels"
+        else "Try more pictures.",
     ]
 
 

@@ -214,8 +214,8 @@ def _refuse_mismatch(dataset: Dataset, model: Model) -> None:
             f"was prepared with {', '.join(f'{name} {there[name]}' for name in other)}, "
             f"the model's pictures with {', '.join(f'{name} {asked[name]}' for name in other)}",
             dataset.path,
-            f"Prepare it with `size` {wanted.size} and `fit` {wanted.fit}, or train a model on "
-            "this one.",
+            f"Prepare it with `size` {wanted.size}, `fit` {wanted.fit} and `features` "
+            f"{wanted.features}, or train a model on this one.",
         )
     if model.classes != WEIGHTS_ONLY_CLASSES:
         refuse_other_classes(dataset.classes, model.classes, dataset.path)

@@ -18,6 +18,7 @@ from catclf.classes import choose_classes
 from catclf.columns import Pixels, unroll
 from catclf.dataset import DATASET_FILE, NewSplit, write_dataset
 from catclf.errors import DatasetError, PictureError, printable
+from catclf.features import column
 from catclf.observer import Observer
 from catclf.parallel import CAN_FORK, map_in_order
 from catclf.pictures.preprocessing import Preprocessing
@@ -28,7 +29,7 @@ from catclf.storage.outputs import check_output, made_folder, unwritable
 __all__ = ["DEFAULT_TEST_SPLIT", "Prepared", "prepare"]
 
 DEFAULT_TEST_SPLIT = 0.2
-BLOCK_FEATURES = 256 * 12288  # copied at once
+BLOCK_BYTES = 256 * 12288  # copied at once
 
 
 @dataclass(frozen=True)
@@ -127,21 +128,19 @@ def prepare(
         check_output(output, DATASET_FILE, [*sources, *pictured], force=force)
         where = os.fspath(sources[0]) if len(sources) == 1 else None
         classes = choose_classes((p.class_name for p in listing.pictures), positive, where)
-        staged = _Staged(files.enter_context(_scratch_beside(output)), preprocessing.n_x, output)
+        staged = _Staged(files.enter_context(_scratch_beside(output)), preprocessing, output)
         pictures: list[Labeled] = []
         unreadable: list[PictureError] = []
         # Closed, whatever happens, before the files are that its processes read.
         reading = files.enter_context(closing(_read_all(listing.pictures, preprocessing, workers)))
-        for done, (picture, column) in enumerate(
-            zip(listing.pictures, reading, strict=True), start=1
-        ):
-            if isinstance(column, PictureError):
+        for done, (picture, row) in enumerate(zip(listing.pictures, reading, strict=True), start=1):
+            if isinstance(row, PictureError):
                 if strict:
-                    raise column
-                unreadable.append(column)
+                    raise row
+                unreadable.append(row)
             else:
                 pictures.append(picture)
-                staged.append(column)
+                staged.append(row)
             observer.progress(done, len(listing.pictures))
         if listing.skipped:
             observer.skipped(listing.skipped)
@@ -164,8 +163,13 @@ def prepare(
         duplicates = find_duplicates(names, labels, in_test, staged.fingerprints)
 
         def new_split(indices: NDArray[np.intp], also_in_train: int = 0) -> NewSplit:
-            own_names = [names[i] for i in indices]
-            return NewSplit(staged.blocks(indices), labels[indices], own_names, also_in_train)
+            return NewSplit(
+                staged.columns(indices),
+                labels[indices],
+                [names[i] for i in indices],
+                also_in_train,
+                staged.pixels(indices),
+            )
 
         train = new_split(np.flatnonzero(~in_test))
         test = new_split(np.flatnonzero(in_test), sum(each.leaked for each in duplicates))
@@ -184,36 +188,50 @@ def prepare(
 
 
 class _Staged:
-    """Columns in source order, on disk, until all are read and the split can be decided.
+    """Columns and pixels in source order, on disk, until all are read and the split is decided.
 
     The split needs every picture's content (identical ones stay together), and memory must not
     grow with their number.
     """
 
-    def __init__(self, file: IO[bytes], n_x: int, output: str | os.PathLike[str]) -> None:
+    def __init__(
+        self, file: IO[bytes], preprocessing: Preprocessing, output: str | os.PathLike[str]
+    ) -> None:
         self._file = file
         self._output = output
-        self._n_x = n_x
+        self._columns = slice(0, preprocessing.n_x)
+        self._pixels = slice(-preprocessing.pixel_n_x, None)  # the same where they are the features
+        self._row_bytes = _row_bytes(preprocessing)
         self.fingerprints: list[bytes] = []
 
-    def append(self, column: Pixels) -> None:
-        self.fingerprints.append(fingerprint(column))
-        rest = column.data.cast("B")
+    def append(self, row: Pixels) -> None:
+        """Keep what `_read_row` returned."""
+        self.fingerprints.append(fingerprint(np.ascontiguousarray(row[:, self._pixels])))
+        rest = row.data.cast("B")
         try:
             while rest:
                 rest = rest[self._file.write(rest) :]
         except OSError as error:
             raise unwritable(error, self._output) from error
 
-    def blocks(self, indices: NDArray[np.intp]) -> Iterator[Pixels]:
+    def columns(self, indices: NDArray[np.intp]) -> Iterator[Pixels]:
         """Yield the columns at `indices`, in that order, as rows (k, n_x)."""
-        block = max(1, BLOCK_FEATURES // self._n_x)
+        for rows in self._blocks(indices):
+            yield rows[:, self._columns]
+
+    def pixels(self, indices: NDArray[np.intp]) -> Iterator[Pixels]:
+        """Yield the pixels at `indices`, in that order, as rows (k, 3 size size)."""
+        for rows in self._blocks(indices):
+            yield rows[:, self._pixels]
+
+    def _blocks(self, indices: NDArray[np.intp]) -> Iterator[Pixels]:
+        block = max(1, BLOCK_BYTES // self._row_bytes)
         for start in range(0, len(indices), block):
             chosen = indices[start : start + block]
-            rows = np.empty((len(chosen), self._n_x), np.uint8)
+            rows = np.empty((len(chosen), self._row_bytes), np.uint8)
             for row, index in zip(rows, chosen, strict=True):
-                self._file.seek(int(index) * self._n_x)
-                row[:] = np.frombuffer(self._file.read(self._n_x), np.uint8)
+                self._file.seek(int(index) * self._row_bytes)
+                row[:] = np.frombuffer(self._file.read(self._row_bytes), np.uint8)
             yield rows
 
 
@@ -234,20 +252,34 @@ def _scratch_beside(output: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
 def _read_all(
     pictures: Sequence[Labeled], preprocessing: Preprocessing, workers: int | None
 ) -> Generator[Pixels | PictureError, None, None]:
-    """Yield each picture's column of X (1, n_x), or what is wrong with it, in order."""
+    """Yield what `_read_row` returns of each picture, in order."""
     # Forked workers read an open HDF5 file at places of their own; no other could have it.
     alone = not CAN_FORK and not all(isinstance(each.pixels, str) for each in pictures)
-    read = partial(_read_column, pictures, preprocessing)
+    read = partial(_read_row, pictures, preprocessing)
     yield from map_in_order(read, range(len(pictures)), 1 if alone else workers)
 
 
-def _read_column(
+def _read_row(
     pictures: Sequence[Labeled], preprocessing: Preprocessing, index: int
 ) -> Pixels | PictureError:
+    """Return a picture's column of X and, where it holds other features, its pixels: (1, bytes).
+
+    What is wrong with it, where it cannot be read.
+    """
     try:
-        return unroll(pictures[index].read(preprocessing)[np.newaxis])
+        pixels = pictures[index].read(preprocessing)
     except PictureError as error:
         return error
+    if preprocessing.features == "pixels":
+        return column(pixels, preprocessing)
+    return np.concatenate([column(pixels, preprocessing), unroll(pixels[np.newaxis])], axis=1)
+
+
+def _row_bytes(preprocessing: Preprocessing) -> int:
+    """Return the bytes of a row that `_read_row` returns."""
+    if preprocessing.features == "pixels":
+        return preprocessing.n_x
+    return preprocessing.n_x + preprocessing.pixel_n_x
 
 
 def _refuse_empty_class(

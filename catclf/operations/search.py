@@ -98,6 +98,8 @@ class Tuned:
         fraction of the positive class.
     m, total
         Pictures used, and pictures in the train split.
+    features
+        What the columns hold; see `catclf.Preprocessing`.
     safe_rate
         The learning rate up to which the cost cannot rise on these pictures, without a penalty.
     positive
@@ -117,6 +119,7 @@ class Tuned:
     constant_log_loss: float
     m: int
     total: int
+    features: str
     safe_rate: float
     positive: str
     out_of_fold: list[LabeledPrediction] = field(repr=False)

@@ -148,6 +148,11 @@ def train(
         )
         model = replace(model, training=record)
         save_model(output, model)
+        if opened.preprocessing.features == "pixels" and on_test and not on_test.surely_better:
+            observer.warning(
+                "the test accuracy is not surely above the majority class\n"
+                "For photographs, prepare with `features` hog-color."
+            )
     return Trained(model, record, on_train, on_test)
 
 

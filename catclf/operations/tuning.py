@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from catclf.classes import warn_of_imbalance
-from catclf.columns import blocks
-from catclf.dataset import Dataset, open_dataset
+from catclf.columns import Columns, blocks
+from catclf.dataset import open_dataset
 from catclf.descent import Problem, round_down
 from catclf.descent.cross_validation import (
     CrossValidation,
@@ -80,10 +81,13 @@ def tune(
     with open_dataset(dataset) as opened:
         chosen = stratified_sample(opened.train.labels, search.sample, search.seed)
         _refuse_too_many(opened.path, chosen.size, search)
-        columns = _columns_at(opened, chosen)
+        columns = np.concatenate([*_rows_at(opened.train.columns, chosen)])
+        fingerprints = [
+            fingerprint(row) for rows in _rows_at(opened.train.pixels, chosen) for row in rows
+        ]
         names = [opened.train.names[i] for i in chosen]
         labels, classes, total = opened.train.labels[chosen], opened.classes, opened.train.m
-    groups = duplicate_groups(map(fingerprint, columns))
+    groups = duplicate_groups(fingerprints)
     _refuse_too_few(opened.path, labels, groups, search.folds, chosen.size < total)
     if search.class_weight == "none":
         warn_of_imbalance(labels, classes, observer)
@@ -116,6 +120,7 @@ def tune(
         constant_log_loss=constant,
         m=labels.size,
         total=total,
+        features=opened.preprocessing.features,
         safe_rate=safe,
         positive=classes[1],
         out_of_fold=[],
@@ -148,13 +153,12 @@ def _check_outputs(
             raise CatclfError("is named for two outputs", output, "Write to two files.")
 
 
-def _columns_at(dataset: Dataset, indices: NDArray[np.intp]) -> NDArray[np.uint8]:
-    """Return the train split's columns at sorted indices as rows (k, n_x)."""
-    kept = []
-    for rows, block in blocks(dataset.train.columns, BLOCK_EXAMPLES):
+def _rows_at(stored: Columns, indices: NDArray[np.intp]) -> Iterator[NDArray[np.uint8]]:
+    """Yield the rows at sorted indices, a block at a time; an empty block where there are none."""
+    yield np.empty((0, stored.shape[1]), np.uint8)
+    for rows, block in blocks(stored, BLOCK_EXAMPLES):
         first, last = np.searchsorted(indices, [rows.start, rows.stop])
-        kept.append(block[indices[first:last] - rows.start])
-    return np.concatenate(kept) if kept else np.empty((0, dataset.preprocessing.n_x), np.uint8)
+        yield block[indices[first:last] - rows.start]
 
 
 def _worst_first(

@@ -73,7 +73,12 @@ class Preprocessing:
     @property
     def n_x(self) -> int:
         """The number of features: ``3 * size * size`` of pixels, 5576 of hog-color."""
-        return 3 * self.size * self.size if self.features == "pixels" else _HOG_COLOR_N_X
+        return self.pixel_n_x if self.features == "pixels" else _HOG_COLOR_N_X
+
+    @property
+    def pixel_n_x(self) -> int:
+        """The number of features that the pixels are: ``3 * size * size``."""
+        return 3 * self.size * self.size
 
     def to_record(self) -> dict[str, object]:
         """Return the settings as a dictionary that JSON can hold."""
