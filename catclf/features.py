@@ -13,12 +13,10 @@ says more. ``hog-color`` counts both by fixed rules; nothing is learned:
 
 Both are clipped above what few values exceed, and rounded to uint8.
 
-A column depends on its picture alone. Gradients are whole numbers, so that neither added
-brightness nor rounding decides which color's is the strongest; sums are float64 in the order of
-the pixels, never a matrix product, whose order depends on the machine. Colors are therefore the
-same bytes everywhere. Edges are, as far as ``arctan2`` is: all else is rounded as IEEE 754 says,
-but where two systems' differ in the last bits of a float64, a value that near to a half may become
-the next byte.
+A picture gives the same bytes on any machine, by itself or among others. Gradients are whole
+numbers, so that neither added brightness nor rounding decides which color's is the strongest. Sums
+are float64 in the order of the pixels, never a matrix product, whose order depends on the machine.
+All else is rounded as IEEE 754 says, but for `arctan2`, whose last bits are rounded away.
 """
 
 from __future__ import annotations
@@ -39,6 +37,7 @@ CELLS_PER_SIDE = 8
 PADDED_CELLS_PER_SIDE = CELLS_PER_SIDE + 2
 BLOCKS_PER_SIDE = CELLS_PER_SIDE - 1
 LEVELS_PER_COLOR = 8
+DECIMALS_OF_A_DIRECTION = 6  # systems' arctan2 agree to 14; no gradient is near enough to a half
 BLOCK_ENERGY_FLOOR = 1e-4  # so that noise in an even region is not amplified into edges
 EDGE_AT_255, COLOR_AT_255 = 0.4, 0.2
 
@@ -109,6 +108,7 @@ def votes(down: Integers, right: Integers) -> list[Shares]:
     a pair are (size, size).
     """
     direction = np.arctan2(down, right) * DIRECTIONS / (2 * np.pi)  # -9 to 9
+    direction = np.round(direction, DECIMALS_OF_A_DIRECTION)
     length = np.sqrt(down**2 + right**2) / 255
     return [(k % DIRECTIONS, share * length) for k, share in _nearest(direction)]
 
