@@ -138,7 +138,7 @@ def test_duplicates_are_found_by_pixels(tmp_path: Path) -> None:
         (tmp_path / "pets" / name).mkdir(parents=True)
         for number in range(4 if name == "a" else 8):
             noise = rng.integers(0, 256, (SIZE, SIZE, 3), dtype=np.uint8)
-            Image.fromarray(noise).save(tmp_path / "pets" / name / f"{number}.png")
+            Image.fromarray(noise).save(tmp_path / "pets" / name / f"{name}{number}.png")
     for stem, shade in (("5", 100), ("6", 101), ("7", 100)):
         Image.new("RGB", (SIZE, SIZE), (shade,) * 3).save(tmp_path / "pets" / "a" / f"{stem}.png")
     output = tmp_path / "d.h5"
