@@ -127,7 +127,8 @@ def refuse_other_classes(found: tuple[str, str], wanted: tuple[str, str], where:
     """Raise DatasetError where a dataset's classes are not those of the model."""
     if found != wanted:
         raise DatasetError(
-            f"has the classes {found}, the model {wanted}",
+            f"has the classes {found[0]!r} and {found[1]!r}, the model {wanted[0]!r} and "
+            f"{wanted[1]!r}",
             where,
             "Prepare the dataset as the model's was, or train a model on this one.",
         )

@@ -74,7 +74,7 @@ def test_a_larger_length_extends_a_finished_run(small_dataset: Path, tmp_path: P
 @pytest.mark.parametrize(
     ("other", "method", "what"),
     [
-        (Settings(0.003, 20), "auto", "learning_rate 0.002, not 0.003"),
+        (Settings(0.003, 20), "auto", "learning rate 0.002, not 0.003"),
         (Settings(0.002, 20, 0.1), "auto", "l2 0.0, not 0.1"),
         (Settings(0.002, 20, loss="squared-error"), "auto", "loss cross-entropy"),
         (Settings(0.002, 20), "vectorized", "method gram, not vectorized"),
@@ -103,10 +103,8 @@ def test_training_on_other_data_is_not_resumed(
     with pytest.raises(ModelError, match="other data"):
         train(other, model, Settings(0.002, 20), resume=True)
     np.savez(model, w=np.zeros((192, 1)), b=0.0)
-    with pytest.raises(CatclfError, match="not a model that catclf trained"):
-        train(small_dataset, model, Settings(0.002, 20), resume=True)
     with pytest.raises(ModelError, match="does not tell how it was trained"):
-        train(small_dataset, model, Settings(0.002, 20), resume=True, force=True)
+        train(small_dataset, model, Settings(0.002, 20), resume=True)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -194,7 +192,7 @@ def test_a_signal_saves_the_model_and_says_how_to_resume(
     assert process.returncode == code
     done = training_of(model).iterations
     assert f"Interrupted after {done} of 100000000 iterations" in told
-    assert f"catclf train --resume {small_dataset} -o {model} --iters 100000000" in told
+    assert told.endswith(f"Resume with: catclf train --resume -o {model}\n")
     again = [*CLI, "train", str(small_dataset), "-o", str(model), "--lr", "0.0001", "--resume"]
     resumed = subprocess.run([*again, "--iters", str(done + 10)], capture_output=True, text=True)
     assert resumed.returncode == 0, resumed.stderr

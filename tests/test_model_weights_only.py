@@ -120,13 +120,14 @@ def test_evaluate_finds_the_order(
     data = tmp_path / "d.h5"
     prepare([tmp_path / "pictures.csv"], data, preprocessing=Preprocessing(size=8), test_split=0.5)
     found = evaluate(data, tmp_path / "notebook.npz", split="train")
-    assert next(iter(found.order_accuracies)) == order
-    assert set(found.order_accuracies) == {"planes", "interleaved"}
-    assert found.accuracy == found.order_accuracies[order] == 1
+    assert next(iter(found.order_log_losses)) == order
+    assert set(found.order_log_losses) == {"planes", "interleaved"}
+    assert found.log_loss == found.order_log_losses[order]
+    assert found.accuracy == 1
     known = evaluate(data, tmp_path / "notebook.npz", split="train", order=order)
     assert known.probabilities.tolist() == found.probabilities.tolist()
     shown = run("evaluate", data, "-m", tmp_path / "notebook.npz", "--split", "train").stdout
-    assert f"order: {order} fits better (100.00 % right; " in shown
+    assert f"By these labels the order {order} fits better (log loss " in shown
     assert f"To predict, use --order {order}." in shown
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from catclf.cli.options import Count, Numbers
+from catclf.cli.options import Count, Numbers, WholeNumber
 from catclf.errors import CatclfError, printable
 from catclf.storage.files import read_regular
 from catclf.storage.kinds import Expected, FileKind, file_kind
@@ -76,7 +76,7 @@ def _refuse_other_type(param: click.Parameter, value: object) -> None:
     kinds: tuple[tuple[type, ...], str]
     if isinstance(param, click.Option) and param.is_flag:
         kinds = (bool,), "true or false"
-    elif isinstance(param.type, click.IntRange | Count):
+    elif isinstance(param.type, WholeNumber | Count):
         kinds = (int,), "a whole number"
     elif isinstance(param.type, click.FloatRange):
         kinds = (int, float), "a number"

@@ -15,10 +15,9 @@ from catclf.cli.options import (
     format_option,
     model_options,
     option,
-    quiet_option,
     refuse_config,
 )
-from catclf.cli.output import Display, percent, prediction_line
+from catclf.cli.output import percent, prediction_line
 from catclf.columns import Order
 from catclf.errors import NAMED_PICTURES, printable
 from catclf.operations.comparison import Comparison, compare
@@ -54,7 +53,6 @@ Examples:
     help="Also write a CSV file with every picture's label, prediction, probability and loss.",
 )
 @force_option
-@quiet_option
 def command(
     dataset: str,
     model: tuple[str, ...],
@@ -65,7 +63,6 @@ def command(
     format: str,
     predictions: str | None,
     force: bool,
-    quiet: bool,
 ) -> None:
     """Evaluate a model, or compare two, on a split of a dataset.
 
@@ -76,21 +73,19 @@ def command(
         raise click.UsageError(f"--model names {len(model)} models; at most two are compared.")
     if len(model) == 2 and predictions is not None:
         raise click.UsageError("--predictions is for one model.")
-    with Display("pictures", quiet) as display:
-        evaluations = [
-            evaluate(
-                dataset,
-                path,
-                split=split,
-                threshold=threshold,
-                order=order,
-                classes=classes,
-                predictions=predictions,
-                force=force,
-                observer=display,
-            )
-            for path in model
-        ]
+    evaluations = [
+        evaluate(
+            dataset,
+            path,
+            split=split,
+            threshold=threshold,
+            order=order,
+            classes=classes,
+            predictions=predictions,
+            force=force,
+        )
+        for path in model
+    ]
     if len(evaluations) == 2:
         compared = compare(*evaluations)
         click.echo(
@@ -127,9 +122,8 @@ def as_record(evaluation: Evaluation) -> dict[str, object]:
         "log_loss": evaluation.log_loss,
         "constant_log_loss": evaluation.constant_log_loss,
         "also_in_train": evaluation.also_in_train,
-        **(
-            {"order_accuracies": evaluation.order_accuracies} if evaluation.order_accuracies else {}
-        ),
+        "other_data": evaluation.other_data,
+        "order_log_losses": evaluation.order_log_losses or None,
     }
 
 
@@ -161,7 +155,7 @@ def as_text(evaluation: Evaluation) -> str:
     low, high = evaluation.interval
     lines = [
         *_heading(evaluation),
-        f"model              {printable(evaluation.model or 'in memory')}",
+        f"model              {_model_line(evaluation)}",
         "",
         f"accuracy           {percent(evaluation.accuracy)}  "
         f"(95 % interval {percent(low)} to {percent(high)})",
@@ -183,11 +177,12 @@ def as_text(evaluation: Evaluation) -> str:
         f"(always predicting the fraction: {number(evaluation.constant_log_loss)})",
     ]
     lines += [f"warning: {warning}" for warning in _doubts(evaluation)]
-    if evaluation.order_accuracies:
-        (fits, right), (other, other_right) = evaluation.order_accuracies.items()
+    if evaluation.order_log_losses:
+        (fits, loss), (other, other_loss) = evaluation.order_log_losses.items()
         lines += [
             "",
-            f"order: {fits} fits better ({percent(right)} right; {other} {percent(other_right)}).",
+            f"By these labels the order {fits} fits better "
+            f"(log loss {number(loss)}, {other} {number(other_loss)}).",
             f"To predict, use --order {fits}.",
         ]
     worst = evaluation.worst(NAMED_PICTURES)
@@ -206,11 +201,20 @@ def _heading(evaluation: Evaluation) -> list[str]:
     ]
 
 
+def _model_line(evaluation: Evaluation) -> str:
+    """Return the model's file, and the order by which a weights-only one was read."""
+    order = f" (order {next(iter(evaluation.order_log_losses), '')})"
+    name = printable(evaluation.model or "in memory")
+    return name + order if evaluation.order_log_losses else name
+
+
 def _doubts(evaluation: Evaluation) -> list[str]:
     """Return what a reader of the accuracy should know, a line each."""
     doubts = []
     if not evaluation.surely_better:
         doubts.append("not surely better than always predicting the more frequent class")
+    if evaluation.other_data is not None:
+        doubts.append(f"the model was trained on other data: {printable(evaluation.other_data)}")
     if evaluation.also_in_train:
         doubts.append(f"{evaluation.also_in_train} of the pictures are in the train split too")
     return doubts
@@ -242,11 +246,12 @@ def comparison_as_text(compared: Comparison) -> str:
         ("right where the other is wrong", str(compared.only_first), str(compared.only_second))
     )
     width = max(len(name) for name, *_ in rows)
-    difference = (
-        "The difference is significant: chance alone would seldom make it."
-        if compared.significant
-        else "The difference is not significant: it may be chance."
-    )
+    if compared.only_first == compared.only_second == 0:
+        difference = "There is no difference."
+    elif compared.significant:
+        difference = "The difference is significant: chance alone would seldom make it."
+    else:
+        difference = "The difference is not significant: it may be chance."
     return "\n".join(
         [
             *_heading(compared.first),

@@ -93,6 +93,6 @@ def _warn_of_unknown_variables(verb: str, command: click.Command) -> None:
         if variable not in known:
             import difflib
 
-            near = difflib.get_close_matches(variable, known, n=1)
+            near = difflib.get_close_matches(variable, known, n=1, cutoff=0.8)
             fix = f"; did you mean {near[0]}?" if near else ""
             note(f"Warning: {printable(variable)} sets no option of {verb}{fix}")

@@ -21,6 +21,7 @@ __all__ = [
     "FiniteFloat",
     "Numbers",
     "Verb",
+    "WholeNumber",
     "dataset_argument",
     "force_option",
     "format_option",
@@ -77,13 +78,19 @@ class Verb(click.Command):
                 formatter.write_dl(groups[heading])
 
 
+class WholeNumber(click.IntRange):
+    """A range of whole numbers; click's own says that "1e3" is not a valid integer range."""
+
+    name = "whole number"
+
+
 class Count(click.ParamType):  # type: ignore[type-arg]
     """A whole number of at least `least`; beyond MAX_COUNT it is taken for a typing error."""
 
-    name = "integer"
+    name = "whole number"
 
     def __init__(self, least: int = 1) -> None:
-        self.range = click.IntRange(least, MAX_COUNT)
+        self.range = WholeNumber(least, MAX_COUNT)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """Return the number; a usage error where it is none or out of range."""
@@ -92,6 +99,8 @@ class Count(click.ParamType):  # type: ignore[type-arg]
 
 class FiniteFloat(click.FloatRange):
     """A range of numbers; click's own lets nan through, and infinity where there is no bound."""
+
+    name = "number"
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None

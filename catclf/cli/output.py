@@ -137,7 +137,7 @@ class Display(Observer):
 
     def skipped(self, names: Sequence[str]) -> None:
         """Say which files are no pictures by name."""
-        self.note(f"Skipped, no pictures: {len(names)} ({name_some(names)})")
+        self.note(f"Skipped, not named as pictures: {len(names)} ({name_some(names)})")
 
     def warning(self, text: str) -> None:
         """Write a warning, its parameters as flags."""

@@ -6,7 +6,15 @@ import os
 
 import click
 
-from catclf.cli.options import INPUT, FiniteFloat, Verb, option, output_option, quiet_option
+from catclf.cli.options import (
+    INPUT,
+    FiniteFloat,
+    Verb,
+    WholeNumber,
+    option,
+    output_option,
+    quiet_option,
+)
 from catclf.cli.output import Display, note
 from catclf.errors import DatasetError, name_some, printable
 from catclf.operations.preparation import DEFAULT_TEST_SPLIT, Prepared, prepare
@@ -30,7 +38,7 @@ Examples:
 @option(
     "--size",
     group="Pictures",
-    type=click.IntRange(1, 1024),
+    type=WholeNumber(1, 1024),
     default=DEFAULT.size,
     metavar="PIXELS",
     help="Width and height of every picture.",
@@ -67,7 +75,7 @@ Examples:
 @option(
     "--seed",
     group="Classes and splits",
-    type=click.IntRange(0),
+    type=WholeNumber(0),
     default=0,
     metavar="N",
     help="Seed of the split.",
@@ -75,7 +83,7 @@ Examples:
 @option(
     "--workers",
     group="Pictures",
-    type=click.IntRange(1, 256),
+    type=WholeNumber(1, 256),
     metavar="N",
     show_default="one for each core",
     help="Processes that decode pictures.",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shlex
-import sys
 from collections.abc import Iterator
 from dataclasses import asdict, fields, replace
 
@@ -32,6 +31,8 @@ from catclf.operations.training import Trained, train
 from catclf.settings import Settings
 
 DEFAULT = Settings()
+DEFAULT_OUTPUT = "model.npz"
+MIN_EXPECTED_SECONDS = 5  # less is not worth a word
 
 
 @click.command(
@@ -43,7 +44,7 @@ Examples:
   catclf train --iters 4000 --resume      2000 more""",
 )
 @dataset_argument
-@output_option("model.npz", "model")
+@output_option(DEFAULT_OUTPUT, "model")
 @option(
     "--lr",
     group="Descent",
@@ -136,12 +137,14 @@ def command(
     DATASET is a file that prepare wrote; without it, data/dataset.h5. The costs on both splits of
     the dataset are printed, and in the end the accuracy.
     """
-    settings = Settings(lr, iters, l2, loss, every, class_weight)
+    settings, done = Settings(lr, iters, l2, loss, every, class_weight), 0
     if resume:
-        dataset, settings = _as_before(ctx, dataset, output, settings)
+        dataset, settings, done = _as_before(ctx, dataset, output, settings)
     results = Results()
     show_text = format == "text"
     heading = f"dataset: {printable(dataset)}\nsettings: {_settings_line(settings)}"
+    if done:
+        heading += f"\nresumed after: {done} iterations"
     with (
         stopped_by_signals() as signals,
         TrainingDisplay(results, signals, quiet, heading if show_text else None) as display,
@@ -168,9 +171,10 @@ def command(
         results.write(as_json(trained, output))
     if trained.interrupted:
         done, asked = trained.record.iterations, trained.record.settings.iterations
+        named = "" if output == DEFAULT_OUTPUT else f" -o {printable(shlex.quote(output))}"
         note(
             f"Interrupted after {done} of {asked} iterations; a checkpoint is saved.\n"
-            f"Resume with: catclf {printable(shlex.join(resuming(sys.argv[1:])))}"
+            f"Resume with: catclf train --resume{named}"
         )
         ctx.exit(128 + signals[0])
     results.finish()
@@ -178,13 +182,16 @@ def command(
 
 def _as_before(
     ctx: click.Context, dataset: str, output: str, settings: Settings
-) -> tuple[str, Settings]:
-    """Return the dataset and the settings of the model in `output`, but for what is given."""
+) -> tuple[str, Settings, int]:
+    """Return the dataset and the settings of the model in `output`, but for what is given.
+
+    And how many iterations it has.
+    """
     before = None
     if os.path.lexists(output) and not is_weights_only(output):
         before = load_model(output).training
     if before is None:
-        return dataset, settings  # train tells why it cannot resume
+        return dataset, settings, 0  # train tells why it cannot resume
     names = {field.name: field.name for field in fields(Settings)}
     names |= {"learning_rate": "lr", "iterations": "iters"}
     given = {
@@ -194,7 +201,7 @@ def _as_before(
     }
     if ctx.get_parameter_source("dataset") == ParameterSource.DEFAULT:
         dataset = before.dataset
-    return dataset, replace(before.settings, **given)
+    return dataset, replace(before.settings, **given), before.iterations
 
 
 class TrainingDisplay(Display):
@@ -225,8 +232,8 @@ class TrainingDisplay(Display):
         self.method_used = name
         if self.heading is not None:
             self.results.write(f"{self.heading}\nmethod: {name}")
-        if seconds is not None:
-            self.note(f"Expected to take {seconds:.2g} s")
+        if seconds is not None and seconds > MIN_EXPECTED_SECONDS:
+            self.note(f"Expected to take {duration(seconds)}")
 
     def cost(self, iteration: int, cost: float, test_cost: float | None) -> None:
         """Write a recorded cost."""
@@ -239,6 +246,14 @@ class TrainingDisplay(Display):
     def stop(self) -> bool:
         """Stop after the first signal."""
         return bool(self.signals)
+
+
+def duration(seconds: float) -> str:
+    """Return a time as a user would say it."""
+    for unit, length in (("h", 3600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.0f} s"
 
 
 def _costs(cost: float, test_cost: float | None) -> str:
@@ -254,7 +269,8 @@ def _settings_line(settings: Settings) -> str:
 
 def _result_lines(trained: Trained) -> Iterator[str]:
     record = trained.record
-    yield f"Final cost: {_costs(record.cost, record.test_cost)}"
+    cost = f"Cost after iteration {record.iterations}" if trained.interrupted else "Final cost"
+    yield f"{cost}: {_costs(record.cost, record.test_cost)}"
     for evaluation in filter(None, (trained.train, trained.test)):
         low, high = evaluation.interval
         counts = evaluation.confusion
@@ -307,9 +323,3 @@ def diverged_as_json(
         },
         indent=2,
     )
-
-
-def resuming(words: list[str]) -> list[str]:
-    """Return the words of a command line with --resume, right after the verb."""
-    verb = words.index("train") + 1
-    return [*words[:verb], *["--resume"][: "--resume" not in words[verb:]], *words[verb:]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict
 
 import click
@@ -11,6 +12,7 @@ from catclf.cli.options import (
     Count,
     Numbers,
     Verb,
+    WholeNumber,
     dataset_argument,
     format_option,
     option,
@@ -103,7 +105,7 @@ Examples:
 @option(
     "--seed",
     group="Cross-validation",
-    type=click.IntRange(0),
+    type=WholeNumber(0),
     default=DEFAULT.seed,
     metavar="N",
     help="Seed of the folds, and of the sample.",
@@ -111,7 +113,7 @@ Examples:
 @option(
     "--sample",
     group="Cross-validation",
-    type=click.IntRange(4),
+    type=WholeNumber(4),
     metavar="N",
     help="Use a stratified sample of N pictures.",
 )
@@ -178,15 +180,19 @@ def command(
         )
     click.echo(as_json(tuned, suspects) if format == "json" else as_text(tuned, suspects))
     if tuned.interrupted:
-        note("Interrupted; no config file is written.")
+        note(f"Interrupted; {printable(output)} is not written.")
         ctx.exit(128 + signals[0])
     if tuned.chosen is None:
         raise CatclfError(
-            f"nothing is chosen, and {printable(output)} is not written",
+            f"nothing is chosen, and {printable(output)} is not written"
+            + (" anew" if os.path.lexists(output) else ""),
             dataset,
             "Prepare it with more pictures, or try other --lr and --l2.",
         )
-    note(f"{printable(output)}: saved. Next: catclf --config {printable(output)} train", quiet)
+    doubt = "" if tuned.surely_better else ", though nothing surely beats the constant"
+    note(
+        f"{printable(output)}: saved{doubt}\nNext: catclf --config {printable(output)} train", quiet
+    )
 
 
 class TuningDisplay(Display):

@@ -93,7 +93,7 @@ def descend(
     Raises
     ------
     DivergenceError
-        Where the cost overflows, or ends above where it began (in fewer than a hundred
+        Where the cost overflows, or ends above where it began (in fewer than a thousand
         iterations: above twice that). Of one that is stopped early only overflow is an error.
     """
     observer = observer or Observer()
@@ -141,10 +141,11 @@ def descend(
 def divergence_factor(iterations: int) -> float:
     """Return how many times its first cost a descent may stand at after so many iterations.
 
-    The first hundred may rise before they fall: the course's do, up to 1.3 times. Later, a cost
-    that cannot fall stands where it began, give or take float32's roundings.
+    Above the safe rate the first thousand may rise before they fall: the course's do, up to 1.3
+    times, within 25. Later, a cost that cannot fall stands where it began, give or take float32's
+    roundings.
     """
-    return 2.0 if iterations < 100 else 1 + 1e-6
+    return 2.0 if iterations < 1000 else 1 + 1e-6
 
 
 def _diverged(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from catclf.classes import refuse_other_classes
 from catclf.columns import ORDERS, Order, blocks
 from catclf.dataset import Dataset, Split, open_dataset
-from catclf.errors import DatasetError, printable
+from catclf.errors import DatasetError
 from catclf.logistic import Array, cross_entropy, sigmoid
 from catclf.metrics import (
     Confusion,
@@ -24,7 +24,6 @@ from catclf.metrics import (
 )
 from catclf.model import WEIGHTS_ONLY_CLASSES, Model
 from catclf.model_file import is_weights_only, load_model
-from catclf.observer import Observer
 from catclf.predictions import PREDICTIONS_FILE, LabeledPrediction, write_predictions
 from catclf.splits import SplitName
 from catclf.storage.outputs import check_output
@@ -63,9 +62,11 @@ class Evaluation:
         How many of the pictures the train split of the dataset holds too.
     names, labels, probabilities, losses
         The m pictures: what they are called, (m,) 0 or 1, and (m,) numbers.
-    order_accuracies
-        Of a weights-only model whose order was not given: the accuracy by each order. The rest is
-        by the order with the lower log loss, which stands first.
+    other_data
+        The dataset that the model was trained on, where it is not this one as it is now.
+    order_log_losses
+        Of a weights-only model whose order was not given: the log loss by each order. The rest is
+        by that of the lower one, which stands first.
     """
 
     dataset: str
@@ -84,7 +85,8 @@ class Evaluation:
     labels: NDArray[np.uint8] = field(repr=False)
     probabilities: Array = field(repr=False)
     losses: Array = field(repr=False)
-    order_accuracies: dict[Order, float] = field(default_factory=dict)
+    other_data: str | None = None
+    order_log_losses: dict[Order, float] = field(default_factory=dict)
 
     @property
     def accuracy(self) -> float:
@@ -134,7 +136,6 @@ def evaluate(
     classes: tuple[str, str] | None = None,
     predictions: str | os.PathLike[str] | None = None,
     force: bool = False,
-    observer: Observer | None = None,
 ) -> Evaluation:
     """Evaluate a model on a split of a prepared dataset.
 
@@ -155,8 +156,6 @@ def evaluate(
         A CSV file to write, with every picture's label, prediction, probability and loss.
     force
         Let a file at `predictions` that is no such CSV file be replaced.
-    observer
-        Receives a warning where the model was trained on other data.
 
     Raises
     ------
@@ -178,30 +177,24 @@ def evaluate(
         candidates = [load_model(model, order, classes)]
     with open_dataset(dataset) as opened:
         _refuse_mismatch(opened, candidates[0])
-        _warn_of_other_data(opened, candidates[0], path, observer or Observer())
+        other_data = _other_data(opened, candidates[0])
         found = [evaluate_split(opened, each, split, threshold) for each in candidates]
     best = min(found, key=lambda evaluation: evaluation.log_loss)
+    orders = {}
     if len(found) > 1:
-        accuracies = {each: found[i].accuracy for i, each in enumerate(ORDERS)}
-        first = ORDERS[found.index(best)]
-        best = replace(best, order_accuracies={first: best.accuracy, **accuracies})
-    best = replace(best, model=path)
+        losses = {each: found[i].log_loss for i, each in enumerate(ORDERS)}
+        orders = dict(sorted(losses.items(), key=lambda item: item[1]))
+    best = replace(best, model=path, other_data=other_data, order_log_losses=orders)
     if predictions is not None:
         write_predictions(predictions, best.predictions(), best.classes[1])
     return best
 
 
-def _warn_of_other_data(
-    dataset: Dataset, model: Model, path: str | None, observer: Observer
-) -> None:
-    """Warn where a model was trained on another train split than this dataset's."""
-    if model.training is not None and model.training.digest != dataset.digest:
-        then = model.training.dataset
-        named = "an earlier version of it" if then == dataset.path else printable(then)
-        observer.warning(
-            f"{printable(path or 'the model')} was not trained on {printable(dataset.path)}, but "
-            f"on {named}\nIts training pictures may be among those it is evaluated on."
-        )
+def _other_data(dataset: Dataset, model: Model) -> str | None:
+    """Return the dataset a model was trained on; None where it is this one, or not known."""
+    if model.training is None or model.training.digest == dataset.digest:
+        return None
+    return model.training.dataset
 
 
 def _refuse_mismatch(dataset: Dataset, model: Model) -> None:

@@ -9,6 +9,7 @@ from itertools import groupby
 
 from catclf.errors import PictureError
 from catclf.model import Model
+from catclf.model_file import load_model
 from catclf.observer import Observer
 from catclf.parallel import map_in_order
 from catclf.pictures.folders import find_pictures
@@ -21,7 +22,7 @@ __all__ = ["predict"]
 
 def predict(
     images: Picture | Iterable[Picture],
-    model: Model,
+    model: Model | str | os.PathLike[str],
     *,
     threshold: float = 0.5,
     workers: int | None = None,
@@ -35,21 +36,25 @@ def predict(
         One picture, or an iterable of them: a path, a PIL image, an array (h, w, 3) uint8, or a
         binary stream that holds a picture file. A path may also be a folder to search for pictures.
     model
-        From `catclf.load_model`.
+        A model, or its file.
     threshold
         A picture is predicted positive where its probability is above this.
     workers
-        How many processes decode pictures; None for one a core.
+        How many processes decode pictures; None for one for each core.
     observer
         Receives the files in searched folders that are no pictures by name.
 
     Raises
     ------
+    ModelError
+        Where the model's file cannot be used.
     TypeError
         For what is no picture and no iterable; while iterating, for an item that is no picture.
     ValueError
         While iterating, for an array of another shape or type.
     """
+    if not isinstance(model, Model):
+        model = load_model(model)
     expanded = _expand(one_or_many(images), observer or Observer())
     return _predictions(expanded, partial(_predict_one, model, threshold), workers)
 
@@ -67,7 +72,8 @@ def _predictions(
 def _predict_one(model: Model, threshold: float, image: Picture | PictureError) -> Prediction:
     if isinstance(image, PictureError):
         return Prediction(image.where or STREAM_NAME, None, None, image)
-    name = image if isinstance(image, str) else STREAM_NAME
+    # A PIL image that was opened from a file knows it.
+    name = image if isinstance(image, str) else getattr(image, "filename", "") or STREAM_NAME
     try:
         pixels = pixels_of(image, model.preprocessing)
     except PictureError as error:

@@ -66,7 +66,7 @@ class Prepared:
 
 
 def prepare(
-    sources: Sequence[str | os.PathLike[str]],
+    sources: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     output: str | os.PathLike[str],
     *,
     preprocessing: Preprocessing | None = None,
@@ -83,7 +83,7 @@ def prepare(
     Parameters
     ----------
     sources
-        What `catclf.sources.list_sources` accepts.
+        One, or several, of what `catclf.sources.list_sources` accepts.
     output
         The dataset file to write.
     preprocessing
@@ -120,6 +120,8 @@ def prepare(
     """
     if not 0 <= test_split < 1:
         raise ValueError(f"test_split must be at least 0 and below 1, got {test_split}")
+    if isinstance(sources, str | os.PathLike):
+        sources = [sources]
     observer = observer or Observer()
     preprocessing = preprocessing or Preprocessing()
     with ExitStack() as files:

@@ -10,6 +10,7 @@ from catclf.descent.cross_validation import METRICS, RULES, Metric, Rule, Score
 from catclf.logistic import CLASS_WEIGHTS, ClassWeight
 from catclf.metrics import Z_95
 from catclf.predictions import LabeledPrediction
+from catclf.settings import Settings
 
 __all__ = ["Search", "Tuned"]
 
@@ -124,6 +125,18 @@ class Tuned:
     positive: str
     out_of_fold: list[LabeledPrediction] = field(repr=False)
     interrupted: bool = False
+
+    @property
+    def settings(self) -> Settings | None:
+        """The setting chosen, for `catclf.train`; None where nothing is chosen."""
+        if self.chosen is None:
+            return None
+        return Settings(
+            self.chosen.learning_rate,
+            self.chosen.iterations,
+            self.chosen.l2,
+            class_weight=self.search.class_weight,
+        )
 
     @property
     def surely_better(self) -> bool:

@@ -114,7 +114,8 @@ def train(
     observer = observer or Observer()
     if method not in ("auto", *METHODS):
         raise ValueError(f"method must be auto or one of {', '.join(METHODS)}, got {method!r}")
-    check_output(output, MODEL_FILE, [dataset], force=force)
+    # A run is resumed from a model alone, which is read below.
+    check_output(output, MODEL_FILE, [dataset], force=force or resume)
     with open_dataset(dataset) as opened:
         _refuse_one_class(opened)
         old = _run_to_resume(output, opened, observer) if resume else None
@@ -180,8 +181,9 @@ def _descend(
     safe = started.safe_rate()
     if safe is not None and settings.learning_rate > safe:
         observer.warning(
-            f"`learning_rate` {settings.learning_rate:g} is above {round_down(safe):g}, the safe "
-            "rate of this data:\nabove it the cost may rise."
+            f"the learning rate {settings.learning_rate:g} is above {round_down(safe):g}, up to "
+            "which the cost\ncannot rise on this data. If it rises, use `learning_rate` "
+            f"{round_down(safe):g}."
         )
     try:
         return descend(
@@ -249,7 +251,9 @@ def _refuse_other_settings(
     for name in ("learning_rate", "l2", "loss", "class_weight", "method"):
         if then[name] != now[name]:
             raise ModelError(
-                f"was trained with {name} {then[name]}, not {now[name]}", path, RESUME_FIX
+                f"was trained with {name.replace('_', ' ')} {then[name]}, not {now[name]}",
+                path,
+                RESUME_FIX,
             )
     if record.iterations > settings.iterations:
         raise ModelError(

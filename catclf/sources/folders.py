@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from catclf.errors import DatasetError
+from catclf.errors import DatasetError, name_some
 from catclf.observer import Observer
 from catclf.pictures.folders import find_pictures, is_litter, subfolders
 from catclf.pictures.formats import looks_like_picture
@@ -23,7 +23,7 @@ def list_folder(folder: str, observer: Observer) -> Listing:
     folder
         Its path.
     observer
-        Hears of a validation split that is left out.
+        Receives a warning of a validation split that is left out.
 
     Raises
     ------
@@ -49,6 +49,11 @@ def list_folder(folder: str, observer: Observer) -> Listing:
             "holds pictures, but no class folders",
             folder,
             "Name the folder above it, or sort the pictures into a folder for each class.",
+        )
+    hdf5 = [path for path in listing.skipped if path.lower().endswith((".h5", ".hdf5"))]
+    if not listing.pictures and hdf5:
+        raise DatasetError(
+            "holds no class folders, but HDF5 files", folder, f"Name the files: {name_some(hdf5)}"
         )
     if not listing.pictures:
         raise DatasetError(

@@ -16,6 +16,7 @@ from catclf.storage.files import open_regular
 
 __all__ = ["DELIMITERS", "list_table"]
 
+NAMED_COLUMNS = 5  # in a message
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
 
 
@@ -74,9 +75,10 @@ def _rows(rows: Any, path: str) -> Iterable[tuple[int, tuple[str, str, str]]]:
     header = [name.strip().lower() for name in next(rows, [])]
     if not {"file", "label"} <= set(header) or len(set(header)) < len(header):
         raise DatasetError(
-            "its first line does not name the columns, each once",
+            f"its first line names {', '.join(map(repr, header[:NAMED_COLUMNS])) or 'no columns'}, "
+            "not 'file' and 'label', each once",
             path,
-            "Begin it with file,label or file,label,split.",
+            "Begin a .csv with file,label or file,label,split; a .tsv has tabs instead.",
         )
     for row in rows:
         if not row:
@@ -88,7 +90,10 @@ def _rows(rows: Any, path: str) -> Iterable[tuple[int, tuple[str, str, str]]]:
             or len(row) > len(header)
             or any("\0" in cell for cell in row)
         ):
+            empty = [name for name in ("file", "label") if not cells.get(name)]
             raise DatasetError(
-                "is not a line of " + ",".join(header), f"{path}:{rows.line_num}", "Fix the line."
+                f"has no {empty[0]}" if empty else "is not a line of " + ",".join(header),
+                f"{path}:{rows.line_num}",
+                "Fix the line.",
             )
         yield rows.line_num, (cells["file"], cells["label"], cells.get("split", ""))

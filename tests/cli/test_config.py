@@ -43,7 +43,7 @@ def test_precedence(dataset: Path, tmp_path: Path) -> None:
     [
         ("evaluate", '[evaluate]\nsplit = "train"\n', ": 18 pictures"),
         ("evaluate", '[evaluate]\nformat = "json"\n', '"split": "test"'),
-        ("evaluate", "[evaluate]\nthreshold = 0.25\nquiet = true\n", "> 0.25"),
+        ("evaluate", "[evaluate]\nthreshold = 0.25\n", "> 0.25"),
     ],
 )
 def test_config_keys_are_the_flags_names(

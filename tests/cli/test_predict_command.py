@@ -29,7 +29,7 @@ def test_text_is_a_line_a_picture(pictures: Path, model: Path) -> None:
         probability = f"P({answer.predicted}) = {answer.confidence:.4f}"
         assert line == f"{answer.name}: {answer.predicted}, {probability}"
     assert f"Error: {pictures / '2.png'}: " in result.stderr
-    assert "Skipped, no pictures: 1" in result.stderr
+    assert "Skipped, not named as pictures: 1" in result.stderr
 
 
 @pytest.mark.parametrize("form", ["csv", "jsonl"])

@@ -61,7 +61,7 @@ def test_what_is_left_out_or_skipped_is_named(pets: Path, tmp_path: Path) -> Non
     assert "d.h5: 22 pictures of 8x8 pixels" in shown
     assert shown.splitlines()[-1] == "left out: 2 pictures that cannot be read"
     lines = told.splitlines()
-    assert lines[0] == f"Skipped, no pictures: 1 ({pets / 'cat' / 'notes.txt'})"
+    assert lines[0] == f"Skipped, not named as pictures: 1 ({pets / 'cat' / 'notes.txt'})"
     assert lines[1].startswith(f"Left out: {pets / 'cat' / '00.png'}: ")
     assert lines[2].startswith(f"Left out: {pets / 'noncat' / '05.png'}: ")
     assert len(lines) == 3

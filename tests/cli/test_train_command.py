@@ -54,8 +54,7 @@ def test_train_in_words(dataset: Path, tmp_path: Path) -> None:
         f"{output}: saved",
     ]
     assert result.stdout.splitlines() == lines
-    assert result.stderr.startswith("Expected to take ")
-    assert len(result.stderr.splitlines()) == 1
+    assert result.stderr == ""
     quiet = results(*words, "-q").splitlines()
     assert quiet == [line for line in lines if not line.startswith("Cost")]
 
@@ -185,7 +184,7 @@ def test_a_rate_too_high_is_exit_1(dataset: Path, tmp_path: Path) -> None:
     ended = run("train", dataset, "-o", output, "--lr", "1e6", "--l2", "1")
     assert ended.returncode == 1
     assert ended.stdout.splitlines()[-1] == "Cost after iteration 0: 0.693147 (test 0.693147)"
-    assert "Warning: --lr 1e+06 is above 0." in ended.stderr
+    assert "Warning: the learning rate 1e+06 is above 0." in ended.stderr
     assert "the learning rate 1e+06 is too high" in ended.stderr
     assert not output.exists()
 

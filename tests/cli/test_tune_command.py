@@ -71,7 +71,7 @@ def test_tune_in_words(dataset: Path, expected: Tuned, tmp_path: Path) -> None:
             for held in expected.out_of_fold[:2]
         ),
     ]
-    assert result.stderr == f"{config}: saved. Next: catclf --config {config} train\n"
+    assert result.stderr == f"{config}: saved\nNext: catclf --config {config} train\n"
 
 
 def test_tune_in_json(dataset: Path, expected: Tuned, tmp_path: Path) -> None:
@@ -129,7 +129,7 @@ def test_ctrl_c_prints_the_leaderboard_so_far(dataset: Path, tmp_path: Path) -> 
     stdout, stderr = started.communicate(timeout=60)
     assert started.returncode == 130, stderr
     assert "interrupted: the means held out up to there" in stdout
-    assert stderr == "Interrupted; no config file is written.\n"
+    assert stderr == f"Interrupted; {config} is not written.\n"
     assert not config.exists()
 
 

@@ -151,10 +151,10 @@ def test_two_settings_that_diverge_leave_a_score_that_says_so() -> None:
     columns, Y = problem()
     fold_of = np.arange(30).reshape(1, 30) % 3
     validation = CrossValidation(gram_matrix(columns), Y, [(50.0, 0.0), (90.0, 1.0)], fold_of)
-    curves = validation.run([100, 200], Observer())
+    curves = validation.run([1000, 2000], Observer())
     for setting, (rate, l2) in enumerate(validation.settings):
         score = curves.best(setting, "log-loss")
-        assert (score.learning_rate, score.l2, score.iterations) == (rate, l2, 200)
+        assert (score.learning_rate, score.l2, score.iterations) == (rate, l2, 2000)
         assert score.diverged
         assert math.isnan(score.log_loss)
         assert math.isnan(score.accuracy)

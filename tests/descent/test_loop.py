@@ -98,8 +98,8 @@ class Told:
 @pytest.mark.parametrize(
     ("later", "iterations", "how"),
     [
-        (0.51, 100, "to 0.510000 in 100 iterations"),
-        (1.01, 99, "to 1.010000 in 99 iterations"),
+        (0.51, 1000, "to 0.510000 in 1000 iterations"),
+        (1.01, 999, "to 1.010000 in 999 iterations"),
         (math.inf, 100, "beyond all bounds in 10 iterations"),
         (math.nan, 100, "beyond all bounds in 10 iterations"),
         (math.nan, 10, "beyond all bounds in 10 iterations"),
@@ -108,7 +108,7 @@ class Told:
 def test_a_cost_that_rose_is_an_error(later: float, iterations: int, how: str) -> None:
     """A descent that ends above its beginning, or beyond all bounds, says so and names the rate.
 
-    Below a hundred iterations, above twice its beginning.
+    Below a thousand iterations, above twice its beginning.
     """
     with pytest.raises(DivergenceError) as raised:
         descend(Told(0.5, later), Settings(0.25, iterations, every=10))
@@ -130,10 +130,10 @@ def test_a_descent_stopped_on_a_hill_is_no_error() -> None:
 
 def test_a_resumed_descent_is_held_against_its_true_beginning() -> None:
     """A resumed run has failed if it ends above where the first run began, not where it did."""
-    settings, before = Settings(0.25, 300), {0: 0.5, 100: 0.1}
-    assert descend(Told(0.1, 0.2), settings, history=History(200, before)).final_cost == 0.2
-    with pytest.raises(DivergenceError, match=r"from 0\.500000 to 0\.600000 in 300 iterations"):
-        descend(Told(0.1, 0.6), settings, history=History(200, before))
+    settings, before = Settings(0.25, 1300), {0: 0.5, 100: 0.1}
+    assert descend(Told(0.1, 0.2), settings, history=History(1200, before)).final_cost == 0.2
+    with pytest.raises(DivergenceError, match=r"from 0\.500000 to 0\.600000 in 1300 iterations"):
+        descend(Told(0.1, 0.6), settings, history=History(1200, before))
 
 
 def test_told_is_a_method() -> None:
@@ -186,10 +186,10 @@ def test_a_long_run_is_handed_out_to_be_saved(
     assert above == []
 
 
-def test_divergence_factor_lets_a_hundred_iterations_rise() -> None:
-    """Twice the first cost below a hundred iterations; from there on, its rounding alone."""
-    assert [divergence_factor(iterations) for iterations in (0, 1, 99)] == [2, 2, 2]
-    assert [divergence_factor(iterations) for iterations in (100, 10**6)] == [1 + 1e-6, 1 + 1e-6]
+def test_divergence_factor_lets_a_thousand_iterations_rise() -> None:
+    """Twice the first cost below a thousand iterations; from there on, its rounding alone."""
+    assert [divergence_factor(iterations) for iterations in (0, 1, 999)] == [2, 2, 2]
+    assert [divergence_factor(iterations) for iterations in (1000, 10**6)] == [1 + 1e-6, 1 + 1e-6]
 
 
 def test_a_finished_descent_resumed_makes_no_step() -> None:

@@ -25,7 +25,8 @@ from catclf.operations.evaluation import evaluate, evaluate_split
 from catclf.operations.prediction import predict
 from catclf.pictures.preprocessing import Preprocessing
 from catclf.predictions import write_predictions
-from conftest import Recorder, positive_probability
+from command_line import run
+from conftest import positive_probability
 
 SIZE = 8
 N_X = 3 * SIZE * SIZE
@@ -275,18 +276,16 @@ def test_predictions_replace_only_when_they_are_whole(
     assert os.listdir(tmp_path) == ["p.csv"]
 
 
-def test_other_data_is_warned_of(small_dataset: Path, small_pictures: Path, tmp_path: Path) -> None:
+def test_other_data_is_told(small_dataset: Path, small_pictures: Path, tmp_path: Path) -> None:
     """Evaluating a model on another dataset than it was trained on is allowed, and said."""
     path = tmp_path / "model.npz"
     catclf.train(small_dataset, path, catclf.Settings(iterations=5))
-    heard = Recorder()
-    evaluate(small_dataset, path, observer=heard)
-    assert heard.warnings == []
+    assert evaluate(small_dataset, path).other_data is None
     other = tmp_path / "other.h5"
     catclf.prepare([small_pictures], other, preprocessing=Preprocessing(size=SIZE), seed=5)
-    evaluate(other, path, observer=heard)
-    [warning] = heard.warnings
-    assert warning.startswith(f"{path} was not trained on {other}, but on {small_dataset}\n")
+    assert evaluate(other, path).other_data == str(small_dataset)
+    shown = run("evaluate", other, "-m", path).stdout
+    assert f"warning: the model was trained on other data: {small_dataset}\n" in shown
 
 
 def test_a_doubtful_accuracy_says_so(small_dataset: Path, model: Model) -> None:

@@ -70,7 +70,8 @@ def test_one_picture_is_no_iterable_of_them(model: Model, small_pictures: Path) 
     with Image.open(path) as image, open(path, "rb") as stream:
         for one in (path, str(path), image, np.asarray(image), stream):
             (answer,) = predict(one, model)
-            assert answer.name == (str(path) if isinstance(one, str | Path) else "-")
+            known = isinstance(one, str | Path | Image.Image)  # the image was opened from a file
+            assert answer.name == (str(path) if known else "-")
             assert answer.probabilities == next(predict([path], model)).probabilities
 
 

@@ -186,7 +186,7 @@ def test_a_rate_too_high_names_a_safe_one(
     dataset = write_columns(tmp_path / "d.h5", columns, [0, 1, 1] * 3)
     output = tmp_path / "model.npz"
     with pytest.raises(catclf.DivergenceError) as raised:
-        catclf.train(dataset, output, Settings(1000, 120, l2, loss), method=method)
+        catclf.train(dataset, output, Settings(1000, 1200, l2, loss), method=method)
     assert re.match(r"the cost rose from 0\.\d+ .* in \d+ iterations", raised.value.what)
     assert raised.value.what.endswith("the learning rate 1000 is too high")
     assert not output.exists()
@@ -251,7 +251,7 @@ def test_a_rate_above_the_safe_one_is_warned_of(small_dataset: Path, tmp_path: P
     heard = Recorder()
     catclf.train(small_dataset, tmp_path / "m.npz", Settings(0.2, 5), observer=heard)
     [warning] = heard.warnings
-    found = re.match(r"`learning_rate` 0\.2 is above (\S+), the safe rate", warning)
+    found = re.match(r"the learning rate 0\.2 is above (\S+), up to which the cost", warning)
     assert found is not None
     safe = float(found[1])
     quiet = Recorder()

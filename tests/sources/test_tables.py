@@ -73,8 +73,8 @@ def test_a_tsv_is_a_csv_with_tabs(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("file,label\n1.jpg,cat\n", "its first line does not name the columns"),
-        ("file\tlabel\n1.jpg\n", "a.tsv:2: is not a line of file,label"),
+        ("file,label\n1.jpg,cat\n", "its first line names"),
+        ("file\tlabel\n1.jpg\n", "a.tsv:2: has no label"),
         ("file\tlabel\tsplit\n1.jpg\tcat\tmaybe\n", "a.tsv:2: unknown split 'maybe'"),
         ('file\tlabel\n"1.jpg\tcat\n', "is not a TSV file in UTF-8"),
         ("file\tlabel\n", "lists no pictures"),
@@ -98,13 +98,13 @@ def test_a_csv_keeps_its_order(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("", "its first line does not name the columns"),
-        ("1.jpg,cat\n", "its first line does not name the columns"),
-        ("file;label\n1.jpg;cat\n", "its first line does not name the columns"),
+        ("", "its first line names"),
+        ("1.jpg,cat\n", "its first line names"),
+        ("file;label\n1.jpg;cat\n", "its first line names"),
         ("file,label\n", "lists no pictures"),
-        ("file,label\n1.jpg\n", "a.csv:2: is not a line of file,label"),
-        ("file,label\n1.jpg,\n", "a.csv:2: is not a line of file,label"),
-        ("file,label\n1.jpg,cat\n,dog\n", "a.csv:3: is not a line of file,label"),
+        ("file,label\n1.jpg\n", "a.csv:2: has no label"),
+        ("file,label\n1.jpg,\n", "a.csv:2: has no label"),
+        ("file,label\n1.jpg,cat\n,dog\n", "a.csv:3: has no file"),
         ("file,label\n1.jpg,cat,dog\n", "a.csv:2: is not a line of file,label"),
         ("file,label\n1.jpg,ca\0t\n", "a.csv:2: is not a line of file,label"),
         ("file,label,split\n1.jpg,cat,maybe\n", "a.csv:2: unknown split 'maybe'\nWrite train"),
