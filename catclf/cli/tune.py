@@ -22,10 +22,10 @@ from catclf.cli.options import (
 )
 from catclf.cli.output import Display, note, percent, prediction_line
 from catclf.cli.signals import stopped_by_signals
-from catclf.descent.cross_validation import METRICS, RULES, Metric, Rule, Score
+from catclf.descent.cross_validation import METRICS, Metric, Score
 from catclf.errors import CatclfError, printable
 from catclf.logistic import CLASS_WEIGHTS, ClassWeight
-from catclf.operations.search import Search, Tuned
+from catclf.operations.search import RULES, Rule, Search, Tuned
 from catclf.operations.tuning import tune
 
 DEFAULT = Search()

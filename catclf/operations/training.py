@@ -149,6 +149,8 @@ def train(
         )
         model = replace(model, training=record)
         save_model(output, model)
+        if on_test is not None and not on_test.surely_better:
+            observer.warning("the test accuracy is not surely above the majority class")
     return Trained(model, record, on_train, on_test)
 
 
