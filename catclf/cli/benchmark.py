@@ -103,7 +103,7 @@ def as_text(dataset: str, timings: list[Timing], iterations: int) -> str:
             )
     busy = [timing for timing in timings if timing.busy]
     if busy:
-        lines.append("the machine was busy with something else; benchmark again when it is not:")
+        lines.append("the machine may have been busy with something else; benchmark again if so:")
     lines += [
         f"  {timing.method}: slowest round {timing.spread:.1f}x the fastest, "
         f"waiting {100 * timing.waiting:.0f} % of the time"

@@ -51,7 +51,7 @@ def read_config(
             raise CatclfError(f"unknown table [{printable(name)}]", path, _nearest(name, verbs))
         if not isinstance(table, dict):
             raise CatclfError(f"{name} is not a table", path, f"Begin it with [{name}].")
-    known = {_key(param): param for param in command.params}
+    known = {_key(param): param for param in command.params if param.name != "force"}
     values = {}
     for key, value in tables.get(verb, {}).items():
         param = known.get(key.replace("_", "-"))

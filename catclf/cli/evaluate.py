@@ -111,7 +111,7 @@ def as_record(evaluation: Evaluation) -> dict[str, object]:
         "accuracy": evaluation.accuracy,
         "accuracy_interval_95": evaluation.interval,
         "majority_rate": evaluation.majority_rate,
-        "surely_better_than_majority": evaluation.surely_better,
+        "surely_better_than_constant": evaluation.surely_better,
         "balanced_accuracy": counts.balanced_accuracy,
         "confusion": asdict(counts),
         "recall_by_class": {negative: counts.specificity, positive: counts.recall},
@@ -170,7 +170,6 @@ def as_text(evaluation: Evaluation) -> str:
         f"{counts.true_positives:>{width}}  {percent(counts.recall):>9}",
         "",
         f"precision          {number(counts.precision)}",
-        f"recall             {number(counts.recall)}",
         f"F1                 {number(counts.f1)}",
         f"AUC                {number(evaluation.auc)}",
         f"log loss           {number(evaluation.log_loss)}  "
@@ -216,7 +215,7 @@ def _doubts(evaluation: Evaluation) -> list[str]:
     if evaluation.other_data is not None:
         doubts.append(f"the model was trained on other data: {printable(evaluation.other_data)}")
     if evaluation.also_in_train:
-        doubts.append(f"{evaluation.also_in_train} of the pictures are in the train split too")
+        doubts.append(f"pictures that are in the train split too: {evaluation.also_in_train}")
     return doubts
 
 
@@ -252,10 +251,17 @@ def comparison_as_text(compared: Comparison) -> str:
         difference = "The difference is significant: chance alone would seldom make it."
     else:
         difference = "The difference is not significant: it may be chance."
+    first = compared.first
+    doubts = [
+        f"warning: {letter}: {doubt}"
+        for letter, each in zip("AB", both, strict=True)
+        for doubt in _doubts(each)
+    ]
     return "\n".join(
         [
-            *_heading(compared.first),
-            f"majority class: {percent(compared.first.majority_rate)}",
+            *_heading(first),
+            f"majority class: {percent(first.majority_rate)}, log loss of the constant: "
+            f"{number(first.constant_log_loss)}",
             *(
                 f"{letter}: {printable(each.model or 'in memory')}"
                 for letter, each in zip("AB", both, strict=True)
@@ -264,6 +270,7 @@ def comparison_as_text(compared: Comparison) -> str:
             f"{'':{width}}  {'A':>9}  {'B':>9}",
             *(f"{name:{width}}  {first:>9}  {second:>9}" for name, first, second in rows),
             "",
+            *doubts,
             f"McNemar's exact test: p = {compared.p_value:.3g}",
             difference,
         ]

@@ -9,7 +9,7 @@ from dataclasses import asdict
 import click
 
 from catclf.cli.options import Verb, format_option, quiet_option
-from catclf.cli.output import Display, percent
+from catclf.cli.output import Display, percent, short
 from catclf.errors import printable
 from catclf.operations.inspection import DatasetInfo, ModelInfo, info
 from catclf.training_record import TrainingRecord
@@ -17,7 +17,6 @@ from catclf.training_record import TrainingRecord
 DIGEST_CHARACTERS = 12  # of 64: as many as tell datasets apart
 KEY_WIDTH = 18
 TEXT_CHARACTERS = 50  # of what a file may hold at any length
-FIXED_COST = 1e6  # below it, a cost is shown with six decimals, as train shows it
 
 Rows = Sequence[tuple[str, str]]
 
@@ -56,8 +55,10 @@ def dataset_as_json(found: DatasetInfo) -> str:
             "format_version": found.format_version,
             "created_by": found.created_by,
             "classes": found.classes,
-            "train": dict(zip(found.classes, found.train, strict=True)),
-            "test": dict(zip(found.classes, found.test, strict=True)),
+            "counts": {
+                "train": dict(zip(found.classes, found.train, strict=True)),
+                "test": dict(zip(found.classes, found.test, strict=True)),
+            },
             "also_in_train": found.also_in_train,
             "preprocessing": found.preprocessing.to_record(),
             "n_x": found.n_x,
@@ -83,7 +84,9 @@ def model_as_json(found: ModelInfo) -> str:
             "n_x": found.n_x,
             "w_norm": found.w_norm,
             "b": found.b,
-            **dict.fromkeys(("created_by", "dataset", "settings", "results")),
+            "created_by": training and training.pop("created_by"),
+            "trained_on": training and training.pop("dataset"),
+            **dict.fromkeys(("settings", "results")),
             **(training or {}),
             "interrupted": found.interrupted,
             "recorded_costs": found.recorded_costs,
@@ -186,12 +189,12 @@ def _training(found: ModelInfo, training: TrainingRecord) -> Rows:
         *_texts(settings),
         ("iterations", f"{made}: interrupted" if found.interrupted else made),
         ("recorded costs", f"{found.recorded_costs}, one every {every} iterations"),
-        ("final cost", _cost(training.cost)),
-        ("final test cost", "-" if training.test_cost is None else _cost(training.test_cost)),
+        ("final cost", short(training.cost)),
+        ("final test cost", "-" if training.test_cost is None else short(training.test_cost)),
     ]
     if found.lowest_test_cost is not None:
         iteration, cost = found.lowest_test_cost
-        rows.append(("lowest test cost", f"{_cost(cost)}, after {iteration} iterations"))
+        rows.append(("lowest test cost", f"{short(cost)}, after {iteration} iterations"))
     return [
         *rows,
         ("train accuracy", percent(training.train_accuracy)),
@@ -217,7 +220,3 @@ def _digest(digest: str) -> str:
 def _shortened(text: str) -> str:
     shown = printable(text)
     return shown if len(shown) <= TEXT_CHARACTERS else f"{shown[: TEXT_CHARACTERS - 3]}..."
-
-
-def _cost(cost: float) -> str:
-    return f"{cost:.6f}" if abs(cost) < FIXED_COST else f"{cost:.6g}"

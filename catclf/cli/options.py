@@ -187,12 +187,16 @@ def output_option(default: str, what: str) -> Callable[[F], F]:
 
 
 def force_option(function: F) -> F:
-    """Declare --force, of the verbs that write a file."""
+    """Declare --force, of the verbs that write a file.
+
+    On the command line alone: no config file or variable lets files be replaced from now on.
+    """
     return option(
         "--force",
         group="Output",
         is_flag=True,
         show_default=False,
+        allow_from_autoenv=False,
         help="Replace a file that catclf did not write.",
     )(function)
 
@@ -219,7 +223,12 @@ def format_option(function: F) -> F:
 def quiet_option(function: F) -> F:
     """Declare -q/--quiet."""
     return option(
-        "-q", "--quiet", group="Output", is_flag=True, show_default=False, help="Show results only."
+        "-q",
+        "--quiet",
+        group="Output",
+        is_flag=True,
+        show_default=False,
+        help="Show results and warnings only.",
     )(function)
 
 

@@ -25,11 +25,14 @@ __all__ = [
     "note",
     "percent",
     "prediction_line",
+    "short",
 ]
 
 # Short enough for 60 columns, the cost of a training included. The cursor goes back to
 # the first column: the ^C that a terminal shows after it would else wrap to a line of its own.
 BAR_FORMAT = "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt}{unit} [{remaining} left{postfix}]\r"
+
+DECIMAL_COST = 1e6
 
 
 def note(text: str, quiet: bool = False) -> None:
@@ -45,6 +48,11 @@ def prediction_line(picture: LabeledPrediction, positive: str) -> str:
         f"  P({printable(positive)}) = {picture.probability:.4f}, "
         f"label {printable(picture.label)}: {printable(picture.name)}"
     )
+
+
+def short(cost: float) -> str:
+    """Return a cost with six decimals, or six digits where it is enormous."""
+    return f"{cost:.6f}" if abs(cost) < DECIMAL_COST else f"{cost:.6g}"
 
 
 def percent(fraction: float | None) -> str:
@@ -140,5 +148,6 @@ class Display(Observer):
         self.note(f"Skipped, not named as pictures: {len(names)} ({name_some(names)})")
 
     def warning(self, text: str) -> None:
-        """Write a warning, its parameters as flags."""
-        self.note(f"Warning: {with_flags(text)}")
+        """Write a warning, its parameters as flags, however quiet."""
+        self.clear()
+        note(f"Warning: {with_flags(text)}")

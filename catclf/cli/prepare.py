@@ -168,7 +168,7 @@ def _show(prepared: Prepared, preprocessing: Preprocessing) -> None:
         train, test = (prepared.counts[split][label] for split in ("train", "test"))
         click.echo(f"{label:>5}  {printable(name):{width}}  {train:>7}  {test:>7}")
     if prepared.unreadable:
-        click.echo(f"left out: {len(prepared.unreadable)} pictures that cannot be read")
+        click.echo(f"left out, since they cannot be read: {len(prepared.unreadable)}")
     if prepared.leaked:
         click.echo(f"test pictures that are in the train split too: {prepared.leaked}")
     contradictory = sum(duplicates.contradictory for duplicates in prepared.duplicates)

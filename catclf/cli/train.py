@@ -21,7 +21,7 @@ from catclf.cli.options import (
     option,
     output_option,
 )
-from catclf.cli.output import Display, Results, note, percent
+from catclf.cli.output import Display, Results, note, percent, short
 from catclf.cli.signals import stopped_by_signals
 from catclf.descent import METHODS
 from catclf.errors import DivergenceError, printable
@@ -113,7 +113,7 @@ Examples:
     group="Output",
     is_flag=True,
     show_default=False,
-    help="Show results only, without the cost lines.",
+    help="Show results and warnings only, without the cost lines.",
 )
 @click.pass_context
 def command(
@@ -143,6 +143,8 @@ def command(
     results = Results()
     show_text = format == "text"
     heading = f"dataset: {printable(dataset)}\nsettings: {_settings_line(settings)}"
+    if done == settings.iterations:
+        note(f"{printable(output)} has {done} iterations already: give more --iters.")
     if done:
         heading += f"\nresumed after: {done} iterations"
     with (
@@ -168,7 +170,7 @@ def command(
             results.write(line)
         results.write(f"{printable(output)}: saved")
     else:
-        results.write(as_json(trained, output))
+        results.write(as_json(trained, output, display.warnings))
     if trained.interrupted:
         done, asked = trained.record.iterations, trained.record.settings.iterations
         named = "" if output == DEFAULT_OUTPUT else f" -o {printable(shlex.quote(output))}"
@@ -226,6 +228,12 @@ class TrainingDisplay(Display):
         self.results, self.signals, self.heading = results, signals, heading
         self.method_used = ""
         self.costs: list[dict[str, float | None]] = []
+        self.warnings: list[str] = []
+
+    def warning(self, text: str) -> None:
+        """Write a warning, and keep it for JSON."""
+        self.warnings.append(text)
+        super().warning(text)
 
     def method(self, name: str, seconds: float | None) -> None:
         """Write what is trained, and by which method."""
@@ -237,7 +245,7 @@ class TrainingDisplay(Display):
 
     def cost(self, iteration: int, cost: float, test_cost: float | None) -> None:
         """Write a recorded cost."""
-        self.detail = f"cost {cost:.6f}"
+        self.detail = f"cost {short(cost)}"
         self.costs.append({"iteration": iteration, "cost": cost, "test_cost": test_cost})
         if self.heading is not None and not self.quiet:
             self.clear()
@@ -257,13 +265,13 @@ def duration(seconds: float) -> str:
 
 
 def _costs(cost: float, test_cost: float | None) -> str:
-    return f"{cost:.6f}" if test_cost is None else f"{cost:.6f} (test {test_cost:.6f})"
+    return short(cost) if test_cost is None else f"{short(cost)} (test {short(test_cost)})"
 
 
 def _settings_line(settings: Settings) -> str:
     return (
-        f"lr {settings.learning_rate:g}, iters {settings.iterations}, l2 {settings.l2:g}, "
-        f"{settings.loss}, class weight {settings.class_weight}"
+        f"lr {settings.learning_rate:g}, iters {settings.iterations}, l2 {settings.l2:g}\n"
+        f"loss: {settings.loss}, class weight {settings.class_weight}"
     )
 
 
@@ -289,21 +297,34 @@ def _result_lines(trained: Trained) -> Iterator[str]:
         )
 
 
-def as_json(trained: Trained, output: str) -> str:
+def as_json(trained: Trained, output: str, warnings: list[str]) -> str:
     """Return the settings, costs and results as one JSON object."""
-    record = trained.record
-    model = trained.model
+    record, model = trained.record, trained.model
+    costs = [
+        {"iteration": at, "cost": cost, "test_cost": model.test_costs.get(at)}
+        for at, cost in model.costs.items()
+    ]
+    train, test = (
+        None if each is None else as_record(replace(each, model=output))
+        for each in (trained.train, trained.test)
+    )
     return json.dumps(
         {
+            "dataset": record.dataset,
+            "digest": record.digest,
             "model": output,
-            **record.to_record(),
+            "created_by": record.created_by,
+            "method": record.method,
+            "settings": asdict(record.settings),
+            "warnings": warnings,
+            "costs": costs,
+            "error": None,
+            "iterations": record.iterations,
             "interrupted": trained.interrupted,
-            "costs": [
-                {"iteration": at, "cost": cost, "test_cost": model.test_costs.get(at)}
-                for at, cost in model.costs.items()
-            ],
-            "train": as_record(trained.train),
-            "test": None if trained.test is None else as_record(trained.test),
+            "final_cost": record.cost,
+            "final_test_cost": record.test_cost,
+            "train": train,
+            "test": test,
         },
         indent=2,
     )
@@ -315,9 +336,11 @@ def diverged_as_json(
     """Return the settings and the costs of a training that diverged as one JSON object."""
     return json.dumps(
         {
+            "dataset": dataset,
             "model": None,
-            "dataset": {"name": dataset},
-            "settings": {"method": display.method_used, **asdict(settings)},
+            "method": display.method_used,
+            "settings": asdict(settings),
+            "warnings": display.warnings,
             "costs": display.costs,
             "error": error.what,
         },

@@ -22,10 +22,10 @@ from catclf.cli.options import (
 )
 from catclf.cli.output import Display, note, percent, prediction_line
 from catclf.cli.signals import stopped_by_signals
-from catclf.descent.cross_validation import METRICS, RULES, Metric, Rule, Score
+from catclf.descent.cross_validation import METRICS, Metric, Score
 from catclf.errors import CatclfError, printable
 from catclf.logistic import CLASS_WEIGHTS, ClassWeight
-from catclf.operations.search import Search, Tuned
+from catclf.operations.search import RULES, Rule, Search, Tuned
 from catclf.operations.tuning import tune
 
 DEFAULT = Search()
@@ -124,10 +124,9 @@ Examples:
     type=Count(0),
     default=5,
     metavar="N",
-    help="Name the N pictures that disagree most with their label: look at each before you change "
-    "it. With 5% of the labels flipped, 3 of 10 named were really mislabeled on 240 drawn "
-    "pictures. On 160 photographs, and on the course's 209 pictures, none were named: fewer than 1 "
-    "of 10 would have been mislabeled.",
+    help="Name the N pictures that disagree most with their label, to be looked at: with 5 % of "
+    "the labels of drawn pictures wrong, 3 of 10 named were. None are named where the model shows "
+    "no skill.",
 )
 @option(
     "--save-predictions",

@@ -25,19 +25,15 @@ from catclf.observer import Observer
 
 __all__ = [
     "METRICS",
-    "RULES",
     "CrossValidation",
     "Curves",
     "Metric",
-    "Rule",
     "Score",
     "compared_iterations",
 ]
 
 Metric = Literal["log-loss", "accuracy", "auc"]
 METRICS: tuple[Metric, ...] = ("log-loss", "accuracy", "auc")
-Rule = Literal["best", "one-se"]
-RULES: tuple[Rule, ...] = ("best", "one-se")
 MAX_COMPARED_ITERATIONS = 200  # at equal ratios: 1, 2, 3, ..., 1924, 2000
 OVERFLOW_FACTOR = 1e6  # times its first cost: such a training is frozen before it overflows
 
@@ -273,40 +269,33 @@ class Curves:
         means: Array = np.where(self.sound(), curve.mean(axis=(2, 3)), np.inf)
         return means
 
-    def best(self, setting: int, metric: Metric) -> Score:
-        """Return a setting's score after the number of iterations that is best for it."""
+    def best(self, setting: int, metric: Metric, constant_log_loss: float = math.inf) -> Score:
+        """Return a setting's score after the number of iterations that is best for it.
+
+        Of those whose log loss is below the constant's, where there are any.
+        """
         badness = self.badness(metric)[:, setting]
         if np.isinf(badness).all():
             nan = math.nan
             rate, l2 = self.settings[setting]
             return Score(rate, l2, self.iterations[-1], nan, nan, nan, nan, nan, nan, diverged=True)
+        below = self.loss[:, setting].mean(axis=(1, 2)) < constant_log_loss
+        if np.isfinite(badness[below]).any():
+            badness = np.where(below, badness, np.inf)
         return self.score(int(np.argmin(badness)), setting)
 
-    def choose(self, metric: Metric, rule: Rule, constant_log_loss: float) -> Score | None:
-        """Return the score of the setting chosen; None where none beats the constant's log loss.
+    def simplest(self, best: Score, metric: Metric, constant_log_loss: float) -> Score:
+        """Return the simplest score within one standard error of the best.
 
-        Parameters
-        ----------
-        metric
-            What is to be best.
-        rule
-            ``best``, or ``one-se``: of all within one standard error of the best the simplest: that
-            of the largest penalty, then the smallest learning rate times iterations, then the
-            fewest iterations.
-        constant_log_loss
-            That of always predicting the fraction of the positive class: no setting is chosen whose
-            held-out log loss is not below it.
+        It is that of the largest penalty, then the smallest learning rate times iterations, then
+        the fewest iterations, of all whose log loss is below the constant's.
         """
-        allowed = self.sound() & (self.loss.mean(axis=(2, 3)) < constant_log_loss)
-        if not allowed.any():
-            return None
-        badness = np.where(allowed, self.badness(metric), np.inf)
-        at, setting = np.unravel_index(int(np.argmin(badness)), badness.shape)
-        best = self.score(int(at), int(setting))
-        if rule == "best":
-            return best
-        limit = badness.min() + best.error(metric)
-        within = [self.score(int(i), int(s)) for i, s in np.argwhere(badness <= limit)]
+        below = self.loss.mean(axis=(2, 3)) < constant_log_loss
+        limit = best.badness(metric) + best.error(metric)
+        within = [
+            self.score(int(at), int(setting))
+            for at, setting in np.argwhere(below & (self.badness(metric) <= limit))
+        ]
         return min(within, key=lambda s: (-s.l2, s.learning_rate * s.iterations, s.iterations))
 
 

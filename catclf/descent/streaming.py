@@ -167,7 +167,8 @@ class ShardSums:
                 np.copyto(x, block)
                 Z = (x @ w).astype(np.float64) + call.b  # (block,)
                 Y, weight = labels[within], weights[within]
-                dZ = weight * LOSSES[self.loss].dZ(sigmoid(Z), Y)
+                dZ = LOSSES[self.loss].dZ(sigmoid(Z), Y)
+                dZ *= weight
                 block_dw += dZ.astype(np.float32) @ x
                 db += float(dZ.sum())
                 if call.with_cost:

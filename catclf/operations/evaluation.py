@@ -218,6 +218,8 @@ def evaluate_split(
     dataset: Dataset, model: Model, split: SplitName, threshold: float = 0.5
 ) -> Evaluation:
     """Evaluate a model on a split of an open dataset; see `evaluate`."""
+    if split not in ("train", "test"):
+        raise ValueError(f"split must be train or test, got {split!r}")
     chosen: Split = dataset.test if split == "test" else dataset.train
     if chosen.m == 0:
         raise DatasetError(

@@ -150,8 +150,8 @@ def prepare(
         given = [picture.split for picture in pictures]
         if test_split and "train" in given and "test" not in given:
             observer.warning(
-                "the sources name a train split and no test split: "
-                f"{100 * test_split:g} % of each class (`test_split`) become the test split"
+                f"the sources name no test split\n{100 * test_split:g} % of each class of their "
+                "train split become one (`test_split`)."
             )
         in_test = assign_to_test(given, labels, staged.fingerprints, test_split, seed)
         if given and all(split == "test" for split in given):

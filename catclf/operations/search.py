@@ -5,14 +5,18 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from itertools import product
+from typing import Literal
 
-from catclf.descent.cross_validation import METRICS, RULES, Metric, Rule, Score
+from catclf.descent.cross_validation import METRICS, Metric, Score
 from catclf.logistic import CLASS_WEIGHTS, ClassWeight
 from catclf.metrics import Z_95
 from catclf.predictions import LabeledPrediction
 from catclf.settings import Settings
 
-__all__ = ["Search", "Tuned"]
+__all__ = ["RULES", "Rule", "Search", "Tuned"]
+
+Rule = Literal["best", "one-se"]
+RULES: tuple[Rule, ...] = ("best", "one-se")
 
 
 @dataclass(frozen=True)
@@ -90,8 +94,8 @@ class Tuned:
     search
         What was asked, with the learning rates that were tried.
     scores
-        Every learning rate and penalty after its best number of iterations, the best first,
-        diverged ones last.
+        Every learning rate and penalty after its best number of iterations, the best first; then
+        those whose log loss is not below the constant's, and the diverged ones.
     chosen
         The setting chosen; None where none beats the constant's log loss, or it was interrupted.
     majority_rate, constant_log_loss

@@ -35,6 +35,7 @@ from catclf.training_record import TrainingRecord
 
 __all__ = ["Trained", "train"]
 
+HOG_COLOR_HINT = "\nFor photographs, prepare with `features` hog-color."
 RESUME_FIX = "Train without `resume`, or write another model with `output`."
 
 
@@ -149,10 +150,10 @@ def train(
         )
         model = replace(model, training=record)
         save_model(output, model)
-        if opened.preprocessing.features == "pixels" and on_test and not on_test.surely_better:
+        if on_test is not None and not on_test.surely_better:
             observer.warning(
-                "the test accuracy is not surely above the majority class\n"
-                "For photographs, prepare with `features` hog-color."
+                "the test accuracy is not surely above the majority class"
+                + HOG_COLOR_HINT * (opened.preprocessing.features == "pixels")
             )
     return Trained(model, record, on_train, on_test)
 

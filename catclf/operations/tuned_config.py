@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import json
 import os
+import zlib
 
 from catclf.descent.cross_validation import Score
+from catclf.errors import CatclfError
 from catclf.operations.search import Tuned
+from catclf.storage.files import read_regular
 from catclf.storage.outputs import OutputKind, replacing
 
 __all__ = ["CONFIG_FILE", "write_config"]
 
-FIRST_WORDS = "# Chosen by catclf tune"
+MAX_BYTES = 2**20
+
+FIRST_LINE = "# Written by catclf tune, checksum {:08x}: not replaced once it is edited.\n"
 
 
 def _is_config(path: str) -> bool:
-    with open(path, "rb") as file:
-        return file.read(len(FIRST_WORDS)) == FIRST_WORDS.encode()
+    """Return whether a file is a config as it was written."""
+    first, _, rest = read_regular(path, MAX_BYTES, CatclfError).partition(b"\n")
+    return first + b"\n" == FIRST_LINE.format(zlib.crc32(rest)).encode()
 
 
-CONFIG_FILE = OutputKind("a config file that catclf tune wrote", _is_config)
+CONFIG_FILE = OutputKind("a config file as catclf tune wrote it", _is_config)
 
 
 def write_config(path: str | os.PathLike[str], tuned: Tuned, chosen: Score) -> None:
@@ -27,8 +33,9 @@ def write_config(path: str | os.PathLike[str], tuned: Tuned, chosen: Score) -> N
     search = tuned.search
     rule = "the best" if search.rule == "best" else "the simplest within one standard error"
     dataset = _dataset_line(tuned.dataset)
+    doubt = "" if tuned.surely_better else "# Nothing surely beats the constant.\n"
     text = f"""\
-{FIRST_WORDS} on {tuned.m} of {tuned.total} training pictures, {search.folds} folds,
+# Chosen on {tuned.m} of {tuned.total} training pictures, {search.folds} folds,
 # repeats: {search.repeats}, seed: {search.seed}.
 # Learning rates tried: {", ".join(f"{rate:g}" for rate in search.learning_rates)}
 # Penalties (l2) tried: {", ".join(f"{l2:g}" for l2 in search.l2)}
@@ -38,7 +45,7 @@ def write_config(path: str | os.PathLike[str], tuned: Tuned, chosen: Score) -> N
 # accuracy {chosen.accuracy:.4f} +- {chosen.accuracy_error:.4f} \
 (the majority class: {tuned.majority_rate:.4f}), AUC {chosen.auc:.4f} +- {chosen.auc_error:.4f}.
 # Chosen by {search.metric}: {rule}.
-
+{doubt}
 [train]
 {dataset}
 lr = {chosen.learning_rate!r}
@@ -51,7 +58,8 @@ class-weight = "{search.class_weight}"
 {dataset}
 """
     with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        encoded = text.encode()
+        temporary.write_bytes(FIRST_LINE.format(zlib.crc32(encoded)).encode() + encoded)
 
 
 def _dataset_line(path: str) -> str:

@@ -79,16 +79,16 @@ def tune(
     observer = observer or Observer()
     _check_outputs(dataset, output, predictions, force)
     with open_dataset(dataset) as opened:
-        chosen = stratified_sample(opened.train.labels, search.sample, search.seed)
-        _refuse_too_many(opened.path, chosen.size, search)
-        columns = np.concatenate([*_rows_at(opened.train.columns, chosen)])
+        sampled = stratified_sample(opened.train.labels, search.sample, search.seed)
+        _refuse_too_many(opened.path, sampled.size, search)
+        columns = np.concatenate([*_rows_at(opened.train.columns, sampled)])
         fingerprints = [
-            fingerprint(row) for rows in _rows_at(opened.train.pixels, chosen) for row in rows
+            fingerprint(row) for rows in _rows_at(opened.train.pixels, sampled) for row in rows
         ]
-        names = [opened.train.names[i] for i in chosen]
-        labels, classes, total = opened.train.labels[chosen], opened.classes, opened.train.m
+        names = [opened.train.names[i] for i in sampled]
+        labels, classes, total = opened.train.labels[sampled], opened.classes, opened.train.m
     groups = duplicate_groups(fingerprints)
-    _refuse_too_few(opened.path, labels, groups, search.folds, chosen.size < total)
+    _refuse_too_few(opened.path, labels, groups, search.folds, sampled.size < total)
     if search.class_weight == "none":
         warn_of_imbalance(labels, classes, observer)
     K = gram_matrix(columns)
@@ -101,21 +101,33 @@ def tune(
     fold_of = divide_into_folds(groups, labels, search.folds, search.repeats, search.seed)
     validation = CrossValidation(K, Y, search.settings(), fold_of, search.class_weight)
     curves = validation.run(compared_iterations(search.iterations), observer)
+    balanced = search.class_weight == "balanced"
+    constant = math.log(2) if balanced else constant_log_loss(labels)
+    settings = range(len(curves.settings))
     scores = sorted(
-        (curves.best(index, search.metric) for index in range(len(curves.settings))),
-        key=lambda score: (score.diverged, score.badness(search.metric)),
+        (curves.best(index, search.metric, constant) for index in settings),
+        # Those that lose to the constant come last.
+        key=lambda score: (
+            score.diverged,
+            score.log_loss >= constant,
+            score.badness(search.metric),
+            score.log_loss,
+        ),
     )
     best = scores[0]
     if best.diverged:
         raise DatasetError("every setting diverged", opened.path, "Try smaller `learning_rates`.")
-    balanced = search.class_weight == "balanced"
-    constant = math.log(2) if balanced else constant_log_loss(labels)
     interrupted = curves.iterations[-1] < search.iterations
+    chosen = None
+    if not interrupted and best.log_loss < constant:
+        chosen = best
+        if search.rule == "one-se":
+            chosen = curves.simplest(best, search.metric, constant)
     tuned = Tuned(
         dataset=opened.path,
         search=search,
         scores=scores,
-        chosen=None if interrupted else curves.choose(search.metric, search.rule, constant),
+        chosen=chosen,
         majority_rate=0.5 if balanced else majority_rate(labels),
         constant_log_loss=constant,
         m=labels.size,

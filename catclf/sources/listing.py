@@ -13,7 +13,9 @@ from catclf.observer import Observer
 from catclf.sources.course_hdf5 import list_course_file
 from catclf.sources.folders import list_folder
 from catclf.sources.labeled import Labeled, Listing
+from catclf.sources.split_names import SPLIT_NAMES, NamedSplit, tell_validation, used_splits
 from catclf.sources.tables import DELIMITERS, list_table
+from catclf.splits import SplitName
 from catclf.storage.hdf5 import open_hdf5
 from catclf.storage.kinds import Expected, FileKind
 
@@ -50,12 +52,12 @@ def list_sources(
     ----------
     sources
         Each a folder of class folders; a folder of split folders of class folders, named as in
-        `catclf.sources.split_names`; a CSV or TSV of ``file,label[,split]``; or an HDF5 file in the
-        course's layout.
+        `catclf.sources.split_names`, or these split folders themselves; a CSV or TSV of
+        ``file,label[,split]``; or an HDF5 file in the course's layout.
     files
         Keeps HDF5 files open until the pictures have been read.
     observer
-        Hears of what is left out, and of what is given more than once.
+        Receives warnings of what is left out, and of what is given more than once.
 
     Raises
     ------
@@ -72,6 +74,8 @@ def list_sources(
     held = {name for file in hdf5.values() for name in file.names()}
     pictures: list[Labeled] = []
     skipped: dict[str, None] = {}
+    splits = _splits_of_folders(paths)
+    used = used_splits(splits.values())
     for path in paths:
         if path in hdf5:
             found = list_course_file(hdf5[path], held)
@@ -79,9 +83,33 @@ def list_sources(
             found = list_table(path, observer)
         else:
             found = list_folder(path, observer)
+            if path in splits:
+                found = _in_split(path, found, used.get(splits[path]), observer)
         pictures += found.pictures
         skipped.update(dict.fromkeys(found.skipped))
     return Listing(_each_once(pictures, observer), [*skipped])
+
+
+def _splits_of_folders(paths: Sequence[str]) -> dict[str, NamedSplit]:
+    """Return the splits of folders that are named as splits, a train split among them.
+
+    One folder alone is no source of splits: it may be called anything.
+    """
+    names = {path: os.path.basename(os.path.normpath(path)).lower() for path in paths}
+    splits = {
+        path: SPLIT_NAMES[name]
+        for path, name in names.items()
+        if name in SPLIT_NAMES and os.path.isdir(path)
+    }
+    return splits if "train" in splits.values() and len(set(splits.values())) > 1 else {}
+
+
+def _in_split(path: str, found: Listing, split: SplitName | None, observer: Observer) -> Listing:
+    """Return a folder's pictures in its split; none of a validation split that is left out."""
+    if split is None:
+        tell_validation(path, len(found.pictures), observer)
+        return Listing([], found.skipped)
+    return Listing([replace(picture, split=split) for picture in found.pictures], found.skipped)
 
 
 def _suffix(path: str) -> str:

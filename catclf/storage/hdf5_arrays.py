@@ -67,7 +67,9 @@ def translated_errors(where: str) -> Iterator[None]:
             "not enough memory to read it", where, "Free some, and try again."
         ) from None
     except H5PY_ERRORS as error:
-        raise DatasetError("damaged: its contents cannot be read", where, FETCH_AGAIN) from error
+        cut = "truncated file" in str(error)
+        what = "damaged: cut short" if cut else "damaged: its contents cannot be read"
+        raise DatasetError(what, where, FETCH_AGAIN) from error
 
 
 @dataclass(frozen=True)

@@ -107,7 +107,10 @@ def read_npz(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
     except MemoryError:
         raise ModelError("is too large for the memory there is", where, TRAIN_AGAIN) from None
     except (zipfile.BadZipFile, zlib.error, struct.error, *READER_ERRORS) as error:
-        raise ModelError("is damaged", where, TRAIN_AGAIN) from error
+        # zipfile's words for an archive whose end, where its directory stands, is missing.
+        cut = "not a zip file" in str(error)
+        what = "is damaged: cut short" if cut else "is damaged"
+        raise ModelError(what, where, TRAIN_AGAIN) from error
 
 
 def _refuse_non_npz(data: bytes, where: str) -> None:

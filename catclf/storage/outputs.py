@@ -143,7 +143,7 @@ def check_output(
 def _is_of_kind(target: Path, kind: OutputKind) -> bool:
     try:
         return kind.recognizes(os.fspath(target))
-    except OSError:  # what may not be read may be anything
+    except (OSError, CatclfError):  # what may not be read may be anything
         return False
 
 

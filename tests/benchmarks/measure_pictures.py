@@ -13,6 +13,9 @@ from measuring import N_X, PEAK, SHARED, Row, in_turns
 from PIL import Image
 
 from catclf import prepare
+from catclf.model import Model
+from catclf.model_file import save_model
+from catclf.pictures.preprocessing import Preprocessing
 
 
 def photographs(folder: Path, m: int) -> Path:
@@ -95,7 +98,8 @@ def measure_prepare(folder: Path) -> list[Row]:
 def measure_cold(folder: Path) -> list[Row]:
     """Predicting one picture from a cold start, against importing what it needs."""
     rng = np.random.default_rng(0)
-    np.savez(folder / "m.npz", w=rng.normal(size=(N_X, 1)), b=0.0)
+    w = rng.normal(size=(N_X, 1))
+    save_model(folder / "m.npz", Model(w, 0.0, ("noncat", "cat"), Preprocessing()))
     picture = folder / "p.jpg"
     Image.fromarray(rng.integers(0, 256, (280, 300, 3), dtype=np.uint8)).save(picture)
     cli = "from catclf.cli import main; main()"

@@ -93,7 +93,7 @@ def test_benchmark_in_words() -> None:
         "vectorized   0.00499     0.005    0.0051     100x      0.75  (the reference)",
         "gram          0.0001    0.0001   0.00012    5000x      0.26  yes, exactly",
         "iterative was timed on 7 iterations of 100 pictures, and scaled",
-        "the machine was busy with something else; benchmark again when it is not:",
+        "the machine may have been busy with something else; benchmark again if so:",
         "  streaming: slowest round 3.3x the fastest, waiting 31 % of the time",
     ]
     assert max(map(len, shown)) <= 80

@@ -57,8 +57,7 @@ def test_a_dataset_in_json(dataset: Path) -> None:
         "format_version": 1,
         "created_by": f"catclf {catclf.__version__}",
         "classes": ["noncat", "cat"],
-        "train": {"noncat": 9, "cat": 9},
-        "test": {"noncat": 3, "cat": 3},
+        "counts": {"train": {"noncat": 9, "cat": 9}, "test": {"noncat": 3, "cat": 3}},
         "also_in_train": 0,
         "preprocessing": catclf.Preprocessing(size=8).to_record(),
         "n_x": 192,
@@ -105,10 +104,11 @@ def test_every_setting_is_shown(model: Path) -> None:
 
 
 def test_a_model_in_json(model: Path) -> None:
-    """Its record as train's JSON has it, and what its arrays tell."""
+    """Its record, and what its arrays tell."""
     found = json.loads(results("info", model, "--format", "json"))
     record = training_of(model)
-    assert {name: found[name] for name in record.to_record()} == record.to_record()
+    told = {**found, "dataset": found["trained_on"]}
+    assert {name: told[name] for name in record.to_record()} == record.to_record()
     assert (found["kind"], found["weights_only"], found["interrupted"]) == ("model", False, False)
     assert found["classes"] == ["noncat", "cat"]
     assert (found["n_x"], found["size"], found["recorded_costs"]) == (192, 8, 1)

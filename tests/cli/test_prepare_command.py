@@ -59,7 +59,7 @@ def test_what_is_left_out_or_skipped_is_named(pets: Path, tmp_path: Path) -> Non
     with catclf.open_dataset(tmp_path / "d.h5") as dataset:
         assert dataset.train.m + dataset.test.m == 22
     assert "d.h5: 22 pictures of 8x8 pixels" in shown
-    assert shown.splitlines()[-1] == "left out: 2 pictures that cannot be read"
+    assert shown.splitlines()[-1] == "left out, since they cannot be read: 2"
     lines = told.splitlines()
     assert lines[0] == f"Skipped, not named as pictures: 1 ({pets / 'cat' / 'notes.txt'})"
     assert lines[1].startswith(f"Left out: {pets / 'cat' / '00.png'}: ")
@@ -72,8 +72,8 @@ def test_a_train_split_alone_is_a_warning_with_the_flag(pets: Path, tmp_path: Pa
     lines = [f"{file},{file.parent.name},train" for file in sorted(pets.rglob("*.png"))]
     (tmp_path / "a.csv").write_text("\n".join(["file,label,split", *lines]))
     warning = (
-        "Warning: the sources name a train split and no test split: 25 % of each class "
-        "(--test-split) become the test split\n"
+        "Warning: the sources name no test split\n"
+        "25 % of each class of their train split become one (--test-split).\n"
     )
     for share, told in (("0.25", warning), ("0", "")):
         _, notes = prepare(tmp_path / "a.csv", "--test-split", share, output=tmp_path / "d.h5")

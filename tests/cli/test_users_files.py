@@ -79,3 +79,31 @@ def test_force_spares_an_input(folder: Path) -> None:
     assert ended.returncode == 1
     assert "is an input too" in ended.stderr
     assert picture.read_bytes() == before
+
+
+def test_an_edited_config_is_the_users(folder: Path, tmp_path: Path) -> None:
+    """What tune wrote is replaced, until somebody adds a line to it."""
+    config = tmp_path / "tuned.toml"
+    words: list[str | Path] = [*VERBS_WITH_OUTPUT["tune"], config]
+    assert run(*words, cwd=folder).returncode == 0
+    assert run(*words, cwd=folder).returncode == 0
+    edited = config.read_bytes() + b"[prepare]\nsize = 32\n"
+    config.write_bytes(edited)
+    ended = run(*words, cwd=folder)
+    assert ended.returncode == 1
+    assert "is not a config file as catclf tune wrote it" in ended.stderr
+    assert config.read_bytes() == edited
+
+
+def test_force_is_said_each_time(folder: Path, tmp_path: Path) -> None:
+    """Neither a variable nor a config file lets files be replaced from now on."""
+    photo = tmp_path / "photo.jpg"
+    shutil.copy(folder / "photo.jpg", photo)
+    before = photo.read_bytes()
+    words: list[str | Path] = [*VERBS_WITH_OUTPUT["train"], photo]
+    assert run(*words, cwd=folder, env={"CATCLF_TRAIN_FORCE": "1"}).returncode == 1
+    (tmp_path / "c.toml").write_text("[train]\nforce = true\n")
+    ended = run("--config", tmp_path / "c.toml", *words, cwd=folder)
+    assert ended.returncode == 1
+    assert "unknown key 'force'" in ended.stderr
+    assert photo.read_bytes() == before

@@ -16,7 +16,6 @@ from catclf.descent.cross_validation import (
     CrossValidation,
     Curves,
     Metric,
-    Rule,
     compared_iterations,
 )
 from catclf.descent.gram import gram_matrix
@@ -69,9 +68,6 @@ def test_a_setting_that_diverges_is_frozen_and_the_others_go_on() -> None:
     assert together.best(1, "log-loss").diverged
     assert not together.best(0, "log-loss").diverged
     assert np.allclose(together.loss[:, :1], alone.loss, rtol=1e-12)
-    chosen = together.choose("log-loss", "best", math.inf)
-    assert chosen is not None
-    assert chosen.learning_rate == 0.05
 
 
 def test_the_choice_is_the_simplest_within_one_standard_error() -> None:
@@ -82,8 +78,8 @@ def test_the_choice_is_the_simplest_within_one_standard_error() -> None:
     course = CrossValidation(gram_matrix(columns), Y, settings, fold_of).run(
         [*range(10, 301, 10)], Observer()
     )
-    chosen = course.choose("log-loss", "one-se", math.inf)
-    assert chosen is not None
+    leader = min((course.best(s, "log-loss") for s in range(3)), key=lambda score: score.log_loss)
+    chosen = course.simplest(leader, "log-loss", math.inf)
     every = [course.score(i, s) for i in range(len(course.iterations)) for s in range(3)]
     best = min(every, key=lambda score: score.log_loss)
     bound = best.log_loss + best.log_loss_error
@@ -159,7 +155,6 @@ def test_two_settings_that_diverge_leave_a_score_that_says_so() -> None:
         assert math.isnan(score.log_loss)
         assert math.isnan(score.accuracy)
         assert math.isnan(score.auc)
-    assert curves.choose("log-loss", "best", math.inf) is None
 
 
 def curves_of_problem(class_weight: ClassWeight = "none") -> Curves:
@@ -206,25 +201,23 @@ def test_balanced_classes_count_half_in_training_and_held_out() -> None:
         assert curves.loss[-1, 2, 0, fold] == pytest.approx(balanced_loss, rel=1e-9)
 
 
-@pytest.mark.parametrize("rule", ["best", "one-se"])
 @pytest.mark.parametrize("metric", ["log-loss", "accuracy", "auc"])
-def test_what_loses_to_the_constant_is_never_chosen(metric: Metric, rule: Rule) -> None:
-    """Whatever is to be best, its held-out log loss is below the constant's, or nothing is chosen.
-
-    Among the rest, the rule `best` takes the best mean of the metric.
-    """
+def test_what_loses_to_the_constant_is_neither_best_nor_simplest(metric: Metric) -> None:
+    """Of numbers of iterations some of which beat the constant, the best is one that does."""
     curves = curves_of_problem()
     means = curves.loss.mean(axis=(2, 3))
-    for constant in (0.0, float(np.median(means)), math.inf):
-        chosen = curves.choose(metric, rule, constant)
-        if (means >= constant).all():
-            assert chosen is None
-            continue
-        assert chosen is not None
-        assert chosen.log_loss < constant
-        if rule == "best":
-            allowed = curves.badness(metric)[means < constant]
-            assert chosen.badness(metric) == pytest.approx(allowed.min())
+    for constant in (float(np.median(means)), math.inf):
+        scores = [curves.best(setting, metric, constant) for setting in range(3)]
+        for setting, score in enumerate(scores):
+            below = means[:, setting] < constant
+            assert (score.log_loss < constant) == below.any()
+            allowed = curves.badness(metric)[below if below.any() else ~below, setting]
+            assert score.badness(metric) == pytest.approx(allowed.min())
+        best = min(scores, key=lambda score: (score.log_loss >= constant, score.badness(metric)))
+        simplest = curves.simplest(best, metric, constant)
+        assert simplest.log_loss < constant
+        assert simplest.badness(metric) <= best.badness(metric) + best.error(metric)
+        assert simplest.l2 >= best.l2
 
 
 def test_a_stop_ends_the_curves_there() -> None:

@@ -18,7 +18,7 @@ import catclf
 from catclf.dataset import NewSplit, open_dataset, write_dataset
 from catclf.errors import CatclfError, DatasetError
 from catclf.logistic import sigmoid
-from catclf.metrics import wilson_interval
+from catclf.metrics import confusion, wilson_interval
 from catclf.model import Model
 from catclf.model_file import save_model
 from catclf.operations.evaluation import evaluate, evaluate_split
@@ -288,9 +288,31 @@ def test_other_data_is_told(small_dataset: Path, small_pictures: Path, tmp_path:
     assert f"warning: the model was trained on other data: {small_dataset}\n" in shown
 
 
-def test_a_doubtful_accuracy_says_so(small_dataset: Path, model: Model) -> None:
-    """It is surely better where its whole interval lies above the majority rate."""
-    for split in ("train", "test"):
-        found = evaluate(small_dataset, model, split=split)
-        assert found.surely_better == (found.interval[0] > found.majority_rate)
-    assert not evaluate(small_dataset, model, threshold=1.0).surely_better
+@pytest.mark.parametrize(
+    ("right", "total", "positives", "surely"),
+    [(19, 20, 10, True), (15, 20, 10, True), (14, 20, 10, False), (19, 20, 19, False)],
+)
+def test_surely_better_means_the_whole_interval(
+    right: int, total: int, positives: int, surely: bool, tmp_path: Path, model: Model
+) -> None:
+    """14 of 20 might be chance where half are cats, 15 not; 19 of 20 are nothing where 19 are."""
+    labels = [1] * positives + [0] * (total - positives)
+    path = make_dataset(tmp_path / "d.h5", labels)
+    found = evaluate(path, model)
+    probabilities = np.array(labels, dtype=np.float64)
+    probabilities[right:] = 1 - probabilities[right:]
+    counts = confusion(found.labels, (probabilities > 0.5).astype(np.uint8))
+    told = dataclasses.replace(
+        found,
+        confusion=counts,
+        interval=wilson_interval(counts.correct, counts.total),
+        probabilities=probabilities,
+    )
+    assert told.accuracy == right / total
+    assert told.surely_better == surely
+
+
+def test_another_split_is_refused(small_dataset: Path, model: Model) -> None:
+    """Not taken for the train split."""
+    with pytest.raises(ValueError, match="split must be train or test, got 'val'"):
+        evaluate(small_dataset, model, split="val")  # type: ignore[arg-type]

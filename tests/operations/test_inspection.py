@@ -244,7 +244,7 @@ def test_a_truncated_notebook_model_is_an_npz(tmp_path: Path) -> None:
     data = (tmp_path / "nb.npz").read_bytes()
     (tmp_path / "nb.npz").write_bytes(data[: len(data) // 2])
     error = refusal(tmp_path / "nb.npz", ModelError)
-    assert error.what == "is damaged"
+    assert error.what == "is damaged: cut short"
     assert str(error.fix).startswith("The file is an .npz of arrays. ")
 
 

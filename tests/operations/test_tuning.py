@@ -16,6 +16,7 @@ import catclf
 from catclf import DatasetError, open_dataset, tune
 from catclf.dataset import NewSplit, write_dataset
 from catclf.descent import METHODS, Problem, Settings, descend, safe_rate
+from catclf.descent.cross_validation import Metric
 from catclf.operations import tuning
 from catclf.operations.search import Search, Tuned
 from conftest import Recorder
@@ -251,3 +252,19 @@ def test_the_config_is_for_train_and_evaluate(small_dataset: Path, tmp_path: Pat
         },
         "evaluate": {"dataset": str(small_dataset)},
     }
+
+
+@pytest.mark.parametrize("metric", ["log-loss", "accuracy", "auc"])
+def test_the_choice_leads_the_leaderboard(metric: Metric, course_dataset: Path) -> None:
+    """Whatever is to be best: those that lose to the constant come last, and are not judged by."""
+    tuned = tune(course_dataset, Search(metric=metric, iterations=300))
+    assert tuned.chosen is not None
+    assert tuned.chosen == tuned.scores[0]
+    below = [score.log_loss < tuned.constant_log_loss for score in tuned.scores]
+    assert below == sorted(below, reverse=True)
+    settings = tuned.settings
+    assert settings is not None
+    assert (settings.learning_rate, settings.iterations) == (
+        tuned.chosen.learning_rate,
+        tuned.chosen.iterations,
+    )

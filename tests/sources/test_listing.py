@@ -127,3 +127,16 @@ def test_pictures_with_the_same_pixels_in_two_files_are_two(tmp_path: Path) -> N
     heard = Warned()
     assert len(listing(tmp_path / "a.h5", tmp_path / "b.h5", observer=heard).pictures) == 12
     assert heard.texts == []
+
+
+def test_folders_named_as_splits_are_the_splits(tmp_path: Path) -> None:
+    """`prepare x/train x/test` keeps the user's test pictures out of training."""
+    touch(tmp_path, "x/Train/cat/1.jpg", "x/testing/cat/2.jpg", "x/val/cat/3.jpg")
+    both = listing(tmp_path / "x" / "Train", tmp_path / "x" / "testing")
+    assert [picture.split for picture in both.pictures] == ["train", "test"]
+    beside = listing(tmp_path / "x" / "Train", tmp_path / "x" / "val")
+    assert [picture.split for picture in beside.pictures] == ["train", "test"]
+    three = listing(tmp_path / "x" / "Train", tmp_path / "x" / "testing", tmp_path / "x" / "val")
+    assert [picture.split for picture in three.pictures] == ["train", "test"]
+    for alone in ("Train", "testing"):
+        assert [p.split for p in listing(tmp_path / "x" / alone).pictures] == [None]
