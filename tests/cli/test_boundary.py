@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import ast
 import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 
-import click
 import numpy as np
 
-import catclf
-from catclf.cli import VERBS, app
-from catclf.cli.flags import with_flags
 from catclf.dataset import NewSplit, write_dataset
 from catclf.pictures.preprocessing import Preprocessing
 from command_line import run
-
-PACKAGE = Path(catclf.__file__).parent
 
 
 def test_a_usage_error_of_the_real_command() -> None:
@@ -60,42 +53,6 @@ def test_too_little_memory_is_one_message(tmp_path: Path) -> None:
     assert "memory" in ended.stderr
     assert "Traceback" not in ended.stderr
     assert "damaged" not in ended.stderr
-
-
-def library_messages() -> list[str]:
-    """Return the texts in the library's source that are no docstrings."""
-    texts = []
-    for path in PACKAGE.rglob("*.py"):
-        if "cli" in path.relative_to(PACKAGE).parts:
-            continue
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-        texts += [
-            node.value
-            for node in ast.walk(tree)
-            if isinstance(node, ast.Constant)
-            and isinstance(node.value, str)
-            and id(node) not in docstrings
-        ]
-    return texts
-
-
-def test_a_parameter_in_a_message_is_a_flag_on_the_command_line() -> None:
-    """The library names its parameters in backticks, and never a flag; each has a flag."""
-    messages = library_messages()
-    assert not [text for text in messages if re.search(r"(?<!\S)--[a-z]", text)]
-    named = {name for text in messages for name in re.findall(r"`\w+`", text)}
-    assert {"`learning_rate`", "`positive`", "`test_split`"} <= named
-    context = click.Context(app)
-    commands = [app.get_command(context, verb) for verb in VERBS]
-    flags = {
-        flag
-        for command in commands
-        if command is not None
-        for option in command.params
-        for flag in option.opts
-    }
-    assert {with_flags(name) for name in named} <= flags
 
 
 def test_an_error_names_the_flag(dataset: Path, tmp_path: Path) -> None:

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import math
-import os
-import tomllib
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +15,7 @@ from catclf.dataset import NewSplit, write_dataset
 from catclf.descent import METHODS, Problem, Settings, descend, safe_rate
 from catclf.descent.cross_validation import Metric
 from catclf.operations import tuning
-from catclf.operations.search import Search, Tuned
+from catclf.operations.search import Search
 from conftest import Recorder
 
 Array = NDArray[np.float64]
@@ -100,43 +97,6 @@ def test_repeats_tell_an_error_and_each_picture_once(small_dataset: Path) -> Non
     assert len(tuned.out_of_fold) == 18
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["a b", 'a"b', "a\\b", "a\nb", "a\tb", "a\x7fb", "caf\u00e9", "\U0001f600", "\u200b"],
-)
-def test_any_name_of_a_dataset_comes_back_from_the_config(
-    name: str, small_dataset: Path, tmp_path: Path
-) -> None:
-    """Quotes, control characters and emoji in a path are TOML in the config."""
-    dataset, config = tmp_path / f"{name}.h5", tmp_path / "t.toml"
-    dataset.write_bytes(small_dataset.read_bytes())
-    tune(dataset, QUICK, output=config)
-    assert tomllib.loads(config.read_text(encoding="utf-8"))["train"]["dataset"] == str(dataset)
-
-
-def test_a_name_that_is_no_text_is_left_out_of_the_config(
-    small_dataset: Path, tmp_path: Path
-) -> None:
-    """TOML is UTF-8: such a dataset is named on the command line."""
-    dataset, config = tmp_path / os.fsdecode(b"\xff.h5"), tmp_path / "t.toml"
-    dataset.write_bytes(small_dataset.read_bytes())
-    tune(dataset, QUICK, output=config)
-    assert "dataset" not in tomllib.loads(config.read_text(encoding="utf-8"))["train"]
-
-
-def test_numbers_of_numpy_do_as_well(small_dataset: Path, tmp_path: Path) -> None:
-    """Rates from geomspace are written as plain numbers; a sample of none is refused."""
-    config, rates = tmp_path / "t.toml", list(np.geomspace(0.001, 0.01, 3))
-    search = Search(learning_rates=tuple(rates), folds=3, iterations=60)
-    tuned = tune(small_dataset, search, output=config)
-    assert (
-        tomllib.loads(config.read_text(encoding="utf-8"))["train"]["lr"]
-        in tuned.search.learning_rates
-    )
-    with pytest.raises(ValueError, match="sample must be at least 4"):
-        tune(small_dataset, Search(sample=0))
-
-
 def test_more_trainings_than_fit_are_refused(
     small_dataset: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -192,20 +152,6 @@ def test_rates_are_tried_around_the_safe_one(small_dataset: Path) -> None:
         assert 0.9 * factor * safe < rate <= 1.001 * factor * safe
 
 
-def test_an_edge_of_what_was_tried_is_told(small_dataset: Path) -> None:
-    """One iteration is too few; a tiny rate alone is no edge, since none other was tried."""
-    assert tune(small_dataset, Search(folds=3, iterations=1)).edges[-1] == (
-        "the largest number of iterations"
-    )
-    few = Search(learning_rates=(1e-7, 1e-6), l2=(0.0,), folds=3, iterations=20)
-    assert tune(small_dataset, few).edges == [
-        "the largest learning rate",
-        "the largest number of iterations",
-    ]
-    one = Search(learning_rates=(1e-6,), l2=(0.0,), folds=3, iterations=20)
-    assert tune(small_dataset, one).edges == ["the largest number of iterations"]
-
-
 def test_what_is_stopped_keeps_its_scores_and_writes_nothing(
     small_dataset: Path, tmp_path: Path
 ) -> None:
@@ -225,33 +171,6 @@ def test_balanced_means_are_held_against_half(small_dataset: Path) -> None:
     tuned = tune(small_dataset, Search(folds=3, iterations=30, class_weight="balanced"))
     assert tuned.majority_rate == 0.5
     assert tuned.constant_log_loss == math.log(2)
-
-
-@pytest.mark.parametrize("wrong", [{"metric": "f1"}, {"rule": "two-se"}, {"class_weight": "even"}])
-def test_a_search_that_is_none_is_refused(wrong: dict[str, Any]) -> None:
-    """What is known is listed."""
-    [name] = wrong
-    with pytest.raises(ValueError, match=f"{name} must be one of"):
-        Search(**wrong)
-
-
-def test_the_config_is_for_train_and_evaluate(small_dataset: Path, tmp_path: Path) -> None:
-    """Both take the dataset that was tuned on; train the setting as well."""
-    config = tmp_path / "t.toml"
-    tuned: Tuned = tune(small_dataset, QUICK, output=config)
-    tables = tomllib.loads(config.read_text(encoding="utf-8"))
-    assert tuned.chosen is not None
-    assert tables == {
-        "train": {
-            "dataset": str(small_dataset),
-            "lr": tuned.chosen.learning_rate,
-            "l2": tuned.chosen.l2,
-            "iters": tuned.chosen.iterations,
-            "loss": "cross-entropy",
-            "class-weight": "none",
-        },
-        "evaluate": {"dataset": str(small_dataset)},
-    }
 
 
 @pytest.mark.parametrize("metric", ["log-loss", "accuracy", "auc"])
