@@ -21,6 +21,7 @@ from pathlib import Path
 
 from measure_descent import measure_choice, measure_course, measure_growth, measure_iteration
 from measure_disk import measure_disk, measure_million
+from measure_features import measure_features
 from measure_pictures import measure_cold, measure_prepare
 from measure_suspects import measure_suspects
 from measure_tune import measure_tune
@@ -35,6 +36,7 @@ MEASUREMENTS: dict[str, Callable[[Path], list[Row]]] = {
     "growth": measure_growth,
     "choice": measure_choice,
     "tune": measure_tune,
+    "features": measure_features,
     "suspects": measure_suspects,
     "million": measure_million,
 }
