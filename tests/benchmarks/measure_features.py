@@ -52,8 +52,8 @@ def test_row(folder: Path, name: str) -> Row:
 def tested(folder: Path, name: str, features: Features) -> Evaluation:
     """Return the evaluation on the test split of a model trained with the default settings."""
     path = folder / f"{features}.h5"
-    prepare(SPLIT[name], path, preprocessing=Preprocessing(features=features), force=True)
-    evaluation = train(path, folder / "m.npz", DEFAULT, force=True).test
+    prepare(SPLIT[name], path, preprocessing=Preprocessing(features=features))
+    evaluation = train(path, folder / "m.npz", DEFAULT).test
     assert evaluation is not None, "the source names a test split"
     return evaluation
 
@@ -70,7 +70,7 @@ def folds_row(folder: Path, name: str) -> Row:
     for features in FEATURES:
         path = folder / f"{features}.h5"
         preprocessing = Preprocessing(features=features)
-        prepare(UNSPLIT[name], path, preprocessing=preprocessing, test_split=0, force=True)
+        prepare(UNSPLIT[name], path, preprocessing=preprocessing, test_split=0)
         score = cross_validated(path, DEFAULT)
         shown.append(f"{features} {score.accuracy:.1%} +- {score.accuracy_error:.1%}")
         means.append(score.accuracy)

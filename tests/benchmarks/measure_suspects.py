@@ -68,7 +68,7 @@ def precision(found: list[Flipped], spread: bool = True) -> str:
 
 def measure_precision(folder: Path, name: str, preprocessing: Preprocessing) -> Row:
     """Flip labels again and again; the row tells too what is left where suspects are named."""
-    prepare(SOURCES[name], folder / "original.h5", preprocessing=preprocessing, force=True)
+    prepare(SOURCES[name], folder / "original.h5", preprocessing=preprocessing)
     with open_dataset(folder / "original.h5") as dataset:
         m = dataset.train.m
     found = [flip_and_tune(folder / "original.h5", folder / "flipped.h5", seed) for seed in SEEDS]
