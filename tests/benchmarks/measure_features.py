@@ -8,7 +8,7 @@ import numpy as np
 from measuring import COURSE, FEATURES, PHOTOS, SAMPLE, Features, Row
 
 from catclf import Observer, open_dataset, prepare, train
-from catclf.descent.cross_validation import CrossValidation, Score
+from catclf.descent.cross_validation import CrossValidation, Curves
 from catclf.descent.gram import gram_matrix
 from catclf.metrics import majority_rate, mcnemar_p
 from catclf.operations.evaluation import Evaluation
@@ -66,14 +66,16 @@ def interval(evaluation: Evaluation) -> str:
 
 def folds_row(folder: Path, name: str) -> Row:
     """Cross-validate all pictures: no split is named, and a test split of some would be small."""
-    shown, means = [], []
+    shown, curves = [], []
     for features in FEATURES:
         path = folder / f"{features}.h5"
-        preprocessing = Preprocessing(features=features)
-        prepare(UNSPLIT[name], path, preprocessing=preprocessing, test_split=0)
-        score = cross_validated(path, DEFAULT)
+        prepare(UNSPLIT[name], path, preprocessing=Preprocessing(features=features), test_split=0)
+        curves.append(cross_validated(path, DEFAULT))
+        score = curves[-1].score(0, 0)
         shown.append(f"{features} {score.accuracy:.1%} +- {score.accuracy_error:.1%}")
-        means.append(score.accuracy)
+    difference = (curves[1].accuracy - curves[0].accuracy)[0, 0]  # (repeats, folds)
+    # The repeats share their pictures, so their number does not divide the error.
+    error = np.sqrt(difference.var(axis=1, ddof=1).mean() / FOLDS)
     with open_dataset(path) as dataset:
         labels = dataset.train.labels
     return Row(
@@ -81,12 +83,12 @@ def folds_row(folder: Path, name: str) -> Row:
         f"folds ({name}, m = {labels.size})",
         f"majority {majority_rate(labels):.1%}; {shown[0]}",
         shown[1],
-        f"{means[1] - means[0]:+.1%}",
+        f"{difference.mean():+.1%} +- {error:.1%}",
     )
 
 
-def cross_validated(path: Path, settings: Settings) -> Score:
-    """Return the held-out means of a dataset's train split after all iterations."""
+def cross_validated(path: Path, settings: Settings) -> Curves:
+    """Return the means held out of a dataset's train split after all iterations, by fold."""
     with open_dataset(path) as dataset:
         columns, labels = dataset.train.columns[:], dataset.train.labels
         groups = duplicate_groups(fingerprint(row) for row in dataset.train.pixels[:])
@@ -94,4 +96,4 @@ def cross_validated(path: Path, settings: Settings) -> Score:
     Y = labels.astype(np.float64).reshape(1, -1)
     pair = (settings.learning_rate, settings.l2)
     validation = CrossValidation(gram_matrix(columns), Y, [pair], fold_of)
-    return validation.run([settings.iterations], Observer()).score(0, 0)
+    return validation.run([settings.iterations], Observer())
