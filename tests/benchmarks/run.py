@@ -1,6 +1,6 @@
 """Measure every number the README quotes, against its reference, in one run.
 
-    python tests/benchmarks/run.py             all of it, about eleven minutes
+    python tests/benchmarks/run.py             all of it, about fifteen minutes
     python tests/benchmarks/run.py course cold  some of it
     python tests/benchmarks/run.py million      12 GB on disk: only where it is asked for
 
