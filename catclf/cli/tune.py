@@ -125,8 +125,8 @@ Examples:
     default=5,
     metavar="N",
     help="Name the N pictures that disagree most with their label, to be looked at: with 5 % of "
-    "the labels of drawn pictures wrong, 3 of 10 named were. None are named where the model shows "
-    "no skill.",
+    "labels wrong, 2 to 7 of 10 named were, by data and features. None are named where the model "
+    "shows no skill.",
 )
 @option(
     "--save-predictions",

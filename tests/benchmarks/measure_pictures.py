@@ -6,21 +6,25 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from statistics import median
 
 import numpy as np
-from measuring import N_X, PEAK, SHARED, Row, in_turns
+from measuring import FEATURES, N_X, PEAK, PHOTOS, Features, Row, in_turns, seconds
 from PIL import Image
 
 from catclf import prepare
+from catclf.features import column
 from catclf.model import Model
 from catclf.model_file import save_model
 from catclf.pictures.preprocessing import Preprocessing
+from catclf.pictures.reading import read_picture
 
 
 def photographs(folder: Path, m: int) -> Path:
     """Return a folder of class folders with m photographs: links to the real ones, or made up."""
-    source = SHARED / "photos"
+    source = PHOTOS
     if not source.exists():
         source = folder / "made-up"
         rng = np.random.default_rng(0)
@@ -56,12 +60,12 @@ def measure_prepare(folder: Path) -> list[Row]:
 
     def loop(reduced: bool) -> None:
         columns = np.empty((len(paths), N_X), np.uint8)
-        for column, path in zip(columns, paths, strict=True):
+        for row, path in zip(columns, paths, strict=True):
             with Image.open(path) as image:
                 if reduced:
                     image.draft("RGB", (128, 128))
                 small = image.convert("RGB").resize((64, 64), Image.Resampling.BILINEAR)
-                column[:] = np.asarray(small).transpose(2, 0, 1).reshape(-1)
+                row[:] = np.asarray(small).transpose(2, 0, 1).reshape(-1)
         columns.tofile(folder / "loop.raw")
 
     def run(source: Path, workers: int) -> float:
@@ -91,28 +95,45 @@ def measure_prepare(folder: Path) -> list[Row]:
             f"a Pillow loop {full:.1f} s (with JPEG draft {reduced:.1f} s)",
             f"{ours:.1f} s on 2 processes ({one:.1f} s on 1)",
             f"{ratio:.2f}x faster ({on_top:.2f}x with draft), {second:.2f}x by the second process",
-        )
+        ),
+        prepare_features(many, folder),
     ]
+
+
+def prepare_features(many: Path, folder: Path) -> Row:
+    """Preparing 5,000 photographs with hog-color, against with pixels."""
+
+    def process(features: Features) -> Callable[[], object]:
+        preprocessing = Preprocessing(features=features)
+        return lambda: prepare([many], folder / "p.h5", preprocessing=preprocessing, workers=2)
+
+    pixels, hog_color, ratio = in_turns(process("pixels"), process("hog-color"), rounds=3)
+    return Row(
+        f"prepare 5,000 photographs, by features; the column of one of 64x64 by hog-color "
+        f"{column_seconds(many) * 1e3:.2f} ms on one core",
+        f"pixels {pixels:.1f} s on 2 processes",
+        f"hog-color {hog_color:.1f} s",
+        f"{1 / ratio:.2f}x the time",
+    )
+
+
+def column_seconds(photos: Path) -> float:
+    """Return the median time of a photograph's column by hog-color, at the default size."""
+    preprocessing = Preprocessing(features="hog-color")
+    different = {path.resolve() for path in photos.rglob("*.jpg")}
+    pictures = [read_picture(path, preprocessing) for path in different]
+    column(pictures[0], preprocessing)  # a warm-up
+    return median(seconds(partial(column, pixels, preprocessing)) for pixels in pictures)
+
+
+PREDICT = "from catclf.cli import main; main()"
 
 
 def measure_cold(folder: Path) -> list[Row]:
     """Predicting one picture from a cold start, against importing what it needs."""
     rng = np.random.default_rng(0)
-    w = rng.normal(size=(N_X, 1))
-    save_model(folder / "m.npz", Model(w, 0.0, ("noncat", "cat"), Preprocessing()))
     picture = folder / "p.jpg"
     Image.fromarray(rng.integers(0, 256, (280, 300, 3), dtype=np.uint8)).save(picture)
-    cli = "from catclf.cli import main; main()"
-    predict = [
-        sys.executable,
-        "-c",
-        cli,
-        "predict",
-        "-q",
-        "-m",
-        str(folder / "m.npz"),
-        str(picture),
-    ]
     imports = [sys.executable, "-c", "import numpy, PIL.Image, click"]
 
     def run(command: list[str]) -> Callable[[], object]:
@@ -122,12 +143,20 @@ def measure_cold(folder: Path) -> list[Row]:
             command, check=True, stdout=subprocess.DEVNULL, env=environment
         )
 
-    base, ours, ratio = in_turns(run(imports), run(predict), rounds=21)
-    return [
-        Row(
-            "predict one picture, cold",
-            f"import numpy, PIL.Image, click: {base * 1e3:.0f} ms",
-            f"{ours * 1e3:.0f} ms",
-            f"{1 / ratio:.2f}x the time",
+    rows = []
+    for features in FEATURES:
+        preprocessing = Preprocessing(features=features)
+        w = rng.normal(size=(preprocessing.n_x, 1))
+        model = folder / f"{features}.npz"
+        save_model(model, Model(w, 0.0, ("noncat", "cat"), preprocessing))
+        predict = [sys.executable, "-c", PREDICT, "predict", "-q", "-m", str(model), str(picture)]
+        base, ours, ratio = in_turns(run(imports), run(predict), rounds=21)
+        rows.append(
+            Row(
+                f"predict one picture, cold ({features})",
+                f"import numpy, PIL.Image, click: {base * 1e3:.0f} ms",
+                f"{ours * 1e3:.0f} ms",
+                f"{1 / ratio:.2f}x the time",
+            )
         )
-    ]
+    return rows

@@ -7,13 +7,12 @@ from pathlib import Path
 from statistics import mean
 
 import numpy as np
-from measuring import COURSE, SHARED, Row
+from measuring import COURSE, FEATURES, PHOTOS, SAMPLE, Row
 
 from catclf import open_dataset, prepare, tune
 from catclf.dataset import NewSplit, write_dataset
+from catclf.pictures.preprocessing import Preprocessing
 
-SAMPLE = Path(__file__).parents[2] / "data" / "sample"
-PHOTOS = SHARED / "photos"
 SOURCES = {
     "the sample": [SAMPLE],
     "the course's files": COURSE,
@@ -49,7 +48,7 @@ def flip_and_tune(original: Path, flipped: Path, seed: int) -> Flipped:
         labels = np.array(train.labels)
         labels[wrong] ^= 1
         names = [str(i) for i in range(train.m)]
-        split = NewSplit([train.columns[:]], labels, names)
+        split = NewSplit([train.columns[:]], labels, names, pixel_blocks=[train.pixels[:]])
         empty = NewSplit([], np.zeros(0, np.uint8), [])
         write_dataset(flipped, classes, preprocessing, split, empty)
     tuned = tune(flipped)
@@ -67,9 +66,9 @@ def precision(found: list[Flipped], spread: bool = True) -> str:
     return ", ".join(parts)
 
 
-def measure_precision(folder: Path, name: str, sources: list[Path]) -> Row:
+def measure_precision(folder: Path, name: str, preprocessing: Preprocessing) -> Row:
     """Flip labels again and again; the row tells too what is left where suspects are named."""
-    prepare(sources, folder / "original.h5")
+    prepare(SOURCES[name], folder / "original.h5", preprocessing=preprocessing)
     with open_dataset(folder / "original.h5") as dataset:
         m = dataset.train.m
     found = [flip_and_tune(folder / "original.h5", folder / "flipped.h5", seed) for seed in SEEDS]
@@ -79,7 +78,7 @@ def measure_precision(folder: Path, name: str, sources: list[Path]) -> Row:
         verdict += f"; where named, {precision(named, spread=False)}"
     return Row(
         f"wrong labels among tune's suspects: {FLIPPED_SHARE:.0%} flipped, {len(found)} times "
-        f"({name}, m = {m}, pixels); mean and range",
+        f"({name}, m = {m}, {preprocessing.features}); mean and range",
         f"at random {FLIPPED_SHARE:.0%}",
         precision(found),
         verdict,
@@ -87,9 +86,10 @@ def measure_precision(folder: Path, name: str, sources: list[Path]) -> Row:
 
 
 def measure_suspects(folder: Path) -> list[Row]:
-    """One row for each dataset that is there."""
+    """Return a row for each dataset that is there, by pixels and by hog-color."""
     return [
-        measure_precision(folder, name, sources)
+        measure_precision(folder, name, Preprocessing(features=features))
         for name, sources in SOURCES.items()
         if all(source.exists() for source in sources)
+        for features in FEATURES
     ]

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,10 @@ from catclf import open_dataset, prepare
 
 SHARED = Path(__file__).parents[3] / "shared"  # beside the checkout; not ours to ship
 COURSE = [SHARED / "catvnoncat" / f"{split}_catvnoncat.h5" for split in ("train", "test")]
+PHOTOS = SHARED / "photos"
+SAMPLE = Path(__file__).parents[2] / "data" / "sample"
+Features = Literal["pixels", "hog-color"]
+FEATURES: tuple[Features, ...] = ("pixels", "hog-color")
 N_X = 12288
 Pixels = NDArray[np.uint8]
 Array = NDArray[np.float64]

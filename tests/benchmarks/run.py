@@ -1,6 +1,6 @@
 """Measure every number the README quotes, against its reference, in one run.
 
-    python tests/benchmarks/run.py             all of it, about eleven minutes
+    python tests/benchmarks/run.py             all of it, about fifteen minutes
     python tests/benchmarks/run.py course cold  some of it
     python tests/benchmarks/run.py million      12 GB on disk: only where it is asked for
 
@@ -21,6 +21,7 @@ from pathlib import Path
 
 from measure_descent import measure_choice, measure_course, measure_growth, measure_iteration
 from measure_disk import measure_disk, measure_million
+from measure_features import measure_features
 from measure_pictures import measure_cold, measure_prepare
 from measure_suspects import measure_suspects
 from measure_tune import measure_tune
@@ -35,6 +36,7 @@ MEASUREMENTS: dict[str, Callable[[Path], list[Row]]] = {
     "growth": measure_growth,
     "choice": measure_choice,
     "tune": measure_tune,
+    "features": measure_features,
     "suspects": measure_suspects,
     "million": measure_million,
 }
