@@ -22,6 +22,7 @@ All else is rounded as IEEE 754 says, but for `arctan2`, whose last bits are rou
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import product
 
 import numpy as np
@@ -113,6 +114,7 @@ def votes(down: Integers, right: Integers) -> list[Shares]:
     return [(k % DIRECTIONS, share * length) for k, share in _nearest(direction)]
 
 
+@lru_cache(maxsize=1)  # the size hardly changes from picture to picture
 def neighbors(size: int) -> list[Shares]:
     """Return the four cells nearest to each pixel, and their shares of its votes.
 

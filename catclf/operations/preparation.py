@@ -201,14 +201,15 @@ class _Staged:
     ) -> None:
         self._file = file
         self._output = output
-        self._columns = slice(0, preprocessing.n_x)
-        self._pixels = slice(-preprocessing.pixel_n_x, None)  # the same where they are the features
-        self._row_bytes = _row_bytes(preprocessing)
+        self._row_bytes = row_bytes = _row_bytes(preprocessing)
+        self._columns = range(preprocessing.n_x)
+        # The same where they are the features.
+        self._pixels = range(row_bytes - preprocessing.pixel_n_x, row_bytes)
         self.fingerprints: list[bytes] = []
 
     def append(self, row: Pixels) -> None:
         """Keep what `_read_row` returned."""
-        self.fingerprints.append(fingerprint(np.ascontiguousarray(row[:, self._pixels])))
+        self.fingerprints.append(fingerprint(row[0, self._pixels.start :]))
         rest = row.data.cast("B")
         try:
             while rest:
@@ -218,22 +219,21 @@ class _Staged:
 
     def columns(self, indices: NDArray[np.intp]) -> Iterator[Pixels]:
         """Yield the columns at `indices`, in that order, as rows (k, n_x)."""
-        for rows in self._blocks(indices):
-            yield rows[:, self._columns]
+        return self._blocks(indices, self._columns)
 
     def pixels(self, indices: NDArray[np.intp]) -> Iterator[Pixels]:
         """Yield the pixels at `indices`, in that order, as rows (k, 3 size size)."""
-        for rows in self._blocks(indices):
-            yield rows[:, self._pixels]
+        return self._blocks(indices, self._pixels)
 
-    def _blocks(self, indices: NDArray[np.intp]) -> Iterator[Pixels]:
-        block = max(1, BLOCK_BYTES // self._row_bytes)
+    def _blocks(self, indices: NDArray[np.intp], part: range) -> Iterator[Pixels]:
+        """Yield a part of the rows at `indices`."""
+        block = max(1, BLOCK_BYTES // len(part))
         for start in range(0, len(indices), block):
             chosen = indices[start : start + block]
-            rows = np.empty((len(chosen), self._row_bytes), np.uint8)
+            rows = np.empty((len(chosen), len(part)), np.uint8)
             for row, index in zip(rows, chosen, strict=True):
-                self._file.seek(int(index) * self._row_bytes)
-                row[:] = np.frombuffer(self._file.read(self._row_bytes), np.uint8)
+                self._file.seek(int(index) * self._row_bytes + part.start)
+                row[:] = np.frombuffer(self._file.read(len(part)), np.uint8)
             yield rows
 
 

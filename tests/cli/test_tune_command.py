@@ -108,7 +108,7 @@ def test_nothing_chosen_is_exit_1_after_the_leaderboard(
     ended = run("tune", noise_dataset, "-o", config, "--folds", "5")
     assert ended.returncode == 1
     assert ended.stdout.splitlines()[1] == "Nothing beats always predicting the same"
-    assert "Try more pictures." in ended.stdout
+    assert "Try prepare --features hog-color, or more pictures." in ended.stdout
     assert "No pictures are suspected of a wrong label:" in ended.stdout.splitlines()
     assert f"Error: {noise_dataset}: nothing is chosen, and {config} is not written" in ended.stderr
     assert not config.exists()
