@@ -212,10 +212,11 @@ def _read_split(file: HDF5File, name: str, preprocessing: Preprocessing) -> Spli
                 array.where,
                 PREPARE_AGAIN,
             )
-    if {columns.dtype, pixels.dtype, labels.dtype} != {np.dtype(np.uint8)} or (
-        names.dtype.kind != "S"
-    ):
-        raise DatasetError("damaged: arrays of a wrong type", columns.where, PREPARE_AGAIN)
+    for array in (columns, pixels, labels, names):
+        if array.dtype != np.uint8 and not (array is names and names.dtype.kind == "S"):
+            raise DatasetError(
+                f"damaged: of the wrong type {array.dtype}", array.where, PREPARE_AGAIN
+            )
     for array in (columns, pixels, labels, names):
         # We compress nothing: what is read takes no more memory than the file has bytes.
         if array.stored_bytes < math.prod(array.shape) * array.dtype.itemsize:

@@ -7,12 +7,13 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 from PIL import Image
 
 import catclf
-from catclf import DatasetError, Preprocessing, Settings
+from catclf import DatasetError, ModelError, Preprocessing, Settings
 from catclf.columns import unroll
 from catclf.descent import METHODS
 from catclf.features import column
@@ -188,7 +189,7 @@ def test_pixels_that_fail_name_the_features(pictures: Path, tmp_path: Path) -> N
     ended = run("train", tmp_path / "d.h5", "--iters", "20", "-o", tmp_path / "m.npz")
     assert ended.returncode == 0
     assert "not surely above the majority class" in ended.stderr
-    assert "For photographs, prepare with --features hog-color." in ended.stderr
+    assert "For photographs, try prepare --features hog-color." in ended.stderr
     words = ["--size", "16", "--features", "hog-color", "-o", str(tmp_path / "h.h5")]
     assert run("prepare", flat, *words).returncode == 0
     ended = run("train", tmp_path / "h.h5", "--iters", "20", "-o", tmp_path / "h.npz")
@@ -201,3 +202,44 @@ def test_too_small_a_size_is_a_usage_error(pictures: Path, tmp_path: Path) -> No
     assert ended.returncode == 2
     assert "8 or more for hog-color" in ended.stderr
     assert not (tmp_path / "d").exists()
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_damaged_pixels_are_told(split: str, dataset: Path, tmp_path: Path) -> None:
+    """Info reads them too: what it calls whole is."""
+    path = tmp_path / "d.h5"
+    shutil.copy(dataset, path)
+    with h5py.File(path) as file:
+        chunk = file[f"{split}/pixels"].id.get_chunk_info(0)
+    data = bytearray(path.read_bytes())
+    data[chunk.byte_offset + chunk.size // 2] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(DatasetError, match=f"{split}/pixels: damaged"):
+        catclf.info(path)
+
+
+@pytest.mark.parametrize("how", ["missing", "short", "wide"])
+def test_pixels_that_do_not_fit_are_refused(how: str, dataset: Path, tmp_path: Path) -> None:
+    """Before anything is trained on such a file."""
+    path = tmp_path / "d.h5"
+    shutil.copy(dataset, path)
+    with h5py.File(path, "a") as file:
+        pixels = file["train/pixels"][:]
+        del file["train/pixels"]
+        if how == "short":
+            file["train/pixels"] = pixels[1:]
+        elif how == "wide":
+            file["train/pixels"] = pixels.astype(np.int16)
+    with (
+        pytest.raises(DatasetError, match=r"train/pixels|'train/pixels'"),
+        catclf.open_dataset(path),
+    ):
+        pass
+
+
+def test_resuming_on_other_features_names_them(pictures: Path, model: Path, tmp_path: Path) -> None:
+    """Which of the two the model has, and which the dataset."""
+    pixels = tmp_path / "pixels.h5"
+    catclf.prepare([pictures], pixels, preprocessing=replace(HOG_COLOR, features="pixels"))
+    with pytest.raises(ModelError, match=r"with features hog-color; .* with features pixels"):
+        catclf.train(pixels, model, resume=True)

@@ -31,6 +31,7 @@ SAMPLE = "data/sample"
 Examples:
   catclf prepare                          the sample in data/sample
   catclf prepare pets --positive cat      pets/cat, pets/dog, ...: cat or not
+  catclf prepare pets --features hog-color
   catclf prepare train_catvnoncat.h5 test_catvnoncat.h5""",
 )
 @click.argument("source", nargs=-1, type=INPUT)
@@ -55,7 +56,8 @@ Examples:
     group="Pictures",
     type=click.Choice(["pixels", "hog-color"]),
     default=DEFAULT.features,
-    help="What the columns hold: the pixels, or, for photographs, histograms of edges and colors.",
+    help="What the columns hold: the pixels, or, for photographs, histograms of edges and colors "
+    "(of a --size from 8 up).",
 )
 @option(
     "--positive",

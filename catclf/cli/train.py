@@ -143,8 +143,6 @@ def command(
     results = Results()
     show_text = format == "text"
     heading = f"dataset: {printable(dataset)}\nsettings: {_settings_line(settings)}"
-    if done == settings.iterations:
-        note(f"{printable(output)} has {done} iterations already: give more --iters.")
     if done:
         heading += f"\nresumed after: {done} iterations"
     with (
@@ -169,6 +167,8 @@ def command(
         for line in _result_lines(trained):
             results.write(line)
         results.write(f"{printable(output)}: saved")
+        if done == settings.iterations:
+            note(f"{printable(output)} had {done} iterations already: give more --iters.")
     else:
         results.write(as_json(trained, output, display.warnings))
     if trained.interrupted:

@@ -186,7 +186,9 @@ def command(
             f"nothing is chosen, and {printable(output)} is not written"
             + (" anew" if os.path.lexists(output) else ""),
             dataset,
-            "Prepare it with more pictures, or try other --lr and --l2.",
+            "Prepare it with "
+            + "--features hog-color, or with " * (tuned.features == "pixels")
+            + "more pictures, or try other --lr and --l2.",
         )
     doubt = "" if tuned.surely_better else ", though nothing surely beats the constant"
     note(

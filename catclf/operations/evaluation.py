@@ -201,11 +201,9 @@ def _refuse_mismatch(dataset: Dataset, model: Model) -> None:
     """Raise DatasetError where a dataset was not prepared as the model's pictures were."""
     ours, wanted = dataset.preprocessing, model.preprocessing
     if ours.n_x != wanted.n_x or (not model.weights_only and ours != wanted):
-        there, asked = ours.to_record(), wanted.to_record()
-        other = [name for name in there if there[name] != asked[name]]
+        there, asked = ours.difference(wanted)
         raise DatasetError(
-            f"was prepared with {', '.join(f'{name} {there[name]}' for name in other)}, "
-            f"the model's pictures with {', '.join(f'{name} {asked[name]}' for name in other)}",
+            f"was prepared with {there}, the model's pictures with {asked}",
             dataset.path,
             f"Prepare it with `size` {wanted.size}, `fit` {wanted.fit} and `features` "
             f"{wanted.features}, or train a model on this one.",

@@ -172,11 +172,13 @@ def info(
 def _dataset_info(dataset: Dataset, observer: Observer) -> DatasetInfo:
     splits = (dataset.train, dataset.test)
     total, done = sum(split.m for split in splits), 0
-    rows = max(1, BLOCK_BYTES // dataset.preprocessing.n_x)
     for split in splits:
         _ = split.names  # reading it tells damage
-        for block, _ in blocks(split.columns, rows):
-            done += block.stop - block.start
+        if split.pixels is not split.columns:
+            for _ in blocks(split.pixels, max(1, BLOCK_BYTES // split.pixels.shape[1])):
+                pass
+        for rows, _ in blocks(split.columns, max(1, BLOCK_BYTES // split.columns.shape[1])):
+            done += rows.stop - rows.start
             observer.progress(done, total)
     return DatasetInfo(
         path=dataset.path,

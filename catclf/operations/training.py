@@ -35,7 +35,7 @@ from catclf.training_record import TrainingRecord
 
 __all__ = ["Trained", "train"]
 
-HOG_COLOR_HINT = "\nFor photographs, prepare with `features` hog-color."
+HOG_COLOR_HINT = "\nFor photographs, try prepare `features` hog-color."
 RESUME_FIX = "Train without `resume`, or write another model with `output`."
 
 
@@ -233,11 +233,14 @@ def _run_to_resume(
         or not all(0 <= iteration < record.iterations for iteration in model.costs)
     ):
         raise ModelError("does not tell how it was trained", path, RESUME_FIX)
-    if (
-        record.digest != dataset.digest
-        or model.preprocessing != dataset.preprocessing
-        or model.classes != dataset.classes
-    ):
+    if model.preprocessing != dataset.preprocessing:
+        theirs, ours = model.preprocessing.difference(dataset.preprocessing)
+        raise ModelError(
+            f"was trained on pictures with {theirs}; {dataset.path} holds them with {ours}",
+            path,
+            RESUME_FIX,
+        )
+    if record.digest != dataset.digest or model.classes != dataset.classes:
         raise ModelError(f"was trained on other data than {dataset.path}", path, RESUME_FIX)
     history = History(record.iterations, model.costs, model.test_costs)
     return _RunToResume(record, history, {"w": model.w, "b": np.array(model.b), **model.state})

@@ -35,7 +35,7 @@ __all__ = ["tune"]
 
 SAFE_RATE_FACTORS = (1 / 4, 1 / 2, 1, 2, 4)  # of the learning rates tried by default
 BYTES_A_TRAINING = 12 * 8  # by example: a dozen arrays (k, m) in float64
-BLOCK_EXAMPLES = 1024
+BLOCK_BYTES = 2**24  # read at once
 
 
 def tune(
@@ -168,7 +168,7 @@ def _check_outputs(
 def _rows_at(stored: Columns, indices: NDArray[np.intp]) -> Iterator[NDArray[np.uint8]]:
     """Yield the rows at sorted indices, a block at a time; an empty block where there are none."""
     yield np.empty((0, stored.shape[1]), np.uint8)
-    for rows, block in blocks(stored, BLOCK_EXAMPLES):
+    for rows, block in blocks(stored, max(1, BLOCK_BYTES // stored.shape[1])):
         first, last = np.searchsorted(indices, [rows.start, rows.stop])
         yield block[indices[first:last] - rows.start]
 

@@ -80,6 +80,15 @@ class Preprocessing:
         """The number of features that the pixels are: ``3 * size * size``."""
         return 3 * self.size * self.size
 
+    def difference(self, other: Preprocessing) -> tuple[str, str]:
+        """Return in words what this and another record have different: of each, name and value."""
+        ours, theirs = self.to_record(), other.to_record()
+        names = [name for name in ours if ours[name] != theirs[name]]
+        mine, others = (
+            ", ".join(f"{name} {record[name]}" for name in names) for record in (ours, theirs)
+        )
+        return mine, others
+
     def to_record(self) -> dict[str, object]:
         """Return the settings as a dictionary that JSON can hold."""
         return asdict(self)

@@ -18,7 +18,7 @@ from conftest import training_of
 
 DOUBTFUL = {
     "Warning: the test accuracy is not surely above the majority class",
-    "For photographs, prepare with --features hog-color.",
+    "For photographs, try prepare --features hog-color.",
 }
 
 
@@ -217,7 +217,7 @@ def test_a_finished_run_says_that_nothing_is_left(dataset: Path, tmp_path: Path)
     output = tmp_path / "m.npz"
     results("train", dataset, "-o", output, "--iters", "20")
     resumed = invoke("train", "--resume", "-o", output)
-    assert f"{output} has 20 iterations already: give more --iters." in resumed.stderr
+    assert f"{output} had 20 iterations already: give more --iters." in resumed.stderr
 
 
 @pytest.mark.parametrize(
