@@ -262,10 +262,7 @@ def comparison_as_text(compared: Comparison) -> str:
             *_heading(first),
             f"majority class: {percent(first.majority_rate)}, log loss of the constant: "
             f"{number(first.constant_log_loss)}",
-            *(
-                f"{letter}: {printable(each.model or 'in memory')}"
-                for letter, each in zip("AB", both, strict=True)
-            ),
+            *(f"{letter}: {_model_line(each)}" for letter, each in zip("AB", both, strict=True)),
             "",
             f"{'':{width}}  {'A':>9}  {'B':>9}",
             *(f"{name:{width}}  {first:>9}  {second:>9}" for name, first, second in rows),

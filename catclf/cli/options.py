@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -13,6 +12,7 @@ from catclf.classes import as_pair
 from catclf.cli.slips import explain_extra, explain_option, refuse_other_than_dataset
 from catclf.columns import ORDERS
 from catclf.errors import CatclfError
+from catclf.storage.outputs import is_same_file
 
 __all__ = [
     "INPUT",
@@ -204,7 +204,7 @@ def force_option(function: F) -> F:
 def refuse_config(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
     """Return the path of an output; CatclfError where it is that of the config file."""
     config = ctx.find_root().params.get("config")
-    if value and config and os.path.realpath(value) == os.path.realpath(config):
+    if value and config and is_same_file(value, config):
         raise CatclfError("is the config file", value, "Write to another file.")
     return value
 

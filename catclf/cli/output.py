@@ -92,10 +92,12 @@ class Display(Observer):
         What is counted, such as ``pictures``.
     quiet
         Show results only.
+    signals
+        Those received, of a verb that `stopped_by_signals` stops: the first stops the work.
     """
 
-    def __init__(self, unit: str, quiet: bool) -> None:
-        self.unit, self.quiet = unit, quiet
+    def __init__(self, unit: str, quiet: bool, signals: Sequence[int] = ()) -> None:
+        self.unit, self.quiet, self.signals = unit, quiet, signals
         self.draws = not quiet and sys.stderr.isatty()
         self.bar: tqdm[Any] | None = None
         self.detail = ""  # what the bar tells besides how far the work is
@@ -142,6 +144,10 @@ class Display(Observer):
         """Take the bar off its line, until it moves again."""
         if self.bar is not None:
             self.bar.clear()
+
+    def stop(self) -> bool:
+        """Stop after the first signal."""
+        return bool(self.signals)
 
     def skipped(self, names: Sequence[str]) -> None:
         """Say which files are no pictures by name."""

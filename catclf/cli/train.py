@@ -224,8 +224,8 @@ class TrainingDisplay(Display):
     def __init__(
         self, results: Results, signals: list[int], quiet: bool, heading: str | None
     ) -> None:
-        super().__init__("iterations", quiet)
-        self.results, self.signals, self.heading = results, signals, heading
+        super().__init__("iterations", quiet, signals)
+        self.results, self.heading = results, heading
         self.method_used = ""
         self.costs: list[dict[str, float | None]] = []
         self.warnings: list[str] = []
@@ -250,10 +250,6 @@ class TrainingDisplay(Display):
         if self.heading is not None and not self.quiet:
             self.clear()
             self.results.write(f"Cost after iteration {iteration}: {_costs(cost, test_cost)}")
-
-    def stop(self) -> bool:
-        """Stop after the first signal."""
-        return bool(self.signals)
 
 
 def duration(seconds: float) -> str:

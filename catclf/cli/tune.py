@@ -81,7 +81,7 @@ Examples:
 @option(
     "--rule",
     group="Choice",
-    type=click.Choice(RULES),
+    type=click.Choice(list(RULES)),
     default=DEFAULT.rule,
     help="Choose the best, or the simplest within one standard error of it: the largest penalty, "
     "then the smallest learning rate times iterations.",
@@ -168,7 +168,7 @@ def command(
     fraction of the positive class.
     """
     search = Search(lr or (), l2, iters, folds, repeats, seed, sample, metric, rule, class_weight)
-    with stopped_by_signals() as signals, TuningDisplay(signals, quiet) as display:
+    with stopped_by_signals() as signals, Display("iterations", quiet, signals) as display:
         tuned = tune(
             dataset,
             search,
@@ -194,18 +194,6 @@ def command(
     note(
         f"{printable(output)}: saved{doubt}\nNext: catclf --config {printable(output)} train", quiet
     )
-
-
-class TuningDisplay(Display):
-    """Stops the work after a signal."""
-
-    def __init__(self, signals: list[int], quiet: bool) -> None:
-        super().__init__("iterations", quiet)
-        self.signals = signals
-
-    def stop(self) -> bool:
-        """Stop after the first signal."""
-        return bool(self.signals)
 
 
 def as_json(tuned: Tuned, suspects: int) -> str:
@@ -266,8 +254,7 @@ def as_text(tuned: Tuned, suspects: int) -> str:
             "of those tried: a better one may lie beyond.",
         ]
     if tuned.chosen is not None:
-        rule = "the best" if search.rule == "best" else "the simplest within one standard error"
-        lines += ["", f"chosen by {search.metric}, {rule}:", _line(tuned.chosen)]
+        lines += ["", f"chosen by {search.metric}, {RULES[search.rule]}:", _line(tuned.chosen)]
     if suspects:
         lines.append("")
         withheld = _why_withheld(tuned)

@@ -201,15 +201,14 @@ class _Staged:
     ) -> None:
         self._file = file
         self._output = output
-        self._row_bytes = row_bytes = _row_bytes(preprocessing)
-        self._columns = range(preprocessing.n_x)
-        # The same where they are the features.
-        self._pixels = range(row_bytes - preprocessing.pixel_n_x, row_bytes)
+        self._n_x, self._pixel_n_x = preprocessing.n_x, preprocessing.pixel_n_x
+        self._row_bytes = 0  # of every row alike; none is appended yet
         self.fingerprints: list[bytes] = []
 
     def append(self, row: Pixels) -> None:
         """Keep what `_read_row` returned."""
-        self.fingerprints.append(fingerprint(row[0, self._pixels.start :]))
+        self._row_bytes = row.size
+        self.fingerprints.append(fingerprint(row[0, -self._pixel_n_x :]))
         rest = row.data.cast("B")
         try:
             while rest:
@@ -219,21 +218,21 @@ class _Staged:
 
     def columns(self, indices: NDArray[np.intp]) -> Iterator[Pixels]:
         """Yield the columns at `indices`, in that order, as rows (k, n_x)."""
-        return self._blocks(indices, self._columns)
+        return self._blocks(indices, 0, self._n_x)
 
     def pixels(self, indices: NDArray[np.intp]) -> Iterator[Pixels]:
         """Yield the pixels at `indices`, in that order, as rows (k, 3 size size)."""
-        return self._blocks(indices, self._pixels)
+        return self._blocks(indices, self._row_bytes - self._pixel_n_x, self._pixel_n_x)
 
-    def _blocks(self, indices: NDArray[np.intp], part: range) -> Iterator[Pixels]:
-        """Yield a part of the rows at `indices`."""
-        block = max(1, BLOCK_BYTES // len(part))
+    def _blocks(self, indices: NDArray[np.intp], first: int, width: int) -> Iterator[Pixels]:
+        """Yield `width` bytes, from the `first` on, of the rows at `indices`."""
+        block = max(1, BLOCK_BYTES // width)
         for start in range(0, len(indices), block):
             chosen = indices[start : start + block]
-            rows = np.empty((len(chosen), len(part)), np.uint8)
+            rows = np.empty((len(chosen), width), np.uint8)
             for row, index in zip(rows, chosen, strict=True):
-                self._file.seek(int(index) * self._row_bytes + part.start)
-                row[:] = np.frombuffer(self._file.read(len(part)), np.uint8)
+                self._file.seek(int(index) * self._row_bytes + first)
+                row[:] = np.frombuffer(self._file.read(width), np.uint8)
             yield rows
 
 
@@ -264,7 +263,7 @@ def _read_all(
 def _read_row(
     pictures: Sequence[Labeled], preprocessing: Preprocessing, index: int
 ) -> Pixels | PictureError:
-    """Return a picture's column of X and, where it holds other features, its pixels: (1, bytes).
+    """Return a picture's column of X and, where that holds other features, its pixels: (1, bytes).
 
     What is wrong with it, where it cannot be read.
     """
@@ -275,13 +274,6 @@ def _read_row(
     if preprocessing.features == "pixels":
         return column(pixels, preprocessing)
     return np.concatenate([column(pixels, preprocessing), unroll(pixels[np.newaxis])], axis=1)
-
-
-def _row_bytes(preprocessing: Preprocessing) -> int:
-    """Return the bytes of a row that `_read_row` returns."""
-    if preprocessing.features == "pixels":
-        return preprocessing.n_x
-    return preprocessing.n_x + preprocessing.pixel_n_x
 
 
 def _refuse_empty_class(

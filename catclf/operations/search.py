@@ -16,7 +16,11 @@ from catclf.settings import Settings
 __all__ = ["RULES", "Rule", "Search", "Tuned"]
 
 Rule = Literal["best", "one-se"]
-RULES: tuple[Rule, ...] = ("best", "one-se")
+RULES: dict[Rule, str] = {
+    "best": "the best",
+    "one-se": "the simplest within one standard error",
+}
+"""What each rule chooses, in words."""
 
 
 @dataclass(frozen=True)

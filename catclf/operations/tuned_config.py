@@ -8,7 +8,7 @@ import zlib
 
 from catclf.descent.cross_validation import Score
 from catclf.errors import CatclfError
-from catclf.operations.search import Tuned
+from catclf.operations.search import RULES, Tuned
 from catclf.storage.files import read_regular
 from catclf.storage.outputs import OutputKind, replacing
 
@@ -31,7 +31,6 @@ CONFIG_FILE = OutputKind("a config file as catclf tune wrote it", _is_config)
 def write_config(path: str | os.PathLike[str], tuned: Tuned, chosen: Score) -> None:
     """Write a setting, and how it was chosen, as a config file, whole or not at all."""
     search = tuned.search
-    rule = "the best" if search.rule == "best" else "the simplest within one standard error"
     dataset = _dataset_line(tuned.dataset)
     doubt = "" if tuned.surely_better else "# Nothing surely beats the constant.\n"
     text = f"""\
@@ -44,7 +43,7 @@ def write_config(path: str | os.PathLike[str], tuned: Tuned, chosen: Score) -> N
 (the constant's: {tuned.constant_log_loss:.4f}),
 # accuracy {chosen.accuracy:.4f} +- {chosen.accuracy_error:.4f} \
 (the majority class: {tuned.majority_rate:.4f}), AUC {chosen.auc:.4f} +- {chosen.auc_error:.4f}.
-# Chosen by {search.metric}: {rule}.
+# Chosen by {search.metric}: {RULES[search.rule]}.
 {doubt}
 [train]
 {dataset}

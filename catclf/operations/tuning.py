@@ -29,7 +29,7 @@ from catclf.operations.tuned_config import CONFIG_FILE, write_config
 from catclf.predictions import PREDICTIONS_FILE, LabeledPrediction, write_predictions
 from catclf.settings import Settings
 from catclf.splits import divide_into_folds, duplicate_groups, fingerprint, stratified_sample
-from catclf.storage.outputs import check_output
+from catclf.storage.outputs import check_output, is_same_file
 
 __all__ = ["tune"]
 
@@ -161,7 +161,7 @@ def _check_outputs(
         check_output(output, CONFIG_FILE, [dataset], force=force)
     if predictions is not None:
         check_output(predictions, PREDICTIONS_FILE, [dataset], force=force)
-        if output is not None and os.path.realpath(output) == os.path.realpath(predictions):
+        if output is not None and is_same_file(output, predictions):
             raise CatclfError("is named for two outputs", output, "Write to two files.")
 
 

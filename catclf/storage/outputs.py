@@ -25,6 +25,7 @@ __all__ = [
     "check_output",
     "csv_kind",
     "csv_line",
+    "is_same_file",
     "made_folder",
     "replacing",
     "unwritable",
@@ -130,7 +131,7 @@ def check_output(
     if target.exists():
         output = target.stat()
         for name in inputs:
-            if os.path.exists(name) and os.path.samestat(os.stat(name), output):
+            if is_same_file(name, path):
                 raise CatclfError("is an input too", path, "Write to another file.")
         if output.st_size > 0 and not force and not _is_of_kind(target, kind):
             raise CatclfError(
@@ -138,6 +139,13 @@ def check_output(
                 path,
                 "Write to another file, or replace this one with `force`.",
             )
+
+
+def is_same_file(one: str | os.PathLike[str], other: str | os.PathLike[str]) -> bool:
+    """Return whether two paths lead to one file, whether it is there yet or not."""
+    if os.path.exists(one) and os.path.exists(other):
+        return os.path.samefile(one, other)
+    return os.path.realpath(one) == os.path.realpath(other)
 
 
 def _is_of_kind(target: Path, kind: OutputKind) -> bool:
