@@ -92,14 +92,13 @@ def gradients(pixels: Pixels) -> tuple[Integers, Integers]:
 
     A pixel has those of the color with the strongest gradient; of equal ones, the first.
     """
-    x = pixels.transpose(2, 0, 1).astype(np.int32)  # (3, size, size)
+    x = pixels.astype(np.int32)  # (size, size, 3)
     down, right = np.zeros_like(x), np.zeros_like(x)
-    down[:, 1:-1] = x[:, 2:] - x[:, :-2]
-    right[:, :, 1:-1] = x[:, :, 2:] - x[:, :, :-2]
-    red, green, blue = down**2 + right**2
-    is_green, is_blue = green > red, blue > np.maximum(red, green)
-    down, right = (np.where(is_blue, d[2], np.where(is_green, d[1], d[0])) for d in (down, right))
-    return down, right
+    down[1:-1] = x[2:] - x[:-2]
+    right[:, 1:-1] = x[:, 2:] - x[:, :-2]
+    strongest = (down**2 + right**2).argmax(axis=2)  # (size, size)
+    at = np.arange(0, x.size, 3).reshape(strongest.shape) + strongest
+    return down.ravel()[at], right.ravel()[at]
 
 
 def votes(down: Integers, right: Integers) -> list[Shares]:
@@ -111,7 +110,8 @@ def votes(down: Integers, right: Integers) -> list[Shares]:
     direction = np.arctan2(down, right) * DIRECTIONS / (2 * np.pi)  # -9 to 9
     direction = np.round(direction, DECIMALS_OF_A_DIRECTION)
     length = np.sqrt(down**2 + right**2) / 255
-    return [(k % DIRECTIONS, share * length) for k, share in _nearest(direction)]
+    modulo = np.arange(DIRECTIONS)  # at -9 to 10; a negative index counts from the end
+    return [(modulo[k], share * length) for k, share in _nearest(direction)]
 
 
 @lru_cache(maxsize=1)  # the size hardly changes from picture to picture
@@ -140,9 +140,11 @@ def cells(votes: Sequence[Shares], neighbors: Sequence[Shares]) -> Array:
     """Return each cell's histogram of directions, (18, 8, 8): the votes it gets, a pixel."""
     side = PADDED_CELLS_PER_SIDE
     sums = np.zeros(DIRECTIONS * side**2)
-    for (direction, vote), (cell, share) in product(votes, neighbors):
-        bins = direction * side**2 + cell  # (size, size)
-        sums += np.bincount(bins.ravel(), (vote * share).ravel(), minlength=sums.size)
+    for direction, vote in votes:
+        first = direction * side**2  # (size, size)
+        for cell, share in neighbors:
+            bins, weights = (first + cell).ravel(), (vote * share).ravel()
+            sums += np.bincount(bins, weights, minlength=sums.size)
     pixels_per_cell = votes[0][0].size / CELLS_PER_SIDE**2
     inside: Array = sums.reshape(DIRECTIONS, side, side)[:, 1:-1, 1:-1]
     return inside / pixels_per_cell
@@ -167,7 +169,8 @@ def colors(pixels: Pixels) -> Array:
     upper and left ones.
     """
     half = np.arange(len(pixels)) * 2 // len(pixels)
-    red, green, blue = (pixels // (256 // LEVELS_PER_COLOR)).transpose(2, 0, 1).astype(np.intp)
+    levels = pixels // (256 // LEVELS_PER_COLOR)
+    red, green, blue = levels.transpose(2, 0, 1).astype(np.intp, order="C")
     quarter = half[:, np.newaxis] * 2 + half  # (size, size)
     color = (red * LEVELS_PER_COLOR + green) * LEVELS_PER_COLOR + blue
     bins = quarter * LEVELS_PER_COLOR**3 + color
