@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from catclf.operations.inspection import info as info
     from catclf.operations.prediction import predict as predict
     from catclf.operations.preparation import prepare as prepare
+    from catclf.operations.reporting import report as report
     from catclf.operations.search import Search as Search
     from catclf.operations.training import train as train
     from catclf.operations.tuning import tune as tune
@@ -66,6 +67,7 @@ _HOMES = {
     "predict": "operations.prediction",
     "prepare": "operations.preparation",
     "read_picture": "pictures.reading",
+    "report": "operations.reporting",
     "train": "operations.training",
     "tune": "operations.tuning",
 }

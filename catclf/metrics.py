@@ -14,9 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
+    "CalibrationBin",
     "Confusion",
     "area_under_curve",
     "areas_under_curves",
+    "calibration",
     "confusion",
     "constant_log_loss",
     "majority_rate",
@@ -125,6 +127,56 @@ def constant_log_loss(labels: NDArray[np.uint8]) -> float:
     """Return the log loss of always predicting the fraction of the positives among labels (m,)."""
     positive = float(np.mean(labels == 1))
     return -sum(p * log(p) for p in (positive, 1 - positive) if p > 0)
+
+
+@dataclass(frozen=True)
+class CalibrationBin:
+    """Examples of about equal probabilities, held against their labels.
+
+    Parameters
+    ----------
+    count
+        How many examples.
+    probability
+        Their mean probability of the positive class.
+    fraction
+        The fraction of them that is positive.
+    interval
+        95 % Wilson interval of that fraction.
+    """
+
+    count: int
+    probability: float
+    fraction: float
+    interval: tuple[float, float]
+
+
+def calibration(
+    labels: NDArray[np.uint8], probabilities: NDArray[np.float64], bins: int
+) -> list[CalibrationBin]:
+    """Return the bins of a reliability diagram, in ascending order of their probability.
+
+    Parameters
+    ----------
+    labels, probabilities
+        (m,) each.
+    bins
+        Into how many the examples are divided; the numbers in them differ by one at most.
+    """
+    order = np.argsort(probabilities, kind="stable")
+    found = []
+    for members in np.array_split(order, bins):
+        if members.size:
+            positives = int(np.count_nonzero(labels[members] == 1))
+            found.append(
+                CalibrationBin(
+                    count=members.size,
+                    probability=float(probabilities[members].mean()),
+                    fraction=positives / members.size,
+                    interval=wilson_interval(positives, members.size),
+                )
+            )
+    return found
 
 
 def mcnemar_p(only_first: int, only_second: int) -> float:

@@ -61,6 +61,19 @@ class Model:
         """The class whose probability is reported."""
         return self.classes[1]
 
+    def cost_curves(self) -> tuple[dict[int, float], dict[int, float]]:
+        """Return the costs of the train and the test split by iteration, the final ones too.
+
+        They are the recorded ones, and what the training ended with; empty where the file does
+        not tell.
+        """
+        train, test = dict(self.costs), dict(self.test_costs)
+        if self.training is not None:
+            train[self.training.iterations] = self.training.cost
+            if self.training.test_cost is not None:
+                test[self.training.iterations] = self.training.test_cost
+        return train, test
+
     def logits(self, columns: NDArray[np.uint8]) -> Array:
         """Return the logits (m,) of the columns of X given as rows (m, n_x) uint8.
 

@@ -15,7 +15,7 @@ __all__ = ["VERBS", "app"]
 
 # Each verb is a module of this package with a `command`; it is imported when it is called,
 # so that no verb pays for another's imports.
-VERBS = ("prepare", "train", "predict", "evaluate", "tune", "info", "benchmark")
+VERBS = ("prepare", "train", "predict", "evaluate", "report", "tune", "info", "benchmark")
 
 
 PREFIX = "CATCLF"  # of the variables in the environment that set options

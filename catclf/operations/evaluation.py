@@ -107,15 +107,24 @@ class Evaluation:
     def predictions(self) -> Iterator[LabeledPrediction]:
         """Yield each picture's label and prediction, in the dataset's order."""
         for index in range(len(self.names)):
-            yield self._prediction(index)
+            yield self.prediction(index)
+
+    def most_confident(self, right: bool, count: int) -> list[int]:
+        """Return which pictures are predicted right, or wrong, with most confidence.
+
+        At most `count` of them, the most confident first.
+        """
+        indices = np.flatnonzero(self.right == right)
+        loss = self.losses[indices]
+        order = np.argsort(loss if right else -loss, kind="stable")
+        return [int(index) for index in indices[order[:count]]]
 
     def worst(self, count: int) -> list[LabeledPrediction]:
         """Return the pictures predicted wrong, the most confident first, at most `count`."""
-        wrong = np.flatnonzero(~self.right)
-        order = wrong[np.argsort(-self.losses[wrong], kind="stable")]
-        return [self._prediction(int(index)) for index in order[:count]]
+        return [self.prediction(index) for index in self.most_confident(False, count)]
 
-    def _prediction(self, index: int) -> LabeledPrediction:
+    def prediction(self, index: int) -> LabeledPrediction:
+        """Return one picture's label and prediction."""
         probability = float(self.probabilities[index])
         return LabeledPrediction(
             name=self.names[index],
@@ -169,25 +178,48 @@ def evaluate(
     if predictions is not None:
         inputs = [dataset] if path is None else [dataset, path]
         check_output(predictions, PREDICTIONS_FILE, inputs, force=force)
-    if isinstance(model, Model):
-        candidates = [model]
-    elif order is None and is_weights_only(model):
-        candidates = [load_model(model, each, classes) for each in ORDERS]
-    else:
-        candidates = [load_model(model, order, classes)]
+    candidates = read_candidates(model, order, classes)
     with open_dataset(dataset) as opened:
-        _refuse_mismatch(opened, candidates[0])
-        other_data = _other_data(opened, candidates[0])
-        found = [evaluate_split(opened, each, split, threshold) for each in candidates]
-    best = min(found, key=lambda evaluation: evaluation.log_loss)
-    orders = {}
-    if len(found) > 1:
-        losses = {each: found[i].log_loss for i, each in enumerate(ORDERS)}
-        orders = dict(sorted(losses.items(), key=lambda item: item[1]))
-    best = replace(best, model=path, other_data=other_data, order_log_losses=orders)
+        _, best = evaluate_candidates(opened, candidates, split, threshold)
+    best = replace(best, model=path)
     if predictions is not None:
         write_predictions(predictions, best.predictions(), best.classes[1])
     return best
+
+
+def read_candidates(
+    model: str | os.PathLike[str] | Model,
+    order: Order | None = None,
+    classes: tuple[str, str] | None = None,
+) -> list[Model]:
+    """Return a model; a weights-only one whose order is not given, by each of ORDERS."""
+    if isinstance(model, Model):
+        return [model]
+    if order is None and is_weights_only(model):
+        return [load_model(model, each, classes) for each in ORDERS]
+    return [load_model(model, order, classes)]
+
+
+def evaluate_candidates(
+    dataset: Dataset, candidates: list[Model], split: SplitName, threshold: float = 0.5
+) -> tuple[Model, Evaluation]:
+    """Return the one of `read_candidates` with the lowest log loss on a split, and its evaluation.
+
+    Raises
+    ------
+    DatasetError
+        Where the split is empty, or the dataset and the model do not fit together.
+    """
+    _refuse_mismatch(dataset, candidates[0])
+    found = [evaluate_split(dataset, each, split, threshold) for each in candidates]
+    losses = [evaluation.log_loss for evaluation in found]
+    best = losses.index(min(losses))
+    orders: dict[Order, float] = {}
+    if len(found) > 1:
+        orders = dict(sorted(zip(ORDERS, losses, strict=True), key=lambda item: item[1]))
+    other_data = _other_data(dataset, candidates[best])
+    evaluation = replace(found[best], other_data=other_data, order_log_losses=orders)
+    return candidates[best], evaluation
 
 
 def _other_data(dataset: Dataset, model: Model) -> str | None:

@@ -200,9 +200,7 @@ def _counts(split: Split) -> tuple[int, int]:
 
 def _model_info(path: str, model: Model) -> ModelInfo:
     training = model.training
-    test_costs = dict(model.test_costs)
-    if training is not None and training.test_cost is not None:
-        test_costs[training.iterations] = training.test_cost
+    _, test_costs = model.cost_curves()
     return ModelInfo(
         path=path,
         format_version=None if model.weights_only else MODEL_VERSION,

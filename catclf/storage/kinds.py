@@ -58,6 +58,7 @@ class FileKind(Enum):
     PICTURE = "a picture"
     DOCUMENT = "a document"
     ARCHIVE = "an archive"
+    REPORT = "a report"
     WEB_PAGE = "a web page"
     CONFIG = "a config file"
     PREDICTIONS = "a CSV file of predictions"
@@ -86,6 +87,10 @@ _SIGNATURES = (
     (PPM_SIGNATURE, FileKind.PICTURE),
 )
 _TEXT_SIGNATURES = (
+    (
+        rb'<!doctype html>\n(.*\n){3}<meta name="generator" content="catclf-report">',
+        FileKind.REPORT,
+    ),
     (rb"\s*(?i:<!doctype html|<html)", FileKind.WEB_PAGE),
     (rb"([ \t\r]*(#[^\n]*)?\n)*[ \t]*\[[\w-]+\]\s*(#|\n|$)", FileKind.CONFIG),
     (rb"file,label,predicted,", FileKind.PREDICTIONS),

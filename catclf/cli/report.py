@@ -1,0 +1,42 @@
+"""``catclf report``."""
+
+from __future__ import annotations
+
+import click
+
+from catclf.cli.options import INPUT, Verb, dataset_argument, option, output_option
+from catclf.errors import printable
+from catclf.operations.reporting import report
+
+
+@click.command(
+    cls=Verb,
+    epilog="""\b
+Examples:
+  catclf report
+  catclf report data/photos.h5 -m photos.npz -o photos.html""",
+)
+@dataset_argument
+@option(
+    "-m",
+    "--model",
+    group="Model",
+    type=INPUT,
+    default="model.npz",
+    metavar="FILE",
+    help="The model to show.",
+)
+@output_option("report.html", "page")
+def command(dataset: str, model: str, output: str, force: bool) -> None:
+    """Write a page that shows what a model learned, and classifies photos.
+
+    DATASET is a file that prepare wrote; without it, data/dataset.h5. The page is one HTML file
+    for any browser: how good the model is on the test split, its mistakes, its weights as
+    pictures, and each step from a picture to its probability. It asks the network for nothing.
+    """
+    written = report(dataset, model, output, force=force)
+    if written.test is not None:
+        click.echo(f"{written.test.confusion.total} test pictures of {printable(dataset)}")
+    click.echo(
+        f"{printable(output)}: saved, {written.size_bytes / 1e6:.1f} MB; open it in a browser"
+    )

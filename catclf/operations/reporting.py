@@ -1,0 +1,220 @@
+"""What `report` does: a model and its results on a dataset become one page to look at."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from catclf._version import __version__
+from catclf.columns import Columns, blocks
+from catclf.dataset import Dataset, open_dataset
+from catclf.metrics import calibration
+from catclf.model import Model
+from catclf.operations.evaluation import Evaluation, evaluate_candidates, read_candidates
+from catclf.page import encoded, render
+from catclf.settings import Settings
+from catclf.splits import SplitName
+from catclf.storage.kinds import FileKind, file_kind
+from catclf.storage.outputs import OutputKind, check_output, replacing
+
+__all__ = ["REPORT_FILE", "Reported", "report"]
+
+PICTURES_SHOWN = 12  # of those predicted wrong, and of those predicted right, at most
+SHOWN_BYTES = 2**19  # of the pictures shown, about: 40 of 64x64
+MAX_BINS = 10  # of the reliability diagram
+PICTURES_A_BIN = 10
+BLOCK_BYTES = 2**22  # read at once
+
+
+def _is_report(path: str) -> bool:
+    return file_kind(path) is FileKind.REPORT
+
+
+REPORT_FILE = OutputKind("a report of catclf", _is_report)
+
+
+@dataclass(frozen=True)
+class Reported:
+    """What `report` wrote.
+
+    Parameters
+    ----------
+    path
+        The page's file.
+    size_bytes
+        Its size.
+    test
+        The evaluation on the test split; None where the dataset has none.
+    """
+
+    path: str
+    size_bytes: int
+    test: Evaluation | None
+
+
+def report(
+    dataset: str | os.PathLike[str],
+    model: str | os.PathLike[str] | Model,
+    output: str | os.PathLike[str],
+    *,
+    force: bool = False,
+) -> Reported:
+    """Write a page that shows what a model learned and how good it is on the test split.
+
+    The page is one HTML file, for any browser, that asks the network for nothing. It classifies
+    pictures that are dropped on it, by itself.
+
+    Parameters
+    ----------
+    dataset
+        The prepared dataset file.
+    model
+        A model, or its file. Of a weights-only one, the order of its weights is found out, as by
+        `catclf.evaluate`.
+    output
+        The HTML file to write.
+    force
+        Let a file at `output` that is no report of catclf be replaced.
+
+    Raises
+    ------
+    DatasetError, ModelError
+        Where a file cannot be used, or the two do not fit together.
+    CatclfError
+        Where `output` cannot be written, is the dataset or the model, or is a file of another
+        kind.
+    """
+    model_path = None if isinstance(model, Model) else os.fspath(model)
+    check_output(
+        output, REPORT_FILE, [dataset] if model_path is None else [dataset, model_path], force=force
+    )
+    candidates = read_candidates(model)
+    with open_dataset(dataset) as opened:
+        # Without test pictures those of the train split still tell a weights-only model's order.
+        split: SplitName = "test" if opened.test.m else "train"
+        chosen, evaluation = evaluate_candidates(opened, candidates, split)
+        test = evaluation if split == "test" else None
+        negative, positive = opened.classes
+        texts = {
+            "title": f"{positive} or {negative}: what the model learned",
+            "subtitle": f"catclf report: {model_path or 'a model'} on {opened.path}",
+            "positive": positive,
+            "n_x": str(opened.preprocessing.n_x),
+            "nothing": "black" if opened.preprocessing.features == "pixels" else "nothing",
+        }
+        page = render(texts, _data(opened, chosen, test, model_path)).encode()
+    with replacing(output) as temporary:
+        temporary.write_bytes(page)
+    return Reported(os.fspath(output), len(page), test)
+
+
+def _data(
+    dataset: Dataset, model: Model, test: Evaluation | None, model_path: str | None
+) -> dict[str, object]:
+    """Return what the page's scripts read: numbers, and names as they are."""
+    training = model.training
+    settings = Settings() if training is None else training.settings
+    train_costs, test_costs = (sorted(costs.items()) for costs in model.cost_curves())
+    return {
+        "classes": dataset.classes,
+        "preprocessing": dataset.preprocessing.to_record(),
+        "model": {
+            "w": encoded(model.w),
+            "b": model.b,
+            "loss": settings.loss,
+            "learning_rate": settings.learning_rate,
+        },
+        "mean": encoded(_mean_column(dataset.train.columns)),
+        "train": None
+        if training is None or training.train_accuracy is None
+        else {"accuracy": training.train_accuracy, "examples": training.train_examples},
+        "test": None if test is None else _test_data(dataset, model, test),
+        "costs": {
+            "train": train_costs,
+            "test": test_costs,
+            "lowest": min(test_costs, key=lambda at: at[1], default=None),
+        },
+        "details": _details(dataset, model, model_path),
+    }
+
+
+def _test_data(dataset: Dataset, model: Model, test: Evaluation) -> dict[str, object]:
+    total = test.confusion.total
+    bins = min(MAX_BINS, max(1, total // PICTURES_A_BIN))
+    row_bytes = dataset.preprocessing.pixel_n_x
+    count = min(PICTURES_SHOWN, max(1, SHOWN_BYTES // (2 * row_bytes)))
+    return {
+        "total": total,
+        "correct": test.confusion.correct,
+        "accuracy": test.accuracy,
+        "interval": test.interval,
+        "majority_rate": test.majority_rate,
+        "majority_class": test.classes[int(2 * np.count_nonzero(test.labels) > total)],
+        "log_loss": test.log_loss,
+        "constant_log_loss": test.constant_log_loss,
+        "auc": test.auc,
+        "also_in_train": test.also_in_train,
+        "other_data": test.other_data,
+        "order": next(iter(test.order_log_losses), None),
+        "labels": encoded(test.labels),
+        "probabilities": encoded(test.probabilities),
+        "calibration": [
+            asdict(each) for each in calibration(test.labels, test.probabilities, bins)
+        ],
+        "wrong": [_shown(dataset, model, test, i) for i in test.most_confident(False, count)],
+        "right": [_shown(dataset, model, test, i) for i in test.most_confident(True, count)],
+    }
+
+
+def _shown(dataset: Dataset, model: Model, test: Evaluation, index: int) -> dict[str, object]:
+    """Return one test picture: its name, numbers, column, and its pixels where that holds none."""
+    split, row = dataset.test, slice(index, index + 1)
+    column = split.columns[row]
+    return {
+        "name": test.names[index],
+        "label": int(test.labels[index]),
+        "probability": float(test.probabilities[index]),
+        "logit": float(model.logits(column)[0]),
+        "column": encoded(column),
+        "pixels": None if split.pixels is split.columns else encoded(split.pixels[row]),
+    }
+
+
+def _mean_column(columns: Columns) -> NDArray[np.uint8]:
+    """Return the mean of the columns of X, (n_x,), in whole levels; 0 where there is none."""
+    m, n_x = columns.shape
+    sums = np.zeros(n_x, dtype=np.int64)
+    for _, block in blocks(columns, max(1, BLOCK_BYTES // n_x)):
+        sums += block.sum(axis=0, dtype=np.int64)
+    return np.rint(sums / max(m, 1)).astype(np.uint8)
+
+
+def _details(dataset: Dataset, model: Model, model_path: str | None) -> list[tuple[str, str]]:
+    """Return how the model, the dataset and the page were made, in rows of a table."""
+    training = model.training
+    rows = [
+        ("model", model_path or "in memory"),
+        ("dataset", dataset.path),
+        ("its digest", dataset.digest),
+        ("its pictures", f"{dataset.train.m} to train, {dataset.test.m} to test"),
+        ("prepared by", dataset.created_by),
+        *((name, str(value)) for name, value in dataset.preprocessing.to_record().items()),
+        ("features, n_x", str(dataset.preprocessing.n_x)),
+    ]
+    if training is None:
+        rows.append(("training", "the model's file does not tell"))
+    else:
+        rows += [
+            ("trained by", training.created_by),
+            ("trained on", training.dataset),
+            ("method", training.method),
+            *(
+                (name.replace("_", " "), str(value))
+                for name, value in asdict(training.settings).items()
+            ),
+            ("iterations made", str(training.iterations)),
+        ]
+    return [*rows, ("this page", f"catclf {__version__}")]

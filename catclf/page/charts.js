@@ -1,0 +1,88 @@
+// Charts as SVG: a frame with axes, and lines and points in it.
+
+const CHART = { width: 360, height: 300, left: 52, right: 14, top: 12, bottom: 46 };
+
+// A chart with axes from 0 (or `from`) to the last of each one's ticks.
+function chart(label, xAxis, yAxis) {
+  const { width, height, left, right, top, bottom } = CHART;
+  const scale = ({ from = 0, ticks }, start, end) => {
+    const to = ticks.at(-1);
+    return (value) => start + ((value - from) / (to - from)) * (end - start);
+  };
+  const x = scale(xAxis, left, width - right);
+  const y = scale(yAxis, height - bottom, top);
+  const root = svg("svg", { viewBox: `0 0 ${width} ${height}`, class: "chart", role: "img" });
+  root.setAttribute("aria-label", label);
+  for (const tick of yAxis.ticks) {
+    root.append(
+      svg("line", { class: "grid", x1: left, x2: width - right, y1: y(tick), y2: y(tick) }),
+    );
+    root.append(
+      svg("text", { x: left - 6, y: y(tick) + 4, "text-anchor": "end" }, yAxis.text(tick)),
+    );
+  }
+  for (const tick of xAxis.ticks) {
+    root.append(
+      svg(
+        "text",
+        { x: x(tick), y: height - bottom + 17, "text-anchor": "middle" },
+        xAxis.text(tick),
+      ),
+    );
+  }
+  const middle = (top + height - bottom) / 2;
+  root.append(
+    svg(
+      "text",
+      { x: (left + width - right) / 2, y: height - 8, "text-anchor": "middle" },
+      xAxis.name,
+    ),
+    svg(
+      "text",
+      { x: 13, y: middle, "text-anchor": "middle", transform: `rotate(-90 13 ${middle})` },
+      yAxis.name,
+    ),
+  );
+  return { root, x, y };
+}
+
+function fractions(name) {
+  return { name, ticks: [0, 0.25, 0.5, 0.75, 1], text: String };
+}
+
+// Ticks from 0 to at least `most`, at steps of 1, 2 or 5 times a power of ten.
+function ticksUpTo(most) {
+  const rough = (most || 1) / 4;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = [1, 2, 5, 10].map((each) => each * power).find((each) => each >= rough);
+  const count = Math.ceil((most || 1) / step - 1e-9);
+  return Array.from({ length: count + 1 }, (_, i) => Number((i * step).toPrecision(12)));
+}
+
+function addLine({ root, x, y }, points, kind) {
+  const path = points.map(
+    ([px, py], i) => `${i ? "L" : "M"}${x(px).toFixed(2)} ${y(py).toFixed(2)}`,
+  );
+  root.append(svg("path", { class: `line ${kind}`, d: path.join("") }));
+}
+
+function addPoint({ root, x, y }, [px, py], kind) {
+  const point = svg("circle", { class: `point ${kind}`, r: 5, cx: x(px), cy: y(py) });
+  root.append(point);
+  return point;
+}
+
+function addText({ root, x, y }, [px, py], text, kind, anchor = "end") {
+  root.append(svg("text", { class: kind, x: x(px), y: y(py) - 7, "text-anchor": anchor }, text));
+}
+
+// Points so near to the one before that nobody sees them are left out; the last stays.
+function thinned(points) {
+  const kept = [];
+  points.forEach((point, i) => {
+    const last = kept.at(-1);
+    const near = last && Math.abs(point[0] - last[0]) + Math.abs(point[1] - last[1]) < 1 / 400;
+    if (!near || i === points.length - 1) kept.push(point);
+  });
+  return kept;
+}

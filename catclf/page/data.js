@@ -1,0 +1,64 @@
+// What `catclf report` found, and how it is written out.
+
+const DATA = JSON.parse(document.getElementById("data").textContent);
+const [NEGATIVE, POSITIVE] = DATA.classes;
+const { size: SIZE, fit: FIT, features: FEATURES } = DATA.preprocessing;
+const N_X = FEATURES === "pixels" ? 3 * SIZE * SIZE : 5576;
+
+// Arrays travel as base64: uint8, or float64 with its lowest byte first, as in every browser.
+function bytesOf(base64) {
+  return Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+}
+
+function floatsOf(base64) {
+  return new Float64Array(bytesOf(base64).buffer);
+}
+
+// ---------------------------------------------------------------------------------- as text
+
+function percent(fraction) {
+  return fraction === null ? "–" : `${(100 * fraction).toFixed(2)} %`;
+}
+
+function decimal(value, digits = 4) {
+  if (value === null) return "–";
+  if (!Number.isFinite(value)) return value > 0 ? "∞" : "−∞";
+  const size = Math.abs(value);
+  const text =
+    size !== 0 && (size >= 1e6 || size < 1e-4) ? size.toExponential(2) : size.toFixed(digits);
+  return value < 0 ? `−${text}` : text;
+}
+
+function counted(count, what) {
+  return `${count} ${what}${count === 1 ? "" : "s"}`;
+}
+
+// ------------------------------------------------------------------------------- as elements
+
+// Text becomes text nodes only: a name is never read as HTML.
+function create(tag, attributes = {}, ...children) {
+  return filled(document.createElement(tag), attributes, children);
+}
+
+function svg(tag, attributes = {}, ...children) {
+  return filled(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
+}
+
+function filled(element, attributes, children) {
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.append(...children);
+  return element;
+}
+
+// A name from outside: its direction of writing does not reach the text around it.
+function named(name) {
+  return create("bdi", {}, name);
+}
+
+function byId(id) {
+  return document.getElementById(id);
+}
+
+function fill(id, ...children) {
+  byId(id).replaceChildren(...children);
+}

@@ -1,0 +1,65 @@
+// Pictures and maps on canvases. They are drawn, never read back.
+
+const FOR = [217, 104, 12]; // orange: speaks for the positive class
+const AGAINST = [30, 110, 200]; // blue
+
+// A canvas of (size, size, 3) pixels.
+function pictureCanvas(pixels, label) {
+  return drawn(SIZE, label, (rgba) => {
+    for (let i = 0; i < SIZE * SIZE; i++) {
+      rgba.set(pixels.subarray(3 * i, 3 * i + 3), 4 * i);
+      rgba[4 * i + 3] = 255;
+    }
+  });
+}
+
+// A canvas of a map: orange above 0, blue below, the stronger the farther, full at +-`limit`.
+function mapCanvas({ side, values }, limit, label) {
+  return drawn(side, label, (rgba) => {
+    values.forEach((value, i) => {
+      rgba.set(value > 0 ? FOR : AGAINST, 4 * i);
+      rgba[4 * i + 3] = 255 * Math.min(1, Math.abs(value) / limit);
+    });
+  });
+}
+
+function drawn(side, label, draw) {
+  const canvas = create("canvas", { class: "picture", width: side, height: side, role: "img" });
+  canvas.setAttribute("aria-label", label);
+  const context = canvas.getContext("2d");
+  const image = context.createImageData(side, side);
+  draw(image.data);
+  context.putImageData(image, 0, 0);
+  return canvas;
+}
+
+// Where the colors of some maps are full: what only 1 in 200 of their values exceeds, so that a
+// single strong one does not pale the rest.
+function limitOf(maps) {
+  const sizes = maps.flatMap(({ values }) => Array.from(values, Math.abs)).sort((a, b) => a - b);
+  return sizes[Math.floor(0.995 * (sizes.length - 1))] || 1;
+}
+
+// The colors from -limit to +limit.
+function legend(limit) {
+  return create(
+    "div",
+    { class: "legend" },
+    create("span", {}, decimal(-limit)),
+    create("span", { class: "scale", role: "img", "aria-label": "blue below 0, orange above" }),
+    create("span", {}, `+${decimal(limit)}`),
+  );
+}
+
+function figure(caption, ...content) {
+  return create("figure", {}, ...content, create("figcaption", {}, ...[caption].flat()));
+}
+
+// Names of the classes where they say what a color means.
+function speaksFor() {
+  return create("b", { class: "for" }, "orange speaks for ", named(POSITIVE));
+}
+
+function speaksAgainst() {
+  return create("b", { class: "against" }, "blue against");
+}

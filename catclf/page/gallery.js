@@ -1,0 +1,85 @@
+// Where the model is wrong, and surest of it; and where it is right. Each picture has a map of
+// what its places add to z.
+
+function showGalleries() {
+  byId("mistakes-text").append(
+    "Beside each picture, what its places add to z: ",
+    speaksFor(),
+    ", ",
+    speaksAgainst(),
+    ". ",
+  );
+  if (FEATURES !== "pixels") byId("detail").remove();
+  for (const input of document.querySelectorAll("#mistakes input")) {
+    input.addEventListener("change", drawGalleries);
+  }
+  drawGalleries();
+}
+
+function drawGalleries() {
+  const { wrong, right } = DATA.test;
+  const cards = [...wrong, ...right].map((shown) => ({ shown, maps: evidence(shown) }));
+  const limits = cards.length
+    ? cards[0].maps.map((_, i) => limitOf(cards.map(({ maps }) => maps[i])))
+    : [];
+  const draw = (list) => list.map(({ shown, maps }) => card(shown, maps, limits));
+  const none = (text) => [create("p", { class: "soft" }, text)];
+  fill(
+    "wrong",
+    ...(wrong.length ? draw(cards.slice(0, wrong.length)) : none("No test picture is wrong.")),
+  );
+  fill(
+    "right",
+    ...(right.length ? draw(cards.slice(wrong.length)) : none("No test picture is right.")),
+  );
+  const rest = decimal(sumOf(contributions(TRAINED.w, reference())) + TRAINED.b);
+  const what = chosen("reference") === "mean" ? "the z of the mean picture" : "b";
+  fill("adds-up", `The places of one picture and ${what}, ${rest}, add up to its z.`);
+  fill("evidence-legend", ...limits.map(legend));
+}
+
+function chosen(name) {
+  const input = document.querySelector(`input[name=${name}]:checked`);
+  return input === null ? null : input.value;
+}
+
+function reference() {
+  return chosen("reference") === "mean" ? MEAN : NOTHING;
+}
+
+function evidence(shown) {
+  const maps = mapsOf(contributions(TRAINED.w, bytesOf(shown.column), reference()));
+  return chosen("detail") === "blocks" ? maps.map(inBlocks) : maps;
+}
+
+function pixelsOfPicture({ column, pixels }) {
+  const unrolled = bytesOf(pixels === null ? column : pixels);
+  const n = SIZE * SIZE;
+  return Uint8Array.from(unrolled, (_, i) => unrolled[(i % 3) * n + Math.floor(i / 3)]);
+}
+
+function card(shown, maps, limits) {
+  const pixels = pixelsOfPicture(shown);
+  const name = shown.name.split("/").at(-1);
+  const label = DATA.classes[shown.label];
+  const button = create(
+    "button",
+    { type: "button", class: "card", title: shown.name },
+    create(
+      "span",
+      { class: "images" },
+      pictureCanvas(pixels, shown.name),
+      ...maps.map((map, i) => mapCanvas(map, limits[i], `evidence by ${map.what}`)),
+    ),
+    create("b", {}, "P(", named(POSITIVE), `) = ${shown.probability.toFixed(4)}`),
+    create("span", {}, "label ", named(label)),
+    create("span", {}, `z = ${decimal(shown.logit)}`),
+    create("span", { class: "name" }, named(name)),
+  );
+  button.addEventListener("click", () => {
+    showSteps({ name: shown.name, column: bytesOf(shown.column), pixels, label: shown.label });
+    byId("steps").scrollIntoView();
+    byId("steps").focus();
+  });
+  return create("li", {}, button);
+}

@@ -1,0 +1,34 @@
+// The sections of the page, one after the other.
+
+showVerdict();
+listenForPhotos();
+listenForSteps();
+if (DATA.test === null) {
+  for (const section of document.querySelectorAll("[data-needs=test]")) {
+    section
+      .querySelector(".content")
+      .replaceChildren(
+        create("p", {}, "The dataset has no test split. Prepare it with one to see this."),
+      );
+  }
+} else {
+  showGalleries();
+  showThreshold();
+  showTrust();
+  const [first] = [...DATA.test.wrong, ...DATA.test.right];
+  showSteps({
+    name: first.name,
+    column: bytesOf(first.column),
+    pixels: pixelsOfPicture(first),
+    label: first.label,
+  });
+}
+showWeights();
+showCurve();
+fill(
+  "details",
+  ...DATA.details.map(([name, value]) =>
+    create("tr", {}, create("th", { scope: "row" }, name), create("td", {}, named(value))),
+  ),
+);
+document.body.dataset.ready = "yes";

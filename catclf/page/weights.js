@@ -1,0 +1,129 @@
+// What the model learned: its weights as pictures.
+
+function showWeights() {
+  if (FEATURES === "pixels") showPixelWeights();
+  else showHistogramWeights();
+}
+
+function showPixelWeights() {
+  const { w } = TRAINED;
+  const n = SIZE * SIZE;
+  byId("weights-text").append(
+    `One weight for each pixel and color, ${N_X} in all. Light in this color, at this place: `,
+    speaksFor(),
+    ", ",
+    speaksAgainst(),
+    ". The model knows no shape, only places and colors.",
+  );
+  const colored = ["red", "green", "blue"].map((color, c) => ({
+    color,
+    map: { side: SIZE, values: w.subarray(c * n, (c + 1) * n) },
+  }));
+  const limit = limitOf(colored.map(({ map }) => map));
+  const sum = pixelMap(w);
+  const sumLimit = limitOf([sum]);
+  byId("weight-pictures").append(
+    ...colored.map(({ color, map }) =>
+      figure([color, legend(limit)], mapCanvas(map, limit, `weights of ${color}`)),
+    ),
+    figure(
+      ["their sum", legend(sumLimit)],
+      mapCanvas(sum, sumLimit, "sum of the weights of all colors"),
+    ),
+  );
+}
+
+function showHistogramWeights() {
+  byId("weights-text").append(
+    "In each of 8 x 8 places a rose of 18 directions, in which it gets lighter: the longer a petal, the ",
+    "more an edge of its direction counts; ",
+    speaksFor(),
+    ", ",
+    speaksAgainst(),
+    ". Beside it, for each quarter, the colors that speak most for and against.",
+  );
+  byId("weight-pictures").classList.add("two");
+  byId("weight-pictures").append(
+    figure("edges, added up over the blocks a cell is in", roses()),
+    figure("colors, the strongest first", strongestColors()),
+  );
+}
+
+// The weights of each cell's directions, (18, 8, 8), added up over its up to four blocks.
+function cellWeights() {
+  const sums = new Float64Array(DIRECTIONS * CELLS * CELLS);
+  for (let i = 0; i < BLOCKS; i++) {
+    for (let j = 0; j < BLOCKS; j++) {
+      forBlock(i, j, (feature, cell) => (sums[cell] += TRAINED.w[feature]));
+    }
+  }
+  return sums;
+}
+
+function roses() {
+  const sums = cellWeights();
+  const limit = limitOf([{ values: sums }]);
+  const step = 40;
+  const root = svg("svg", {
+    viewBox: `0 0 ${CELLS * step} ${CELLS * step}`,
+    class: "roses",
+    role: "img",
+  });
+  root.setAttribute("aria-label", "weights of edge directions, a rose for each of 8 x 8 cells");
+  sums.forEach((weight, index) => {
+    const k = Math.floor(index / CELLS ** 2);
+    const x = ((index % CELLS) + 0.5) * step;
+    const y = ((Math.floor(index / CELLS) % CELLS) + 0.5) * step;
+    const length = 0.48 * step * Math.min(1, Math.abs(weight) / limit);
+    const angle = (2 * Math.PI * k) / DIRECTIONS; // clockwise from the right
+    const end = { x2: x + length * Math.cos(angle), y2: y + length * Math.sin(angle) };
+    root.append(svg("line", { class: weight > 0 ? "for" : "against", x1: x, y1: y, ...end }));
+  });
+  return root;
+}
+
+const COLORS_SHOWN = 6;
+
+function strongestColors() {
+  const quarters = ["upper left", "upper right", "lower left", "lower right"];
+  const perQuarter = LEVELS ** 3;
+  const root = create("div", { class: "quarters" });
+  quarters.forEach((place, quarter) => {
+    const first = EDGES_N_X + quarter * perQuarter;
+    const order = Array.from({ length: perQuarter }, (_, color) => color);
+    const weight = (color) => TRAINED.w[first + color];
+    order.sort((a, b) => weight(b) - weight(a));
+    const speaking = order.slice(0, COLORS_SHOWN).filter((color) => weight(color) > 0);
+    const opposing = order
+      .slice(-COLORS_SHOWN)
+      .reverse()
+      .filter((color) => weight(color) < 0);
+    root.append(
+      create(
+        "div",
+        {},
+        create("p", {}, place),
+        swatches("for", speaking),
+        swatches("against", opposing),
+      ),
+    );
+  });
+  return root;
+}
+
+function swatches(kind, colors) {
+  const label = create("span", { class: kind }, kind);
+  return create("p", { class: "swatches" }, label, ...colors.map(swatch));
+}
+
+// The middle of a bin of the color histogram.
+function swatch(color) {
+  const levels = [color >> 6, (color >> 3) & 7, color & 7].map((level) => level * 32 + 16);
+  const shown = create("span", {
+    class: "swatch",
+    role: "img",
+    "aria-label": `RGB ${levels.join(" ")}`,
+  });
+  shown.style.backgroundColor = `rgb(${levels.join(" ")})`;
+  return shown;
+}
