@@ -12,17 +12,20 @@ const FORMATS = [
 ];
 const PREDICT = "'catclf predict' reads it.";
 const REDUCTION_MARGIN = 2.5; // as in catclf/pictures/jpeg.py
+// Of 127 photographs decoded at half their size, the probability differed by 0.0036 at most, with
+// hog-color by 0.016.
+const REDUCED_DIFFERENCE = { pixels: 0.005, "hog-color": 0.02 };
 
-async function formatOf(file) {
-  const head = new Uint8Array(await file.slice(0, 16).arrayBuffer());
+function formatOf(head) {
   const text = String.fromCharCode(...head);
   const found = FORMATS.find(([, signature]) => signature.test(text));
   return found ? found[0] : null;
 }
 
-// Returns {pixels, width, height, format}; throws an Error whose message is for the user.
+// Returns {pixels, width, height, doubts}; throws an Error whose message is for the user.
 async function decode(file) {
-  const format = await formatOf(file);
+  const head = new Uint8Array(await file.slice(0, 32).arrayBuffer());
+  const format = formatOf(head);
   if (format === null) throw new Error("This is no picture of a format that catclf reads.");
   if (format === "TIFF" || format === "PPM") {
     throw new Error(`Browsers cannot read ${format} files. ${PREDICT}`);
@@ -45,7 +48,8 @@ async function decode(file) {
     throw new Error(`This browser cannot read the file: a damaged or unusual ${format}.`);
   }
   try {
-    return { format, width: bitmap.width, height: bitmap.height, pixels: pixelsOf(bitmap) };
+    const { width, height } = bitmap;
+    return { width, height, pixels: pixelsOf(bitmap), doubts: doubtsOf(format, head, bitmap) };
   } catch {
     throw new Error(
       `Too large for this browser: ${bitmap.width} x ${bitmap.height} pixels. ${PREDICT}`,
@@ -92,8 +96,22 @@ function altersPixels() {
   return read.some((value, i) => value !== drawn.data[i]);
 }
 
-// Whether `catclf predict` decodes a JPEG at 1/2, 1/4 or 1/8 of its size, which no browser can.
-function isReduced({ format, width, height }) {
+// Where `catclf predict` may see other pixels than a browser, in sentences.
+function doubtsOf(format, head, { width, height }) {
   const side = FIT === "pad" ? Math.max(width, height) : Math.min(width, height);
-  return format === "JPEG" && side >= 2 * REDUCTION_MARGIN * SIZE;
+  if (format === "JPEG" && side >= 2 * REDUCTION_MARGIN * SIZE) {
+    return [
+      "'catclf predict' decodes a JPEG of this size at a reduced scale: its probability may " +
+        `differ by up to ${REDUCED_DIFFERENCE[FEATURES]}.`,
+    ];
+  }
+  const [depth, color] = head.subarray(24, 26); // of a PNG's header
+  if (format === "PNG" && depth === 16 && color === 0) {
+    return ["Browsers round gray of 16 bits otherwise, by one of 255 levels."];
+  }
+  const hasExif = String.fromCharCode(...head.subarray(12, 16)) === "VP8X" && head[20] & 8;
+  if (format === "WebP" && hasExif) {
+    return ["Not every browser turns a WebP upright as its EXIF block says: look at the picture."];
+  }
+  return [];
 }

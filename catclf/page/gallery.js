@@ -23,7 +23,7 @@ function drawGalleries() {
     ? cards[0].maps.map((_, i) => limitOf(cards.map(({ maps }) => maps[i])))
     : [];
   const draw = (list) => list.map(({ shown, maps }) => card(shown, maps, limits));
-  const none = (text) => [create("p", { class: "soft" }, text)];
+  const none = (text) => [create("li", { class: "soft" }, text)];
   fill(
     "wrong",
     ...(wrong.length ? draw(cards.slice(0, wrong.length)) : none("No test picture is wrong.")),

@@ -56,7 +56,7 @@ function showPhoto(decoded, name) {
       "p",
       { class: "soft" },
       `z = ${decimal(z - TRAINED.b)} from the picture + b = ${decimal(z)}. `,
-      ...doubts(decoded),
+      ...decoded.doubts,
     ),
   );
   showSteps({ name, column, pixels, label: null });
@@ -66,12 +66,4 @@ function probabilityBar(a) {
   const text = [`P(`, named(POSITIVE), `) = ${a.toFixed(4)}`];
   const meter = create("meter", { min: 0, max: 1, value: a, "aria-label": "probability" });
   return create("p", { class: "probability" }, meter, create("span", {}, ...text));
-}
-
-function doubts(decoded) {
-  if (!isReduced(decoded)) return [];
-  return [
-    "'catclf predict' decodes a JPEG of this size at a reduced scale: its probability may differ " +
-      "by up to 0.005.",
-  ];
 }

@@ -1,0 +1,1 @@
+"""Tests of the page that `report` writes, in a real browser."""

@@ -1,0 +1,117 @@
+"""A real browser, and reports opened in it.
+
+The browser is the one that CATCLF_BROWSER names, or the first Chromium on the path. Where there is
+none these tests are skipped; where the one named is missing they fail.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, Request, sync_playwright
+
+import catclf
+
+SAMPLE = Path(__file__).parents[2] / "data" / "sample"
+NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "chrome")
+# Not left in the environment: catclf warns of CATCLF_ variables that set no option.
+NAMED = os.environ.pop("CATCLF_BROWSER", None)
+QUIET = ("--disable-background-networking", "--disable-component-update", "--disable-sync")
+LIMIT_MS = 10_000
+
+OpenPage = Callable[..., Page]
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Start a browser."""
+    found = NAMED or next(filter(None, map(shutil.which, NAMES)), None)
+    if found is None:
+        pytest.skip("no browser: install chromium-headless-shell, or name one by CATCLF_BROWSER")
+    sandboxed = hasattr(os, "geteuid") and os.geteuid() != 0  # Chromium refuses it to root
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=found, chromium_sandbox=sandboxed, args=[*QUIET, "--no-first-run"]
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(browser: Browser) -> Iterator[OpenPage]:
+    """Return ``open_page(path, **context)``: a report in a browser, which must not complain.
+
+    At the end no page has written an error or a warning to the console, or asked for anything.
+    """
+    troubles: list[str] = []
+    contexts = []
+
+    def note_request(request: Request) -> None:
+        if not request.url.startswith(("file:", "data:", "blob:")):
+            troubles.append(request.url)
+
+    def open_report(path: Path, **settings: Any) -> Page:
+        context = browser.new_context(offline=True, **settings)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(LIMIT_MS)
+        page.on("pageerror", lambda error: troubles.append(str(error)))
+        page.on("console", lambda message: troubles.append(f"{message.type}: {message.text}"))
+        page.on("request", note_request)
+        page.goto(path.as_uri())
+        page.wait_for_selector("body[data-ready]")
+        return page
+
+    yield open_report
+    for context in contexts:
+        context.close()
+    assert troubles == []
+
+
+def make_report(folder: Path, source: list[Path], preprocessing: catclf.Preprocessing) -> Path:
+    """Prepare, train by the defaults and report, in a folder; return the page."""
+    catclf.prepare(source, folder / "dataset.h5", preprocessing=preprocessing)
+    catclf.train(folder / "dataset.h5", folder / "model.npz")
+    catclf.report(folder / "dataset.h5", folder / "model.npz", folder / "report.html")
+    return folder / "report.html"
+
+
+@pytest.fixture(scope="session", params=["pixels", "hog-color"])
+def sample_report(request: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Report on the sample, by each kind of features; dataset.h5 and model.npz stand beside it."""
+    folder = tmp_path_factory.mktemp("report")
+    return make_report(folder, [SAMPLE], catclf.Preprocessing(features=request.param))
+
+
+def drop(page: Page, data: bytes, name: str = "photo") -> None:
+    """Choose a file in the page's form, and wait until it is answered."""
+    page.evaluate("fill('photo-result'), fill('photo-error')")
+    page.set_input_files(
+        "#file", {"name": name, "mimeType": "application/octet-stream", "buffer": data}
+    )
+    page.wait_for_selector("#photo-result > .answer, #photo-error:not(:empty)")
+
+
+def decoded(page: Page, data: bytes) -> dict[str, Any]:
+    """Return what the page makes of a picture file: pixels, column, probability and doubts."""
+    result: dict[str, Any] = page.evaluate(
+        """async (base64) => {
+            const picture = await decode(new File([bytesOf(base64)], "photo"));
+            const pixels = fitPicture(picture);
+            const column = columnOf(pixels);
+            return {
+                pixels: Array.from(pixels),
+                column: Array.from(column),
+                probability: forward(TRAINED, column).a,
+                doubts: picture.doubts,
+            };
+        }""",
+        base64.b64encode(data).decode(),
+    )
+    return result

@@ -1,0 +1,223 @@
+"""The page as a whole: for everyone, on any screen, whatever the names and the numbers."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+import catclf
+from catclf.dataset import NewSplit, write_dataset
+from catclf.model import Model
+from catclf.model_file import save_model
+from page.conftest import SAMPLE, OpenPage, drop
+
+PREPROCESSING = catclf.Preprocessing(size=8)
+N_X = PREPROCESSING.n_x
+HOSTILE = [
+    "</script><script>alert(1)</script>.png",
+    "<img src=x onerror=alert(2)>.png",
+    "\"quotes\" 'and' &amp; $title ${x}.png",
+    "\u202egnp.evil\u202c\u200f.png",
+    "🐈‍⬛ <!-- cat.png",
+    "not UTF-8 \udcff.png",
+    "a" * 200 + ".png",
+]
+
+
+def write_report(
+    folder: Path,
+    labels: Sequence[int],
+    logits: Sequence[float],
+    classes: tuple[str, str] = ("noncat", "cat"),
+    names: Sequence[str] | None = None,
+) -> Path:
+    """Report on made-up test pictures whose logits are nearly these."""
+    rng = np.random.default_rng(0)
+    m = len(labels)
+    # The first feature is the logit, in steps of 0.1 from -12.
+    columns = rng.integers(0, 256, (m, N_X), dtype=np.uint8)
+    columns[:, 0] = np.round((np.array(logits) + 12) * 10).astype(np.uint8) if m else 0
+    w = np.zeros((N_X, 1))
+    w[0] = 25.5
+    names = names or [f"{i}.png" for i in range(m)]
+    train = NewSplit(
+        [rng.integers(0, 256, (4, N_X), dtype=np.uint8)],
+        np.array([0, 1, 0, 1], np.uint8),
+        ["1.png", "2.png", "3.png", "4.png"],
+    )
+    test = NewSplit([columns], np.array(labels, np.uint8), list(names))
+    write_dataset(folder / "d.h5", classes, PREPROCESSING, train, test)
+    save_model(folder / "m.npz", Model(w, -12.0, classes, PREPROCESSING))
+    catclf.report(folder / "d.h5", folder / "m.npz", folder / "report.html")
+    return folder / "report.html"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_everyone_can_use_it(
+    sample_report: Path, open_page: OpenPage, width: int, scheme: str
+) -> None:
+    """No overflow, and axe-core finds nothing, also with a photo tried and with an error shown."""
+    page = open_page(sample_report, viewport={"width": width, "height": 900}, color_scheme=scheme)
+    drop(page, (SAMPLE / "test" / "cat" / "cat-121.png").read_bytes())
+    for data in (None, b"II*\0 no browser reads it"):
+        if data is not None:
+            drop(page, data, "scan.tif")
+        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+        found = Axe().run(page).response["violations"]
+        assert [(each["id"], each["nodes"][0]["html"]) for each in found] == []
+
+
+def test_the_keyboard_is_enough(sample_report: Path, open_page: OpenPage) -> None:
+    """Tab reaches every control; arrows move the slider; Enter chooses a picture."""
+    page = open_page(sample_report)
+    reached = set()
+    for _ in range(80):
+        page.keyboard.press("Tab")
+        reached.add(
+            page.evaluate(
+                "document.activeElement.id || document.activeElement.name || "
+                "document.activeElement.className"
+            )
+        )
+    assert {
+        "file",
+        "reference",
+        "card",
+        "threshold-slider",
+        "threshold-reset",
+        "label",
+        "learning-rate",
+        "descend",
+        "restart",
+    } <= reached
+    page.focus("#threshold-slider")
+    page.keyboard.press("ArrowRight")
+    assert page.inner_text("#threshold-value") == "0.501"
+    page.locator("#right .card").nth(1).focus()
+    page.keyboard.press("Enter")
+    assert page.inner_text("#step-name") == page.evaluate("DATA.test.right[1].name")
+    assert page.evaluate("document.activeElement.id") == "steps"
+
+
+def test_it_prints(sample_report: Path, open_page: OpenPage) -> None:
+    """On paper the form and the links are left out, and nothing is wider than the sheet."""
+    page = open_page(sample_report, viewport={"width": 700, "height": 1000})
+    page.emulate_media(media="print")
+    assert page.is_hidden("#photo")
+    assert page.is_hidden("nav")
+    assert page.is_visible("#headline")
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    assert len(page.pdf()) > 10_000
+
+
+def test_names_are_shown_as_text(open_page: OpenPage, tmp_path: Path) -> None:
+    """File names and classes that look like HTML, or turn the direction of writing."""
+    classes = ("</title><script>alert(0)</script>", "\"cat\" & <b>\u202e'co'\u202c 🐈")
+    logits = [-5.0, 5.0, -5.0, 5.0, -5.0, 5.0, -5.0]
+    page = open_page(write_report(tmp_path, [1, 0] * 3 + [1], logits, classes, HOSTILE))
+    shown = page.locator("#wrong .name").all_inner_texts()
+    assert sorted(shown) == sorted(name.split("/")[-1] for name in HOSTILE)
+    assert classes[0] in page.title()
+    assert classes[1] in page.inner_text("#confusion")
+    assert page.locator("script").count() == 2
+    assert page.locator("main img").count() == 0
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    drop(page, (SAMPLE / "test" / "cat" / "cat-121.png").read_bytes(), HOSTILE[0])
+    assert page.inner_text("#step-name") == HOSTILE[0]
+
+
+@pytest.mark.parametrize(
+    ("labels", "logits", "headline", "words"),
+    [
+        ([], [], "is not known", "has no test split"),
+        ([1], [2.0], "Right on 1 of 1 test picture:", "one class only"),
+        ([0], [2.0], "Right on 0 of 1 test picture:", "No test picture is right"),
+        ([0, 1, 1], [-3.0, 2.0, 3.0], "Right on 3 of 3", "No test picture is wrong"),
+        ([0, 1, 1], [3.0, -2.0, -3.0], "Right on 0 of 3", "No test picture is right"),
+        ([1] * 30, [1.0, -1.0] * 15, "Right on 15 of 30", "one class only"),
+        ([0, 1] * 20, [0.0] * 40, "Right on 20 of 40", "not surely better"),
+    ],
+)
+def test_odd_test_splits_make_sense(
+    open_page: OpenPage,
+    tmp_path: Path,
+    labels: list[int],
+    logits: list[float],
+    headline: str,
+    words: str,
+) -> None:
+    """None, one picture, all right, all wrong, one class, all alike."""
+    page = open_page(write_report(tmp_path, labels, logits))
+    assert headline in page.inner_text("#headline")
+    everything = page.inner_text("main")
+    assert words in everything
+    assert "NaN" not in everything
+    assert "undefined" not in everything
+    assert "null" not in everything
+    drop(page, (SAMPLE / "test" / "cat" / "cat-121.png").read_bytes())
+    assert "P(cat) = " in page.inner_text("#photo-result")
+    assert [each["id"] for each in Axe().run(page).response["violations"]] == []
+
+
+def test_a_hundred_thousand_test_pictures(open_page: OpenPage, tmp_path: Path) -> None:
+    """A page of a few megabytes, whose slider answers at once."""
+    rng = np.random.default_rng(1)
+    labels = rng.integers(0, 2, 100_000)
+    logits = np.clip(rng.normal(2 * labels - 1, 2), -11, 11)
+    path = write_report(tmp_path, labels.tolist(), logits.tolist())
+    assert path.stat().st_size < 3_000_000
+    page = open_page(path)
+    assert "of 100000 test pictures" in page.inner_text("#headline")
+    page.focus("#threshold-slider")
+    before = time.perf_counter()
+    for _ in range(20):
+        page.keyboard.press("ArrowRight")
+    assert page.inner_text("#threshold-value") == "0.520"
+    assert time.perf_counter() - before < 10
+    evaluation = catclf.evaluate(tmp_path / "d.h5", tmp_path / "m.npz", threshold=0.52)
+    shown = page.inner_text("[data-count=truePositives]")
+    assert int(shown) == evaluation.confusion.true_positives
+
+
+def test_a_model_that_tells_nothing_of_its_training(
+    small_dataset: Path, open_page: OpenPage, tmp_path: Path
+) -> None:
+    """A weights-only model in either order: no costs, no settings, the better order."""
+    w = np.random.default_rng(0).normal(size=(N_X, 1))
+    np.savez(tmp_path / "w.npz", w=w, b=0.0)
+    catclf.report(small_dataset, tmp_path / "w.npz", tmp_path / "r.html")
+    page = open_page(tmp_path / "r.html")
+    evaluation = catclf.evaluate(small_dataset, tmp_path / "w.npz")
+    order = next(iter(evaluation.order_log_losses))
+    assert f"{order} fits these labels best" in page.inner_text("#lines")
+    assert "records no costs" in page.inner_text("#curve-text")
+    assert "the model's file does not tell" in page.inner_text("#details")
+    percentage = f"{100 * evaluation.accuracy:.2f} %"
+    assert percentage in page.inner_text("#headline")
+
+
+def test_an_undecodable_class_has_a_page(open_page: OpenPage, tmp_path: Path) -> None:
+    """A folder's name that is not UTF-8 is a class too."""
+    path = write_report(tmp_path, [0, 1], [-1.0, 1.0], ("other", os.fsdecode(b"caf\xe9")))
+    assert "caf" in open_page(path).title()
+
+
+def test_an_interrupted_training_is_reported(
+    small_dataset: Path, open_page: OpenPage, tmp_path: Path
+) -> None:
+    """A checkpoint knows no accuracy of its train split: the page says nothing of it."""
+    trained = catclf.train(small_dataset, tmp_path / "m.npz", catclf.Settings(iterations=3))
+    record = dataclasses.replace(trained.record, train_accuracy=None)
+    save_model(tmp_path / "m.npz", dataclasses.replace(trained.model, training=record))
+    catclf.report(small_dataset, tmp_path / "m.npz", tmp_path / "r.html")
+    page = open_page(tmp_path / "r.html")
+    assert "it was trained on it is right" not in page.inner_text("#lines")
+    assert page.locator(".bar circle.train").count() == 0

@@ -1,0 +1,300 @@
+"""Each section of the page shows the numbers that Python computes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from playwright.sync_api import Page
+
+import catclf
+from catclf.logistic import sigmoid
+from command_line import results
+from page.conftest import OpenPage
+
+
+@pytest.fixture
+def page(sample_report: Path, open_page: OpenPage) -> Page:
+    """Open the report on the sample."""
+    return open_page(sample_report)
+
+
+@pytest.fixture
+def evaluated(sample_report: Path) -> dict[str, Any]:
+    """Return what `evaluate` says of the same."""
+    dataset, model = (sample_report.with_name(name) for name in ("dataset.h5", "model.npz"))
+    shown = results("evaluate", dataset, "-m", model, "--format", "json")
+    found: dict[str, Any] = json.loads(shown)
+    return found
+
+
+@pytest.fixture
+def probabilities(sample_report: Path) -> tuple[Any, Any]:
+    """Return the labels and probabilities of the test split."""
+    dataset, model = (sample_report.with_name(name) for name in ("dataset.h5", "model.npz"))
+    evaluation = catclf.evaluate(dataset, model)
+    return evaluation.labels, evaluation.probabilities
+
+
+def percent(fraction: float | None) -> str:
+    """Return a fraction as the page writes it."""
+    return "\u2013" if fraction is None else f"{100 * fraction:.2f} %"
+
+
+def set_threshold(page: Page, t: float) -> None:
+    """Move the slider, as its user does."""
+    page.locator("#threshold-slider").evaluate(
+        "(slider, t) => { slider.value = t; slider.dispatchEvent(new Event('input')); }", t
+    )
+
+
+def counts(page: Page) -> dict[str, int]:
+    """Return the confusion matrix that is shown."""
+    return {
+        str(cell.get_attribute("data-count")): int(cell.inner_text())
+        for cell in page.locator("[data-count]").all()
+    }
+
+
+def test_the_verdict_is_that_of_evaluate(page: Page, evaluated: dict[str, Any]) -> None:
+    """Accuracy, interval, majority class and train accuracy, and words that follow from them."""
+    headline, lines = page.inner_text("#headline"), page.inner_text("#lines")
+    correct = evaluated["confusion"]["true_positives"] + evaluated["confusion"]["true_negatives"]
+    assert f"Right on {correct} of {evaluated['examples']} test pictures" in headline
+    assert percent(evaluated["accuracy"]) in headline
+    assert f"always answering noncat would be right on {percent(0.5)}" in headline
+    low, high = evaluated["accuracy_interval_95"]
+    assert f"{percent(low)} to {percent(high)}, lies above it" in lines
+    assert "is surely better than that" in lines
+    assert "On the 240 pictures it was trained on it is right on " in lines
+
+
+@pytest.mark.parametrize(
+    ("interval", "words"),
+    [
+        ([0.3, 0.4], "is surely worse than that"),
+        ([0.4, 0.6], "is not surely better than that"),
+        ([0.5, 0.6], "is not surely better than that"),
+        ([0.51, 0.6], "is surely better than that"),
+    ],
+)
+def test_the_words_follow_the_numbers(page: Page, interval: list[float], words: str) -> None:
+    """Surely means that the whole interval lies on one side of the constant."""
+    page.evaluate("(interval) => { DATA.test.interval = interval; showVerdict(); }", interval)
+    assert words in page.inner_text("#lines")
+
+
+@pytest.mark.parametrize("t", [0, 0.25, 0.5, 0.735, 0.99, 1])
+def test_the_slider_recounts(page: Page, probabilities: tuple[Any, Any], t: float) -> None:
+    """The confusion matrix, the rates, the curves' points and the line follow the threshold."""
+    labels, a = probabilities
+    set_threshold(page, t)
+    confusion = catclf.metrics.confusion(labels, (a > t).astype(np.uint8))
+    assert counts(page) == {
+        "truePositives": confusion.true_positives,
+        "falsePositives": confusion.false_positives,
+        "falseNegatives": confusion.false_negatives,
+        "trueNegatives": confusion.true_negatives,
+    }
+    rates = {
+        "accuracy": confusion.accuracy,
+        "recallOfNegatives": confusion.specificity,
+        "recall": confusion.recall,
+        "precision": confusion.precision,
+        "f1": confusion.f1,
+    }
+    for name, rate in rates.items():
+        assert page.inner_text(f"[data-rate={name}]") == percent(rate)
+    assert page.inner_text("#threshold-value") == f"{t:.3f}"
+    recall, false_rate = confusion.recall or 0, 1 - (confusion.specificity or 0)
+    roc = page.locator("#roc circle.now")
+    assert float(roc.get_attribute("cx") or "nan") == pytest.approx(52 + 294 * false_rate)
+    assert float(roc.get_attribute("cy") or "nan") == pytest.approx(254 - 242 * recall)
+    point = page.locator("#precision-recall circle.now")
+    assert point.is_visible() == (confusion.precision is not None)
+
+
+def test_a_picture_at_the_threshold_is_not_positive(page: Page) -> None:
+    """The rule is a > t, also where t equals a probability."""
+    found = page.evaluate("[0.2, 0.5, 0.7].map((t) => countAbove([0.2, 0.5, 0.5, 0.7], t))")
+    assert found == [3, 1, 0]
+
+
+def test_the_threshold_goes_back(page: Page) -> None:
+    """A button brings it to 0.5."""
+    before = counts(page)
+    set_threshold(page, 0.9)
+    assert counts(page) != before
+    page.click("#threshold-reset")
+    assert counts(page) == before
+    assert "choose on the test split" in page.inner_text("#threshold")
+
+
+def test_the_most_confident_are_shown(
+    page: Page, evaluated: dict[str, Any], sample_report: Path
+) -> None:
+    """Wrong ones as `evaluate` names them, each with its file, label and probability."""
+    cards = page.locator("#wrong .card").all_inner_texts()
+    assert len(cards) >= 5
+    for card, wrong in zip(cards, evaluated["most_wrong"], strict=False):
+        assert f"P(cat) = {wrong['probability']:.4f}" in card
+        assert f"label {wrong['label']}" in card
+        assert Path(wrong["name"]).name in card
+    assert page.locator("#right .card").count() == 12
+
+
+@pytest.mark.parametrize("reference", ["nothing", "mean"])
+@pytest.mark.parametrize("detail", ["blocks", "pixels"])
+def test_the_pieces_and_b_add_up_to_z(page: Page, reference: str, detail: str) -> None:
+    """Of every picture shown, against black or the mean picture, by pixels and by blocks."""
+    page.check(f"input[name=reference][value={reference}]")
+    if page.locator("#detail").count():
+        page.check(f"input[name=detail][value={detail}]")
+    differences = page.evaluate(
+        """() => [...DATA.test.wrong, ...DATA.test.right].map((shown) => {
+            const pieces = sumOf(evidence(shown).map(({ values }) => sumOf(values)));
+            const rest = sumOf(contributions(TRAINED.w, reference())) + TRAINED.b;
+            return Math.abs(pieces + rest - shown.logit);
+        })"""
+    )
+    assert len(differences) > 12
+    assert max(differences) < 1e-6
+
+
+def test_evidence_has_the_maps_of_its_features(page: Page) -> None:
+    """Pixels and 8 x 8 blocks; for hog-color edges 7 x 7 and colors by quarter."""
+    sides = page.evaluate("evidence(DATA.test.right[0]).map(({ side }) => side)")
+    if page.evaluate("FEATURES") == "hog-color":
+        assert sides == [7, 2]
+        return
+    assert sides == [8]
+    page.check("input[name=detail][value=pixels]")
+    assert page.evaluate("evidence(DATA.test.right[0]).map(({ side }) => side)") == [64]
+
+
+def test_the_reliability_diagram_has_bins_of_equal_count(
+    page: Page, evaluated: dict[str, Any], probabilities: tuple[Any, Any]
+) -> None:
+    """Six bins of 60 pictures, with their intervals; the log loss beside the constant's."""
+    labels, a = probabilities
+    points = page.locator("#reliability circle.bin").all()
+    bins = catclf.metrics.calibration(labels, a, 6)
+    assert [each.count for each in bins] == [10] * 6
+    for point, each in zip(points, bins, strict=True):
+        assert float(point.get_attribute("cx") or "nan") == pytest.approx(
+            52 + 294 * each.probability
+        )
+        assert float(point.get_attribute("cy") or "nan") == pytest.approx(254 - 242 * each.fraction)
+    assert page.locator("#reliability path.spread").count() == 6
+    words = page.inner_text("#trust-text")
+    assert f"Log loss {evaluated['log_loss']:.4f}" in words
+    assert f"{evaluated['constant_log_loss']:.4f}" in words
+
+
+def test_the_weights_are_shown(page: Page, sample_report: Path) -> None:
+    """Red, green, blue and their sum; or roses for 8 x 8 cells, and colors by quarter."""
+    if page.evaluate("FEATURES") == "pixels":
+        assert page.locator("#weight-pictures canvas").count() == 4
+        assert page.locator("#weight-pictures .scale").count() == 4
+        return
+    assert page.locator(".roses line").count() == 18 * 64
+    assert page.locator(".quarters > div").count() == 4
+    w = catclf.load_model(sample_report.with_name("model.npz")).w[:3528, 0].reshape(4, 18, 7, 7)
+    cells = np.zeros((18, 8, 8))
+    for part, (i, j) in enumerate(((0, 0), (0, 1), (1, 0), (1, 1))):
+        cells[:, i : i + 7, j : j + 7] += w[part]
+    shown = page.evaluate("Array.from(cellWeights())")
+    np.testing.assert_allclose(shown, cells.ravel(), atol=1e-12)
+
+
+def test_the_graph_has_the_numbers_of_one_picture(page: Page, sample_report: Path) -> None:
+    """Forward z, a, L; back da, dz, db; and one step of descent is the lecture's update."""
+    model = catclf.load_model(sample_report.with_name("model.npz"))
+    with catclf.open_dataset(sample_report.with_name("dataset.h5")) as dataset:
+        [index] = [i for i, name in enumerate(dataset.test.names) if name.endswith("cat-136.png")]
+        x = dataset.test.columns[index : index + 1][0] / 255
+    wanted = page.evaluate("DATA.test.wrong.concat(DATA.test.right)[0]")
+    page.locator("#wrong .card, #right .card").first.click()
+    assert page.inner_text("#step-name") == wanted["name"]
+    # A picture of our own choice, with label 0.
+    page.evaluate(
+        """([column, name]) => showSteps({
+            name, label: 0, column: Uint8Array.from(column), pixels: new Uint8Array(3 * SIZE ** 2),
+        })""",
+        [(x * 255).round().astype(int).tolist(), "cat-136"],
+    )
+    page.fill("#learning-rate", "0.01")
+
+    def number(name: str) -> float:
+        return float(page.inner_text(f"#step-{name}").replace("\u2212", "-"))
+
+    def answer(w: Any, b: float) -> tuple[float, float]:
+        z = float(w[:, 0] @ x + b)
+        return z, float(sigmoid(np.array(z)))
+
+    z, a = answer(model.w, model.b)
+    for name, value in {
+        "z": z,
+        "a": a,
+        "loss": -np.log(1 - a),
+        "da": 1 / (1 - a),
+        "dz": a,
+        "db": a,
+        "b": model.b,
+    }.items():
+        assert number(name) == pytest.approx(value, abs=6e-5), name
+    page.click("#descend")
+    w, b = model.w - 0.01 * a * x[:, np.newaxis], model.b - 0.01 * a
+    z, a = answer(w, b)
+    assert number("z") == pytest.approx(z, abs=6e-5)
+    assert number("a") == pytest.approx(a, abs=6e-7)
+    page.click("#restart")
+    assert number("b") == pytest.approx(model.b, abs=6e-5)
+    page.select_option("#label", "1")
+    assert number("dz") == pytest.approx(answer(model.w, model.b)[1] - 1, abs=6e-5)
+    page.select_option("#label", "")
+    assert page.inner_text("#step-dz") == "?"
+    assert page.is_disabled("#descend")
+
+
+def test_squared_error_has_its_own_derivatives(page: Page) -> None:
+    """Numerical derivatives agree, of both losses and both labels."""
+    differences = page.evaluate(
+        """() => Object.values(LOSSES).flatMap((loss) => [0, 1].flatMap((y) => {
+            const at = (z) => ({ z, a: sigmoid(z) });
+            return [-2, 0.3, 3].map((z) => {
+                const slope = (loss.of(at(z + 1e-6), y) - loss.of(at(z - 1e-6), y)) / 2e-6;
+                const { a } = at(z);
+                const dz = loss.dz(at(z), y);
+                const chained = loss.da(at(z), y) * a * (1 - a);
+                return Math.max(Math.abs(slope - dz), Math.abs(chained - dz));
+            });
+        }))"""
+    )
+    assert max(differences) < 1e-8
+
+
+def test_the_costs_are_those_of_the_model(page: Page, sample_report: Path) -> None:
+    """Both curves, and where the test cost was lowest."""
+    train, test = catclf.load_model(sample_report.with_name("model.npz")).cost_curves()
+    words = page.inner_text("#curve-text")
+    assert f"{train[0]:.6f} to {train[2000]:.6f} in 2000 iterations" in words
+    at = min(test, key=lambda iteration: test[iteration])
+    assert f"{test[at]:.6f}" in words
+    assert (f"after {at} iterations" in words) == (at != 2000)
+    assert page.evaluate("DATA.costs.train.length") == 21
+
+
+def test_how_it_was_made_is_told(page: Page, sample_report: Path) -> None:
+    """Settings, preprocessing, dataset, digest and versions."""
+    rows = dict(
+        row.split("\t", 1) for row in page.inner_text("#details").splitlines() if "\t" in row
+    )
+    with catclf.open_dataset(sample_report.with_name("dataset.h5")) as dataset:
+        assert rows["its digest"] == dataset.digest
+    assert rows["learning rate"] == "0.005"
+    assert rows["this page"] == f"catclf {catclf.__version__}"
+    assert rows["size"] == "64"
