@@ -1,5 +1,6 @@
 """Counts and rates are those of their definitions."""
 
+from itertools import pairwise
 from math import comb, isnan, log, sqrt
 
 import numpy as np
@@ -13,6 +14,7 @@ from catclf.metrics import (
     Confusion,
     area_under_curve,
     areas_under_curves,
+    calibration,
     confusion,
     constant_log_loss,
     majority_rate,
@@ -207,3 +209,25 @@ def test_mcnemar_golden() -> None:
     assert mcnemar_p(1, 9) == pytest.approx(0.021484375)
     assert mcnemar_p(0, 0) == 1
     assert mcnemar_p(5000, 5400) == pytest.approx(9.1e-05, rel=0.02)
+
+
+@given(scored(), st.integers(1, 12))
+def test_calibration_bins_divide_the_examples(example: tuple[Labels, Scores], bins: int) -> None:
+    """Every example is in one bin; their sizes differ by one at most; probabilities ascend."""
+    labels, probabilities = example
+    found = calibration(labels, probabilities, bins)
+    assert sum(each.count for each in found) == labels.size
+    assert max(each.count for each in found) - min(each.count for each in found) <= 1
+    assert len(found) == min(bins, labels.size)
+    means = [each.probability for each in found]
+    assert all(a <= b + 1e-9 * (1 + abs(b)) for a, b in pairwise(means))
+    positives = sum(each.fraction * each.count for each in found)
+    assert positives == pytest.approx(np.count_nonzero(labels))
+
+
+def test_calibration_by_hand() -> None:
+    """Of the lower half one in two is positive, of the upper half both."""
+    low, high = calibration(np.array([1, 0, 1, 1], np.uint8), np.array([0.2, 0.1, 0.9, 0.7]), 2)
+    assert (low.count, low.fraction, low.interval) == (2, 0.5, wilson_interval(1, 2))
+    assert (high.count, high.fraction, high.interval) == (2, 1.0, wilson_interval(2, 2))
+    assert [low.probability, high.probability] == pytest.approx([0.15, 0.8])

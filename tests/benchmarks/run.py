@@ -23,6 +23,7 @@ from measure_descent import measure_choice, measure_course, measure_growth, meas
 from measure_disk import measure_disk, measure_million
 from measure_features import measure_features
 from measure_pictures import measure_cold, measure_prepare
+from measure_report import measure_report
 from measure_suspects import measure_suspects
 from measure_tune import measure_tune
 from measuring import Row
@@ -37,6 +38,7 @@ MEASUREMENTS: dict[str, Callable[[Path], list[Row]]] = {
     "choice": measure_choice,
     "tune": measure_tune,
     "features": measure_features,
+    "report": measure_report,
     "suspects": measure_suspects,
     "million": measure_million,
 }

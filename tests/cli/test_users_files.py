@@ -17,6 +17,7 @@ VERBS_WITH_OUTPUT = {
     "tune": ["tune", "d.h5", "--folds", "3", "--iters", "60", "-o"],
     "tune predictions": ["tune", "d.h5", "--folds", "3", "--iters", "60", "--save-predictions"],
     "evaluate": ["evaluate", "d.h5", "-m", "m.npz", "--predictions"],
+    "report": ["report", "d.h5", "-m", "m.npz", "-o"],
 }
 # Each verb's own file, made by the command above.
 OWN = {name: f"own {name}" for name in VERBS_WITH_OUTPUT}

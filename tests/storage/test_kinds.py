@@ -43,6 +43,7 @@ def zipped(name: str) -> bytes:
         (b"\x93NUMPY\1\0", FileKind.ARRAY),
         (b"%PDF-1.7", FileKind.DOCUMENT),
         (b"\xef\xbb\xbf<html>", FileKind.WEB_PAGE),
+        (b"<!doctype html>\n<p>catclf-report</p>", FileKind.WEB_PAGE),
         (b"# mine\r\n\r\n[train]\r\nlr = 1\r\n", FileKind.CONFIG),
         (b"[[1, 2]]\n", FileKind.TEXT),
         (b'{"cells": []}', FileKind.TEXT),
