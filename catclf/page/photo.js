@@ -1,6 +1,7 @@
 // Try a photo: chosen, dropped or pasted, it is decoded and classified on this page.
 
 function listenForPhotos() {
+  byId("photo-text").append(speaksFor(), ", ", speaksAgainst(), ".");
   byId("file").addEventListener("change", ({ target }) => tryFirst(target.files));
   const drop = byId("drop");
   document.addEventListener("dragover", (event) => {
