@@ -28,7 +28,7 @@ Examples:
 )
 @output_option("report.html", "page")
 def command(dataset: str, model: str, output: str, force: bool) -> None:
-    """Write a page that shows what a model learned, and classifies photos.
+    """Write one page that shows a model and classifies photos.
 
     DATASET is a file that prepare wrote; without it, data/dataset.h5. The page is one HTML file
     for any browser: how good the model is on the test split, its mistakes, its weights as

@@ -51,8 +51,8 @@ function showTrust() {
       {},
       `Log loss ${decimal(logLoss)}; always predicting the fraction of each class: ${decimal(constant)}. `,
       logLoss < constant
-        ? "The probabilities tell more than the fractions do."
-        : "The probabilities are worse than none: they are too sure.",
+        ? "These probabilities are better than that."
+        : "Predicting the fractions is better than these probabilities.",
     ),
   );
 }
