@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from catclf.cli.options import INPUT, Verb, dataset_argument, option, output_option
+from catclf.cli.output import accuracy_lines, note
 from catclf.errors import printable
 from catclf.operations.reporting import report
 
@@ -35,8 +36,13 @@ def command(dataset: str, model: str, output: str, force: bool) -> None:
     pictures, and each step from a picture to its probability. It asks the network for nothing.
     """
     written = report(dataset, model, output, force=force)
-    if written.test is not None:
-        click.echo(f"{written.test.confusion.total} test pictures of {printable(dataset)}")
+    if written.test is None:
+        note("Warning: the dataset has no test split: how good the model is, is not known")
+    else:
+        for line in accuracy_lines(written.test):
+            click.echo(line)
+        if not written.test.surely_better:
+            note("Warning: the test accuracy is not surely above the majority class")
     click.echo(
         f"{printable(output)}: saved, {written.size_bytes / 1e6:.1f} MB; open it in a browser"
     )

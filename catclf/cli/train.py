@@ -21,7 +21,7 @@ from catclf.cli.options import (
     option,
     output_option,
 )
-from catclf.cli.output import Display, Results, note, percent, short
+from catclf.cli.output import Display, Results, accuracy_lines, note, percent, short
 from catclf.cli.signals import stopped_by_signals
 from catclf.descent import METHODS
 from catclf.errors import DivergenceError, printable
@@ -276,16 +276,8 @@ def _result_lines(trained: Trained) -> Iterator[str]:
     cost = f"Cost after iteration {record.iterations}" if trained.interrupted else "Final cost"
     yield f"{cost}: {_costs(record.cost, record.test_cost)}"
     for evaluation in filter(None, (trained.train, trained.test)):
-        low, high = evaluation.interval
         counts = evaluation.confusion
-        yield (
-            f"{evaluation.split} accuracy: {percent(evaluation.accuracy)} "
-            f"({counts.correct} of {counts.total}), 95 % interval {percent(low)} to {percent(high)}"
-        )
-        yield (
-            f"  majority class {percent(evaluation.majority_rate)}, "
-            f"balanced accuracy {percent(counts.balanced_accuracy)}"
-        )
+        yield from accuracy_lines(evaluation)
         negative, positive = map(printable, evaluation.classes)
         yield (
             f"  recall of {negative} {percent(counts.specificity)}, "

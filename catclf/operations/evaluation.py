@@ -107,7 +107,7 @@ class Evaluation:
     def predictions(self) -> Iterator[LabeledPrediction]:
         """Yield each picture's label and prediction, in the dataset's order."""
         for index in range(len(self.names)):
-            yield self.prediction(index)
+            yield self._prediction(index)
 
     def most_confident(self, right: bool, count: int) -> list[int]:
         """Return which pictures are predicted right, or wrong, with most confidence.
@@ -121,10 +121,9 @@ class Evaluation:
 
     def worst(self, count: int) -> list[LabeledPrediction]:
         """Return the pictures predicted wrong, the most confident first, at most `count`."""
-        return [self.prediction(index) for index in self.most_confident(False, count)]
+        return [self._prediction(index) for index in self.most_confident(False, count)]
 
-    def prediction(self, index: int) -> LabeledPrediction:
-        """Return one picture's label and prediction."""
+    def _prediction(self, index: int) -> LabeledPrediction:
         probability = float(self.probabilities[index])
         return LabeledPrediction(
             name=self.names[index],

@@ -15,6 +15,8 @@ from catclf.metrics import calibration
 from catclf.model import Model
 from catclf.operations.evaluation import Evaluation, evaluate_candidates, read_candidates
 from catclf.page import encoded, render
+from catclf.pictures.formats import MAX_PIXELS
+from catclf.pictures.jpeg import REDUCTION_MARGIN
 from catclf.settings import Settings
 from catclf.splits import SplitName
 from catclf.storage.kinds import FileKind, file_kind
@@ -103,7 +105,8 @@ def report(
             "subtitle": f"catclf report: {model_path or 'a model'} on {opened.path}",
             "positive": positive,
             "n_x": str(opened.preprocessing.n_x),
-            "nothing": "black" if opened.preprocessing.features == "pixels" else "nothing",
+            "features": opened.preprocessing.features,
+            "origin": "black" if opened.preprocessing.features == "pixels" else "all features 0",
         }
         page = render(texts, _data(opened, chosen, test, model_path)).encode()
     with replacing(output) as temporary:
@@ -126,7 +129,11 @@ def _data(
             "b": model.b,
             "loss": settings.loss,
             "learning_rate": settings.learning_rate,
+            "l2": settings.l2,
+            "class_weight": settings.class_weight,
         },
+        "n_x": model.w.size,
+        "limits": {"pixels": MAX_PIXELS, "reduction_margin": REDUCTION_MARGIN},
         "mean": encoded(_mean_column(dataset.train.columns)),
         "train": None
         if training is None or training.train_accuracy is None
@@ -151,6 +158,7 @@ def _test_data(dataset: Dataset, model: Model, test: Evaluation) -> dict[str, ob
         "correct": test.confusion.correct,
         "accuracy": test.accuracy,
         "interval": test.interval,
+        "surely_better": test.surely_better,
         "majority_rate": test.majority_rate,
         "majority_class": test.classes[int(2 * np.count_nonzero(test.labels) > total)],
         "log_loss": test.log_loss,
@@ -198,23 +206,21 @@ def _details(dataset: Dataset, model: Model, model_path: str | None) -> list[tup
     rows = [
         ("model", model_path or "in memory"),
         ("dataset", dataset.path),
-        ("its digest", dataset.digest),
-        ("its pictures", f"{dataset.train.m} to train, {dataset.test.m} to test"),
+        ("dataset digest", dataset.digest),
+        ("train pictures", str(dataset.train.m)),
+        ("test pictures", str(dataset.test.m)),
         ("prepared by", dataset.created_by),
         *((name, str(value)) for name, value in dataset.preprocessing.to_record().items()),
-        ("features, n_x", str(dataset.preprocessing.n_x)),
+        ("n_x", str(dataset.preprocessing.n_x)),
     ]
     if training is None:
-        rows.append(("training", "the model's file does not tell"))
+        rows.append(("trained by", "not recorded"))
     else:
+        settings = {**asdict(training.settings), "iterations": training.iterations}
         rows += [
             ("trained by", training.created_by),
             ("trained on", training.dataset),
             ("method", training.method),
-            *(
-                (name.replace("_", " "), str(value))
-                for name, value in asdict(training.settings).items()
-            ),
-            ("iterations made", str(training.iterations)),
+            *((name.replace("_", " "), str(value)) for name, value in settings.items()),
         ]
-    return [*rows, ("this page", f"catclf {__version__}")]
+    return [*rows, ("page made by", f"catclf {__version__}, numpy {np.__version__}")]

@@ -8,7 +8,7 @@ page.html has the sections, page.css how they look, and the scripts beside them 
     features   pixels -> a column of X                          (as catclf/features.py)
     neuron     a column -> z, a, L and their derivatives
     drawing, charts             pictures, maps and charts
-    verdict, photo, gallery, threshold, trust, weights, steps, curve    one section each
+    verdict, photo, gallery, threshold (and its curves), trust, weights, steps, costs   the sections
     page       all of it
 
 The policy in the page lets a browser run these scripts and nothing else, and ask for nothing.
@@ -33,7 +33,8 @@ __all__ = ["SCRIPTS", "encoded", "render"]
 
 SCRIPTS = (
     "data", "fitting", "decoding", "features", "neuron", "drawing", "charts",
-    "verdict", "photo", "gallery", "threshold", "trust", "weights", "steps", "curve", "page",
+    "verdict", "photo", "gallery", "threshold", "curves", "trust", "weights", "steps", "costs",
+    "page",
 )  # fmt: skip
 
 
@@ -44,7 +45,7 @@ def render(texts: Mapping[str, str], data: Mapping[str, object]) -> str:
     ----------
     texts
         What stands at the places of page.html that are not data: title, subtitle, positive, n_x
-        and nothing. Any text: it is escaped.
+        and origin. Any text: it is escaped.
     data
         What JSON can hold; data.js and the scripts after it read it.
     """
@@ -55,12 +56,12 @@ def render(texts: Mapping[str, str], data: Mapping[str, object]) -> str:
         "base-uri 'none'; form-action 'none'"
     )
     # A "<" could end the script element; a browser reads its escape as the same text.
-    encoded = json.dumps(data, allow_nan=False, separators=(",", ":")).replace("<", r"\u003c")
+    results = json.dumps(data, allow_nan=False, separators=(",", ":")).replace("<", r"\u003c")
     return Template(_read("page.html")).substitute(
         {name: escape(printable(text)) for name, text in texts.items()},
         policy=policy,
         style=style,
-        data=encoded,
+        data=results,
         script=script,
     )
 

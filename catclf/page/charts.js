@@ -1,53 +1,38 @@
 // Charts as SVG: a frame with axes, and lines and points in it.
 
-const CHART = { width: 360, height: 300, left: 52, right: 14, top: 12, bottom: 46 };
+const CHART = { width: 360, height: 300, left: 52, right: 22, top: 12, bottom: 46 };
 
-// A chart with axes from 0 (or `from`) to the last of each one's ticks.
+// A chart with axes from 0 to the last of each one's ticks.
 function chart(label, xAxis, yAxis) {
   const { width, height, left, right, top, bottom } = CHART;
-  const scale = ({ from = 0, ticks }, start, end) => {
-    const to = ticks.at(-1);
-    return (value) => start + ((value - from) / (to - from)) * (end - start);
-  };
+  const scale =
+    ({ ticks }, start, end) =>
+    (value) =>
+      start + (value / ticks.at(-1)) * (end - start);
   const x = scale(xAxis, left, width - right);
   const y = scale(yAxis, height - bottom, top);
   const root = svg("svg", { viewBox: `0 0 ${width} ${height}`, class: "chart", role: "img" });
   root.setAttribute("aria-label", label);
   for (const tick of yAxis.ticks) {
-    root.append(
-      svg("line", { class: "grid", x1: left, x2: width - right, y1: y(tick), y2: y(tick) }),
-    );
-    root.append(
-      svg("text", { x: left - 6, y: y(tick) + 4, "text-anchor": "end" }, yAxis.text(tick)),
-    );
+    const line = { class: "grid", x1: left, x2: width - right, y1: y(tick), y2: y(tick) };
+    root.append(svg("line", line), text(left - 6, y(tick) + 4, tick, { "text-anchor": "end" }));
   }
-  for (const tick of xAxis.ticks) {
-    root.append(
-      svg(
-        "text",
-        { x: x(tick), y: height - bottom + 17, "text-anchor": "middle" },
-        xAxis.text(tick),
-      ),
-    );
-  }
+  for (const tick of xAxis.ticks) root.append(text(x(tick), height - bottom + 17, tick));
   const middle = (top + height - bottom) / 2;
   root.append(
-    svg(
-      "text",
-      { x: (left + width - right) / 2, y: height - 8, "text-anchor": "middle" },
-      xAxis.name,
-    ),
-    svg(
-      "text",
-      { x: 13, y: middle, "text-anchor": "middle", transform: `rotate(-90 13 ${middle})` },
-      yAxis.name,
-    ),
+    text((left + width - right) / 2, height - 8, xAxis.name),
+    text(13, middle, yAxis.name, { transform: `rotate(-90 13 ${middle})` }),
   );
   return { root, x, y };
 }
 
+// Text of a chart, in the middle of its place where no other anchor is given.
+function text(x, y, content, attributes = {}) {
+  return svg("text", { x, y, "text-anchor": "middle", ...attributes }, String(content));
+}
+
 function fractions(name) {
-  return { name, ticks: [0, 0.25, 0.5, 0.75, 1], text: String };
+  return { name, ticks: [0, 0.25, 0.5, 0.75, 1] };
 }
 
 // Ticks from 0 to at least `most`, at steps of 1, 2 or 5 times a power of ten.
@@ -66,14 +51,14 @@ function addLine({ root, x, y }, points, kind) {
   root.append(svg("path", { class: `line ${kind}`, d: path.join("") }));
 }
 
+function addSegment(chart, from, to, kind) {
+  addLine(chart, [from, to], kind);
+}
+
 function addPoint({ root, x, y }, [px, py], kind) {
   const point = svg("circle", { class: `point ${kind}`, r: 5, cx: x(px), cy: y(py) });
   root.append(point);
   return point;
-}
-
-function addText({ root, x, y }, [px, py], text, kind, anchor = "end") {
-  root.append(svg("text", { class: kind, x: x(px), y: y(py) - 7, "text-anchor": anchor }, text));
 }
 
 // Points so near to the one before that nobody sees them are left out; the last stays.

@@ -3,7 +3,7 @@
 const DATA = JSON.parse(document.getElementById("data").textContent);
 const [NEGATIVE, POSITIVE] = DATA.classes;
 const { size: SIZE, fit: FIT, features: FEATURES } = DATA.preprocessing;
-const N_X = FEATURES === "pixels" ? 3 * SIZE * SIZE : 5576;
+const N_X = DATA.n_x;
 
 // Arrays travel as base64: uint8, or float64 with its lowest byte first, as in every browser.
 function bytesOf(base64) {

@@ -37,17 +37,19 @@ function drawn(side, label, draw) {
 // single strong one does not pale the rest.
 function limitOf(maps) {
   const sizes = maps.flatMap(({ values }) => Array.from(values, Math.abs)).sort((a, b) => a - b);
-  return sizes[Math.floor(0.995 * (sizes.length - 1))] || 1;
+  return sizes[Math.ceil(0.995 * sizes.length) - 1] || 1;
 }
 
-// The colors from -limit to +limit.
-function legend(limit) {
+// The colors from -limit to +limit, and what they are of.
+function legend(limit, what = "") {
+  const shown = Number(limit.toPrecision(3));
   return create(
     "div",
     { class: "legend" },
-    create("span", {}, decimal(-limit)),
+    what,
+    create("span", {}, decimal(-shown, 3)),
     create("span", { class: "scale", role: "img", "aria-label": "blue below 0, orange above" }),
-    create("span", {}, `+${decimal(limit)}`),
+    create("span", {}, `+${decimal(shown, 3)}`),
   );
 }
 

@@ -9,7 +9,7 @@ function showGalleries() {
     speaksAgainst(),
     ". ",
   );
-  if (FEATURES !== "pixels") byId("detail").remove();
+  if (!HAS_BLOCKS) byId("detail").remove();
   for (const input of document.querySelectorAll("#mistakes input")) {
     input.addEventListener("change", drawGalleries);
   }
@@ -33,9 +33,10 @@ function drawGalleries() {
     ...(right.length ? draw(cards.slice(wrong.length)) : none("No test picture is right.")),
   );
   const rest = decimal(sumOf(contributions(TRAINED.w, reference())) + TRAINED.b);
-  const what = chosen("reference") === "mean" ? "the z of the mean picture" : "b";
+  const what = chosen("reference") === "mean" ? "the z of the mean" : "b";
   fill("adds-up", `The places of one picture and ${what}, ${rest}, add up to its z.`);
-  fill("evidence-legend", ...limits.map(legend));
+  const kinds = cards.length ? cards[0].maps.map(({ what }) => what) : [];
+  fill("evidence-legend", ...limits.map((limit, i) => legend(limit, kinds[i])));
 }
 
 function chosen(name) {

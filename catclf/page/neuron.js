@@ -76,9 +76,10 @@ function mapOf(what, side, vector, placeOf) {
   return { what, side, values };
 }
 
-// A map of pixels, added up in 8 x 8 blocks of the picture.
+// A map of pixels, added up in a grid of 8 x 8 blocks; smaller pictures have none.
+const HAS_BLOCKS = FEATURES === "pixels" && SIZE > CELLS;
+
 function inBlocks({ side, values }) {
-  if (side <= CELLS) return { what: "pixels", side, values };
   const block = (i) => Math.floor((i * CELLS) / side);
   return mapOf(
     "8 x 8 blocks",

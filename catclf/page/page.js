@@ -24,7 +24,7 @@ if (DATA.test === null) {
   });
 }
 showWeights();
-showCurve();
+showCosts();
 fill(
   "details",
   ...DATA.details.map(([name, value]) =>

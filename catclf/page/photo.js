@@ -17,24 +17,31 @@ function listenForPhotos() {
   document.addEventListener("paste", ({ clipboardData }) => tryFirst(clipboardData.files));
 }
 
+let photosTried = 0;
+
 async function tryFirst(files) {
   if (files.length === 0) return;
   const [file] = files;
+  const turn = ++photosTried;
+  fill("photo-error");
+  fill("photo-result", create("p", { class: "soft" }, "Reading ", named(file.name), " …"));
   try {
-    showPhoto(await decode(file), file.name || "pasted picture");
+    const decoded = await decode(file);
+    if (turn === photosTried) showPhoto(decoded, file.name, files.length);
   } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    if (turn !== photosTried) return; // another was chosen in the meantime
     fill("photo-error", named(file.name), `: ${error.message}`);
     fill("photo-result");
   }
 }
 
-function showPhoto(decoded, name) {
+function showPhoto(decoded, name, count) {
   const pixels = fitPicture(decoded);
   const column = columnOf(pixels);
   const { z, a } = forward(TRAINED, column);
   const maps = mapsOf(contributions(TRAINED.w, column));
-  if (FEATURES === "pixels") maps.push(inBlocks(maps[0]));
-  fill("photo-error");
+  if (HAS_BLOCKS) maps.push(inBlocks(maps[0]));
   fill(
     "photo-result",
     create("p", { class: "answer", "data-probability": a }, named(a > 0.5 ? POSITIVE : NEGATIVE)),
@@ -56,7 +63,8 @@ function showPhoto(decoded, name) {
     create(
       "p",
       { class: "soft" },
-      `z = ${decimal(z - TRAINED.b)} from the picture + b = ${decimal(z)}. `,
+      `z = ${decimal(z)}, of which ${decimal(z - TRAINED.b)} from the picture and b = ${decimal(TRAINED.b)}. `,
+      count > 1 ? `Of the ${count} files this is the first. ` : "",
       ...decoded.doubts,
     ),
   );

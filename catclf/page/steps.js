@@ -30,10 +30,10 @@ function showSteps(picture) {
 function drawSteps() {
   const { name, column, pixels, label, neuron } = current;
   const { z, a } = forward(neuron, column);
-  const dz = label === null ? null : LOSS.dz({ z, a }, label);
+  const answer = { z, a };
+  const dz = label === null ? null : LOSS.dz(answer, label);
   const parts = contributions(neuron.w, column);
-  const unknown = "?";
-  const back = (value) => (label === null ? unknown : decimal(value));
+  const known = (value, digits) => (label === null ? "?" : decimal(value(), digits));
   fill("step-name", named(name));
   drawStepMaps(neuron.w, parts, column, pixels, dz);
   fill("step-for", `+${decimal(sumOf(parts.filter((part) => part > 0)))}`);
@@ -41,28 +41,48 @@ function drawSteps() {
   fill("step-b", decimal(neuron.b));
   fill("step-z", decimal(z));
   fill("step-a", decimal(a, 6));
-  fill("step-y", label === null ? unknown : String(label));
+  fill("step-y", label === null ? "?" : String(label));
   fill("step-loss-text", LOSS.text);
-  fill("step-loss", label === null ? unknown : decimal(LOSS.of({ z, a }, label), 6));
+  fill(
+    "step-loss",
+    known(() => LOSS.of(answer, label), 6),
+  );
   fill("step-da-text", LOSS.daText);
-  fill("step-da", label === null ? unknown : back(LOSS.da({ z, a }, label)));
+  fill(
+    "step-da",
+    known(() => LOSS.da(answer, label)),
+  );
   fill("step-dz-text", LOSS.dzText);
-  fill("step-dz", back(dz));
-  fill("step-db", back(dz));
+  fill(
+    "step-dz",
+    known(() => dz),
+  );
+  fill(
+    "step-db",
+    known(() => dz),
+  );
   byId("descend").disabled = label === null;
 }
 
+// The colors of w stay those of the trained w, so that a step is seen.
 function drawStepMaps(w, parts, column, pixels, dz) {
-  const drawMaps = (vector, label) =>
-    mapsOf(vector).map((map) => mapCanvas(map, limitOf([map]), `${label} by ${map.what}`));
+  const limitsOfW = mapsOf(TRAINED.w).map((map) => limitOf([map]));
+  const limitsOfParts = mapsOf(parts).map((map) => limitOf([map]));
+  const drawMaps = (vector, limits, label) =>
+    mapsOf(vector).flatMap((map, i) => [
+      mapCanvas(map, limits[i], `${label} by ${map.what}`),
+      legend(limits[i]),
+    ]);
   fill("step-x", pictureCanvas(pixels, "the picture"));
-  fill("step-w", ...drawMaps(w, "w"));
-  fill("step-wx", ...drawMaps(parts, "w times x"));
+  fill("step-w", ...drawMaps(w, limitsOfW, "w"));
+  fill("step-wx", ...drawMaps(parts, limitsOfParts, "w times x"));
+  if (dz === null) {
+    fill("step-dw", create("p", { class: "soft" }, "It needs the label y."));
+    return;
+  }
   const dw = Float64Array.from(column, (value) => (value / 255) * dz);
-  fill(
-    "step-dw",
-    ...(dz === null ? [create("p", { class: "soft" }, "say what y is")] : drawMaps(dw, "dw")),
-  );
+  const limitsOfDw = mapsOf(dw).map((map) => limitOf([map]));
+  fill("step-dw", ...drawMaps(dw, limitsOfDw, "dw"));
 }
 
 function descendOnce() {

@@ -3,56 +3,39 @@
 function showTrust() {
   const bins = DATA.test.calibration;
   const reliability = chart(
-    "fraction of positives against mean probability",
+    "reliability diagram",
     fractions("mean probability"),
-    fractions("fraction positive"),
+    fractions("fraction of positives"),
   );
-  addLine(
-    reliability,
-    [
-      [0, 0],
-      [1, 1],
-    ],
-    "chance",
-  );
+  addSegment(reliability, [0, 0], [1, 1], "chance");
   for (const {
     probability,
     fraction,
     interval: [low, high],
   } of bins) {
-    addLine(
-      reliability,
-      [
-        [probability, low],
-        [probability, high],
-      ],
-      "spread",
-    );
+    addSegment(reliability, [probability, low], [probability, high], "spread");
     addPoint(reliability, [probability, fraction], "bin");
   }
   byId("reliability").append(reliability.root);
-  const sizes = bins.map(({ count }) => count);
-  const [least, most] = [Math.min(...sizes), Math.max(...sizes)];
-  const each = least === most ? counted(most, "picture") : `${least} or ${most} pictures`;
   const { log_loss: logLoss, constant_log_loss: constant } = DATA.test;
+  const share = `the log loss of always predicting the fraction of each class, ${decimal(constant)}.`;
+  const isBelow = logLoss < constant && decimal(logLoss) !== decimal(constant);
   fill(
     "trust-text",
     create(
       "p",
       {},
-      "The test pictures in the order of their probability, in groups of ",
-      each,
-      ". Of those with a probability near 0.8, eight in ten should be ",
+      `The test pictures in the order of their probability, divided into ${counted(bins.length, "group")} of `,
+      `about ${counted(bins[0].count, "picture")}. Where the probabilities are right, the fraction of `,
       named(POSITIVE),
-      ": on the dashed line. The bars are 95 % intervals.",
+      " in a group is its mean probability: a point on the dashed line. The bars are 95 % intervals.",
     ),
     create(
       "p",
       {},
-      `Log loss ${decimal(logLoss)}; always predicting the fraction of each class: ${decimal(constant)}. `,
-      logLoss < constant
-        ? "These probabilities are better than that."
-        : "Predicting the fractions is better than these probabilities.",
+      constant === 0
+        ? `Log loss ${decimal(logLoss)}. The test split holds one class only: there is no constant to compare with.`
+        : `Log loss ${decimal(logLoss)}, ${isBelow ? "below" : "not below"} ${share}`,
     ),
   );
 }

@@ -26,10 +26,20 @@ function showVerdict() {
     named(majority),
     ` would be right on ${percent(constant)}`,
   ];
+  if (constant === 1) {
+    return showWords(
+      [`Right on ${correct} of ${counted(total, "test picture")}: ${percent(accuracy)}`],
+      [
+        "All of them are of one class: nothing can be said of how the model tells the two apart.",
+        onTrain,
+      ],
+    );
+  }
   const [low, high] = interval;
   const range = `the 95 % interval of its accuracy, ${percent(low)} to ${percent(high)}`;
   let verdict = `The model is not surely better than that: ${range}, does not lie above it.`;
-  if (low > constant) verdict = `The model is surely better than that: ${range}, lies above it.`;
+  if (test.surely_better)
+    verdict = `The model is surely better than that: ${range}, lies above it.`;
   if (high < constant) verdict = `The model is surely worse than that: ${range}, lies below it.`;
   return showWords(headline, [
     verdict,
@@ -49,7 +59,7 @@ function showWords(headline, lines) {
 // A line from 0 to 100 %: the interval of the test accuracy, the train accuracy, the constant's.
 function accuracyBar({ accuracy, interval: [low, high], majority_rate: majority }, train) {
   const [width, middle] = [640, 52];
-  const x = (fraction) => 24 + fraction * (width - 48);
+  const x = (fraction) => 40 + fraction * (width - 80);
   const label =
     `accuracy ${percent(accuracy)}, interval ${percent(low)} to ${percent(high)}, ` +
     `majority class ${percent(majority)}`;
@@ -78,7 +88,7 @@ function accuracyBar({ accuracy, interval: [low, high], majority_rate: majority 
     svg("line", { class: "constant", x1: x(majority), x2: x(majority), y1: 32, y2: 72 }),
   );
   const key = [
-    ["constant", "▎always the same"],
+    ["constant", "▎constant"],
     ["test", "● test"],
   ];
   if (train !== null) {
@@ -87,6 +97,6 @@ function accuracyBar({ accuracy, interval: [low, high], majority_rate: majority 
   }
   root.append(svg("circle", { class: "test", cx: x(accuracy), cy: middle, r: 7 }));
   const texts = key.map(([kind, text]) => svg("tspan", { class: kind, dx: 10 }, text));
-  root.append(svg("text", { x: x(0) - 10, y: 18 }, ...texts));
+  root.append(svg("text", { x: x(0) - 10, y: 22 }, ...texts));
   return root;
 }

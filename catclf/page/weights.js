@@ -35,18 +35,15 @@ function showPixelWeights() {
 
 function showHistogramWeights() {
   byId("weights-text").append(
-    "In each of 8 x 8 places a rose of 18 directions, in which it gets lighter: the longer a petal, the ",
-    "more an edge of its direction counts; ",
+    "In each of 8 x 8 cells a rose of 18 directions, from dark to light: the longer its petal, the more ",
+    "an edge of that direction counts; ",
     speaksFor(),
     ", ",
     speaksAgainst(),
     ". Beside it, for each quarter, the colors that speak most for and against.",
   );
   byId("weight-pictures").classList.add("two");
-  byId("weight-pictures").append(
-    figure("edges, added up over the blocks a cell is in", roses()),
-    figure("colors, the strongest first", strongestColors()),
-  );
+  byId("weight-pictures").append(roses(), figure("colors, the strongest first", strongestColors()));
 }
 
 // The weights of each cell's directions, (18, 8, 8), added up over its up to four blocks.
@@ -79,7 +76,8 @@ function roses() {
     const end = { x2: x + length * Math.cos(angle), y2: y + length * Math.sin(angle) };
     root.append(svg("line", { class: weight > 0 ? "for" : "against", x1: x, y1: y, ...end }));
   });
-  return root;
+  const caption = "edges: the sum of a cell's weights in all its blocks; the longest petals";
+  return figure([caption, legend(limit)], root);
 }
 
 const COLORS_SHOWN = 6;

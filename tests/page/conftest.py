@@ -51,9 +51,10 @@ def open_page(browser: Browser) -> Iterator[OpenPage]:
     """
     troubles: list[str] = []
     contexts = []
+    pages = set()
 
     def note_request(request: Request) -> None:
-        if not request.url.startswith(("file:", "data:", "blob:")):
+        if request.url not in pages and not request.url.startswith(("data:", "blob:")):
             troubles.append(request.url)
 
     def open_report(path: Path, **settings: Any) -> Page:
@@ -64,6 +65,7 @@ def open_page(browser: Browser) -> Iterator[OpenPage]:
         page.on("pageerror", lambda error: troubles.append(str(error)))
         page.on("console", lambda message: troubles.append(f"{message.type}: {message.text}"))
         page.on("request", note_request)
+        pages.add(path.as_uri())
         page.goto(path.as_uri())
         page.wait_for_selector("body[data-ready]")
         return page

@@ -11,7 +11,14 @@ import numpy as np
 
 from catclf import page
 
-TEXTS = {"title": "</title>", "subtitle": "a & b", "positive": "<b>", "n_x": "3", "nothing": "$x"}
+TEXTS = {
+    "title": "</title>",
+    "subtitle": "a & b",
+    "positive": "<b>",
+    "n_x": "3",
+    "features": "f",
+    "origin": "$x",
+}
 
 
 def test_texts_and_data_cannot_leave_their_place() -> None:

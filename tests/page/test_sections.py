@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Locator, Page
 
 import catclf
 from catclf.logistic import sigmoid
@@ -59,6 +60,25 @@ def counts(page: Page) -> dict[str, int]:
     }
 
 
+def points_of(path: Locator) -> list[tuple[float, float]]:
+    """Return the points of a line in a chart, as fractions of its axes."""
+    numbers = re.findall(r"[ML](\S+?) ([\d.]+)", path.get_attribute("d") or "")
+    return [((float(x) - 52) / 286, (254 - float(y)) / 242) for x, y in numbers]
+
+
+def color_at(page: Page, canvas: str, x: int, y: int) -> list[int]:
+    """Return red, green, blue and alpha of a pixel of a canvas."""
+    color: list[int] = page.locator(canvas).first.evaluate(
+        """(canvas, [x, y]) => {
+            const context = canvasContext(canvas.width, canvas.height);
+            context.drawImage(canvas, 0, 0);
+            return Array.from(context.getImageData(x, y, 1, 1).data);
+        }""",
+        [x, y],
+    )
+    return color
+
+
 def test_the_verdict_is_that_of_evaluate(page: Page, evaluated: dict[str, Any]) -> None:
     """Accuracy, interval, majority class and train accuracy, and words that follow from them."""
     headline, lines = page.inner_text("#headline"), page.inner_text("#lines")
@@ -83,7 +103,13 @@ def test_the_verdict_is_that_of_evaluate(page: Page, evaluated: dict[str, Any]) 
 )
 def test_the_words_follow_the_numbers(page: Page, interval: list[float], words: str) -> None:
     """Surely means that the whole interval lies on one side of the constant."""
-    page.evaluate("(interval) => { DATA.test.interval = interval; showVerdict(); }", interval)
+    page.evaluate(
+        """(interval) => {
+            Object.assign(DATA.test, { interval, surely_better: interval[0] > 0.5 });
+            showVerdict();
+        }""",
+        interval,
+    )
     assert words in page.inner_text("#lines")
 
 
@@ -111,16 +137,57 @@ def test_the_slider_recounts(page: Page, probabilities: tuple[Any, Any], t: floa
     assert page.inner_text("#threshold-value") == f"{t:.3f}"
     recall, false_rate = confusion.recall or 0, 1 - (confusion.specificity or 0)
     roc = page.locator("#roc circle.now")
-    assert float(roc.get_attribute("cx") or "nan") == pytest.approx(52 + 294 * false_rate)
+    assert float(roc.get_attribute("cx") or "nan") == pytest.approx(52 + 286 * false_rate)
     assert float(roc.get_attribute("cy") or "nan") == pytest.approx(254 - 242 * recall)
     point = page.locator("#precision-recall circle.now")
     assert point.is_visible() == (confusion.precision is not None)
+    assert float(point.get_attribute("cx") or "nan") == pytest.approx(52 + 286 * recall)
+    precision = confusion.precision or 0
+    assert float(point.get_attribute("cy") or "nan") == pytest.approx(254 - 242 * precision)
+    line = page.locator("#histogram line.threshold")
+    for end in ("x1", "x2"):
+        assert float(line.get_attribute(end) or "nan") == pytest.approx(640 * t)
 
 
 def test_a_picture_at_the_threshold_is_not_positive(page: Page) -> None:
     """The rule is a > t, also where t equals a probability."""
     found = page.evaluate("[0.2, 0.5, 0.7].map((t) => countAbove([0.2, 0.5, 0.5, 0.7], t))")
     assert found == [3, 1, 0]
+
+
+def test_the_curves_are_those_of_the_probabilities(
+    page: Page, probabilities: tuple[Any, Any]
+) -> None:
+    """Every corner of the ROC curve, and every pair of recall and precision, in their order."""
+    labels, a = probabilities
+    each = [catclf.metrics.confusion(labels, (a > t).astype(np.uint8)) for t in sorted(a)[::-1]]
+    roc = points_of(page.locator("#roc path.curve"))
+    rates = [(1 - (c.specificity or 0), c.recall or 0) for c in each]
+    assert roc[0] == pytest.approx((0, 0), abs=1e-3)
+    assert roc[-1] == pytest.approx((1, 1), abs=1e-3)
+    for point in roc[1:-1]:
+        assert any(point == pytest.approx(rate, abs=1e-3) for rate in rates)
+    pairs = [(c.recall or 0, c.precision) for c in each if c.precision is not None]
+    shown = points_of(page.locator("#precision-recall path.curve"))
+    assert shown[-1] == pytest.approx((1, 0.5), abs=1e-3)
+    assert shown[0] == pytest.approx(pairs[0], abs=1e-3)
+    for point in shown[:-1]:
+        assert any(point == pytest.approx(pair, abs=1e-3) for pair in pairs)
+
+
+def test_the_bar_of_the_verdict_is_to_scale(page: Page, evaluated: dict[str, Any]) -> None:
+    """The accuracy, its interval, the train accuracy and the constant, from 0 to 100 %."""
+
+    def at(selector: str, name: str) -> float:
+        return float(page.locator(f".bar {selector}").get_attribute(name) or "nan")
+
+    low, high = evaluated["accuracy_interval_95"]
+    assert at("circle.test", "cx") == pytest.approx(40 + 560 * evaluated["accuracy"])
+    assert at("rect.interval", "x") == pytest.approx(40 + 560 * low)
+    assert at("rect.interval", "width") == pytest.approx(560 * (high - low))
+    assert at("line.constant", "x1") == at("line.constant", "x2") == 40 + 560 * 0.5
+    train = page.evaluate("DATA.train.accuracy")
+    assert at("circle.train", "cx") == pytest.approx(40 + 560 * train)
 
 
 def test_the_threshold_goes_back(page: Page) -> None:
@@ -164,6 +231,17 @@ def test_the_pieces_and_b_add_up_to_z(page: Page, reference: str, detail: str) -
     assert max(differences) < 1e-6
 
 
+def test_evidence_is_orange_where_it_speaks_for_the_class(page: Page) -> None:
+    """And blue where it speaks against."""
+    sides, values = page.evaluate(
+        "(([map]) => [map.side, Array.from(map.values)])(evidence(DATA.test.wrong[0]))"
+    )
+    for index, is_for in ((int(np.argmax(values)), True), (int(np.argmin(values)), False)):
+        y, x = divmod(index, sides)
+        r, _, b, _ = color_at(page, "#wrong .card canvas:nth-child(2)", x, y)
+        assert (r > b) == is_for
+
+
 def test_evidence_has_the_maps_of_its_features(page: Page) -> None:
     """Pixels and 8 x 8 blocks; for hog-color edges 7 x 7 and colors by quarter."""
     sides = page.evaluate("evidence(DATA.test.right[0]).map(({ side }) => side)")
@@ -185,10 +263,12 @@ def test_the_reliability_diagram_has_bins_of_equal_count(
     assert [each.count for each in bins] == [10] * 6
     for point, each in zip(points, bins, strict=True):
         assert float(point.get_attribute("cx") or "nan") == pytest.approx(
-            52 + 294 * each.probability
+            52 + 286 * each.probability
         )
         assert float(point.get_attribute("cy") or "nan") == pytest.approx(254 - 242 * each.fraction)
-    assert page.locator("#reliability path.spread").count() == 6
+    for bar, each in zip(page.locator("#reliability path.spread").all(), bins, strict=True):
+        (x, low), (_, high) = points_of(bar)
+        assert (x, low, high) == pytest.approx((each.probability, *each.interval), abs=1e-3)
     words = page.inner_text("#trust-text")
     assert f"Log loss {evaluated['log_loss']:.4f}" in words
     assert f"{evaluated['constant_log_loss']:.4f}" in words
@@ -196,18 +276,38 @@ def test_the_reliability_diagram_has_bins_of_equal_count(
 
 def test_the_weights_are_shown(page: Page, sample_report: Path) -> None:
     """Red, green, blue and their sum; or roses for 8 x 8 cells, and colors by quarter."""
+    weights = catclf.load_model(sample_report.with_name("model.npz")).w[:, 0]
     if page.evaluate("FEATURES") == "pixels":
         assert page.locator("#weight-pictures canvas").count() == 4
         assert page.locator("#weight-pictures .scale").count() == 4
+        red = weights[:4096].reshape(64, 64)
+        for index, is_for in ((red.argmax(), True), (red.argmin(), False)):
+            y, x = divmod(int(index), 64)
+            r, _, b, alpha = color_at(page, "#weight-pictures canvas", x, y)
+            assert alpha == 255
+            assert (r > b) == is_for  # orange for the positive class, blue against
         return
     assert page.locator(".roses line").count() == 18 * 64
     assert page.locator(".quarters > div").count() == 4
-    w = catclf.load_model(sample_report.with_name("model.npz")).w[:3528, 0].reshape(4, 18, 7, 7)
+    w = weights[:3528].reshape(4, 18, 7, 7)
     cells = np.zeros((18, 8, 8))
     for part, (i, j) in enumerate(((0, 0), (0, 1), (1, 0), (1, 1))):
         cells[:, i : i + 7, j : j + 7] += w[part]
     shown = page.evaluate("Array.from(cellWeights())")
     np.testing.assert_allclose(shown, cells.ravel(), atol=1e-12)
+    # The petal of direction 4, 80 degrees clockwise from the right, of the third cell from above.
+    at = 4 * 64 + 2 * 8 + 5
+    petal = page.locator(".roses line").nth(at)
+    assert petal.get_attribute("class") == ("for" if shown[at] > 0 else "against")
+    x1, y1, x2, y2 = (float(petal.get_attribute(n) or "nan") for n in ("x1", "y1", "x2", "y2"))
+    assert (x1, y1) == (220, 100)
+    assert np.degrees(np.arctan2(y2 - y1, x2 - x1)) == pytest.approx(80)
+    strongest = int(weights[3528 : 3528 + 512].argmax())
+    levels = [strongest >> 6, strongest >> 3 & 7, strongest & 7]
+    swatch = page.locator(".quarters .swatches .swatch").first
+    assert swatch.get_attribute("aria-label") == "RGB " + " ".join(
+        str(32 * level + 16) for level in levels
+    )
 
 
 def test_the_graph_has_the_numbers_of_one_picture(page: Page, sample_report: Path) -> None:
@@ -246,6 +346,8 @@ def test_the_graph_has_the_numbers_of_one_picture(page: Page, sample_report: Pat
         "b": model.b,
     }.items():
         assert number(name) == pytest.approx(value, abs=6e-5), name
+    r, _, blue, _ = color_at(page, "#step-dw canvas", 0, 0)
+    assert r > blue  # with label 0 every derivative is above 0
     page.click("#descend")
     w, b = model.w - 0.01 * a * x[:, np.newaxis], model.b - 0.01 * a
     z, a = answer(w, b)
@@ -280,12 +382,23 @@ def test_squared_error_has_its_own_derivatives(page: Page) -> None:
 def test_the_costs_are_those_of_the_model(page: Page, sample_report: Path) -> None:
     """Both curves, and where the test cost was lowest."""
     train, test = catclf.load_model(sample_report.with_name("model.npz")).cost_curves()
-    words = page.inner_text("#curve-text")
-    assert f"{train[0]:.6f} to {train[2000]:.6f} in 2000 iterations" in words
+    words = page.inner_text("#costs-text")
+    assert f"from {train[0]:.6f} to {train[2000]:.6f} in 2000 iterations" in words
     at = min(test, key=lambda iteration: test[iteration])
     assert f"{test[at]:.6f}" in words
     assert (f"after {at} iterations" in words) == (at != 2000)
     assert page.evaluate("DATA.costs.train.length") == 21
+    top = max(max(train.values()), max(test.values()))
+    assert page.evaluate("ticksUpTo(DATA.costs.train[0][1]).at(-1)") == pytest.approx(0.8)
+    assert top < 0.8
+    for curve, kind in ((train, "curve"), (test, "other")):
+        points = points_of(page.locator(f"#costs path.{kind}"))
+        assert points == [
+            pytest.approx((iteration / 2000, cost / 0.8), abs=1e-3)
+            for iteration, cost in sorted(curve.items())
+        ]
+    lowest = page.locator("#costs circle.other")
+    assert float(lowest.get_attribute("cx") or "nan") == pytest.approx(52 + 286 * at / 2000)
 
 
 def test_how_it_was_made_is_told(page: Page, sample_report: Path) -> None:
@@ -294,7 +407,7 @@ def test_how_it_was_made_is_told(page: Page, sample_report: Path) -> None:
         row.split("\t", 1) for row in page.inner_text("#details").splitlines() if "\t" in row
     )
     with catclf.open_dataset(sample_report.with_name("dataset.h5")) as dataset:
-        assert rows["its digest"] == dataset.digest
+        assert rows["dataset digest"] == dataset.digest
     assert rows["learning rate"] == "0.005"
-    assert rows["this page"] == f"catclf {catclf.__version__}"
+    assert rows["page made by"] == f"catclf {catclf.__version__}, numpy {np.__version__}"
     assert rows["size"] == "64"
