@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import asdict, dataclass
 
@@ -28,6 +29,7 @@ PICTURES_SHOWN = 12  # of those predicted wrong, and of those predicted right, a
 SHOWN_BYTES = 2**19  # of the pictures shown, about: 40 of 64x64
 MAX_BINS = 10  # of the reliability diagram
 PICTURES_A_BIN = 10
+CURVE_POINTS = 1000  # of the costs
 BLOCK_BYTES = 2**22  # read at once
 
 
@@ -121,6 +123,7 @@ def _data(
     training = model.training
     settings = Settings() if training is None else training.settings
     train_costs, test_costs = (sorted(costs.items()) for costs in model.cost_curves())
+    lowest = min(test_costs, key=lambda at: at[1], default=None)
     return {
         "classes": dataset.classes,
         "preprocessing": dataset.preprocessing.to_record(),
@@ -140,9 +143,9 @@ def _data(
         else {"accuracy": training.train_accuracy, "examples": training.train_examples},
         "test": None if test is None else _test_data(dataset, model, test),
         "costs": {
-            "train": train_costs,
-            "test": test_costs,
-            "lowest": min(test_costs, key=lambda at: at[1], default=None),
+            "train": _thinned(train_costs),
+            "test": _thinned(test_costs),
+            "lowest": lowest,
         },
         "details": _details(dataset, model, model_path),
     }
@@ -161,7 +164,7 @@ def _test_data(dataset: Dataset, model: Model, test: Evaluation) -> dict[str, ob
         "surely_better": test.surely_better,
         "majority_rate": test.majority_rate,
         "majority_class": test.classes[int(2 * np.count_nonzero(test.labels) > total)],
-        "log_loss": test.log_loss,
+        "log_loss": _finite(test.log_loss),
         "constant_log_loss": test.constant_log_loss,
         "auc": test.auc,
         "also_in_train": test.also_in_train,
@@ -185,10 +188,21 @@ def _shown(dataset: Dataset, model: Model, test: Evaluation, index: int) -> dict
         "name": test.names[index],
         "label": int(test.labels[index]),
         "probability": float(test.probabilities[index]),
-        "logit": float(model.logits(column)[0]),
+        "logit": _finite(float(model.logits(column)[0])),
         "column": encoded(column),
         "pixels": None if split.pixels is split.columns else encoded(split.pixels[row]),
     }
+
+
+def _thinned(costs: list[tuple[int, float]]) -> list[tuple[int, float]]:
+    """Return at most CURVE_POINTS costs, evenly chosen, the first and the last of them too."""
+    chosen = np.linspace(0, len(costs) - 1, min(len(costs), CURVE_POINTS)).round().astype(int)
+    return [costs[i] for i in chosen]
+
+
+def _finite(number: float) -> float | None:
+    """Return a number as JSON can hold it: None for infinity, of weights that are enormous."""
+    return number if math.isfinite(number) else None
 
 
 def _mean_column(columns: Columns) -> NDArray[np.uint8]:

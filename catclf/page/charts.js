@@ -37,10 +37,11 @@ function fractions(name) {
 
 // Ticks from 0 to at least `most`, at steps of 1, 2 or 5 times a power of ten.
 function ticksUpTo(most) {
-  const rough = (most || 1) / 4;
+  const top = most > 1e-300 ? most : 1;
+  const rough = top / 4;
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map((each) => each * power).find((each) => each >= rough);
-  const count = Math.ceil((most || 1) / step - 1e-9);
+  const count = Math.ceil(top / step - 1e-9);
   return Array.from({ length: count + 1 }, (_, i) => Number((i * step).toPrecision(12)));
 }
 

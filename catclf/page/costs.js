@@ -7,7 +7,7 @@ function showCosts() {
     byId("costs").remove();
     return;
   }
-  const most = Math.max(...[...train, ...test].map(([, cost]) => cost));
+  const most = [...train, ...test].reduce((top, [, cost]) => Math.max(top, cost), 0);
   const costs = chart(
     "cost against iterations",
     { name: "iterations", ticks: ticksUpTo(train.at(-1)[0]) },
@@ -41,10 +41,10 @@ function costSentences(train, test, lowest) {
   ];
   if (!test.length) return sentences;
   const [at, cost] = lowest;
-  if (at === test.at(-1)[0]) {
-    return [...sentences, `On the test split it is lowest at the end, ${decimal(cost, 6)}.`];
+  if (decimal(cost, 6) === decimal(test.at(-1)[1], 6)) {
+    return [...sentences, `On the test split it ended at its lowest, ${decimal(cost, 6)}.`];
   }
-  const trainThere = train.find(([iteration]) => iteration === at)[1];
+  const trainThere = train.find(([iteration]) => iteration >= at)[1];
   const overfits = end < trainThere ? " From there on the model overfits." : "";
   return [
     ...sentences,

@@ -26,11 +26,21 @@ function formatOf(head) {
   return found ? found[0] : null;
 }
 
+async function headOf(file) {
+  try {
+    return new Uint8Array(await file.slice(0, 32).arrayBuffer());
+  } catch {
+    throw new Refusal("This is a folder, or a file that cannot be read.");
+  }
+}
+
 // Returns {pixels, width, height, doubts}; throws a Refusal.
 async function decode(file) {
-  const head = new Uint8Array(await file.slice(0, 32).arrayBuffer());
+  const head = await headOf(file);
   const format = formatOf(head);
-  if (format === null) throw new Refusal("This is no picture of a format that catclf reads.");
+  if (format === null) {
+    throw new Refusal("This is not a picture of JPEG, PNG, WebP, GIF or BMP format.");
+  }
   if (format === "TIFF" || format === "PPM") {
     throw new Refusal(`Browsers cannot read ${format} files. ${PREDICT}`);
   }
@@ -49,7 +59,9 @@ async function decode(file) {
       premultiplyAlpha: "none",
     });
   } catch {
-    throw new Refusal(`This browser cannot read the file: a damaged or unusual ${format}.`);
+    throw new Refusal(
+      `This browser cannot read the file: a damaged or unusual ${format}. 'catclf predict' tells more.`,
+    );
   }
   try {
     const { width, height } = bitmap;

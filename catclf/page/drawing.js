@@ -36,7 +36,9 @@ function drawn(side, label, draw) {
 // Where the colors of some maps are full: what only 1 in 200 of their values exceeds, so that a
 // single strong one does not pale the rest.
 function limitOf(maps) {
-  const sizes = maps.flatMap(({ values }) => Array.from(values, Math.abs)).sort((a, b) => a - b);
+  const sizes = new Float64Array(maps.reduce((count, { values }) => count + values.length, 0));
+  maps.reduce((at, { values }) => (sizes.set(values.map(Math.abs), at), at + values.length), 0);
+  sizes.sort();
   return sizes[Math.ceil(0.995 * sizes.length) - 1] || 1;
 }
 

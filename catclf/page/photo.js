@@ -2,7 +2,9 @@
 
 function listenForPhotos() {
   byId("photo-text").append(speaksFor(), ", ", speaksAgainst(), ".");
-  byId("file").addEventListener("change", ({ target }) => tryFirst(target.files));
+  const input = byId("file");
+  input.addEventListener("click", () => (input.value = "")); // to choose the same file again
+  input.addEventListener("change", () => tryFirst(input.files));
   const drop = byId("drop");
   document.addEventListener("dragover", (event) => {
     event.preventDefault();
@@ -12,16 +14,21 @@ function listenForPhotos() {
   document.addEventListener("drop", (event) => {
     event.preventDefault();
     drop.classList.remove("over");
-    tryFirst(event.dataTransfer.files);
+    const { files } = event.dataTransfer;
+    if (files.length === 0)
+      fill("photo-error", "That is not a file: save the picture, and drop it.");
+    else tryFirst(files);
   });
-  document.addEventListener("paste", ({ clipboardData }) => tryFirst(clipboardData.files));
+  document.addEventListener("paste", ({ clipboardData }) => {
+    if (clipboardData.files.length > 0) tryFirst(clipboardData.files);
+  });
 }
 
 let photosTried = 0;
 
 async function tryFirst(files) {
-  if (files.length === 0) return;
   const [file] = files;
+  if (file === undefined) return; // the choice was canceled
   const turn = ++photosTried;
   fill("photo-error");
   fill("photo-result", create("p", { class: "soft" }, "Reading ", named(file.name), " …"));

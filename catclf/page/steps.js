@@ -8,6 +8,7 @@ function listenForSteps() {
   byId("learning-rate").value = DATA.model.learning_rate;
   byId("label").addEventListener("change", ({ target }) => {
     current.label = target.value === "" ? null : Number(target.value);
+    fill("step-result");
     drawSteps();
   });
   byId("descend").addEventListener("click", descendOnce);

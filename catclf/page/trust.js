@@ -19,7 +19,7 @@ function showTrust() {
   byId("reliability").append(reliability.root);
   const { log_loss: logLoss, constant_log_loss: constant } = DATA.test;
   const share = `the log loss of always predicting the fraction of each class, ${decimal(constant)}.`;
-  const isBelow = logLoss < constant && decimal(logLoss) !== decimal(constant);
+  const isBelow = logLoss !== null && logLoss < constant && decimal(logLoss) !== decimal(constant);
   fill(
     "trust-text",
     create(

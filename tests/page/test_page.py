@@ -222,6 +222,41 @@ def test_a_model_that_tells_nothing_of_its_training(
     assert percentage in page.inner_text("#headline")
 
 
+@pytest.mark.parametrize("name", ["W" * 300, "photo_" + "a" * 40, "شجرة" * 30])
+def test_long_class_names_fit(open_page: OpenPage, tmp_path: Path, name: str) -> None:
+    """On a phone too, however long a word is."""
+    path = write_report(tmp_path, [0, 1, 1], [-1.0, 1.0, -1.0], ("other", name))
+    page = open_page(path, viewport={"width": 390, "height": 900})
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+
+
+def test_a_cost_for_each_of_many_iterations(
+    small_dataset: Path, open_page: OpenPage, tmp_path: Path
+) -> None:
+    """Of 70,000 recorded costs a thousand are drawn."""
+    settings = catclf.Settings(iterations=70_000, every=1, learning_rate=1e-4)
+    catclf.train(small_dataset, tmp_path / "m.npz", settings)
+    catclf.report(small_dataset, tmp_path / "m.npz", tmp_path / "r.html")
+    page = open_page(tmp_path / "r.html")
+    assert "in 70000 iterations" in page.inner_text("#costs-text")
+    assert page.evaluate("DATA.costs.train.length") == 1000
+
+
+def test_enormous_weights_have_a_page(
+    small_dataset: Path, open_page: OpenPage, tmp_path: Path
+) -> None:
+    """What overflows is not a number that JSON has."""
+    save_model(
+        tmp_path / "m.npz",
+        Model(np.zeros((N_X, 1)), 1e308, ("noncat", "cat"), PREPROCESSING),
+    )
+    with np.errstate(over="ignore"):
+        catclf.report(small_dataset, tmp_path / "m.npz", tmp_path / "r.html")
+    page = open_page(tmp_path / "r.html")
+    assert "Log loss" in page.inner_text("#trust-text")
+    assert "NaN" not in page.inner_text("main")
+
+
 def test_an_undecodable_class_has_a_page(open_page: OpenPage, tmp_path: Path) -> None:
     """A folder's name that is not UTF-8 is a class too."""
     path = write_report(tmp_path, [0, 1], [-1.0, 1.0], ("other", os.fsdecode(b"caf\xe9")))

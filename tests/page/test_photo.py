@@ -162,8 +162,8 @@ def test_a_turned_webp_is_said_to_differ(sample_report: Path, open_page: OpenPag
     [
         (encode(photo_like(), "TIFF"), "Browsers cannot read TIFF files"),
         (encode(photo_like(), "PPM"), "Browsers cannot read PPM files"),
-        (b"%PDF-1.7", "no picture of a format that catclf reads"),
-        (b"", "no picture of a format that catclf reads"),
+        (b"%PDF-1.7", "not a picture of JPEG, PNG, WebP, GIF or BMP format"),
+        (b"", "not a picture of JPEG, PNG, WebP, GIF or BMP format"),
         (encode(photo_like(), "JPEG")[:3000], "a damaged or unusual JPEG"),
         (encode(photo_like(), "PNG")[:3000], "a damaged or unusual PNG"),
     ],
