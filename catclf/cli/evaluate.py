@@ -96,6 +96,18 @@ def command(
         click.echo(as_json(evaluation) if format == "json" else as_text(evaluation))
 
 
+def accuracy_lines(evaluation: Evaluation) -> list[str]:
+    """Return the accuracy on a split with its interval, and beneath it what to hold it against."""
+    low, high = evaluation.interval
+    counts = evaluation.confusion
+    return [
+        f"{evaluation.split} accuracy: {percent(evaluation.accuracy)} "
+        f"({counts.correct} of {counts.total}), 95 % interval {percent(low)} to {percent(high)}",
+        f"  majority class {percent(evaluation.majority_rate)}, "
+        f"balanced accuracy {percent(counts.balanced_accuracy)}",
+    ]
+
+
 def as_record(evaluation: Evaluation) -> dict[str, object]:
     """Return the results as a table that JSON can hold."""
     counts = evaluation.confusion

@@ -17,13 +17,11 @@ from catclf.observer import Observer
 if TYPE_CHECKING:
     from tqdm import tqdm
 
-    from catclf.operations.evaluation import Evaluation
     from catclf.predictions import LabeledPrediction
 
 __all__ = [
     "Display",
     "Results",
-    "accuracy_lines",
     "note",
     "percent",
     "prediction_line",
@@ -50,18 +48,6 @@ def prediction_line(picture: LabeledPrediction, positive: str) -> str:
         f"  P({printable(positive)}) = {picture.probability:.4f}, "
         f"label {printable(picture.label)}: {printable(picture.name)}"
     )
-
-
-def accuracy_lines(evaluation: Evaluation) -> list[str]:
-    """Return the accuracy on a split with its interval, and beneath it what to hold it against."""
-    low, high = evaluation.interval
-    counts = evaluation.confusion
-    return [
-        f"{evaluation.split} accuracy: {percent(evaluation.accuracy)} "
-        f"({counts.correct} of {counts.total}), 95 % interval {percent(low)} to {percent(high)}",
-        f"  majority class {percent(evaluation.majority_rate)}, "
-        f"balanced accuracy {percent(counts.balanced_accuracy)}",
-    ]
 
 
 def short(cost: float) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import click
 
+from catclf.cli.evaluate import accuracy_lines
 from catclf.cli.options import INPUT, Verb, dataset_argument, option, output_option
-from catclf.cli.output import accuracy_lines, note
+from catclf.cli.output import note
 from catclf.errors import printable
 from catclf.operations.reporting import report
 

@@ -11,7 +11,7 @@ from dataclasses import asdict, fields, replace
 import click
 from click.core import ParameterSource
 
-from catclf.cli.evaluate import as_record
+from catclf.cli.evaluate import accuracy_lines, as_record
 from catclf.cli.options import (
     Count,
     FiniteFloat,
@@ -21,7 +21,7 @@ from catclf.cli.options import (
     option,
     output_option,
 )
-from catclf.cli.output import Display, Results, accuracy_lines, note, percent, short
+from catclf.cli.output import Display, Results, note, percent, short
 from catclf.cli.signals import stopped_by_signals
 from catclf.descent import METHODS
 from catclf.errors import DivergenceError, printable
