@@ -28,7 +28,7 @@ LIMIT_MS = 10_000
 OpenPage = Callable[..., Page]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")  # no other test runs beside its threads
 def browser() -> Iterator[Browser]:
     """Start a browser."""
     found = NAMED or next(filter(None, map(shutil.which, NAMES)), None)
