@@ -17,6 +17,7 @@ from catclf.logistic import (
     cross_entropy,
     example_weights,
     forward,
+    l2_penalty,
     sigmoid,
     squared_error,
 )
@@ -193,3 +194,10 @@ def test_balanced_weights_make_both_classes_count_half(labels: list[float]) -> N
         assert weights[Y == 1].sum() == pytest.approx(Y.size / 2)
         assert weights[Y == 0].sum() == pytest.approx(Y.size / 2)
     assert np.array_equal(np.broadcast_to(example_weights(Y, "none"), Y.shape), np.ones(Y.shape))
+
+
+def test_the_penalty_is_half_of_l2_times_the_squared_length() -> None:
+    """And 0 without l2, however long w is."""
+    w = np.array([[3.0], [-4.0]])
+    assert l2_penalty(w, 0.2) == pytest.approx(2.5)
+    assert l2_penalty(1e200 * w, 0.0) == 0.0

@@ -71,6 +71,23 @@ def test_predict_does_not_load_what_it_does_not_need(predicted: set[str], name: 
     assert name not in predicted
 
 
+def test_garbage_is_collected_while_a_verb_runs() -> None:
+    """The program turns the collector off for its imports alone."""
+    script = (
+        "import gc, sys\n"
+        "from catclf import __main__, cli\n"
+        "cli.main = lambda: None\n"
+        "__main__.main()\n"
+        "assert not gc.isenabled()\n"
+        "from catclf.cli import app\n"
+        "try:\n"
+        "    app.main(['info', 'no file'], standalone_mode=False)\n"
+        "except Exception as error:\n"
+        "    assert gc.isenabled(), error"
+    )
+    assert "catclf.operations.inspection" in loaded_by(script)
+
+
 def test_the_version_is_told_without_numpy() -> None:
     """`catclf --version` loads no more than the command line."""
     script = "from catclf.cli import app\napp.main(['--version'], standalone_mode=False)"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import math
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -65,6 +66,13 @@ class Verb(click.Command):
         if rest and not ctx.resilient_parsing:
             ctx.fail(explain_extra(ctx, rest))
         return rest
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the verb, with the garbage collector that `catclf.__main__` turned off."""
+        if not gc.isenabled():
+            gc.freeze()  # what was imported stays, and need not be looked at again
+            gc.enable()
+        return super().invoke(ctx)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options, grouped; --help stands in the last group."""

@@ -131,7 +131,8 @@ def descend(
             pause = max(CHECKPOINT_SECONDS, 20 * (saved - began))
     ended = descent()
     final, first = ended.final_cost, costs.get(0, ended.final_cost)
-    if not (math.isfinite(final) and np.isfinite(ended.w).all()):
+    # Weights that cannot be added up are no model, though every example may be on its side.
+    if not (math.isfinite(final) and np.isfinite(np.abs(ended.w).sum() + abs(ended.b))):
         raise _diverged(costs, math.inf, done, settings)
     if done == settings.iterations and final > divergence_factor(done) * first:
         raise _diverged(costs, final, done, settings)

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from catclf.columns import Columns, blocks
 from catclf.descent.problem import Problem, State
 from catclf.descent.rates import safe_rate
-from catclf.logistic import LOSSES, Array, LossName, cost, sigmoid
+from catclf.logistic import LOSSES, Array, LossName, cost, l2_penalty, sigmoid
 from catclf.machine import available_cores, available_memory
 from catclf.parallel import CAN_FORK, Pool, shared_zeros
 
@@ -94,7 +94,7 @@ class Streaming:
         return safe_rate(self.problem) if self.m <= MAX_EXAMPLES_RATED else None
 
     def _penalty(self) -> float:
-        return self.settings.l2 / 2 * float(np.vdot(self.w, self.w))
+        return l2_penalty(self.w, self.settings.l2)
 
     def _pass(self, with_cost: bool) -> tuple[float, Array, float]:
         """Return the mean loss (0 where it is not asked for), dw (n_x, 1) and db."""

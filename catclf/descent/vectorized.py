@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from catclf.descent.problem import Problem, State
 from catclf.descent.rates import safe_rate
-from catclf.logistic import LOSSES, Array, backward, cost, forward, sigmoid
+from catclf.logistic import LOSSES, Array, backward, cost, forward, l2_penalty, sigmoid
 
 
 class Vectorized:
@@ -38,17 +36,16 @@ class Vectorized:
         return self._cost(forward(self.w, self.b, self.X))
 
     def _cost(self, Z: Array) -> float:
-        return cost(Z, self.Y, self.settings.loss, self._penalty(), self.weights)
-
-    def _penalty(self) -> float:
-        return self.settings.l2 / 2 * float(np.vdot(self.w, self.w))
+        penalty = l2_penalty(self.w, self.settings.l2)
+        return cost(Z, self.Y, self.settings.loss, penalty, self.weights)
 
     def test_cost(self) -> float | None:
         """Return the same cost on the test split; None where the problem has none."""
         if (test := self.problem.test) is None:
             return None
         Z = forward(self.w, self.b, self.X_test)
-        return cost(Z, test.Y, self.settings.loss, self._penalty(), test.weights)
+        penalty = l2_penalty(self.w, self.settings.l2)
+        return cost(Z, test.Y, self.settings.loss, penalty, test.weights)
 
     def safe_rate(self) -> float:
         """Return `catclf.descent.rates.safe_rate`."""
