@@ -107,7 +107,7 @@ def votes(down: Integers, right: Integers) -> list[Shares]:
     Direction k is k times 20 degrees, from dark to light, clockwise from the right. Both arrays of
     a pair are (size, size).
     """
-    direction = np.arctan2(down, right) * DIRECTIONS / (2 * np.pi)  # -9 to 9
+    direction = np.arctan2(down, right) * (DIRECTIONS / (2 * np.pi))  # -9 to 9
     direction = np.round(direction, DECIMALS_OF_A_DIRECTION)
     length = np.sqrt(down**2 + right**2) / 255
     modulo = np.arange(DIRECTIONS)  # at -9 to 10; a negative index counts from the end
@@ -168,12 +168,18 @@ def colors(pixels: Pixels) -> Array:
     Quarters run as the cells of a block do. The middle row and column of an odd size count to the
     upper and left ones.
     """
-    half = np.arange(len(pixels)) * 2 // len(pixels)
     levels = pixels // (256 // LEVELS_PER_COLOR)
     red, green, blue = levels.transpose(2, 0, 1).astype(np.intp, order="C")
-    quarter = half[:, np.newaxis] * 2 + half  # (size, size)
-    color = (red * LEVELS_PER_COLOR + green) * LEVELS_PER_COLOR + blue
-    bins = quarter * LEVELS_PER_COLOR**3 + color
+    color = (red * LEVELS_PER_COLOR + green) * LEVELS_PER_COLOR + blue  # (size, size)
+    bins = first_color(len(pixels)) + color
     counts = np.bincount(bins.ravel(), minlength=4 * LEVELS_PER_COLOR**3).reshape(4, -1)
     shares: Array = counts / counts.sum(axis=1, keepdims=True)
     return np.sqrt(shares)
+
+
+@lru_cache(maxsize=1)
+def first_color(size: int) -> Integers:
+    """Return the number of the first color of each pixel's quarter, (size, size)."""
+    half = np.arange(size) * 2 // size
+    quarter: Integers = half[:, np.newaxis] * 2 + half
+    return quarter * LEVELS_PER_COLOR**3

@@ -192,8 +192,10 @@ def _resize(image: Image.Image, size: tuple[int, int], box: Box) -> Image.Image:
     x0, y0, x1, y1 = math.floor(left), math.floor(top), math.ceil(right), math.ceil(bottom)
     narrow = Image.new("RGB", (size[0], y1 - y0))
     band_rows = max(1, _BAND_PIXELS // (x1 - x0))
+    whole = (0, 0, image.width, image.height)
     for start in range(y0, y1, band_rows):
-        band = _to_rgb(image.crop((x0, start, x1, min(start + band_rows, y1))))
+        edges = (x0, start, x1, min(start + band_rows, y1))
+        band = _to_rgb(image if edges == whole else image.crop(edges))  # a crop copies
         across = (left - x0, 0, right - x0, band.height)
         narrow.paste(band.resize((size[0], band.height), bilinear, across), (0, start - y0))
     return narrow.resize(size, bilinear, (0, top - y0, size[0], bottom - y0))
