@@ -34,7 +34,7 @@ function drawSteps() {
   const answer = { z, a };
   const dz = label === null ? null : LOSS.dz(answer, label);
   const parts = contributions(neuron.w, column);
-  const known = (value, digits) => (label === null ? "?" : decimal(value(), digits));
+  const show = (id, value, digits) => fill(id, label === null ? "?" : decimal(value, digits));
   fill("step-name", named(name));
   drawStepMaps(neuron.w, parts, column, pixels, dz);
   fill("step-for", `+${decimal(sumOf(parts.filter((part) => part > 0)))}`);
@@ -42,26 +42,14 @@ function drawSteps() {
   fill("step-b", decimal(neuron.b));
   fill("step-z", decimal(z));
   fill("step-a", decimal(a, 6));
-  fill("step-y", label === null ? "?" : String(label));
+  show("step-y", label, 0);
   fill("step-loss-text", LOSS.text);
-  fill(
-    "step-loss",
-    known(() => LOSS.of(answer, label), 6),
-  );
   fill("step-da-text", LOSS.daText);
-  fill(
-    "step-da",
-    known(() => LOSS.da(answer, label)),
-  );
   fill("step-dz-text", LOSS.dzText);
-  fill(
-    "step-dz",
-    known(() => dz),
-  );
-  fill(
-    "step-db",
-    known(() => dz),
-  );
+  show("step-loss", LOSS.of(answer, label), 6);
+  show("step-da", LOSS.da(answer, label));
+  show("step-dz", dz);
+  show("step-db", dz);
   byId("descend").disabled = label === null;
 }
 
