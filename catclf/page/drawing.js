@@ -59,11 +59,13 @@ function figure(caption, ...content) {
   return create("figure", {}, ...content, create("figcaption", {}, ...[caption].flat()));
 }
 
-// Names of the classes where they say what a color means.
-function speaksFor() {
-  return create("b", { class: "for" }, "orange speaks for ", named(POSITIVE));
-}
-
-function speaksAgainst() {
-  return create("b", { class: "against" }, "blue against");
+// What the colors of a map mean, to stand in a sentence.
+function colorKey() {
+  return create(
+    "span",
+    {},
+    create("b", { class: "for" }, "orange speaks for ", named(POSITIVE)),
+    ", ",
+    create("b", { class: "against" }, "blue against"),
+  );
 }

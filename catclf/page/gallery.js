@@ -2,13 +2,7 @@
 // what its places add to z.
 
 function showGalleries() {
-  byId("mistakes-text").append(
-    "Beside each picture, what its places add to z: ",
-    speaksFor(),
-    ", ",
-    speaksAgainst(),
-    ". ",
-  );
+  byId("mistakes-text").append("Beside each picture, what its places add to z: ", colorKey(), ". ");
   if (!HAS_BLOCKS) byId("detail").remove();
   for (const input of document.querySelectorAll("#mistakes input")) {
     input.addEventListener("change", drawGalleries);
@@ -59,8 +53,12 @@ function pixelsOfPicture({ column, pixels }) {
   return Uint8Array.from(unrolled, (_, i) => unrolled[(i % 3) * n + Math.floor(i / 3)]);
 }
 
+function showStepsOf(shown) {
+  const { name, label } = shown;
+  showSteps({ name, label, column: bytesOf(shown.column), pixels: pixelsOfPicture(shown) });
+}
+
 function card(shown, maps, limits) {
-  const pixels = pixelsOfPicture(shown);
   const name = shown.name.split("/").at(-1);
   const label = DATA.classes[shown.label];
   const button = create(
@@ -69,7 +67,7 @@ function card(shown, maps, limits) {
     create(
       "span",
       { class: "images" },
-      pictureCanvas(pixels, shown.name),
+      pictureCanvas(pixelsOfPicture(shown), shown.name),
       ...maps.map((map, i) => mapCanvas(map, limits[i], `evidence by ${map.what}`)),
     ),
     create("b", {}, "P(", named(POSITIVE), `) = ${shown.probability.toFixed(4)}`),
@@ -78,7 +76,7 @@ function card(shown, maps, limits) {
     create("span", { class: "name" }, named(name)),
   );
   button.addEventListener("click", () => {
-    showSteps({ name: shown.name, column: bytesOf(shown.column), pixels, label: shown.label });
+    showStepsOf(shown);
     byId("steps").scrollIntoView();
     byId("steps").focus();
   });

@@ -76,9 +76,9 @@ function mapOf(what, side, vector, placeOf) {
   return { what, side, values };
 }
 
-// A map of pixels, added up in a grid of 8 x 8 blocks; smaller pictures have none.
-const HAS_BLOCKS = FEATURES === "pixels" && SIZE > CELLS;
+const HAS_BLOCKS = FEATURES === "pixels" && SIZE > CELLS; // else pixels are no smaller than blocks
 
+// A map of pixels, added up in a grid of 8 x 8 blocks.
 function inBlocks({ side, values }) {
   const block = (i) => Math.floor((i * CELLS) / side);
   return mapOf(

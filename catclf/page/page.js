@@ -16,12 +16,7 @@ if (DATA.test === null) {
   showThreshold();
   showTrust();
   const [first] = [...DATA.test.wrong, ...DATA.test.right];
-  showSteps({
-    name: first.name,
-    column: bytesOf(first.column),
-    pixels: pixelsOfPicture(first),
-    label: first.label,
-  });
+  showStepsOf(first);
 }
 showWeights();
 showCosts();

@@ -53,25 +53,26 @@ function drawSteps() {
   byId("descend").disabled = label === null;
 }
 
-// The colors of w stay those of the trained w, so that a step is seen.
 function drawStepMaps(w, parts, column, pixels, dz) {
-  const limitsOfW = mapsOf(TRAINED.w).map((map) => limitOf([map]));
-  const limitsOfParts = mapsOf(parts).map((map) => limitOf([map]));
-  const drawMaps = (vector, limits, label) =>
-    mapsOf(vector).flatMap((map, i) => [
-      mapCanvas(map, limits[i], `${label} by ${map.what}`),
-      legend(limits[i]),
-    ]);
   fill("step-x", pictureCanvas(pixels, "the picture"));
-  fill("step-w", ...drawMaps(w, limitsOfW, "w"));
-  fill("step-wx", ...drawMaps(parts, limitsOfParts, "w times x"));
+  // The colors of w stay those of the trained w, so that a step is seen.
+  fill("step-w", ...mapsWithLegends(w, "w", TRAINED.w));
+  fill("step-wx", ...mapsWithLegends(parts, "w times x"));
   if (dz === null) {
     fill("step-dw", create("p", { class: "soft" }, "It needs the label y."));
     return;
   }
   const dw = Float64Array.from(column, (value) => (value / 255) * dz);
-  const limitsOfDw = mapsOf(dw).map((map) => limitOf([map]));
-  fill("step-dw", ...drawMaps(dw, limitsOfDw, "dw"));
+  fill("step-dw", ...mapsWithLegends(dw, "dw"));
+}
+
+// The maps of a vector, colored by the numbers of another where one is given.
+function mapsWithLegends(vector, label, scaledBy = vector) {
+  const limits = mapsOf(scaledBy).map((map) => limitOf([map]));
+  return mapsOf(vector).flatMap((map, i) => [
+    mapCanvas(map, limits[i], `${label} by ${map.what}`),
+    legend(limits[i]),
+  ]);
 }
 
 function descendOnce() {

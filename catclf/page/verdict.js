@@ -21,20 +21,17 @@ function showVerdict() {
     majority_rate: constant,
     majority_class: majority,
   } = test;
+  const right = `Right on ${correct} of ${counted(total, "test picture")}: ${percent(accuracy)}`;
+  if (constant === 1) {
+    const why =
+      "All of them are of one class: nothing can be said of how the model tells the two apart.";
+    return showWords(right, [why, onTrain]);
+  }
   const headline = [
-    `Right on ${correct} of ${counted(total, "test picture")}: ${percent(accuracy)}; always answering `,
+    `${right}; always answering `,
     named(majority),
     ` would be right on ${percent(constant)}`,
   ];
-  if (constant === 1) {
-    return showWords(
-      [`Right on ${correct} of ${counted(total, "test picture")}: ${percent(accuracy)}`],
-      [
-        "All of them are of one class: nothing can be said of how the model tells the two apart.",
-        onTrain,
-      ],
-    );
-  }
   const [low, high] = interval;
   const range = `the 95 % interval of its accuracy, ${percent(low)} to ${percent(high)}`;
   let verdict = `The model is not surely better than that: ${range}, does not lie above it.`;
@@ -74,7 +71,7 @@ function accuracyBar({ accuracy, interval: [low, high], majority_rate: majority 
     root.append(
       svg("line", { class: "axis", x1: x(tick), x2: x(tick), y1: middle, y2: middle + 20 }),
     );
-    root.append(svg("text", { x: x(tick), y: 90, "text-anchor": "middle" }, `${100 * tick} %`));
+    root.append(text(x(tick), 90, `${100 * tick} %`));
   }
   root.append(
     svg("rect", {
@@ -96,7 +93,7 @@ function accuracyBar({ accuracy, interval: [low, high], majority_rate: majority 
     key.push(["train", "○ train"]);
   }
   root.append(svg("circle", { class: "test", cx: x(accuracy), cy: middle, r: 7 }));
-  const texts = key.map(([kind, text]) => svg("tspan", { class: kind, dx: 10 }, text));
+  const texts = key.map(([kind, words]) => svg("tspan", { class: kind, dx: 10 }, words));
   root.append(svg("text", { x: x(0) - 10, y: 22 }, ...texts));
   return root;
 }

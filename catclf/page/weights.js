@@ -10,9 +10,7 @@ function showPixelWeights() {
   const n = SIZE * SIZE;
   byId("weights-text").append(
     `One weight for each pixel and color, ${N_X} in all. Light in this color, at this place: `,
-    speaksFor(),
-    ", ",
-    speaksAgainst(),
+    colorKey(),
     ". The model knows no shape, only places and colors.",
   );
   const colored = ["red", "green", "blue"].map((color, c) => ({
@@ -37,9 +35,7 @@ function showHistogramWeights() {
   byId("weights-text").append(
     "In each of 8 x 8 cells a rose of 18 directions, from dark to light: the longer its petal, the more ",
     "an edge of that direction counts; ",
-    speaksFor(),
-    ", ",
-    speaksAgainst(),
+    colorKey(),
     ". Beside it, for each quarter, the colors that speak most for and against.",
   );
   byId("weight-pictures").classList.add("two");
