@@ -9,7 +9,17 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["ORDERS", "Columns", "Order", "Pixels", "blocks", "reorder", "size_of", "unroll"]
+__all__ = [
+    "ORDERS",
+    "Columns",
+    "Order",
+    "Pixels",
+    "blocks",
+    "blocks_of_bytes",
+    "reorder",
+    "size_of",
+    "unroll",
+]
 
 Order = Literal["planes", "interleaved"]
 ORDERS: tuple[Order, ...] = ("planes", "interleaved")
@@ -50,6 +60,11 @@ def blocks(
     for first in range(start, end, examples):
         rows = slice(first, min(first + examples, end))
         yield rows, columns[rows]
+
+
+def blocks_of_bytes(columns: Columns, block_bytes: int) -> Iterator[tuple[slice, Pixels]]:
+    """Yield `blocks` of about so many bytes, of one example at least."""
+    return blocks(columns, max(1, block_bytes // columns.shape[1]))
 
 
 def unroll(pictures: Pixels) -> Pixels:

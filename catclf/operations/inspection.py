@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from catclf.columns import blocks, size_of
+from catclf.columns import blocks_of_bytes, size_of
 from catclf.dataset import DATASET_FILE, Dataset, Split, open_dataset
 from catclf.dataset import FORMAT_VERSION as DATASET_VERSION
 from catclf.errors import CatclfError, DatasetError, ModelError
@@ -175,9 +175,9 @@ def _dataset_info(dataset: Dataset, observer: Observer) -> DatasetInfo:
     for split in splits:
         _ = split.names  # reading it tells damage
         if split.pixels is not split.columns:
-            for _ in blocks(split.pixels, max(1, BLOCK_BYTES // split.pixels.shape[1])):
+            for _ in blocks_of_bytes(split.pixels, BLOCK_BYTES):
                 pass
-        for rows, _ in blocks(split.columns, max(1, BLOCK_BYTES // split.columns.shape[1])):
+        for rows, _ in blocks_of_bytes(split.columns, BLOCK_BYTES):
             done += rows.stop - rows.start
             observer.progress(done, total)
     return DatasetInfo(

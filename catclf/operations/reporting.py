@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catclf._version import __version__
-from catclf.columns import Columns, blocks
+from catclf.columns import Columns, blocks_of_bytes
 from catclf.dataset import Dataset, open_dataset
 from catclf.metrics import calibration
 from catclf.model import Model
@@ -209,7 +209,7 @@ def _mean_column(columns: Columns) -> NDArray[np.uint8]:
     """Return the mean of the columns of X, (n_x,), in whole levels; 0 where there is none."""
     m, n_x = columns.shape
     sums = np.zeros(n_x, dtype=np.int64)
-    for _, block in blocks(columns, max(1, BLOCK_BYTES // n_x)):
+    for _, block in blocks_of_bytes(columns, BLOCK_BYTES):
         sums += block.sum(axis=0, dtype=np.int64)
     return np.rint(sums / max(m, 1)).astype(np.uint8)
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catclf.classes import warn_of_imbalance
-from catclf.columns import Columns, blocks
+from catclf.columns import Columns, blocks_of_bytes
 from catclf.dataset import open_dataset
 from catclf.descent import Problem, round_down
 from catclf.descent.cross_validation import (
@@ -168,7 +168,7 @@ def _check_outputs(
 def _rows_at(stored: Columns, indices: NDArray[np.intp]) -> Iterator[NDArray[np.uint8]]:
     """Yield the rows at sorted indices, a block at a time; an empty block where there are none."""
     yield np.empty((0, stored.shape[1]), np.uint8)
-    for rows, block in blocks(stored, max(1, BLOCK_BYTES // stored.shape[1])):
+    for rows, block in blocks_of_bytes(stored, BLOCK_BYTES):
         first, last = np.searchsorted(indices, [rows.start, rows.stop])
         yield block[indices[first:last] - rows.start]
 
