@@ -126,7 +126,7 @@ def column_seconds(photos: Path) -> float:
     return median(seconds(partial(column, pixels, preprocessing)) for pixels in pictures)
 
 
-PREDICT = "from catclf.cli import main; main()"
+PREDICT = "from catclf.__main__ import main; main()"
 
 
 def measure_cold(folder: Path) -> list[Row]:
