@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
+    "BLOCK_EXAMPLES",
     "ORDERS",
     "Columns",
     "Order",
@@ -24,6 +25,7 @@ __all__ = [
 Order = Literal["planes", "interleaved"]
 ORDERS: tuple[Order, ...] = ("planes", "interleaved")
 Pixels = NDArray[np.uint8]
+BLOCK_EXAMPLES = 256  # of one checksum in a dataset, and of one rounding in a sum over examples
 
 
 class Columns(Protocol):
