@@ -9,9 +9,10 @@ import pytest
 from numpy.typing import NDArray
 
 from catclf import open_dataset
-from catclf.descent import METHODS, Problem, Settings, descend, streaming
+from catclf.columns import BLOCK_EXAMPLES
+from catclf.descent import METHODS, Problem, Settings, descend, processes, streaming
 from catclf.descent.streaming import Streaming
-from catclf.logistic import LossName
+from catclf.logistic import ClassWeight, LossName
 from conftest import ColumnsMaker
 
 
@@ -45,21 +46,28 @@ def test_blocks_of_any_number_give_the_same_costs(
         assert streamed.step(True) == pytest.approx(vectorized.step(True), rel=1e-5)
 
 
-def test_cores_and_memory_change_no_bit(
-    make_columns: ColumnsMaker, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("loss", ["cross-entropy", "squared-error"])
+@pytest.mark.parametrize("class_weight", ["none", "balanced"])
+@pytest.mark.parametrize("l2", [0.0, 0.1])
+def test_processes_and_memory_change_no_bit(
+    loss: LossName,
+    class_weight: ClassWeight,
+    l2: float,
+    make_columns: ColumnsMaker,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """One process or three, pixels in memory or left where they are: the same weights."""
-    columns, Y = make_columns(300, 27), np.arange(300.0).reshape(1, 300) % 2
-    weights = []
-    for cores, memory in ((1, 2**40), (3, 2**40), (2, 0)):
-        monkeypatch.setattr(streaming, "available_cores", lambda cores=cores: cores)
+    """One process or three, pixels in memory or left where they are: costs, w and b are equal."""
+    columns, Y = make_columns(1000, 27), (np.arange(1000.0).reshape(1, 1000) % 3 == 0) * 1.0
+    settings = Settings(0.01, l2=l2, loss=loss, class_weight=class_weight)
+    found = []
+    for cores, memory in ((1, 2**40), (3, 2**40), (2, 0), (7, 0)):
+        monkeypatch.setattr(processes, "available_cores", lambda cores=cores: cores)
         monkeypatch.setattr(streaming, "available_memory", lambda memory=memory: memory)
-        method = Streaming(Problem(columns, Y, Settings(0.01)), None)
-        for _ in range(5):
-            method.step(False)
-        weights.append(method.parameters()[0])
-    assert np.array_equal(weights[0], weights[1])
-    assert np.array_equal(weights[0], weights[2])
+        method = Streaming(Problem(columns, Y, settings), None)
+        costs = [method.step(True) for _ in range(5)]
+        w, b = method.parameters()
+        found.append((costs, w.tolist(), b, method.cost()))
+    assert all(each == found[0] for each in found)
 
 
 def test_a_file_that_does_not_fit_is_never_read_whole(
@@ -77,7 +85,7 @@ def test_a_file_that_does_not_fit_is_never_read_whole(
             return rows[chosen]
 
     monkeypatch.setattr(streaming, "available_memory", lambda: 0)
-    monkeypatch.setattr(streaming, "available_cores", lambda: 1)  # so that `read` is this one's
+    monkeypatch.setattr(processes, "available_cores", lambda: 1)  # so that `read` is this one's
     Streaming(Problem(OnDisk(), np.ones((1, 1000)), Settings()), None).step(True)
     assert sum(read) == 1000
-    assert max(read) * 12 <= streaming.READ_FEATURES
+    assert max(read) <= BLOCK_EXAMPLES

@@ -1,0 +1,214 @@
+"""Sums over examples that come to the same bits whoever adds them, and in whatever order.
+
+What an iteration needs of the data is three sums over its examples: of ``dZ x``, of dZ and of the
+loss. A block is BLOCK_EXAMPLES examples beginning at a multiple of BLOCK_EXAMPLES. Its sums are
+floating point, computed in one order; they are then scaled, rounded once to whole numbers, and
+from there on added exactly. So the processes or threads that share the blocks may be any number,
+and may report in any order: no bit changes. A kernel computes the sums of one block. Two kernels
+round differently, and so may one kernel on processors of two kinds.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import reduce
+from itertools import pairwise
+from operator import add
+
+import numpy as np
+from numpy.typing import NDArray
+
+from catclf.columns import BLOCK_EXAMPLES, Columns, Pixels, blocks
+from catclf.descent.problem import Problem
+from catclf.logistic import LOSSES, Array, LossName, sigmoid
+
+__all__ = ["Examples", "Kernel", "Sum", "Sums", "divide", "numpy_kernel", "scaled"]
+
+FRACTION_BITS = 60  # behind the point, in the sums of dZ and of the loss
+MAX_WHOLE = 1e200  # a larger sum of losses is infinite to us: such a descent has diverged
+MAX_MAGNITUDE_BITS = 62  # of the 63 of an int64: the last is for what float32 rounds up
+# Converted, and multiplied, at once: 0.8 MB of float32, well within a core's cache. OpenBLAS splits
+# a product of 460,000 or more between threads, and then rounds by their number.
+PRODUCT_FEATURES = 16 * 12288
+MAX_PRODUCT_EXAMPLES = 16
+MIN_PRODUCT_EXAMPLES = 2  # a product of one is a dot product, which is split from 10,000 on
+
+Kernel = Callable[
+    [Pixels, Array, Array, NDArray[np.float32], float, bool, float, NDArray[np.int64]],
+    tuple[float, float],
+]
+"""``(pixels, y, weights, w, b, squared_error, scale, dw) -> (loss, db)``: the sums of one block.
+
+pixels (k, n_x), y and weights (k,), w (n_x,) for pixels 0 to 255. The sum of ``dZ x``, times scale
+and rounded, is added to dw (n_x,); the sums of the loss and of dZ are returned.
+"""
+
+
+@dataclass(frozen=True)
+class Sums:
+    """Sums over some of the examples, as whole numbers.
+
+    Parameters
+    ----------
+    dw
+        (n_x,): of ``dZ x``, pixels 0 to 255, times `dw_scale`.
+    db, loss
+        Of dZ and of the loss, times ``2^FRACTION_BITS``; inf or nan where they overflowed.
+    """
+
+    dw: NDArray[np.int64]
+    db: int | float
+    loss: int | float
+
+    def __add__(self, other: Sums) -> Sums:
+        return Sums(self.dw + other.dw, self.db + other.db, self.loss + other.loss)
+
+    def means(self, m: int) -> tuple[float, Array, float]:
+        """Return the mean loss, dw (n_x, 1) and db, given the sums over all m examples."""
+        dw = self.dw.reshape(-1, 1) / (dw_scale(m) * 255 * m)
+        return _fraction(self.loss) / m, dw, _fraction(self.db) / m
+
+
+Sum = Callable[[Array, float], Sums]
+"""``(w, b) -> Sums``: the sums over all examples, w (n_x, 1)."""
+
+
+def dw_scale(m: int) -> float:
+    """Return the power of 2 by which sums of ``dZ x`` are scaled.
+
+    ``|dZ| <= 1`` times an example's weight, the weights of m examples add up to m, and a pixel is
+    at most 255: neither the sum of all, nor that of any of them, can overflow.
+    """
+    return 2.0 ** (MAX_MAGNITUDE_BITS - math.ceil(math.log2(255 * m)))
+
+
+def scaled(w: Array) -> NDArray[np.float32]:
+    """Return weights (n_x, 1) as (n_x,) float32, for pixels 0 to 255."""
+    with np.errstate(over="ignore"):  # as in the loop
+        return (w[:, 0] / 255).astype(np.float32)
+
+
+def divide(m: int, parts: int) -> list[slice]:
+    """Divide m examples into runs of whole blocks, as equal as can be; fewer where m is small."""
+    n = -(-m // BLOCK_EXAMPLES)
+    bounds = [min(m, BLOCK_EXAMPLES * (n * part // parts)) for part in range(parts + 1)]
+    return [slice(start, stop) for start, stop in pairwise(bounds) if start < stop]
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Examples to be summed over: those of a problem, or a shard of them.
+
+    Parameters
+    ----------
+    columns
+        (k, n_x) uint8, of which the first stands at a multiple of BLOCK_EXAMPLES in the problem.
+    y, weights
+        (k,): the labels, and what each example counts in the cost.
+    loss
+        A name in `catclf.logistic.LOSSES`.
+    m
+        The number of the problem's examples, which decides the scale.
+    """
+
+    columns: Columns
+    y: Array
+    weights: Array
+    loss: LossName
+    m: int
+
+    @classmethod
+    def of(cls, problem: Problem) -> Examples:
+        """Return all examples of a problem."""
+        weights = np.broadcast_to(problem.weights, problem.Y.shape)[0]
+        return cls(problem.columns, problem.Y[0], weights, problem.settings.loss, problem.m)
+
+    @np.errstate(over="ignore", invalid="ignore")  # as in the loop
+    def sums(
+        self,
+        kernel: Kernel,
+        w: NDArray[np.float32],
+        b: float,
+        run: slice | None = None,
+        out: NDArray[np.int64] | None = None,
+    ) -> Sums:
+        """Return the sums over a run of whole blocks; over all where it is None.
+
+        Parameters
+        ----------
+        kernel
+            What computes those of a block.
+        w, b
+            As `scaled` returns them, and the bias.
+        run
+            Which examples, beginning at a multiple of BLOCK_EXAMPLES.
+        out
+            (n_x,), where to leave dw; a new array where it is None.
+        """
+        start, stop, _ = (run or slice(None)).indices(len(self.y))
+        dw = np.empty(w.size, np.int64) if out is None else out
+        dw[:] = 0
+        squared_error, scale = self.loss == "squared-error", dw_scale(self.m)
+        db: int | float = 0
+        loss: int | float = 0
+        for rows, pixels in blocks(self.columns, BLOCK_EXAMPLES, start, stop):
+            y, weights = self.y[rows], self.weights[rows]
+            block_loss, block_db = kernel(pixels, y, weights, w, b, squared_error, scale, dw)
+            loss += _whole(block_loss)
+            db += _whole(block_db)
+        return Sums(dw, db, loss)
+
+
+def numpy_kernel(
+    pixels: Pixels,
+    y: Array,
+    weights: Array,
+    w: NDArray[np.float32],
+    b: float,
+    squared_error: bool,
+    scale: float,
+    dw: NDArray[np.int64],
+) -> tuple[float, float]:
+    """Compute the sums of a block with numpy; see `Kernel`.
+
+    Z and dZ of a few examples, and their summand of dw, are computed while their pixels are in the
+    cache: every byte is read once, where ``X @ dZ.T`` after ``w.T @ X`` reads it twice.
+    """
+    loss = LOSSES["squared-error" if squared_error else "cross-entropy"]
+    examples = max(MIN_PRODUCT_EXAMPLES, min(MAX_PRODUCT_EXAMPLES, PRODUCT_FEATURES // w.size))
+    features = PRODUCT_FEATURES // examples
+    parts = [slice(first, first + features) for first in range(0, w.size, features)]
+    X_T = np.zeros((examples, w.size), np.float32)
+    Z = np.empty(len(pixels))
+    dZ = np.empty(len(pixels))
+    block_dw = np.zeros(w.size, np.float32)
+    for rows, block in blocks(pixels, examples):
+        x = X_T[: max(MIN_PRODUCT_EXAMPLES, len(block))]
+        x[: len(block)] = block
+        x[len(block) :] = 0
+        z = reduce(add, [x[:, part] @ w[part] for part in parts])
+        Z[rows] = z[: len(block)]
+        Z[rows] += b
+        dZ[rows] = loss.dZ(sigmoid(Z[rows]), y[rows])
+        dZ[rows] *= weights[rows]
+        d = np.zeros(len(x), np.float32)
+        d[: len(block)] = dZ[rows]
+        for part in parts:
+            block_dw[part] += d @ x[:, part]
+    dw += np.rint(block_dw * scale).astype(np.int64)
+    return float(np.sum(weights * loss.of(Z, y))), float(np.sum(dZ))
+
+
+def _whole(number: float) -> int | float:
+    """Return a sum times ``2^FRACTION_BITS``, rounded; inf or nan where it is too large."""
+    if not abs(number) < MAX_WHOLE:
+        return number * math.inf
+    return round(math.ldexp(number, FRACTION_BITS))
+
+
+def _fraction(number: int | float) -> float:
+    """Return what `_whole`, or a sum of such, stands for: of an int, correctly rounded."""
+    fraction: float = number / 2**FRACTION_BITS
+    return fraction

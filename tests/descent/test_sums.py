@@ -1,0 +1,202 @@
+"""Sums over examples: exact between blocks, so that no bit depends on who adds them."""
+
+from __future__ import annotations
+
+import math
+import os
+import subprocess
+import sys
+from fractions import Fraction
+from functools import reduce
+from itertools import pairwise
+from operator import add
+from random import Random
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from catclf.columns import BLOCK_EXAMPLES
+from catclf.descent import Problem, Settings
+from catclf.descent.sums import Examples, Sums, divide, dw_scale, numpy_kernel, scaled
+from catclf.logistic import (
+    CLASS_WEIGHTS,
+    LOSSES,
+    Array,
+    ClassWeight,
+    LossName,
+    backward,
+    forward,
+    sigmoid,
+)
+from conftest import ColumnsMaker
+
+every_cost = pytest.mark.parametrize(
+    ("loss", "class_weight"), [(loss, weight) for loss in LOSSES for weight in CLASS_WEIGHTS]
+)
+
+
+def problem_of(
+    m: int, n_x: int, loss: LossName = "cross-entropy", class_weight: ClassWeight = "none"
+) -> Problem:
+    """Return a problem of random pixels, a third of the examples positive."""
+    columns = np.random.default_rng(m).integers(0, 256, (m, n_x), dtype=np.uint8)
+    Y = (np.arange(m) % 3 == 0).astype(np.float64).reshape(1, m)
+    return Problem(columns, Y, Settings(loss=loss, class_weight=class_weight))
+
+
+def parameters(n_x: int) -> tuple[Array, float]:
+    """Return weights away from zero, and a bias."""
+    return np.random.default_rng(7).normal(0, 0.1, (n_x, 1)), -0.3
+
+
+def same(one: Sums, other: Sums) -> bool:
+    """Return whether two sums are equal in every bit."""
+    return one.dw.tolist() == other.dw.tolist() and one.db == other.db and one.loss == other.loss
+
+
+@every_cost
+@given(cuts=st.lists(st.integers(0, 5), max_size=4), order=st.randoms())
+def test_any_division_and_any_order_give_the_same_bits(
+    loss: LossName, class_weight: ClassWeight, cuts: list[int], order: Random
+) -> None:
+    """Shards cut at any blocks, summed apart and added in any order: equal to one sum."""
+    problem = problem_of(1100, 5, loss, class_weight)
+    examples, (w, b) = Examples.of(problem), parameters(5)
+    bounds = sorted({0, 1100, *(BLOCK_EXAMPLES * min(cut, 4) for cut in cuts)})
+    runs = [slice(*pair) for pair in pairwise(bounds)]
+    parts = [examples.sums(numpy_kernel, scaled(w), b, run) for run in runs]
+    order.shuffle(parts)
+    assert same(reduce(add, parts), examples.sums(numpy_kernel, scaled(w), b))
+
+
+def test_a_shard_with_rows_of_its_own_gives_the_sums_of_its_run() -> None:
+    """Whoever holds only some rows, and knows m, computes what the whole's run does."""
+    problem, (w, b) = problem_of(700, 9), parameters(9)
+    whole = Examples.of(problem)
+    shard = Examples(whole.columns[256:700], whole.y[256:], whole.weights[256:], whole.loss, 700)
+    assert same(
+        shard.sums(numpy_kernel, scaled(w), b),
+        whole.sums(numpy_kernel, scaled(w), b, slice(256, 700)),
+    )
+
+
+@every_cost
+@pytest.mark.parametrize("m", [1, 2, 17, 256, 257, 1000])
+@pytest.mark.parametrize("n_x", [1, 48, 12288])
+def test_means_equal_the_lectures(
+    m: int, n_x: int, loss: LossName, class_weight: ClassWeight
+) -> None:
+    """Mean loss, dw and db are those of the four lines in float64, within float32's rounding."""
+    problem, (w, b) = problem_of(m, n_x, loss, class_weight), parameters(n_x)
+    w /= math.sqrt(n_x)
+    X = problem.columns[:].T / 255
+    Z = forward(w, b, X)
+    dZ = problem.weights * LOSSES[loss].dZ(sigmoid(Z), problem.Y)
+    expected_dw, expected_db = backward(X, dZ)
+    mean, dw, db = Examples.of(problem).sums(numpy_kernel, scaled(w), b).means(m)
+    assert mean == pytest.approx(
+        float(np.mean(problem.weights * LOSSES[loss].of(Z, problem.Y))), rel=1e-5
+    )
+    assert dw == pytest.approx(expected_dw, rel=1e-4, abs=1e-6)
+    assert db == pytest.approx(expected_db, rel=1e-4, abs=1e-6)
+
+
+def test_more_features_than_one_product_takes() -> None:
+    """Rows longer than a product are multiplied in parts: the sums are those of float64."""
+    problem, (w, b) = problem_of(3, 200_001), parameters(200_001)
+    w /= 1000
+    X = problem.columns[:].T / 255
+    A = sigmoid(forward(w, b, X))
+    expected_dw, expected_db = backward(X, A - problem.Y)
+    _, dw, db = Examples.of(problem).sums(numpy_kernel, scaled(w), b).means(3)
+    assert dw == pytest.approx(expected_dw, rel=1e-3, abs=1e-6)
+    assert db == pytest.approx(expected_db, rel=1e-3)
+
+
+@pytest.mark.parametrize("m", [1, 3, 10**3, 10**6, 10**9])
+def test_the_scale_leaves_room_for_the_largest_sum(m: int) -> None:
+    """All of 255 and all of one sign: scaled below 2^62, and within 2 bits of it."""
+    largest = Fraction(255 * m) * Fraction(dw_scale(m))
+    assert 2**60 < largest <= 2**62
+
+
+def test_the_largest_sum_does_not_overflow() -> None:
+    """White pictures that are all wrong, one class weighted 500 to 1: dw has its sign and size."""
+    m = 1000
+    Y = np.zeros((1, m))
+    Y[0, 0] = 1
+    columns = np.full((m, 3), 255, np.uint8)
+    problem = Problem(columns, Y, Settings(class_weight="balanced"))
+    w = np.zeros((3, 1))
+    for b, sign in ((40.0, 1), (-40.0, -1)):
+        _, dw, _ = Examples.of(problem).sums(numpy_kernel, scaled(w), b).means(m)
+        assert dw == pytest.approx(np.full((3, 1), sign / 2), rel=1e-5)
+
+
+@pytest.mark.parametrize("bad", [math.inf, -math.inf, math.nan, 1e308])
+def test_what_overflows_is_never_taken_for_a_number(bad: float) -> None:
+    """Weights beyond float32: the sum of dZ or the loss is not finite, whoever adds it."""
+    problem = problem_of(600, 4)
+    w = np.full((4, 1), bad)
+    w[0] = -bad
+    examples = Examples.of(problem)
+    parts = [examples.sums(numpy_kernel, scaled(w), 0.0, run) for run in divide(600, 3)]
+    mean, _, db = reduce(add, parts).means(600)
+    assert not (math.isfinite(mean) and math.isfinite(db))
+
+
+@given(m=st.integers(1, 5000), parts=st.integers(1, 40))
+def test_divide_covers_all_by_whole_blocks(m: int, parts: int) -> None:
+    """Every example once, in order, each run from a multiple of a block, none empty."""
+    runs = divide(m, parts)
+    assert [i for run in runs for i in range(run.start, run.stop)] == list(range(m))
+    assert all(run.start % BLOCK_EXAMPLES == 0 for run in runs)
+    assert len(runs) == min(parts, -(-m // BLOCK_EXAMPLES))
+
+
+def test_where_arrays_lie_in_memory_changes_no_bit(make_columns: ColumnsMaker) -> None:
+    """Weights and pixels at odd addresses, as in a file or shared memory, sum to the same."""
+    columns, (w, b) = make_columns(300, 12288), parameters(12288)
+    Y = np.arange(300.0).reshape(1, 300) % 2
+    expected = Examples.of(Problem(columns, Y, Settings())).sums(numpy_kernel, scaled(w), b)
+    for offset in (1, 4, 12):
+        raw = np.zeros(columns.size + offset, np.uint8)
+        moved = raw[offset:].reshape(columns.shape)
+        moved[:] = columns
+        shifted = np.zeros(w.size + offset, np.float32)[offset:]
+        shifted[:] = scaled(w)
+        examples = Examples.of(Problem(moved, Y, Settings()))
+        assert same(examples.sums(numpy_kernel, shifted, b), expected)
+
+
+THREADS_PROGRAM = """
+import hashlib
+import numpy as np
+from catclf.descent import Problem, Settings
+from catclf.descent.sums import Examples, numpy_kernel, scaled
+rng = np.random.default_rng(0)
+for m, n_x in ((33, 12288), (257, 12288), (5, 300_001)):
+    columns = rng.integers(0, 256, (m, n_x), dtype=np.uint8)
+    problem = Problem(columns, np.arange(float(m)).reshape(1, m) % 2, Settings())
+    w = scaled(rng.normal(0, 1e-3, (n_x, 1)))
+    sums = Examples.of(problem).sums(numpy_kernel, w, 0.1)
+    print(hashlib.sha256(sums.dw.tobytes()).hexdigest(), sums.db, sums.loss)
+"""
+
+
+def test_threads_of_the_matrix_library_change_no_bit() -> None:
+    """OpenBLAS with one thread or with four: the same sums, a last single example included."""
+    printed = [
+        subprocess.run(
+            [sys.executable, "-c", THREADS_PROGRAM],
+            env={**os.environ, "OPENBLAS_NUM_THREADS": threads, "OMP_NUM_THREADS": threads},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for threads in ("1", "4")
+    ]
+    assert printed[0] == printed[1]
+    assert len(printed[0].splitlines()) == 3
