@@ -33,6 +33,8 @@ class TrainingRecord:
         measured.
     train_accuracy, test_accuracy
         Shares; None where they were not measured.
+    kernel
+        A name in `catclf.descent.KERNELS`; empty for other methods than streaming.
     """
 
     created_by: str
@@ -47,6 +49,7 @@ class TrainingRecord:
     test_cost: float | None = None
     train_accuracy: float | None = None
     test_accuracy: float | None = None
+    kernel: str = ""
 
     def to_record(self) -> dict[str, object]:
         """Return it as tables that JSON can hold."""
@@ -58,7 +61,7 @@ class TrainingRecord:
                 "train": self.train_examples,
                 "test": self.test_examples,
             },
-            "settings": {"method": self.method, **asdict(self.settings)},
+            "settings": {"method": self.method, "kernel": self.kernel, **asdict(self.settings)},
             "results": {
                 "iterations": self.iterations,
                 "cost": self.cost,
@@ -97,9 +100,15 @@ class TrainingRecord:
                 test_cost=_number_or_none(results.get("test_cost")),
                 train_accuracy=_fraction(results.get("train_accuracy")),
                 test_accuracy=_fraction(results.get("test_accuracy")),
+                kernel=_text(settings.get("kernel", _first_kernel(settings["method"]))),
             )
         except (KeyError, ValueError, OverflowError):
             return None
+
+
+def _first_kernel(method: object) -> str:
+    """Return the only kernel that catclf 0.1 knew."""
+    return "numpy" if method == "streaming" else ""
 
 
 def _text(value: object) -> str:

@@ -16,7 +16,7 @@ from PIL import Image
 
 from catclf import ModelError, Preprocessing, prepare, train
 from catclf.dataset import NewSplit, write_dataset
-from catclf.descent import Settings
+from catclf.descent import Settings, choice
 from catclf.errors import CatclfError, DatasetError
 from catclf.operations import training
 from conftest import Recorder, training_of
@@ -59,6 +59,55 @@ def test_a_resumed_run_ends_where_an_uninterrupted_one_does(
     assert training_of(paused).iterations == 11
     train(small_dataset, paused, settings, method=method, resume=True)
     assert arrays(paused) == arrays(whole)
+
+
+@pytest.fixture
+def compiled_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every streaming be worth compiling."""
+    monkeypatch.setattr(choice, "COMPILED_START_SECONDS", -1.0)
+
+
+@pytest.mark.usefixtures("compiled_run")
+def test_a_compiled_run_resumes_bit_for_bit(small_dataset: Path, tmp_path: Path) -> None:
+    """By numba's kernel, which the model records, also where another would be chosen now."""
+    settings = Settings(0.002, 30, 0.01, every=4)
+    whole, paused = tmp_path / "whole.npz", tmp_path / "paused.npz"
+    train(small_dataset, whole, settings, method="streaming")
+    train(small_dataset, paused, settings, method="streaming", observer=Recorder(stop_after=11))
+    assert training_of(paused).kernel == training_of(whole).kernel == "numba"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(choice, "COMPILED_START_SECONDS", 1e9)
+        train(small_dataset, paused, settings, resume=True)
+    assert arrays(paused) == arrays(whole)
+
+
+@pytest.mark.usefixtures("compiled_run")
+def test_a_compiled_run_is_not_resumed_without_numba(
+    small_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both ways out are told, and the model is intact; numpy's runs go on with numpy's kernel."""
+    model, settings = tmp_path / "model.npz", Settings(0.002, 10)
+    train(small_dataset, model, settings, method="streaming")
+    before = model.read_bytes()
+    monkeypatch.setitem(sys.modules, "catclf.descent.compiled", None)
+    with pytest.raises(ModelError, match="compiled code, which cannot be loaded") as refused:
+        train(small_dataset, model, Settings(0.002, 20), resume=True)
+    assert "pip install 'catclf[fast]'" in str(refused.value.fix)
+    assert "Train without `resume`" in str(refused.value.fix)
+    assert model.read_bytes() == before
+
+
+@pytest.mark.usefixtures("compiled_run")
+def test_a_numba_that_cannot_be_loaded_is_warned_of(
+    small_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where it is older than numpy: training goes on without it, and records so."""
+    monkeypatch.setitem(sys.modules, "catclf.descent.compiled", None)
+    recorder = Recorder()
+    model = tmp_path / "model.npz"
+    train(small_dataset, model, Settings(0.002, 10), method="streaming", observer=recorder)
+    assert any("numba cannot be loaded" in warning for warning in recorder.warnings)
+    assert training_of(model).kernel == "numpy"
 
 
 def test_a_larger_length_extends_a_finished_run(small_dataset: Path, tmp_path: Path) -> None:

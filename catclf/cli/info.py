@@ -186,6 +186,7 @@ def _training(found: ModelInfo, training: TrainingRecord) -> Rows:
         ("digest", _digest(training.digest)),
         ("pictures", f"{training.train_examples} train, {training.test_examples} test"),
         ("method", _shortened(training.method)),
+        *([("kernel", _shortened(training.kernel))] if training.kernel else []),
         *_texts(settings),
         ("iterations", f"{made}: interrupted" if found.interrupted else made),
         ("recorded costs", f"{found.recorded_costs}, one every {every} iterations"),

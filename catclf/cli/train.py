@@ -303,6 +303,7 @@ def as_json(trained: Trained, output: str, warnings: list[str]) -> str:
             "model": output,
             "created_by": record.created_by,
             "method": record.method,
+            "kernel": record.kernel,
             "settings": asdict(record.settings),
             "warnings": warnings,
             "costs": costs,

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from catclf.descent.choice import Choice, choose, memory_needs
+from catclf.descent.choice import Choice, choose, kernel_of, memory_needs
 from catclf.descent.gram import Gram
 from catclf.descent.iterative import Iterative
 from catclf.descent.loop import Descent, History, descend, divergence_factor
 from catclf.descent.problem import Method, Problem, State, StateError
 from catclf.descent.rates import round_down, safe_rate
 from catclf.descent.streaming import Streaming
+from catclf.descent.sums import KERNELS, KernelName
 from catclf.descent.vectorized import Vectorized
 from catclf.settings import Settings
 
 __all__ = [
+    "KERNELS",
     "METHODS",
     "Choice",
     "Descent",
     "History",
+    "KernelName",
     "Method",
     "Problem",
     "Settings",
@@ -27,9 +30,11 @@ __all__ = [
     "choose",
     "descend",
     "divergence_factor",
+    "kernel_of",
     "memory_needs",
     "round_down",
     "safe_rate",
+    "start",
 ]
 
 METHODS: dict[str, Callable[[Problem, State | None], Method]] = {
@@ -38,3 +43,19 @@ METHODS: dict[str, Callable[[Problem, State | None], Method]] = {
     "vectorized": Vectorized,
     "iterative": Iterative,
 }
+
+
+def start(choice: Choice, problem: Problem, state: State | None = None) -> Method:
+    """Return a method, ready to compute its next iteration.
+
+    Raises
+    ------
+    StateError
+        Where it cannot resume from the state.
+    ImportError
+        Where its kernel needs an extra that is not installed.
+    """
+    for kernel in KERNELS:
+        if choice.kernel == kernel:
+            return Streaming(problem, state, kernel)
+    return METHODS[choice.method](problem, state)

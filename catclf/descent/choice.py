@@ -9,11 +9,13 @@ differ in all of them by much the same factor, so the choice carries over better
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 
 from catclf.descent.gram import EXACT_FEATURES
+from catclf.descent.sums import KernelName
 from catclf.machine import available_memory
 
-__all__ = ["Choice", "choose", "memory_needs", "predict_seconds"]
+__all__ = ["Choice", "choose", "kernel_of", "memory_needs", "predict_seconds"]
 
 NS = 1e-9
 # Seconds, by what they grow with.
@@ -26,6 +28,8 @@ VECTORIZED_ITERATION_SECONDS = 0.6 * NS  # two products, by m * n_x
 VECTORIZED_CALLS_SECONDS = 60e-6
 STREAMING_ITERATION_SECONDS = 0.235 * NS  # conversion and two products, by m * n_x
 STREAMING_CALLS_SECONDS = 250e-6  # and a hand-over to the processes
+COMPILED_START_SECONDS = 5.0  # numba's import, and compiling: 0.5 where that was done before
+COMPILED_ITERATION_SECONDS = 0.075 * NS  # by numba's kernel
 
 
 @dataclass(frozen=True)
@@ -35,13 +39,16 @@ class Choice:
     Parameters
     ----------
     method
-        ``gram``, ``vectorized`` or ``streaming``.
+        A name in `catclf.descent.METHODS`.
+    kernel
+        A name in `catclf.descent.KERNELS`; empty for other methods than streaming.
     seconds
-        Predicted for the whole descent.
+        Predicted for the whole descent; None where the method was not chosen by it.
     """
 
     method: str
-    seconds: float
+    kernel: str
+    seconds: float | None = None
 
 
 def predict_seconds(m: int, n_x: int, iterations: int) -> dict[str, float]:
@@ -53,8 +60,25 @@ def predict_seconds(m: int, n_x: int, iterations: int) -> dict[str, float]:
         + iterations * (m * m * GRAM_ITERATION_SECONDS + GRAM_CALLS_SECONDS),
         "vectorized": entries * VECTORIZED_CONVERSION_SECONDS
         + iterations * (entries * VECTORIZED_ITERATION_SECONDS + VECTORIZED_CALLS_SECONDS),
-        "streaming": iterations * (entries * STREAMING_ITERATION_SECONDS + STREAMING_CALLS_SECONDS),
+        "streaming": _streaming_seconds(m, n_x, iterations)[_fastest_kernel(m, n_x, iterations)],
     }
+
+
+def _streaming_seconds(m: int, n_x: int, iterations: int) -> dict[KernelName, float]:
+    entries = m * n_x
+    return {
+        "numpy": iterations * (entries * STREAMING_ITERATION_SECONDS + STREAMING_CALLS_SECONDS),
+        "numba": COMPILED_START_SECONDS
+        + iterations * (entries * COMPILED_ITERATION_SECONDS + STREAMING_CALLS_SECONDS),
+    }
+
+
+def _fastest_kernel(m: int, n_x: int, iterations: int) -> KernelName:
+    """Return the kernel by which streaming is faster, of those that are installed."""
+    seconds = _streaming_seconds(m, n_x, iterations)
+    if seconds["numpy"] <= seconds["numba"] or find_spec("numba") is None:
+        return "numpy"
+    return "numba"
 
 
 def memory_needs(m: int, n_x: int, m_test: int = 0) -> dict[str, int]:
@@ -87,4 +111,9 @@ def choose(m: int, n_x: int, iterations: int, m_test: int = 0) -> Choice:
     seconds = predict_seconds(m, n_x, iterations)
     fitting = [method for method in seconds if needs[method] <= quarter]
     best = min(fitting, key=seconds.__getitem__)
-    return Choice(best, seconds[best])
+    return Choice(best, kernel_of(best, m, n_x, iterations), seconds[best])
+
+
+def kernel_of(method: str, m: int, n_x: int, iterations: int) -> str:
+    """Return the kernel by which a method is computed: streaming's fastest, empty for others."""
+    return _fastest_kernel(m, n_x, iterations) if method == "streaming" else ""

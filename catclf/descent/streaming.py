@@ -1,7 +1,8 @@
 """The lecture's update from sums over the examples, wherever and by whomever they are taken.
 
 One pass over the data an iteration, in blocks of float32: pixels stay uint8, in memory where they
-fit and else in the dataset file, and memory does not grow with m.
+fit and else in the dataset file, and memory does not grow with m. Which kernel computes a block's
+sums, and with it who shares the blocks, is all that differs between machines.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import replace
 from catclf.descent.problem import Problem, State
 from catclf.descent.processes import ProcessSums
 from catclf.descent.rates import safe_rate
-from catclf.descent.sums import Examples, Sum, Sums, numpy_kernel, scaled
+from catclf.descent.sums import Examples, KernelName, Sum, Sums
 from catclf.logistic import Array, l2_penalty
 from catclf.machine import available_memory
 
@@ -19,16 +20,27 @@ MAX_EXAMPLES_RATED = 2000  # the safe rate reads the data 21 times, in one proce
 
 
 class Streaming:
-    """Gradient descent by sums over blocks; see `catclf.descent.problem.Method`."""
+    """Gradient descent by sums over blocks; see `catclf.descent.problem.Method`.
 
-    def __init__(self, problem: Problem, state: State | None = None) -> None:
+    Parameters
+    ----------
+    problem, state
+        As of every method.
+    kernel
+        ``numpy``, or ``numba``, which needs the extra ``fast``: ImportError where it is not there.
+    """
+
+    def __init__(
+        self, problem: Problem, state: State | None = None, kernel: KernelName = "numpy"
+    ) -> None:
         self.w, self.b = problem.start(state)
         self.problem, self.settings = problem, problem.settings
         examples = Examples.of(problem)
         if problem.m * problem.n_x <= available_memory() // 4:
             examples = replace(examples, columns=problem.columns[:])
-        self.sums: Sum = ProcessSums(examples)
-        self.test_examples = None if problem.test is None else Examples.of(problem.test)
+        self.sums = _sums_over(examples, kernel)
+        if problem.test is not None:  # few are summed now and then: not worth more processes
+            self.test_sums = _sums_over(Examples.of(problem.test), kernel, workers=1)
 
     def step(self, with_cost: bool) -> float | None:
         """Update w and b once; return the cost before the update where it is asked for."""
@@ -46,10 +58,9 @@ class Streaming:
 
     def test_cost(self) -> float | None:
         """Return the same cost on the test split; None where the problem has none."""
-        if self.test_examples is None:
+        if (test := self.problem.test) is None:
             return None
-        sums = self.test_examples.sums(numpy_kernel, scaled(self.w), self.b)
-        return self._cost(sums, self.test_examples.m)
+        return self._cost(self.test_sums(self.w, self.b), test.m)
 
     def _cost(self, sums: Sums, m: int) -> float:
         loss, _, _ = sums.means(m)
@@ -66,3 +77,12 @@ class Streaming:
     def state(self) -> dict[str, Array]:
         """Return what a resumed run needs besides w and b: nothing."""
         return {}
+
+
+def _sums_over(examples: Examples, kernel: KernelName, workers: int | None = None) -> Sum:
+    """Return the sums over examples by a kernel, on all cores where `workers` is None."""
+    if kernel == "numpy":
+        return ProcessSums(examples, workers)
+    from catclf.descent.compiled import ThreadSums  # an extra, and half a second
+
+    return ThreadSums(examples, workers)

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import reduce
 from itertools import pairwise
 from operator import add
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +25,17 @@ from catclf.columns import BLOCK_EXAMPLES, Columns, Pixels, blocks
 from catclf.descent.problem import Problem
 from catclf.logistic import LOSSES, Array, LossName, sigmoid
 
-__all__ = ["Examples", "Kernel", "Sum", "Sums", "divide", "numpy_kernel", "scaled"]
+__all__ = [
+    "KERNELS",
+    "Examples",
+    "Kernel",
+    "KernelName",
+    "Sum",
+    "Sums",
+    "divide",
+    "numpy_kernel",
+    "scaled",
+]
 
 FRACTION_BITS = 60  # behind the point, in the sums of dZ and of the loss
 MAX_WHOLE = 1e200  # a larger sum of losses is infinite to us: such a descent has diverged
@@ -35,6 +46,8 @@ PRODUCT_FEATURES = 16 * 12288
 MAX_PRODUCT_EXAMPLES = 16
 MIN_PRODUCT_EXAMPLES = 2  # a product of one is a dot product, which is split from 10,000 on
 
+KernelName = Literal["numpy", "numba"]
+KERNELS: tuple[KernelName, ...] = ("numpy", "numba")
 Kernel = Callable[
     [Pixels, Array, Array, NDArray[np.float32], float, bool, float, NDArray[np.int64]],
     tuple[float, float],

@@ -10,7 +10,7 @@ from time import perf_counter, process_time
 import numpy as np
 
 from catclf.dataset import open_dataset
-from catclf.descent import METHODS, Method, Problem, Settings, memory_needs
+from catclf.descent import KERNELS, Choice, Method, Problem, Settings, memory_needs, start
 from catclf.errors import DatasetError
 from catclf.logistic import Array
 from catclf.machine import available_memory
@@ -54,6 +54,10 @@ class Timing:
         reference; None for the reference itself.
     reference
         The method it was compared with, on the same examples.
+    kernel
+        A name in `catclf.descent.KERNELS`; empty for other methods than streaming.
+    bytes_per_second
+        Of pixels that streaming reads; None for other methods.
     """
 
     method: str
@@ -68,6 +72,8 @@ class Timing:
     waiting: float
     difference: float | None
     reference: str
+    kernel: str = ""
+    bytes_per_second: float | None = None
 
     @property
     def agrees(self) -> bool:
@@ -105,7 +111,7 @@ def benchmark(
     Returns
     -------
     list of Timing
-        The methods that fit into memory, slowest first.
+        The methods that fit into memory, slowest first; streaming by every kernel installed.
 
     Raises
     ------
@@ -124,33 +130,49 @@ def benchmark(
         # Half of the memory, since the pixels may be held twice for a while.
         available = available_memory() // 2
         # The reference comes first: the others are compared with its costs, one at a time.
-        order = [name for name in ("vectorized", "streaming", "gram") if needs[name] <= available]
+        choices = [
+            Choice("vectorized", ""),
+            *(Choice("streaming", kernel) for kernel in KERNELS if _loads(kernel)),
+            Choice("gram", ""),
+        ]
+        choices = [choice for choice in choices if needs[choice.method] <= available]
         timings = []
         expected = None
-        for name in order:
-            observer.method(name, None)
-            timing, costs = _time(name, whole, whole.m, order[0], expected)
+        for choice in choices:
+            observer.method(choice.method, None)
+            timing, costs = _time(choice, whole, whole.m, choices[0].method, expected)
             expected = costs if expected is None else expected
             timings.append(timing)
         if needs["iterative"] <= available:
             observer.method("iterative", None)
             first = Problem(split.columns[:few], split.Y[:, :few], Settings())
-            expected = _costs(METHODS["vectorized"](first, None), ITERATIVE_COSTS)
-            timings.append(_time("iterative", first, whole.m, "vectorized", expected)[0])
+            expected = _costs(start(Choice("vectorized", ""), first), ITERATIVE_COSTS)
+            loops = Choice("iterative", "")
+            timings.append(_time(loops, first, whole.m, "vectorized", expected)[0])
     return sorted(timings, key=lambda timing: -timing.seconds)
 
 
+def _loads(kernel: str) -> bool:
+    """Return whether a kernel can be loaded: numba's needs the extra `fast`."""
+    if kernel == "numba":
+        try:
+            import catclf.descent.compiled  # noqa: F401
+        except ImportError:
+            return False
+    return True
+
+
 def _time(
-    name: str, problem: Problem, m: int, reference: str, expected: Array | None
+    choice: Choice, problem: Problem, m: int, reference: str, expected: Array | None
 ) -> tuple[Timing, Array]:
     """Return a method's timing, scaled to m examples, and its costs.
 
     The costs `expected` are the reference's; None where this is the reference.
     """
     began = perf_counter()
-    method = METHODS[name](problem, None)
+    method = start(choice, problem)
     start_seconds = perf_counter() - began
-    costs = _costs(method, ITERATIVE_COSTS if name == "iterative" else COMPARED_COSTS)
+    costs = _costs(method, ITERATIVE_COSTS if choice.method == "iterative" else COMPARED_COSTS)
     difference = None if expected is None else float(np.max(np.abs(costs / expected - 1)))
     calls = max(1, int(ROUND_SECONDS / _seconds(method, 1)))
     began, computing = perf_counter(), process_time()
@@ -158,7 +180,7 @@ def _time(
     timed_seconds, computing = perf_counter() - began, process_time() - computing
     scale = m / problem.m
     timing = Timing(
-        method=name,
+        method=choice.method,
         seconds=median(rounds) * scale,
         min_seconds=min(rounds) * scale,
         max_seconds=max(rounds) * scale,
@@ -170,6 +192,8 @@ def _time(
         waiting=max(0.0, 1 - computing / timed_seconds),
         difference=difference,
         reference=reference,
+        kernel=choice.kernel,
+        bytes_per_second=problem.m * problem.n_x / median(rounds) if choice.kernel else None,
     )
     return timing, costs
 

@@ -11,7 +11,9 @@ from catclf._version import __version__
 from catclf.classes import warn_of_imbalance
 from catclf.dataset import Dataset, open_dataset
 from catclf.descent import (
+    KERNELS,
     METHODS,
+    Choice,
     Descent,
     History,
     Problem,
@@ -19,9 +21,11 @@ from catclf.descent import (
     StateError,
     choose,
     descend,
+    kernel_of,
     memory_needs,
     round_down,
     safe_rate,
+    start,
 )
 from catclf.errors import CatclfError, DatasetError, DivergenceError, ModelError, printable
 from catclf.machine import available_memory
@@ -123,19 +127,21 @@ def train(
         if settings is None:
             settings = Settings() if old is None else old.record.settings
         problem = _problem(opened, settings)
-        seconds = None
         if old is not None:
             _refuse_other_settings(old.record, settings, method, output)
-            method = old.record.method
+            choice = Choice(old.record.method, old.record.kernel)
         elif method == "auto":
             choice = choose(problem.m, problem.n_x, settings.iterations, opened.test.m)
-            method, seconds = choice.method, choice.seconds
-        observer.method(method, seconds)
-        _refuse_too_large(method, problem, opened)
+        else:
+            choice = Choice(method, kernel_of(method, problem.m, problem.n_x, settings.iterations))
+        observer.method(choice.method, choice.seconds)
+        if choice.kernel == "numba":
+            choice = _with_kernel_that_loads(choice, None if old is None else output, observer)
+        _refuse_too_large(choice.method, problem, opened)
         if settings.class_weight == "none":
             warn_of_imbalance(opened.train.labels, opened.classes, observer)
-        descent = _descend(opened, problem, method, output, old, observer)
-        model = _model_of(opened, settings, method, descent)
+        descent = _descend(opened, problem, choice, output, old, observer)
+        model = _model_of(opened, settings, choice, descent)
         try:
             on_train = evaluate_split(opened, model, "train")
             on_test = evaluate_split(opened, model, "test") if opened.test.m else None
@@ -168,7 +174,7 @@ def _problem(dataset: Dataset, settings: Settings) -> Problem:
 def _descend(
     dataset: Dataset,
     problem: Problem,
-    method: str,
+    choice: Choice,
     output: str | os.PathLike[str],
     old: _RunToResume | None,
     observer: Observer,
@@ -176,7 +182,7 @@ def _descend(
     """Run the descent, with checkpoints; say where the learning rate is not safe."""
     settings = problem.settings
     try:
-        started = METHODS[method](problem, None if old is None else old.state)
+        started = start(choice, problem, None if old is None else old.state)
     except StateError:
         raise ModelError("does not hold what is needed to resume", output, RESUME_FIX) from None
     safe = started.safe_rate()
@@ -193,13 +199,34 @@ def _descend(
             history=None if old is None else old.history,
             observer=observer,
             checkpoint=lambda checkpoint: save_model(
-                output, _model_of(dataset, settings, method, checkpoint)
+                output, _model_of(dataset, settings, choice, checkpoint)
             ),
         )
     except DivergenceError as error:
         safe = round_down(safe or safe_rate(problem))
         fix = f"Use `learning_rate` {safe:g}: up to there the cost cannot rise on this data."
         raise DivergenceError(error.what, fix=fix) from None
+
+
+def _with_kernel_that_loads(
+    choice: Choice, resumed: str | os.PathLike[str] | None, observer: Observer
+) -> Choice:
+    """Return the choice, by numpy's kernel where numba's cannot be loaded.
+
+    ModelError where a model, `resumed`, was trained by numba's: the kernels round differently.
+    """
+    try:
+        import catclf.descent.compiled  # noqa: F401
+    except ImportError as error:
+        if resumed is not None:
+            raise ModelError(
+                f"was trained by numba's compiled code, which cannot be loaded here ({error})",
+                resumed,
+                f"Install it: pip install 'catclf[fast]'. Or:\n{RESUME_FIX}",
+            ) from None
+        observer.warning(f"numba cannot be loaded ({error}): training goes on without it")
+        return replace(choice, kernel="numpy")
+    return choice
 
 
 @dataclass(frozen=True)
@@ -229,6 +256,7 @@ def _run_to_resume(
         record is None
         or record.iterations < 1
         or record.method not in METHODS
+        or (record.method == "streaming") != (record.kernel in KERNELS)
         or 0 not in model.costs
         or not all(0 <= iteration < record.iterations for iteration in model.costs)
     ):
@@ -290,14 +318,15 @@ def _refuse_one_class(dataset: Dataset) -> None:
         )
 
 
-def _model_of(dataset: Dataset, settings: Settings, method: str, descent: Descent) -> Model:
+def _model_of(dataset: Dataset, settings: Settings, choice: Choice, descent: Descent) -> Model:
     record = TrainingRecord(
         created_by=f"catclf {__version__}",
         dataset=dataset.path,
         digest=dataset.digest,
         train_examples=dataset.train.m,
         test_examples=dataset.test.m,
-        method=method,
+        method=choice.method,
+        kernel=choice.kernel,
         settings=settings,
         iterations=descent.history.iterations,
         cost=descent.final_cost,

@@ -70,14 +70,14 @@ def test_notes_name_the_method_that_is_timed(dataset: Path) -> None:
     loud, quiet = invoke("benchmark", dataset), invoke("benchmark", dataset, "-q")
     assert (loud.exit_code, quiet.exit_code) == (0, 0)
     timed = re.findall(r"^Timing (\w+) \.\.\.$", loud.stderr, re.MULTILINE)
-    assert sorted(timed) == sorted(METHODS)
-    assert len(loud.stderr.splitlines()) == len(METHODS)
+    assert sorted(timed) == sorted([*METHODS, "streaming"])  # by each of the two kernels
+    assert len(loud.stderr.splitlines()) == len(METHODS) + 1
     assert quiet.stderr == ""
     for shown in (loud.stdout, quiet.stdout):
         assert shown.startswith(f"{dataset}: ")
         assert len([line for line in shown.splitlines() if line[0] != " "]) in (
-            len(METHODS) + 4,
-            len(METHODS) + 5,  # on a busy machine
+            len(METHODS) + 8,
+            len(METHODS) + 9,  # on a busy machine
         )
 
 
@@ -97,6 +97,26 @@ def test_benchmark_in_words() -> None:
         "  streaming: slowest round 3.3x the fastest, waiting 31 % of the time",
     ]
     assert max(map(len, shown)) <= 80
+
+
+def test_streaming_with_and_without_the_extra() -> None:
+    """A row for each kernel, the bytes of pixels that they read, and what the extra is for."""
+    numpys = timing("streaming", (0.01, 0.01, 0.01), kernel="numpy", bytes_per_second=5.26e9)
+    numbas = timing("streaming", (0.004, 0.004, 0.004), kernel="numba", bytes_per_second=16.41e9)
+    with_extra = as_text("cats.h5", [numpys, numbas], 100).splitlines()
+    assert with_extra[4].startswith("numba          0.004     0.004     0.004       2x")
+    assert with_extra[5:] == [
+        "streaming reads 5.3 GB/s of pixels",
+        "numba reads 16.4 GB/s of pixels",
+        "numba is streaming by compiled code, which long trainings use",
+    ]
+    assert as_text("cats.h5", [numpys], 100).splitlines()[4:] == [
+        "streaming reads 5.3 GB/s of pixels",
+        "pip install 'catclf[fast]' lets long trainings stream by compiled code",
+    ]
+    rows = json.loads(as_json("cats.h5", [numpys, numbas], 100))["methods"]
+    assert [row["kernel"] for row in rows] == ["numpy", "numba"]
+    assert [row["bytes_per_second"] for row in rows] == [5.26e9, 16.41e9]
 
 
 def test_a_quiet_machine_is_not_called_busy() -> None:
@@ -127,6 +147,8 @@ def test_benchmark_in_json() -> None:
         "min_seconds": 0.4,
         "max_seconds": 0.55,
         "start_seconds": 0.25,
+        "kernel": "",
+        "bytes_per_second": None,
         "m": 209,
         "examples": 100,
         "rounds": 7,

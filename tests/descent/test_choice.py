@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from catclf.descent import choice, choose, memory_needs
+from catclf.descent import choice, choose, kernel_of, memory_needs
 from catclf.descent.choice import predict_seconds
 
 GIB = 2**30
@@ -42,3 +42,18 @@ def test_the_choice_is_the_smallest_prediction() -> None:
             seconds = predict_seconds(m, 12288, iterations)
             best = chosen(m, iterations, 10_000 * GIB)
             assert best.seconds == min(seconds.values()) == seconds[best.method]
+
+
+def test_long_streams_are_compiled_where_numba_is_installed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A short run would wait for the compiler longer than it trains; others have no kernel."""
+    assert kernel_of("streaming", 20_000, 12288, 2000) == "numba"
+    assert kernel_of("streaming", 20_000, 12288, 10) == "numpy"
+    assert kernel_of("gram", 20_000, 12288, 2000) == ""
+    assert chosen(1_000_000, 100, GIB).kernel == "numba"
+    seconds = chosen(1_000_000, 100, GIB).seconds
+    monkeypatch.setattr(choice, "find_spec", lambda name: None)
+    assert kernel_of("streaming", 20_000, 12288, 2000) == "numpy"
+    assert chosen(1_000_000, 100, GIB).kernel == "numpy"
+    assert chosen(1_000_000, 100, GIB).seconds > seconds  # type: ignore[operator]

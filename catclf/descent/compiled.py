@@ -1,0 +1,166 @@
+"""The sums of an iteration by compiled code on threads: the extra `fast`.
+
+numba compiles the loops over a block to machine code that reads each pixel from memory once, and
+holds no interpreter's lock: one thread a core. What it has compiled it keeps beside this file, or
+in the user's cache where that may not be written; where neither may, it compiles anew each time.
+
+Importing this module takes numba's half second, and compiling a few seconds more: only a descent
+that is long enough does so (`catclf.descent.choice`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial, reduce
+from operator import add
+from typing import Any, TypeVar, cast
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from catclf.columns import Pixels
+from catclf.descent.sums import Examples, Sums, divide, scaled
+from catclf.logistic import Array
+from catclf.machine import available_cores
+
+__all__ = ["ThreadSums", "numba_kernel"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+ROWS = 8  # taken together: w is loaded, and dw loaded and stored, once for all of them
+PARTS_A_THREAD = 4  # so that no thread waits long for the last
+# A sum may be taken in parts, side by side, and a product be added without rounding in between:
+# what vector instructions need. The same processor rounds the same way each time.
+REORDERED = frozenset({"reassoc", "contract"})
+
+
+def _compiled(fastmath: frozenset[str] = frozenset()) -> Callable[[F], F]:
+    """Return what compiles a function when it is first called, or loads what was compiled."""
+
+    def compiled(function: F) -> F:
+        options: Any = {"nogil": True, "error_model": "numpy", "fastmath": set(fastmath)}
+        try:
+            return cast(F, njit(cache=True, **options)(function))
+        except RuntimeError:  # no folder to keep it in may be written
+            return cast(F, njit(cache=False, **options)(function))
+
+    return compiled
+
+
+@_compiled(REORDERED)
+def _logits(x: Pixels, w: NDArray[np.float32], z: NDArray[np.float32]) -> None:
+    """Set z (ROWS,) to ``x @ w``, x (ROWS, n_x)."""
+    z0 = z1 = z2 = z3 = z4 = z5 = z6 = z7 = np.float32(0)
+    for j in range(w.size):
+        v = w[j]
+        z0 += v * np.float32(x[0, j])
+        z1 += v * np.float32(x[1, j])
+        z2 += v * np.float32(x[2, j])
+        z3 += v * np.float32(x[3, j])
+        z4 += v * np.float32(x[4, j])
+        z5 += v * np.float32(x[5, j])
+        z6 += v * np.float32(x[6, j])
+        z7 += v * np.float32(x[7, j])
+    z[0], z[1], z[2], z[3], z[4], z[5], z[6], z[7] = z0, z1, z2, z3, z4, z5, z6, z7
+
+
+@_compiled(REORDERED)
+def _add_products(x: Pixels, d: NDArray[np.float32], dw: NDArray[np.float32]) -> None:
+    """Add ``d @ x`` to dw (n_x,), d (ROWS,) and x (ROWS, n_x)."""
+    d0, d1, d2, d3, d4, d5, d6, d7 = d[0], d[1], d[2], d[3], d[4], d[5], d[6], d[7]
+    for j in range(dw.size):
+        dw[j] += (
+            (d0 * np.float32(x[0, j]) + d1 * np.float32(x[1, j]))
+            + (d2 * np.float32(x[2, j]) + d3 * np.float32(x[3, j]))
+            + (d4 * np.float32(x[4, j]) + d5 * np.float32(x[5, j]))
+            + (d6 * np.float32(x[6, j]) + d7 * np.float32(x[7, j]))
+        )
+
+
+@_compiled()
+def _block_sums(
+    pixels: Pixels,
+    y: Array,
+    weights: Array,
+    w: NDArray[np.float32],
+    b: float,
+    squared_error: bool,
+    scale: float,
+    dw: NDArray[np.int64],
+) -> tuple[float, float]:
+    block_dw = np.zeros(dw.size, np.float32)
+    z, d = np.zeros(ROWS, np.float32), np.zeros(ROWS, np.float32)
+    last = np.zeros((ROWS, dw.size), np.uint8)  # a last few rows; the others count nothing
+    loss = db = 0.0
+    for start in range(0, len(pixels), ROWS):
+        rows = min(ROWS, len(pixels) - start)
+        if rows == ROWS:
+            x = pixels[start : start + ROWS]
+        else:
+            last[:rows] = pixels[start:]
+            x = last
+        _logits(x, w, z)
+        d[:] = 0
+        for k in range(rows):
+            Z, Y, weight = z[k] + b, y[start + k], weights[start + k]
+            A = 1 / (1 + math.exp(-Z))
+            if squared_error:
+                loss += weight * (A - Y) ** 2 / 2
+                dZ = weight * (A - Y) * A * (1 - A)
+            else:
+                away = (1 - 2 * Y) * Z  # the loss is log(1 + exp(away))
+                loss += weight * (max(away, 0.0) + math.log1p(math.exp(-abs(away))))
+                dZ = weight * (A - Y)
+            db += dZ
+            d[k] = dZ
+        _add_products(x, d, block_dw)
+    for j in range(dw.size):
+        dw[j] += np.int64(np.rint(block_dw[j] * scale))
+    return loss, db
+
+
+def numba_kernel(
+    pixels: Pixels,
+    y: Array,
+    weights: Array,
+    w: NDArray[np.float32],
+    b: float,
+    squared_error: bool,
+    scale: float,
+    dw: NDArray[np.int64],
+) -> tuple[float, float]:
+    """Compute the sums of a block by compiled code; see `catclf.descent.sums.Kernel`."""
+    pixels = pixels.view()
+    pixels.flags.writeable = False  # as in a file: one type of array, compiled once
+    return _block_sums(pixels, y, weights, w, b, squared_error, scale, dw)
+
+
+class ThreadSums:
+    """Sums over examples, computed by threads; see `catclf.descent.sums.Sum`.
+
+    Parameters
+    ----------
+    examples
+        What is summed over.
+    threads
+        How many; None for one a core.
+    """
+
+    def __init__(self, examples: Examples, threads: int | None = None) -> None:
+        threads = threads or available_cores()
+        # Contiguous, for the same reason as read-only.
+        y, weights = np.ascontiguousarray(examples.y), np.ascontiguousarray(examples.weights)
+        self.examples = replace(examples, y=y, weights=weights)
+        self.runs = divide(len(y), PARTS_A_THREAD * threads)
+        self.pool = ThreadPoolExecutor(threads)
+        # Compiled, or loaded, here: before the threads, and before any iteration is timed.
+        n_x = examples.columns.shape[1]
+        self.examples.sums(numba_kernel, np.zeros(n_x, np.float32), 0.0, slice(0, 1))
+
+    def __call__(self, w: Array, b: float) -> Sums:
+        """Return the sums over all examples, given w (n_x, 1) and b."""
+        summed = partial(self.examples.sums, numba_kernel, scaled(w), b)
+        return reduce(add, self.pool.map(summed, self.runs))
