@@ -1,30 +1,41 @@
 """The prepared dataset: an HDF5 file of columns, labels and names, in two splits.
 
     /            format, format_version, created_by, classes, preprocessing (JSON), digest
-    /train       columns (m, n_x) uint8, labels (m,) uint8, names (m,) UTF-8; where the features
-                 are not the pixels themselves, these too: pixels (m, 3 size size) uint8
+    /train       columns (m, n_x) uint8, labels (m,) uint8, names (m,) UTF-8, and
+                 checksums (ceil(m / 256),) uint32: the CRC-32 of each 256 rows of columns;
+                 where the features are not the pixels themselves, these too, laid out and checked
+                 alike: pixels (m, 3 size size) uint8, pixel_checksums
     /test        the same; attribute also_in_train: how many of its pictures train holds too
 
-HDF5 has no column-major order, so a column of X is a row on disk, contiguous.
+HDF5 has no column-major order, so a column of X is a row on disk. All arrays are contiguous and
+pass through no filter: where they fit into memory, rows are read as a memory map of the file.
 
-Damage is refused, not trained on. The metadata of the latest format carry checksums, also the
-attributes, as long as their strings are of fixed length. The arrays pass through gzip at level 0,
-which compresses nothing and adds a checksum: a zeroed chunk, which HDF5's own Fletcher-32 takes for
-good, is no gzip data. Reading stays at 1.5 GB/s; Fletcher-32 gives 1.7, no checksum 4.7.
+Damage is refused, not trained on: a flipped bit, a lost or zeroed page, a file that is cut short,
+or whose writer was killed.
+
+- Opening the file checks its metadata, for which HDF5 keeps checksums (in its latest format, and
+  of attributes whose strings are of fixed length), and the labels, by their attribute checksum.
+- Reading the names checks them in the same way.
+- The first read of 256 rows compares them with their checksum, once for all processes that share
+  the dataset. Reading all of them, as `catclf info` does, checks the whole file.
+
+What happens after that first read cannot be known: a block that is changed on disk later is used as
+it is then, and where the disk, or the network behind it, fails to give a mapped page, or another
+program cuts the file while its rows are in use, the system ends the process. catclf itself never
+changes a dataset in place, it only puts a whole new file in its place, and the old one can be read
+to its end by who has opened it. A CRC-32 finds accidents, not a forger.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import math
 import os
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import h5py
 import numpy as np
@@ -34,8 +45,16 @@ from catclf._version import __version__
 from catclf.classes import as_pair
 from catclf.errors import DatasetError, printable
 from catclf.pictures.preprocessing import Preprocessing
+from catclf.storage.checked_rows import (
+    PREPARE_AGAIN,
+    CheckedArray,
+    CheckedRows,
+    checked_array,
+    checked_rows,
+    write_array,
+    write_rows,
+)
 from catclf.storage.hdf5 import HDF5File, open_hdf5
-from catclf.storage.hdf5_arrays import StoredArray
 from catclf.storage.hdf5_writing import create_hdf5
 from catclf.storage.kinds import PREPARED, FileKind, file_kind
 from catclf.storage.outputs import OutputKind, replacing
@@ -51,11 +70,7 @@ __all__ = [
 ]
 
 FORMAT = "catclf-dataset"
-FORMAT_VERSION = 1
-CHUNK_BYTES = 2**20
-CACHE_BYTES = 8 * CHUNK_BYTES  # reading goes along the rows; every process has a cache of its own
-CHECKSUM_FILTER: dict[str, Any] = {"compression": "gzip", "compression_opts": 0}
-PREPARE_AGAIN = "Run 'catclf prepare' again."
+FORMAT_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -65,7 +80,7 @@ class Split:
     Parameters
     ----------
     columns
-        (m, n_x) uint8 on disk: the columns of X, one a row, not yet read.
+        (m, n_x) uint8 on disk: the columns of X, one a row, read when they are indexed.
     pixels
         (m, 3 size size) uint8 on disk: the pictures, unrolled, one a row; the columns themselves
         where the features are the pixels.
@@ -77,10 +92,10 @@ class Split:
         How many of these pictures the train split holds too (0 for the train split itself).
     """
 
-    columns: StoredArray
-    pixels: StoredArray
+    columns: CheckedRows
+    pixels: CheckedRows
     labels: NDArray[np.uint8]
-    stored_names: StoredArray
+    stored_names: CheckedArray
     also_in_train: int
 
     def __repr__(self) -> str:
@@ -93,7 +108,7 @@ class Split:
 
     @cached_property
     def X(self) -> NDArray[np.uint8]:
-        """The examples (n_x, m), one a column, features 0 to 255, read into memory."""
+        """The examples (n_x, m), one a column, features 0 to 255; to be read, not written to."""
         return self.columns[:].T
 
     @property
@@ -104,7 +119,7 @@ class Split:
     @cached_property
     def names(self) -> list[str]:
         """What each picture is called."""
-        return [name.decode("utf-8", "surrogateescape") for name in self.stored_names[:]]
+        return [name.decode("utf-8", "surrogateescape") for name in self.stored_names.read()]
 
 
 @dataclass(frozen=True)
@@ -143,9 +158,10 @@ def open_dataset(path: str | os.PathLike[str]) -> Iterator[Dataset]:
     Raises
     ------
     DatasetError
-        Where the file is missing, none of ours, of a newer catclf, damaged, or not complete.
+        Where the file is missing, none of ours, of another version of catclf, damaged, or not
+        complete.
     """
-    with open_hdf5(path, CACHE_BYTES, PREPARED) as file:
+    with open_hdf5(path, expected=PREPARED) as file:
         yield _read_dataset(file)
 
 
@@ -154,10 +170,12 @@ def _read_dataset(file: HDF5File) -> Dataset:
         raise DatasetError("is not a dataset that catclf prepared", file.where, _fix_of_other(file))
     version = file.attribute("format_version")
     if version != FORMAT_VERSION:
+        old = version == 1
         raise DatasetError(
-            f"has format version {version!r:.20}; this catclf reads {FORMAT_VERSION}",
+            f"has format version {version!r:.20}{' (of catclf 0.1)' if old else ''}; "
+            f"this catclf reads {FORMAT_VERSION}",
             file.where,
-            "Update catclf, or prepare the dataset again.",
+            PREPARE_AGAIN if old else "Update catclf, or prepare the dataset again.",
         )
     classes = as_pair(file.attribute("classes"))
     digest = file.attribute("digest")
@@ -194,36 +212,24 @@ def _fix_of_other(file: HDF5File) -> str:
 
 
 def _read_split(file: HDF5File, name: str, preprocessing: Preprocessing) -> Split:
-    columns = file.array(f"{name}/columns")
+    stored_labels = checked_array(file, f"{name}/labels", "u1")
+    names = checked_array(file, f"{name}/names", "S")
+    labels = stored_labels.read()
+    m = labels.size
+    if m and labels.max() > 1:
+        raise DatasetError("damaged: labels must be 0 or 1", stored_labels.where, PREPARE_AGAIN)
+    if names.stored.shape != labels.shape:
+        raise DatasetError(
+            f"damaged: {m} labels need {m} names, not {names.stored.shape[0]}",
+            names.where,
+            PREPARE_AGAIN,
+        )
+    shape = (m, preprocessing.n_x)
+    columns = checked_rows(file, f"{name}/columns", f"{name}/checksums", shape)
     pixels = columns
     if preprocessing.features != "pixels":
-        pixels = file.array(f"{name}/pixels")
-    labels = file.array(f"{name}/labels")
-    names = file.array(f"{name}/names")
-    m = labels.shape[0] if len(labels.shape) == 1 else -1
-    for array, shape in (
-        (columns, (m, preprocessing.n_x)),
-        (pixels, (m, preprocessing.pixel_n_x)),
-        (names, (m,)),
-    ):
-        if array.shape != shape:
-            raise DatasetError(
-                f"damaged: has the shape {array.shape}, and {m} labels need {shape}",
-                array.where,
-                PREPARE_AGAIN,
-            )
-    for array in (columns, pixels, labels, names):
-        if array.dtype != np.uint8 and not (array is names and names.dtype.kind == "S"):
-            raise DatasetError(
-                f"damaged: of the wrong type {array.dtype}", array.where, PREPARE_AGAIN
-            )
-    for array in (columns, pixels, labels, names):
-        # We compress nothing: what is read takes no more memory than the file has bytes.
-        if array.stored_bytes < math.prod(array.shape) * array.dtype.itemsize:
-            raise DatasetError("damaged: is compressed", array.where, PREPARE_AGAIN)
-    values = labels[:]
-    if values.size and values.max() > 1:
-        raise DatasetError("damaged: labels must be 0 or 1", labels.where, PREPARE_AGAIN)
+        shape = (m, preprocessing.pixel_n_x)
+        pixels = checked_rows(file, f"{name}/pixels", f"{name}/pixel_checksums", shape)
     also = file.attribute("also_in_train", name) or 0
     if not isinstance(also, int) or not 0 <= also <= m:
         raise DatasetError(
@@ -231,7 +237,7 @@ def _read_split(file: HDF5File, name: str, preprocessing: Preprocessing) -> Spli
             f"{file.where}:{name}",
             PREPARE_AGAIN,
         )
-    return Split(columns, pixels, values, names, also)
+    return Split(columns, pixels, labels, names, also)
 
 
 def _is_dataset(path: str) -> bool:
@@ -240,7 +246,7 @@ def _is_dataset(path: str) -> bool:
     if found is not FileKind.HDF5:
         return found is FileKind.DATASET
     try:  # catclf 0.1 wrote it at the end
-        with open_hdf5(path, CACHE_BYTES) as stored:
+        with open_hdf5(path) as stored:
             return bool(stored.attribute("format") == FORMAT)
     except DatasetError:
         return False
@@ -298,39 +304,20 @@ def _write_split(
     group: h5py.Group, split: NewSplit, preprocessing: Preprocessing, check: Callable[[], None]
 ) -> str:
     """Write one split, and return the SHA-256 of its columns and labels."""
-    m, checked = len(split.labels), CHECKSUM_FILTER if len(split.labels) else {}
-    digest = hashlib.sha256()
-    for block in _written(group, "columns", (m, preprocessing.n_x), split.blocks):
+    m, digest = len(split.labels), hashlib.sha256()
+    shape = (m, preprocessing.n_x)
+    for block in write_rows(group, "columns", "checksums", shape, split.blocks):
         digest.update(np.ascontiguousarray(block).data)
         check()
     if preprocessing.features != "pixels":
-        for _ in _written(group, "pixels", (m, preprocessing.pixel_n_x), split.pixel_blocks):
+        shape = (m, preprocessing.pixel_n_x)
+        for _ in write_rows(group, "pixels", "pixel_checksums", shape, split.pixel_blocks):
             check()
-    group.create_dataset("labels", data=split.labels.astype(np.uint8), **checked)
-    digest.update(split.labels.astype(np.uint8).data)
-    group.create_dataset("names", data=_fixed_length(split.names), **checked)
+    labels = split.labels.astype(np.uint8)
+    digest.update(labels.data)
+    write_array(group, "labels", labels)
+    write_array(group, "names", _fixed_length(split.names))
     return digest.hexdigest()
-
-
-def _written(
-    group: h5py.Group, name: str, shape: tuple[int, int], blocks: Iterable[NDArray[np.uint8]]
-) -> Iterator[NDArray[np.uint8]]:
-    """Write blocks of rows as one array, and yield each when it is written."""
-    m, width = shape
-    array = group.create_dataset(
-        name,
-        shape,
-        np.uint8,
-        chunks=(max(1, min(m, CHUNK_BYTES // width)), width) if m else None,
-        **(CHECKSUM_FILTER if m else {}),
-    )
-    done = 0
-    for block in blocks:
-        array[done : done + len(block)] = block
-        done += len(block)
-        yield block
-    if done != m:
-        raise ValueError(f"{m} labels need {m} {name}, got {done}")
 
 
 def _fixed_length(texts: Sequence[str]) -> NDArray[np.bytes_]:

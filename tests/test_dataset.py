@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from catclf import CatclfError, DatasetError, Preprocessing
 from catclf.dataset import NewSplit, open_dataset, write_dataset
-from corpus.hdf5 import CLASSES, N_X, SETTINGS, chunk, pixels
-from corpus.prepared import good_prepared, read_dataset
+from catclf.storage.hdf5_writing import _FailureKeepingFile
+from corpus.hdf5 import CLASSES, N_X, SETTINGS, pixels
+from corpus.prepared import ARRAYS, good_prepared, good_prepared_hog, read_dataset, span
 
 TESTS = Path(__file__).parent
 
@@ -151,8 +152,8 @@ def test_X_and_Y_have_the_lectures_shapes(tmp_path: Path) -> None:
         assert dataset.test.also_in_train == 1
 
 
-def test_many_chunks_are_read_as_one(tmp_path: Path) -> None:
-    """A dataset of several chunks, written in blocks that straddle them, is the same."""
+def test_many_blocks_are_read_as_one(tmp_path: Path) -> None:
+    """A dataset of more rows than a checksum is for, written in other runs, is the same."""
     m, preprocessing = 300, Preprocessing()
     columns = np.random.default_rng(0).integers(0, 256, (m, preprocessing.n_x), np.uint8)
     labels = np.zeros(m, np.uint8)
@@ -166,7 +167,7 @@ def test_many_chunks_are_read_as_one(tmp_path: Path) -> None:
     )
     with open_dataset(tmp_path / "a.h5") as dataset:
         assert np.array_equal(dataset.train.X, columns.T)
-        assert np.array_equal(dataset.train.columns[80:90], columns[80:90])
+        assert np.array_equal(dataset.train.columns[250:260], columns[250:260])
 
 
 def test_the_same_data_give_the_same_file(tmp_path: Path) -> None:
@@ -264,24 +265,40 @@ def test_no_change_to_the_bytes_goes_unseen(tmp_path: Path) -> None:
     assert refused > size / 6 / 4  # the rest are bytes that HDF5 does not use
 
 
-@pytest.mark.parametrize("name", ["train/columns", "train/labels", "train/names", "test/columns"])
+@pytest.mark.parametrize("name", ARRAYS)
 @pytest.mark.parametrize("value", [0, 255])
-def test_a_chunk_that_was_erased_is_refused(tmp_path: Path, name: str, value: int) -> None:
-    """All of a chunk zeroed, checksum too, is what a lost block looks like: it is no data."""
+def test_an_array_that_was_erased_is_refused(tmp_path: Path, name: str, value: int) -> None:
+    """All of an array zeroed is what a lost block looks like: it is no data."""
     path = tmp_path / "a.h5"
-    good_prepared(path)
-    with h5py.File(path) as file:
-        info = file[name].id.get_chunk_info(0)
+    good_prepared_hog(path)
+    where = span(path, name)
     data = bytearray(path.read_bytes())
-    data[info.byte_offset : info.byte_offset + info.size] = bytes([value]) * info.size
+    data[where] = bytes([value]) * (where.stop - where.start)
     path.write_bytes(data)
     with pytest.raises(DatasetError, match="damaged"):
         read_dataset(path)
 
 
+@pytest.mark.parametrize("name", ARRAYS)
+@pytest.mark.parametrize("bit", [0, 7])
+def test_a_flipped_bit_is_refused_and_named(tmp_path: Path, name: str, bit: int) -> None:
+    """In whatever array it is, checksums too: the message tells which split is damaged."""
+    path = tmp_path / "a.h5"
+    good_prepared_hog(path)
+    where = span(path, name)
+    for at in (where.start, where.stop - 1):
+        good_prepared_hog(path)
+        data = bytearray(path.read_bytes())
+        data[at] ^= 1 << bit
+        path.write_bytes(data)
+        damaged = name.replace("pixel_checksums", "pixels").replace("checksums", "columns")
+        with pytest.raises(DatasetError, match=f"{damaged}: damaged"):
+            read_dataset(path)
+
+
 @pytest.mark.parametrize("value", [0, 255])
 def test_black_and_white_are_not_mistaken(tmp_path: Path, value: int) -> None:
-    """Fletcher-32 sums zeros and ones to the same: a black stretch turned white is seen."""
+    """A black stretch turned white is seen, which a checksum by sums modulo 65535 is blind to."""
     path = tmp_path / "a.h5"
     columns = np.full((8, N_X), value, np.uint8)
     train = NewSplit([columns], np.arange(8, dtype=np.uint8) % 2, list("abcdefgh"))
@@ -289,26 +306,51 @@ def test_black_and_white_are_not_mistaken(tmp_path: Path, value: int) -> None:
     data = path.read_bytes()
     black, white = bytes([value]) * 64, bytes([255 - value]) * 64
     with h5py.File(path) as file:
-        start = file["train/columns"].id.get_chunk_info(0).byte_offset + 64
+        start = file["train/columns"].id.get_offset() + 64
     assert data[start : start + 64] == black
     path.write_bytes(data[:start] + white + data[start + 64 :])
     with pytest.raises(DatasetError, match="damaged"):
         read_dataset(path)
 
 
-def test_every_chunk_is_checked_and_nothing_stands_in_a_heap(tmp_path: Path) -> None:
-    """All arrays have passed the filter that checks, and no string is of variable length."""
+def test_every_array_is_contiguous_and_nothing_stands_in_a_heap(tmp_path: Path) -> None:
+    """Each byte of an array is in the file as it is in memory; no string is of variable length."""
     path = tmp_path / "a.h5"
-    good_prepared(path)
+    good_prepared_hog(path)
     assert b"GCOL" not in path.read_bytes()
     with h5py.File(path) as file:
-        for name in ("columns", "labels", "names"):
-            for group in ("train", "test"):
-                array = file[group][name]
-                assert array.compression == "gzip"
-                assert array.id.get_num_chunks() >= 1
-                for i in range(array.id.get_num_chunks()):
-                    assert array.id.get_chunk_info(i).filter_mask == 0
+        assert [f"{group}/{name}" for group in file for name in file[group]] == sorted(ARRAYS)
+        for name in ARRAYS:
+            plist = file[name].id.get_create_plist()
+            assert plist.get_layout() == h5py.h5d.CONTIGUOUS
+            assert plist.get_nfilters() == 0
+            assert path.read_bytes()[span(path, name)] == file[name][:].tobytes()
+
+
+def test_a_dataset_is_written_once(tmp_path: Path) -> None:
+    """HDF5 does not fill an array before it is written: the file holds its data, and little more.
+
+    A hole in the file would be read as zeros, and a filled one would be written twice.
+    """
+    rows = np.random.default_rng(0).integers(0, 256, (600, N_X), np.uint8)
+    labels, written = np.zeros(600, np.uint8), 0
+
+    def count(file: _FailureKeepingFile, data: bytes) -> int:
+        nonlocal written
+        written += memoryview(data).nbytes
+        return original(file, data)
+
+    original = _FailureKeepingFile.write
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_FailureKeepingFile, "write", count)
+        write_dataset(
+            tmp_path / "a.h5",
+            CLASSES,
+            SETTINGS,
+            NewSplit([rows[:100], rows[100:]], labels, ["x"] * 600),
+            NewSplit([], labels[:0], []),
+        )
+    assert rows.nbytes < written < rows.nbytes + 10_000
 
 
 def test_a_file_cut_anywhere_is_refused(tmp_path: Path) -> None:
@@ -323,17 +365,44 @@ def test_a_file_cut_anywhere_is_refused(tmp_path: Path) -> None:
 
 
 def test_damage_is_seen_in_every_way_of_reading(tmp_path: Path) -> None:
-    """A run of rows and one row are both checked."""
+    """A run of rows and one row are both checked, wherever in their 256 rows the damage is."""
     path = tmp_path / "a.h5"
     good_prepared(path)
-    with h5py.File(path, "r+") as file:
-        chunk("train/columns", b"\0" * 300, compression="gzip", compression_opts=0)(file)
+    data = bytearray(path.read_bytes())
+    data[span(path, "train/columns").stop - 1] ^= 1
+    path.write_bytes(data)
     with open_dataset(path) as dataset:
         columns = dataset.train.columns
-        with pytest.raises(DatasetError, match="train/columns: damaged"):
+        with pytest.raises(DatasetError, match="train/columns: damaged: rows 0 to 4 are not"):
             columns[1:3]
         with pytest.raises(DatasetError, match="train/columns: damaged"):
             columns[0]
+        with pytest.raises(DatasetError, match="train/columns: damaged"):
+            dataset.train.X  # noqa: B018
+
+
+def test_a_dataset_of_catclf_0_1_is_told_from_a_newer_one(tmp_path: Path) -> None:
+    """One is prepared again, the other needs a newer catclf."""
+    path = tmp_path / "a.h5"
+    for version, said in (
+        (1, "has format version 1 \\(of catclf 0.1\\); this catclf reads 2\nRun 'catclf prepare'"),
+        (3, "has format version 3; this catclf reads 2\nUpdate catclf"),
+    ):
+        good_prepared(path)
+        with h5py.File(path, "r+", libver="latest") as file:
+            file.attrs["format_version"] = version
+        with pytest.raises(DatasetError, match=said), open_dataset(path):
+            pass
+
+
+def test_X_outlives_the_open_file(tmp_path: Path) -> None:
+    """It can be used when the dataset is closed, and cannot be written to."""
+    good_prepared(tmp_path / "a.h5")
+    with open_dataset(tmp_path / "a.h5") as dataset:
+        X = dataset.train.X
+    assert np.array_equal(X, pixels(7).reshape(7, N_X)[:5].T)
+    with pytest.raises(ValueError, match="read-only"):
+        X[0, 0] = 1
 
 
 def test_an_output_that_cannot_be_written_is_named(tmp_path: Path) -> None:

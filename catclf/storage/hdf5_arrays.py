@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import mmap
 import os
 import struct
 import zlib
@@ -115,6 +116,40 @@ class StoredArray:
         """The number of bytes that it takes in the file, compressed where it is."""
         with translated_errors(self.where):
             return int(self.dataset.id.get_storage_size())
+
+    @property
+    def n_bytes(self) -> int:
+        """The number of bytes that its entries take in memory."""
+        return math.prod(self.shape) * self.dtype.itemsize
+
+    @property
+    def is_contiguous(self) -> bool:
+        """Whether its bytes stand in the file one after another, as they are."""
+        with translated_errors(self.where):
+            layout = self.dataset.id.get_create_plist().get_layout()
+            return bool(layout == h5py.h5d.CONTIGUOUS) and not self.filters
+
+    def mapped(self) -> tuple[NDArray[Any], mmap.mmap] | None:
+        """Return a contiguous array as a read-only view of its file, mapped up to its end.
+
+        None where the system maps no such file: for want of address space, for example.
+
+        Raises
+        ------
+        DatasetError
+            Where the file ends before the array.
+        """
+        with translated_errors(self.where):
+            start = self.dataset.id.get_offset()
+            descriptor = self.dataset.file.id.get_vfd_handle()
+            if os.fstat(descriptor).st_size < start + self.n_bytes:
+                raise ValueError("an array beyond the end of the file")
+            try:
+                file = mmap.mmap(descriptor, start + self.n_bytes, access=mmap.ACCESS_READ)
+            except OSError:
+                return None
+            values = np.frombuffer(file, self.dtype, math.prod(self.shape), start)
+            return values.reshape(self.shape), file
 
     def __getitem__(self, rows: int | slice) -> NDArray[Any]:
         """Read one row, or a run of rows.

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 
+from catclf import Preprocessing
 from catclf.dataset import NewSplit, open_dataset, write_dataset
 from corpus.course_hdf5 import COURSE, good_course
 from corpus.hdf5 import (
@@ -34,13 +36,22 @@ from corpus.hdf5 import (
 )
 
 LABELS = np.arange(6) % 2
+COLUMNS = pixels(7).reshape(7, N_X)[:5]
+ARRAYS = [
+    f"{split}/{name}"
+    for split in ("train", "test")
+    for name in ("columns", "checksums", "pixels", "pixel_checksums", "labels", "names")
+]
 
 
 def read_dataset(path: Path) -> tuple[object, ...]:
     """Return all that a prepared dataset holds, comparable."""
     with open_dataset(path) as dataset:
         splits = [
-            (split.X.shape, split.X.tobytes(), split.Y.tobytes(), split.names, split.also_in_train)
+            (
+                *(split.X.shape, split.X.tobytes(), split.pixels[:].tobytes()),
+                *(split.Y.tobytes(), split.names, split.also_in_train),
+            )
             for split in (dataset.train, dataset.test)
         ]
         return dataset.classes, dataset.preprocessing, dataset.digest, splits
@@ -58,6 +69,29 @@ def good_prepared(path: Path) -> None:
         NewSplit([columns[:5]], labels[:5], names[:5]),
         NewSplit([columns[5:]], labels[5:], names[5:], also_in_train=1),
     )
+
+
+def good_prepared_hog(path: Path) -> None:
+    """Write a prepared dataset that holds pixels beside its features."""
+    settings = Preprocessing(size=8, features="hog-color")
+    rng = np.random.default_rng(0)
+    train, test = (
+        NewSplit(
+            [rng.integers(0, 256, (m, settings.n_x), np.uint8)],
+            (np.arange(m) % 2).astype(np.uint8),
+            [f"{i}.jpg" for i in range(m)],
+            pixel_blocks=[rng.integers(0, 256, (m, settings.pixel_n_x), np.uint8)],
+        )
+        for m in (5, 2)
+    )
+    write_dataset(path, CLASSES, settings, train, test)
+
+
+def span(path: Path, name: str) -> slice:
+    """Return where the bytes of a contiguous array stand in its file."""
+    with h5py.File(path) as file:
+        start = file[name].id.get_offset()
+        return slice(start, start + file[name].id.get_storage_size())
 
 
 def prepared_then(change: Change) -> Builder:
@@ -84,6 +118,31 @@ def replaced(name: str, data: Any, **options: Any) -> Builder:
         file.create_dataset(name, data=data, **options)
 
     return prepared_then(change)
+
+
+def with_checksum(name: str, data: Any, **options: Any) -> Change:
+    """Return what replaces an array, and says so in its checksum."""
+
+    def change(file: h5py.File) -> None:
+        del file[name]
+        made = file.create_dataset(name, data=data, **options)
+        made.attrs["checksum"] = zlib.crc32(data.data)
+
+    return change
+
+
+def compact(name: str, data: Any) -> Change:
+    """Return what puts an array among the metadata, where it has no place of its own."""
+
+    def change(file: h5py.File) -> None:
+        del file[name]
+        plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        plist.set_layout(h5py.h5d.COMPACT)
+        space = h5py.h5s.create_simple(data.shape)
+        h5py.h5d.create(file.id, name.encode(), h5py.h5t.STD_U8LE, space, dcpl=plist)
+        file[name][:] = data
+
+    return change
 
 
 def split_within_itself(file: h5py.File) -> None:
@@ -114,7 +173,8 @@ PREPARED: dict[str, Builder] = {
     "format of variable length": attribute("format", "catclf-dataset"),
     "format is two texts": attribute("format", np.array([b"catclf-dataset"] * 2)),
     "format is empty": attribute("format", h5py.Empty("S1")),
-    "a newer version": attribute("format_version", 2),
+    "a newer version": attribute("format_version", 3),
+    "format version 1": attribute("format_version", 1),
     "no version": attribute("format_version", None),
     "version is text": attribute("format_version", np.bytes_("\x1b[31m1" * 20)),
     "version is two numbers": attribute("format_version", [1, 1]),
@@ -170,14 +230,33 @@ PREPARED: dict[str, Builder] = {
     "columns too short": replaced("train/columns", pixels(5).reshape(5, -1)[:, 1:]),
     "columns on edge": replaced("train/columns", pixels(5).reshape(5, -1).T),
     "columns of 16 bits": replaced("train/columns", pixels(5).reshape(5, -1).astype("u2")),
-    "columns compressed": replaced("train/columns", np.zeros((5, N_X), np.uint8), **GZIP),
-    "columns never written": prepared_then(created("train/columns", (5, N_X), chunks=(1, N_X))),
-    "a label of 2": replaced("train/labels", np.array([0, 1, 0, 1, 2], np.uint8)),
+    "columns compressed": replaced("train/columns", COLUMNS, **GZIP),
+    "columns in chunks": replaced("train/columns", COLUMNS, chunks=(1, N_X)),
+    "columns in the metadata": prepared_then(compact("train/columns", COLUMNS)),
+    "columns never written": prepared_then(created("train/columns", (5, N_X))),
+    "chunked columns never written": prepared_then(
+        created("train/columns", (5, N_X), chunks=(1, N_X))
+    ),
+    "other columns": replaced("train/columns", 255 - COLUMNS),
+    "no checksums": prepared_then(lambda file: file.pop("train/checksums")),
+    "too many checksums": replaced("train/checksums", np.zeros(2, np.uint32)),
+    "checksums of 64 bits": replaced("train/checksums", np.zeros(1, np.uint64)),
+    "checksums in chunks": replaced("train/checksums", np.zeros(1, np.uint32), chunks=(1,)),
+    "a label of 2": prepared_then(with_checksum("train/labels", np.array([0, 1, 0, 1, 2], "u1"))),
+    "other labels": replaced("train/labels", np.array([0, 0, 0, 1, 1], np.uint8)),
+    "labels without a checksum": attribute("checksum", None, "train/labels"),
+    "the checksum of the labels is text": attribute("checksum", np.bytes_("0"), "train/labels"),
     "labels are floats": replaced("train/labels", np.array([0.0, 1, 0, 1, 1])),
     "labels in a row": replaced("train/labels", np.array([[0, 1, 0, 1, 1]], np.uint8)),
+    "labels in chunks": prepared_then(
+        with_checksum("train/labels", np.array([0, 1, 0, 1, 1], "u1"), chunks=(5,))
+    ),
+    "one label, no array": replaced("train/labels", np.uint8(1)),
     "names are numbers": replaced("train/names", np.arange(5)),
     "names of variable length": replaced("train/names", list("abcde")),
-    "too many names": replaced("train/names", np.array([b"x"] * 6)),
+    "too many names": prepared_then(with_checksum("train/names", np.array([b"x"] * 6))),
+    "other names": replaced("train/names", np.array([b"x"] * 5)),
+    "names without a checksum": attribute("checksum", None, "test/names"),
     "a chunk of zeros": prepared_then(
         chunk("train/columns", bytes(5 * N_X + 11), compression="gzip", compression_opts=0)
     ),

@@ -68,7 +68,7 @@ def test_a_dataset_tells_what_it_holds(small_dataset: Path) -> None:
         assert found.digest == dataset.digest
     assert found == catclf.DatasetInfo(
         path=str(small_dataset),
-        format_version=1,
+        format_version=2,
         created_by=f"catclf {catclf.__version__}",
         classes=("noncat", "cat"),
         preprocessing=catclf.Preprocessing(size=8),
@@ -105,7 +105,7 @@ def test_a_dataset_that_does_not_tell_its_writer_is_read(tmp_path: Path) -> None
 def test_every_column_is_read(tmp_path: Path) -> None:
     """A damaged column is told."""
     path = tmp_path / "a.h5"
-    PREPARED["a chunk of zeros"](path)
+    PREPARED["other columns"](path)
     error = refusal(path, DatasetError)
     assert error.where == f"{path}:train/columns"
     assert error.what.startswith("damaged")
