@@ -86,7 +86,7 @@ def memory_needs(m: int, n_x: int, m_test: int = 0) -> dict[str, int]:
     both = m + m_test
     # gram: K in float64 and a product in float32; the pixels, and two blocks of them in float32.
     gram = 12 * m * both + both * (n_x + 8 * EXACT_FEATURES)
-    # streaming keeps the pixels only where they fit a quarter of what is free. iterative: lists.
+    # streaming leaves the pixels where they are. iterative: lists.
     return {
         "gram": gram,
         "vectorized": 9 * both * n_x,

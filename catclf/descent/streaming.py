@@ -1,20 +1,17 @@
 """The lecture's update from sums over the examples, wherever and by whomever they are taken.
 
-One pass over the data an iteration, in blocks of float32: pixels stay uint8, in memory where they
-fit and else in the dataset file, and memory does not grow with m. Which kernel computes a block's
+One pass over the data an iteration, in blocks of float32: pixels stay uint8 where they are, in an
+array or in the dataset file, and memory does not grow with m. Which kernel computes a block's
 sums, and with it who shares the blocks, is all that differs between machines.
 """
 
 from __future__ import annotations
-
-from dataclasses import replace
 
 from catclf.descent.problem import Problem, State
 from catclf.descent.processes import ProcessSums
 from catclf.descent.rates import safe_rate
 from catclf.descent.sums import Examples, KernelName, Sum, Sums
 from catclf.logistic import Array, l2_penalty
-from catclf.machine import available_memory
 
 MAX_EXAMPLES_RATED = 2000  # the safe rate reads the data 21 times, in one process
 
@@ -35,10 +32,7 @@ class Streaming:
     ) -> None:
         self.w, self.b = problem.start(state)
         self.problem, self.settings = problem, problem.settings
-        examples = Examples.of(problem)
-        if problem.m * problem.n_x <= available_memory() // 4:
-            examples = replace(examples, columns=problem.columns[:])
-        self.sums = _sums_over(examples, kernel)
+        self.sums = _sums_over(Examples.of(problem), kernel)
         if problem.test is not None:  # few are summed now and then: not worth more processes
             self.test_sums = _sums_over(Examples.of(problem.test), kernel, workers=1)
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from catclf import open_dataset
 from catclf.columns import BLOCK_EXAMPLES
-from catclf.descent import METHODS, Problem, Settings, descend, processes, streaming
+from catclf.descent import METHODS, Problem, Settings, descend, processes
 from catclf.descent.streaming import Streaming
 from catclf.logistic import ClassWeight, LossName
 from conftest import ColumnsMaker
@@ -49,20 +49,19 @@ def test_blocks_of_any_number_give_the_same_costs(
 @pytest.mark.parametrize("loss", ["cross-entropy", "squared-error"])
 @pytest.mark.parametrize("class_weight", ["none", "balanced"])
 @pytest.mark.parametrize("l2", [0.0, 0.1])
-def test_processes_and_memory_change_no_bit(
+def test_processes_change_no_bit(
     loss: LossName,
     class_weight: ClassWeight,
     l2: float,
     make_columns: ColumnsMaker,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """One process or three, pixels in memory or left where they are: costs, w and b are equal."""
+    """One process, or more than there are blocks: costs, w and b are equal."""
     columns, Y = make_columns(1000, 27), (np.arange(1000.0).reshape(1, 1000) % 3 == 0) * 1.0
     settings = Settings(0.01, l2=l2, loss=loss, class_weight=class_weight)
     found = []
-    for cores, memory in ((1, 2**40), (3, 2**40), (2, 0), (7, 0)):
+    for cores in (1, 2, 3, 7):
         monkeypatch.setattr(processes, "available_cores", lambda cores=cores: cores)
-        monkeypatch.setattr(streaming, "available_memory", lambda memory=memory: memory)
         method = Streaming(Problem(columns, Y, settings), None)
         costs = [method.step(True) for _ in range(5)]
         w, b = method.parameters()
@@ -70,10 +69,10 @@ def test_processes_and_memory_change_no_bit(
     assert all(each == found[0] for each in found)
 
 
-def test_a_file_that_does_not_fit_is_never_read_whole(
+def test_a_file_is_never_read_whole(
     make_columns: ColumnsMaker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without memory to keep the pixels in, they are read a block at a time."""
+    """The pixels are read a block at a time."""
     rows = make_columns(1000, 12)
     read: list[int] = []
 
@@ -84,7 +83,6 @@ def test_a_file_that_does_not_fit_is_never_read_whole(
             read.append(len(rows[chosen]))
             return rows[chosen]
 
-    monkeypatch.setattr(streaming, "available_memory", lambda: 0)
     monkeypatch.setattr(processes, "available_cores", lambda: 1)  # so that `read` is this one's
     Streaming(Problem(OnDisk(), np.ones((1, 1000)), Settings()), None).step(True)
     assert sum(read) == 1000
