@@ -24,6 +24,7 @@ from measure_disk import measure_disk, measure_million
 from measure_features import measure_features
 from measure_pictures import measure_cold, measure_prepare
 from measure_report import measure_report
+from measure_streaming import measure_streaming
 from measure_suspects import measure_suspects
 from measure_tune import measure_tune
 from measuring import Row
@@ -31,6 +32,7 @@ from measuring import Row
 MEASUREMENTS: dict[str, Callable[[Path], list[Row]]] = {
     "course": measure_course,
     "iteration": measure_iteration,
+    "streaming": measure_streaming,
     "disk": measure_disk,
     "prepare": measure_prepare,
     "cold": measure_cold,
@@ -54,7 +56,7 @@ def machine() -> str:
     except OSError:
         pass
     versions = [f"Python {platform.python_version()}"]
-    for name in ("numpy", "pillow", "h5py", "scikit-learn", "torch"):
+    for name in ("numpy", "pillow", "h5py", "numba", "scikit-learn", "torch"):
         try:
             versions.append(f"{name} {metadata.version(name)}")
         except metadata.PackageNotFoundError:
