@@ -161,7 +161,7 @@ def open_dataset(path: str | os.PathLike[str]) -> Iterator[Dataset]:
         Where the file is missing, none of ours, of another version of catclf, damaged, or not
         complete.
     """
-    with open_hdf5(path, expected=PREPARED) as file:
+    with open_hdf5(path, PREPARED) as file:
         yield _read_dataset(file)
 
 

@@ -14,6 +14,7 @@ from PIL import Image
 
 from catclf import train
 from catclf.descent import Settings
+from corpus.prepared import good_prepared_hog
 
 SCRIPT = Path(__file__).parent / "corpus" / "mutations.py"
 SAMPLE = Path(__file__).parents[1] / "data" / "sample" / "test" / "cat"
@@ -49,9 +50,10 @@ def test_mutated_models(small_dataset: Path, tmp_path: Path) -> None:
     run("model", [trained, weights_only])
 
 
-def test_mutated_datasets(small_dataset: Path) -> None:
-    """A prepared dataset."""
-    run("dataset", [small_dataset])
+def test_mutated_datasets(small_dataset: Path, tmp_path: Path) -> None:
+    """A prepared dataset, and one that holds pixels beside its features."""
+    good_prepared_hog(tmp_path / "hog.h5")
+    run("dataset", [small_dataset, tmp_path / "hog.h5"])
 
 
 def test_mutated_course_files(tmp_path: Path) -> None:

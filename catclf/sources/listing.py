@@ -67,7 +67,7 @@ def list_sources(
     observer = observer or Observer()
     paths = [os.fspath(source) for source in sources]
     hdf5 = {
-        path: files.enter_context(open_hdf5(path, expected=_expected(path)))
+        path: files.enter_context(open_hdf5(path, _expected(path)))
         for path in dict.fromkeys(paths)
         if not os.path.isdir(path) and _suffix(path) not in DELIMITERS
     }

@@ -98,7 +98,7 @@ class CheckedRows:
         values, file = self.mapped
         # To touch a page of a map that the file no longer holds would end the process.
         if file.size() < len(file):
-            raise DatasetError("was cut short while it was read", self.stored.where, PREPARE_AGAIN)
+            raise _damaged(self.stored, "cut short")
         return values[rows]
 
     def _check(self, block: int, rows: Rows) -> None:
@@ -106,11 +106,8 @@ class CheckedRows:
             return
         if zlib.crc32(rows.data) != self.checksums[block]:
             first = block * BLOCK_EXAMPLES
-            raise DatasetError(
-                f"damaged: rows {first} to {first + len(rows) - 1} are not what was written",
-                self.stored.where,
-                PREPARE_AGAIN,
-            )
+            last = first + len(rows) - 1
+            raise _damaged(self.stored, f"rows {first} to {last} are not what was written")
         self.checked[block] = 1
 
 
@@ -144,7 +141,7 @@ class CheckedArray:
         """
         values = self.stored[:]
         if zlib.crc32(values.data) != self.checksum:
-            raise DatasetError("damaged: is not what was written", self.where, PREPARE_AGAIN)
+            raise _damaged(self.stored, "is not what was written")
         return values
 
 
@@ -164,7 +161,7 @@ def checked_rows(
     mapped = None
     # What was read of a map counts as memory of the process. So rows that would fill it, or the
     # address space that `ulimit -v` leaves, are read through HDF5, into one buffer after another.
-    if 0 < stored.n_bytes <= available_memory() // 2:
+    if 0 < stored.stored_bytes <= available_memory() // 2:
         mapped = stored.mapped()
     flags = mmap.mmap(-1, max(1, *checksums.shape))  # anonymous, zeroed, shared after a fork
     return CheckedRows(stored, checksums[:], mapped, flags)
@@ -186,7 +183,9 @@ def checked_array(file: HDF5File, name: str, kind: str) -> CheckedArray:
         Where it is missing, of another type or shape, or not contiguous and unfiltered.
     """
     stored = file.array(name)
-    _check_layout(stored, stored.shape[:1] or (0,), kind)
+    if len(stored.shape) != 1:
+        raise _damaged(stored, f"has the shape {stored.shape}, and must be a list")
+    _check_layout(stored, stored.shape, kind)
     return CheckedArray(stored, file.attribute("checksum", name))
 
 
@@ -224,13 +223,13 @@ def _n_blocks(m: int) -> int:
 
 def _check_layout(array: StoredArray, shape: tuple[int, ...], kind: str) -> None:
     if array.shape != shape:
-        raise DatasetError(
-            f"damaged: has the shape {array.shape}, and must have {shape}",
-            array.where,
-            PREPARE_AGAIN,
-        )
+        raise _damaged(array, f"has the shape {array.shape}, and must have {shape}")
     if array.dtype != kind and not array.dtype.kind == kind == "S":
-        raise DatasetError(f"damaged: of the wrong type {array.dtype}", array.where, PREPARE_AGAIN)
+        raise _damaged(array, f"of the wrong type {array.dtype}")
     # What is read takes no more memory than the file has bytes.
     if not array.is_contiguous:
-        raise DatasetError("damaged: is not stored as catclf stores it", array.where, PREPARE_AGAIN)
+        raise _damaged(array, "is not stored as catclf stores it")
+
+
+def _damaged(array: StoredArray, what: str) -> DatasetError:
+    return DatasetError(f"damaged: {what}", array.where, PREPARE_AGAIN)

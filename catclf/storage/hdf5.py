@@ -107,19 +107,13 @@ class HDF5File:
 
 
 @contextmanager
-def open_hdf5(
-    path: str | os.PathLike[str],
-    cache_bytes: int = MAX_CHUNK_BYTES,
-    expected: Expected = HDF5_FILE,
-) -> Iterator[HDF5File]:
+def open_hdf5(path: str | os.PathLike[str], expected: Expected = HDF5_FILE) -> Iterator[HDF5File]:
     """Open an HDF5 file for reading.
 
     Parameters
     ----------
     path
         The file.
-    cache_bytes
-        How much of an array's chunks is kept, once unpacked, for the next read.
     expected
         What the error says of a file that is missing or of another kind.
 
@@ -132,7 +126,7 @@ def open_hdf5(
     _refuse_non_hdf5(where, expected)
     with translated_errors(where):
         # No lock: prepared files are only ever replaced whole, never written in place.
-        file = h5py.File(where, "r", locking=False, rdcc_nbytes=cache_bytes)
+        file = h5py.File(where, "r", locking=False, rdcc_nbytes=MAX_CHUNK_BYTES)
     try:
         yield HDF5File(file, where)
     finally:

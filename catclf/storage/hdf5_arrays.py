@@ -118,11 +118,6 @@ class StoredArray:
             return int(self.dataset.id.get_storage_size())
 
     @property
-    def n_bytes(self) -> int:
-        """The number of bytes that its entries take in memory."""
-        return math.prod(self.shape) * self.dtype.itemsize
-
-    @property
     def is_contiguous(self) -> bool:
         """Whether its bytes stand in the file one after another, as they are."""
         with translated_errors(self.where):
@@ -140,12 +135,11 @@ class StoredArray:
             Where the file ends before the array.
         """
         with translated_errors(self.where):
+            self._check_end()
             start = self.dataset.id.get_offset()
             descriptor = self.dataset.file.id.get_vfd_handle()
-            if os.fstat(descriptor).st_size < start + self.n_bytes:
-                raise ValueError("an array beyond the end of the file")
             try:
-                file = mmap.mmap(descriptor, start + self.n_bytes, access=mmap.ACCESS_READ)
+                file = mmap.mmap(descriptor, start + self.stored_bytes, access=mmap.ACCESS_READ)
             except OSError:
                 return None
             values = np.frombuffer(file, self.dtype, math.prod(self.shape), start)
@@ -173,6 +167,8 @@ class StoredArray:
         than its checksum. h5py's LZF reads one byte of an empty chunk, which is not there; given
         whole data of the right size, it writes no more and no less than that size.
         """
+        if self.is_contiguous:
+            self._check_end()
         if not self.filters or not rows:
             return
         chunks = self.dataset.chunks
@@ -183,6 +179,17 @@ class StoredArray:
                 for corner in itertools.product([band * chunks[0]], *starts):
                     self._check_chunk(corner)
                 self.checked_bands.add(band)
+
+    def _check_end(self) -> None:
+        """Raise ValueError where the file ends before this contiguous array.
+
+        HDF5 compares a file's length with its metadata when it opens it; what is cut off later
+        reads as zeros.
+        """
+        start = self.dataset.id.get_offset()
+        end = (start or 0) + self.stored_bytes  # where it holds no entries, it has no offset
+        if os.fstat(self.dataset.file.id.get_vfd_handle()).st_size < end:
+            raise ValueError("truncated file")
 
     def _check_chunk(self, corner: tuple[int, ...]) -> None:
         declared = math.prod(self.dataset.chunks) * _entry_bytes(self.dataset)

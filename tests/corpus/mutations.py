@@ -33,7 +33,7 @@ def read_dataset(path: Path) -> None:
     """Read a prepared dataset, all of it."""
     with open_dataset(path) as dataset:
         for split in (dataset.train, dataset.test):
-            assert len(split.columns[:]) == len(split.names)
+            assert len(split.columns[:]) == len(split.pixels[:]) == len(split.names)
 
 
 def prepare_course(path: Path) -> None:

@@ -257,12 +257,6 @@ PREPARED: dict[str, Builder] = {
     "too many names": prepared_then(with_checksum("train/names", np.array([b"x"] * 6))),
     "other names": replaced("train/names", np.array([b"x"] * 5)),
     "names without a checksum": attribute("checksum", None, "test/names"),
-    "a chunk of zeros": prepared_then(
-        chunk("train/columns", bytes(5 * N_X + 11), compression="gzip", compression_opts=0)
-    ),
-    "a chunk of one byte": prepared_then(
-        chunk("train/columns", b"\1", compression="gzip", compression_opts=0)
-    ),
     "a chunk of 32 megabytes": prepared_then(
         chunk("train/columns", bomb(2**25), compression="gzip", compression_opts=0)
     ),
