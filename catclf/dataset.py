@@ -19,11 +19,11 @@ or whose writer was killed.
 - The first read of 256 rows compares them with their checksum, once for all processes that share
   the dataset. Reading all of them, as `catclf info` does, checks the whole file.
 
-What happens after that first read cannot be known: a block that is changed on disk later is used as
-it is then, and where the disk, or the network behind it, fails to give a mapped page, or another
+What happens after that first read cannot be known: a block that is changed on disk later is used
+as it then is. Where the disk, or the network behind it, fails to give a mapped page, or another
 program cuts the file while its rows are in use, the system ends the process. catclf itself never
-changes a dataset in place, it only puts a whole new file in its place, and the old one can be read
-to its end by who has opened it. A CRC-32 finds accidents, not a forger.
+changes a dataset in place: a new file takes the old one's place, and who has opened the old one
+reads it to its end. A CRC-32 finds accidents, not forgeries.
 """
 
 from __future__ import annotations

@@ -125,7 +125,7 @@ class StoredArray:
             return bool(layout == h5py.h5d.CONTIGUOUS) and not self.filters
 
     def mapped(self) -> tuple[NDArray[Any], mmap.mmap] | None:
-        """Return a contiguous array as a read-only view of its file, mapped up to its end.
+        """Return a contiguous array as a read-only view of its file, and the map up to its end.
 
         None where the system maps no such file: for want of address space, for example.
 
@@ -155,30 +155,11 @@ class StoredArray:
         """
         with translated_errors(self.where):
             indices = range(self.shape[0])[rows]
-            self._check(range(indices, indices + 1) if isinstance(indices, int) else indices)
+            if self.is_contiguous:
+                self._check_end()
+            self._check_chunks(range(indices, indices + 1) if isinstance(indices, int) else indices)
             values: NDArray[Any] = self.dataset[rows]
             return values
-
-    def _check(self, rows: range) -> None:
-        """Raise ValueError where a chunk of these rows has not the size that it must have.
-
-        Where a chunk unpacks to too little, HDF5 (2.0 as well) returns memory that was never
-        written; it takes as much memory as a chunk unpacks to, and crashes on one that is shorter
-        than its checksum. h5py's LZF reads one byte of an empty chunk, which is not there; given
-        whole data of the right size, it writes no more and no less than that size.
-        """
-        if self.is_contiguous:
-            self._check_end()
-        if not self.filters or not rows:
-            return
-        chunks = self.dataset.chunks
-        for band in range(min(rows) // chunks[0], max(rows) // chunks[0] + 1):
-            if band not in self.checked_bands:
-                across = zip(self.shape[1:], chunks[1:], strict=True)
-                starts = [range(0, length, chunk) for length, chunk in across]
-                for corner in itertools.product([band * chunks[0]], *starts):
-                    self._check_chunk(corner)
-                self.checked_bands.add(band)
 
     def _check_end(self) -> None:
         """Raise ValueError where the file ends before this contiguous array.
@@ -190,6 +171,25 @@ class StoredArray:
         end = (start or 0) + self.stored_bytes  # where it holds no entries, it has no offset
         if os.fstat(self.dataset.file.id.get_vfd_handle()).st_size < end:
             raise ValueError("truncated file")
+
+    def _check_chunks(self, rows: range) -> None:
+        """Raise ValueError where a chunk of these rows has not the size that it must have.
+
+        Where a chunk unpacks to too little, HDF5 (2.0 as well) returns memory that was never
+        written; it takes as much memory as a chunk unpacks to, and crashes on one that is shorter
+        than its checksum. h5py's LZF reads one byte of an empty chunk, which is not there; given
+        whole data of the right size, it writes no more and no less than that size.
+        """
+        if not self.filters or not rows:
+            return
+        chunks = self.dataset.chunks
+        for band in range(min(rows) // chunks[0], max(rows) // chunks[0] + 1):
+            if band not in self.checked_bands:
+                across = zip(self.shape[1:], chunks[1:], strict=True)
+                starts = [range(0, length, chunk) for length, chunk in across]
+                for corner in itertools.product([band * chunks[0]], *starts):
+                    self._check_chunk(corner)
+                self.checked_bands.add(band)
 
     def _check_chunk(self, corner: tuple[int, ...]) -> None:
         declared = math.prod(self.dataset.chunks) * _entry_bytes(self.dataset)

@@ -27,7 +27,7 @@ def test_a_dataset_in_text(dataset: Path) -> None:
         digest = opened.digest
     assert results("info", dataset).splitlines() == [
         f"{dataset}: a dataset that catclf prepared",
-        "format version    1",
+        "format version    2",
         f"created by        catclf {catclf.__version__}",
         "",
         "label  class      train      test",
@@ -54,7 +54,7 @@ def test_a_dataset_in_json(dataset: Path) -> None:
     assert json.loads(results("info", dataset, "--format", "json")) == {
         "path": str(dataset),
         "kind": "dataset",
-        "format_version": 1,
+        "format_version": 2,
         "created_by": f"catclf {catclf.__version__}",
         "classes": ["noncat", "cat"],
         "counts": {"train": {"noncat": 9, "cat": 9}, "test": {"noncat": 3, "cat": 3}},
