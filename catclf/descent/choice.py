@@ -29,7 +29,7 @@ VECTORIZED_CALLS_SECONDS = 60e-6
 STREAMING_ITERATION_SECONDS = 0.235 * NS  # conversion and two products, by m * n_x
 STREAMING_CALLS_SECONDS = 250e-6  # and a hand-over to the processes
 COMPILED_START_SECONDS = 5.0  # numba's import, and compiling: 0.5 where that was done before
-COMPILED_ITERATION_SECONDS = 0.075 * NS  # by numba's kernel
+COMPILED_ITERATION_SECONDS = 0.06 * NS  # by numba's kernel
 
 
 @dataclass(frozen=True)
