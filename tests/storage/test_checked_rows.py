@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -196,7 +197,7 @@ def test_where_the_system_maps_no_file_rows_are_read(
 ) -> None:
     """Some file systems do not, and an address space may be full."""
 
-    def refuse(descriptor: int, length: int, **options: int) -> mmap.mmap:
+    def refuse(descriptor: int, length: int, **options: Any) -> mmap.mmap:
         if descriptor != -1:
             raise OSError("no device that maps")
         return real(descriptor, length, **options)
