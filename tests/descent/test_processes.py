@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 
 import numpy as np
 import pytest
@@ -38,6 +36,6 @@ def test_any_number_of_processes_gives_the_same_sums(examples: Examples, workers
 def test_a_killed_process_is_an_error_and_no_wrong_sum(examples: Examples) -> None:
     """As where memory runs out: the next sums are refused."""
     by_processes = ProcessSums(examples, 2)
-    os.kill(by_processes.pool._workers[0].process.pid, signal.SIGKILL)
+    by_processes.pool._workers[0].process.kill()
     with pytest.raises(CatclfError, match="killed"):
         by_processes(np.zeros((12, 1)), 0.0)
