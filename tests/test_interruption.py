@@ -93,7 +93,7 @@ def test_a_compiled_run_is_not_resumed_without_numba(
     with pytest.raises(ModelError, match="compiled code, which cannot be loaded") as refused:
         train(small_dataset, model, Settings(0.002, 20), resume=True)
     assert "pip install 'catclf[fast]'" in str(refused.value.fix)
-    assert "Train without `resume`" in str(refused.value.fix)
+    assert "Or train without `resume`" in str(refused.value.fix)
     assert model.read_bytes() == before
 
 

@@ -222,7 +222,8 @@ def _with_kernel_that_loads(
             raise ModelError(
                 f"was trained by numba's compiled code, which cannot be loaded here ({error})",
                 resumed,
-                f"Install it: pip install 'catclf[fast]'. Or:\n{RESUME_FIX}",
+                "Install it: pip install 'catclf[fast]'.\n"
+                f"Or {RESUME_FIX[0].lower()}{RESUME_FIX[1:]}",
             ) from None
         observer.warning(f"numba cannot be loaded ({error}): training goes on without it")
         return replace(choice, kernel="numpy")
