@@ -17,6 +17,7 @@ __all__ = [
     "Pixels",
     "blocks",
     "blocks_of_bytes",
+    "n_blocks",
     "reorder",
     "size_of",
     "unroll",
@@ -67,6 +68,11 @@ def blocks(
 def blocks_of_bytes(columns: Columns, block_bytes: int) -> Iterator[tuple[slice, Pixels]]:
     """Yield `blocks` of about so many bytes, of one example at least."""
     return blocks(columns, max(1, block_bytes // columns.shape[1]))
+
+
+def n_blocks(m: int) -> int:
+    """Return how many blocks of BLOCK_EXAMPLES, the last perhaps of fewer, m examples make."""
+    return -(-m // BLOCK_EXAMPLES)
 
 
 def unroll(pictures: Pixels) -> Pixels:

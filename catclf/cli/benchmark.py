@@ -53,7 +53,7 @@ class BenchmarkDisplay(Display):
         self.note(f"Timing {name} ...")
 
 
-def name(timing: Timing) -> str:
+def row_name(timing: Timing) -> str:
     """Return how a row is called: numba's kernel of streaming by its own name."""
     return "numba" if timing.kernel == "numba" else timing.method
 
@@ -95,7 +95,7 @@ def as_text(dataset: str, timings: list[Timing], iterations: int) -> str:
             agree = f"{'yes' if timing.agrees else 'NO'}, to {timing.difference:.0e}"
             agree = agree.replace("to 0e+00", "exactly")
         lines.append(
-            f"{name(timing):10} {timing.min_seconds:>9.3g} {timing.seconds:>9.3g} "
+            f"{row_name(timing):10} {timing.min_seconds:>9.3g} {timing.seconds:>9.3g} "
             f"{timing.max_seconds:>9.3g} {slowest.seconds / timing.seconds:>7.0f}x "
             f"{total(timing, iterations):>9.3g}  {agree}"
         )
@@ -106,21 +106,20 @@ def as_text(dataset: str, timings: list[Timing], iterations: int) -> str:
                 f"iterative was timed on {timing.iterations} iterations of {timing.examples} "
                 f"pictures{scaled}"
             )
-    streaming = [timing for timing in timings if timing.bytes_per_second is not None]
-    lines += [
-        f"{name(timing)} reads {timing.bytes_per_second / 1e9:.1f} GB/s of pixels"
-        for timing in streaming
-        if timing.bytes_per_second is not None
-    ]
-    if any(timing.kernel == "numba" for timing in streaming):
+    for timing in timings:
+        if timing.bytes_per_second is not None:
+            rate = timing.bytes_per_second / 1e9
+            lines.append(f"{row_name(timing)} reads {rate:.1f} GB/s of pixels")
+    kernels = {timing.kernel for timing in timings}
+    if "numba" in kernels:
         lines.append("numba is streaming by compiled code, which long trainings use")
-    elif streaming:
+    elif "numpy" in kernels:
         lines.append("pip install 'catclf[fast]' lets long trainings stream by compiled code")
     busy = [timing for timing in timings if timing.busy]
     if busy:
         lines.append("the machine may have been busy with something else; benchmark again if so:")
     lines += [
-        f"  {name(timing)}: slowest round {timing.spread:.1f}x the fastest, "
+        f"  {row_name(timing)}: slowest round {timing.spread:.1f}x the fastest, "
         f"waiting {100 * timing.waiting:.0f} % of the time"
         for timing in busy
     ]

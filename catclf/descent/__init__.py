@@ -30,6 +30,7 @@ __all__ = [
     "choose",
     "descend",
     "divergence_factor",
+    "kernel_failure",
     "kernel_of",
     "memory_needs",
     "round_down",
@@ -59,3 +60,13 @@ def start(choice: Choice, problem: Problem, state: State | None = None) -> Metho
         if choice.kernel == kernel:
             return Streaming(problem, state, kernel)
     return METHODS[choice.method](problem, state)
+
+
+def kernel_failure(kernel: str) -> ImportError | None:
+    """Return why a kernel cannot be loaded, None where it can: numba's needs the extra ``fast``."""
+    if kernel == "numba":
+        try:
+            import catclf.descent.compiled  # noqa: F401
+        except ImportError as error:
+            return error
+    return None

@@ -23,7 +23,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from catclf.columns import Pixels
-from catclf.descent.sums import Examples, Sums, divide, scaled
+from catclf.descent.sums import Block, Examples, Sums, divide, scaled
 from catclf.logistic import Array
 from catclf.machine import available_cores
 
@@ -43,9 +43,10 @@ def _compiled(fastmath: frozenset[str] = frozenset()) -> Callable[[F], F]:
     def compiled(function: F) -> F:
         options: Any = {"nogil": True, "error_model": "numpy", "fastmath": set(fastmath)}
         try:
-            return cast(F, njit(cache=True, **options)(function))
+            made = njit(cache=True, **options)(function)
         except RuntimeError:  # no folder to keep it in may be written
-            return cast(F, njit(cache=False, **options)(function))
+            made = njit(**options)(function)
+        return cast(F, made)
 
     return compiled
 
@@ -91,6 +92,7 @@ def _block_sums(
     scale: float,
     dw: NDArray[np.int64],
 ) -> tuple[float, float]:
+    """Return the sums of the loss and of dZ, and add that of ``dZ x`` to dw; see `Kernel`."""
     block_dw = np.zeros(dw.size, np.float32)
     z, d = np.zeros(ROWS, np.float32), np.zeros(ROWS, np.float32)
     last = np.zeros((ROWS, dw.size), np.uint8)  # a last few rows; the others count nothing
@@ -123,19 +125,13 @@ def _block_sums(
 
 
 def numba_kernel(
-    pixels: Pixels,
-    y: Array,
-    weights: Array,
-    w: NDArray[np.float32],
-    b: float,
-    squared_error: bool,
-    scale: float,
-    dw: NDArray[np.int64],
+    block: Block, w: NDArray[np.float32], b: float, dw: NDArray[np.int64]
 ) -> tuple[float, float]:
     """Compute the sums of a block by compiled code; see `catclf.descent.sums.Kernel`."""
-    pixels = pixels.view()
+    pixels = block.pixels.view()
     pixels.flags.writeable = False  # as in a file: one type of array, compiled once
-    return _block_sums(pixels, y, weights, w, b, squared_error, scale, dw)
+    squared_error = block.loss == "squared-error"
+    return _block_sums(pixels, block.y, block.weights, w, b, squared_error, block.scale, dw)
 
 
 class ThreadSums:
@@ -151,8 +147,8 @@ class ThreadSums:
 
     def __init__(self, examples: Examples, threads: int | None = None) -> None:
         threads = threads or available_cores()
-        # Contiguous, for the same reason as read-only.
-        y, weights = np.ascontiguousarray(examples.y), np.ascontiguousarray(examples.weights)
+        # Copies, contiguous and writable whatever they were: one type of array here too.
+        y, weights = (np.array(each, order="C") for each in (examples.y, examples.weights))
         self.examples = replace(examples, y=y, weights=weights)
         self.runs = divide(len(y), PARTS_A_THREAD * threads)
         self.pool = ThreadPoolExecutor(threads)

@@ -21,12 +21,13 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from catclf.columns import BLOCK_EXAMPLES, Columns, Pixels, blocks
+from catclf.columns import BLOCK_EXAMPLES, Columns, Pixels, blocks, n_blocks
 from catclf.descent.problem import Problem
 from catclf.logistic import LOSSES, Array, LossName, sigmoid
 
 __all__ = [
     "KERNELS",
+    "Block",
     "Examples",
     "Kernel",
     "KernelName",
@@ -48,14 +49,36 @@ MIN_PRODUCT_EXAMPLES = 2  # a product of one is a dot product, which is split fr
 
 KernelName = Literal["numpy", "numba"]
 KERNELS: tuple[KernelName, ...] = ("numpy", "numba")
-Kernel = Callable[
-    [Pixels, Array, Array, NDArray[np.float32], float, bool, float, NDArray[np.int64]],
-    tuple[float, float],
-]
-"""``(pixels, y, weights, w, b, squared_error, scale, dw) -> (loss, db)``: the sums of one block.
 
-pixels (k, n_x), y and weights (k,), w (n_x,) for pixels 0 to 255. The sum of ``dZ x``, times scale
-and rounded, is added to dw (n_x,); the sums of the loss and of dZ are returned.
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Examples that one kernel sums over.
+
+    Parameters
+    ----------
+    pixels
+        (k, n_x).
+    y, weights
+        (k,): the labels, and what each example counts in the cost.
+    loss
+        A name in `catclf.logistic.LOSSES`.
+    scale
+        By what the sum of ``dZ x`` is multiplied before it is rounded.
+    """
+
+    pixels: Pixels
+    y: Array
+    weights: Array
+    loss: LossName
+    scale: float
+
+
+Kernel = Callable[[Block, NDArray[np.float32], float, NDArray[np.int64]], tuple[float, float]]
+"""``(block, w, b, dw) -> (loss, db)``: the sums of one block, w (n_x,) for pixels 0 to 255.
+
+The sum of ``dZ x``, scaled and rounded, is added to dw (n_x,); those of the loss and of dZ are
+returned.
 """
 
 
@@ -105,7 +128,7 @@ def scaled(w: Array) -> NDArray[np.float32]:
 
 def divide(m: int, parts: int) -> list[slice]:
     """Divide m examples into runs of whole blocks, as equal as can be; fewer where m is small."""
-    n = -(-m // BLOCK_EXAMPLES)
+    n = n_blocks(m)
     bounds = [min(m, BLOCK_EXAMPLES * (n * part // parts)) for part in range(parts + 1)]
     return [slice(start, stop) for start, stop in pairwise(bounds) if start < stop]
 
@@ -163,54 +186,46 @@ class Examples:
         start, stop, _ = (run or slice(None)).indices(len(self.y))
         dw = np.empty(w.size, np.int64) if out is None else out
         dw[:] = 0
-        squared_error, scale = self.loss == "squared-error", dw_scale(self.m)
+        scale = dw_scale(self.m)
         db: int | float = 0
         loss: int | float = 0
         for rows, pixels in blocks(self.columns, BLOCK_EXAMPLES, start, stop):
-            y, weights = self.y[rows], self.weights[rows]
-            block_loss, block_db = kernel(pixels, y, weights, w, b, squared_error, scale, dw)
+            block = Block(pixels, self.y[rows], self.weights[rows], self.loss, scale)
+            block_loss, block_db = kernel(block, w, b, dw)
             loss += _whole(block_loss)
             db += _whole(block_db)
         return Sums(dw, db, loss)
 
 
 def numpy_kernel(
-    pixels: Pixels,
-    y: Array,
-    weights: Array,
-    w: NDArray[np.float32],
-    b: float,
-    squared_error: bool,
-    scale: float,
-    dw: NDArray[np.int64],
+    block: Block, w: NDArray[np.float32], b: float, dw: NDArray[np.int64]
 ) -> tuple[float, float]:
     """Compute the sums of a block with numpy; see `Kernel`.
 
     Z and dZ of a few examples, and their summand of dw, are computed while their pixels are in the
     cache: every byte is read once, where ``X @ dZ.T`` after ``w.T @ X`` reads it twice.
     """
-    loss = LOSSES["squared-error" if squared_error else "cross-entropy"]
+    y, weights, loss = block.y, block.weights, LOSSES[block.loss]
     examples = max(MIN_PRODUCT_EXAMPLES, min(MAX_PRODUCT_EXAMPLES, PRODUCT_FEATURES // w.size))
     features = PRODUCT_FEATURES // examples
     parts = [slice(first, first + features) for first in range(0, w.size, features)]
     X_T = np.zeros((examples, w.size), np.float32)
-    Z = np.empty(len(pixels))
-    dZ = np.empty(len(pixels))
+    Z, dZ = np.empty(len(y)), np.empty(len(y))
     block_dw = np.zeros(w.size, np.float32)
-    for rows, block in blocks(pixels, examples):
-        x = X_T[: max(MIN_PRODUCT_EXAMPLES, len(block))]
-        x[: len(block)] = block
-        x[len(block) :] = 0
+    for rows, pixels in blocks(block.pixels, examples):
+        x = X_T[: max(MIN_PRODUCT_EXAMPLES, len(pixels))]
+        x[: len(pixels)] = pixels
+        x[len(pixels) :] = 0
         z = reduce(add, [x[:, part] @ w[part] for part in parts])
-        Z[rows] = z[: len(block)]
+        Z[rows] = z[: len(pixels)]
         Z[rows] += b
         dZ[rows] = loss.dZ(sigmoid(Z[rows]), y[rows])
         dZ[rows] *= weights[rows]
         d = np.zeros(len(x), np.float32)
-        d[: len(block)] = dZ[rows]
+        d[: len(pixels)] = dZ[rows]
         for part in parts:
             block_dw[part] += d @ x[:, part]
-    dw += np.rint(block_dw * scale).astype(np.int64)
+    dw += np.rint(block_dw * block.scale).astype(np.int64)
     return float(np.sum(weights * loss.of(Z, y))), float(np.sum(dZ))
 
 

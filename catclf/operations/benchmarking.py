@@ -10,7 +10,16 @@ from time import perf_counter, process_time
 import numpy as np
 
 from catclf.dataset import open_dataset
-from catclf.descent import KERNELS, Choice, Method, Problem, Settings, memory_needs, start
+from catclf.descent import (
+    KERNELS,
+    Choice,
+    Method,
+    Problem,
+    Settings,
+    kernel_failure,
+    memory_needs,
+    start,
+)
 from catclf.errors import DatasetError
 from catclf.logistic import Array
 from catclf.machine import available_memory
@@ -132,7 +141,7 @@ def benchmark(
         # The reference comes first: the others are compared with its costs, one at a time.
         choices = [
             Choice("vectorized", ""),
-            *(Choice("streaming", kernel) for kernel in KERNELS if _loads(kernel)),
+            *(Choice("streaming", kernel) for kernel in KERNELS if kernel_failure(kernel) is None),
             Choice("gram", ""),
         ]
         choices = [choice for choice in choices if needs[choice.method] <= available]
@@ -150,16 +159,6 @@ def benchmark(
             loops = Choice("iterative", "")
             timings.append(_time(loops, first, whole.m, "vectorized", expected)[0])
     return sorted(timings, key=lambda timing: -timing.seconds)
-
-
-def _loads(kernel: str) -> bool:
-    """Return whether a kernel can be loaded: numba's needs the extra `fast`."""
-    if kernel == "numba":
-        try:
-            import catclf.descent.compiled  # noqa: F401
-        except ImportError:
-            return False
-    return True
 
 
 def _time(

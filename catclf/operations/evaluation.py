@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catclf.classes import refuse_other_classes
-from catclf.columns import ORDERS, Order, blocks
+from catclf.columns import BLOCK_EXAMPLES, ORDERS, Order, blocks
 from catclf.dataset import Dataset, Split, open_dataset
 from catclf.errors import DatasetError
 from catclf.logistic import Array, cross_entropy, sigmoid
@@ -29,8 +29,6 @@ from catclf.splits import SplitName
 from catclf.storage.outputs import check_output
 
 __all__ = ["Evaluation", "evaluate", "evaluate_split"]
-
-BLOCK_EXAMPLES = 256  # read at once
 
 
 @dataclass(frozen=True)

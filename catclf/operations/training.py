@@ -21,6 +21,7 @@ from catclf.descent import (
     StateError,
     choose,
     descend,
+    kernel_failure,
     kernel_of,
     memory_needs,
     round_down,
@@ -135,8 +136,7 @@ def train(
         else:
             choice = Choice(method, kernel_of(method, problem.m, problem.n_x, settings.iterations))
         observer.method(choice.method, choice.seconds)
-        if choice.kernel == "numba":
-            choice = _with_kernel_that_loads(choice, None if old is None else output, observer)
+        choice = _with_kernel_that_loads(choice, None if old is None else output, observer)
         _refuse_too_large(choice.method, problem, opened)
         if settings.class_weight == "none":
             warn_of_imbalance(opened.train.labels, opened.classes, observer)
@@ -215,19 +215,17 @@ def _with_kernel_that_loads(
 
     ModelError where a model, `resumed`, was trained by numba's: the kernels round differently.
     """
-    try:
-        import catclf.descent.compiled  # noqa: F401
-    except ImportError as error:
-        if resumed is not None:
-            raise ModelError(
-                f"was trained by numba's compiled code, which cannot be loaded here ({error})",
-                resumed,
-                "Install it: pip install 'catclf[fast]'.\n"
-                f"Or {RESUME_FIX[0].lower()}{RESUME_FIX[1:]}",
-            ) from None
-        observer.warning(f"numba cannot be loaded ({error}): training goes on without it")
-        return replace(choice, kernel="numpy")
-    return choice
+    failure = kernel_failure(choice.kernel)
+    if failure is None:
+        return choice
+    if resumed is not None:
+        raise ModelError(
+            f"was trained by numba's compiled code, which cannot be loaded here ({failure})",
+            resumed,
+            f"Install it: pip install 'catclf[fast]'.\nOr {RESUME_FIX[0].lower()}{RESUME_FIX[1:]}",
+        )
+    observer.warning(f"numba cannot be loaded ({failure}): training goes on without it")
+    return replace(choice, kernel="numpy")
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from catclf.columns import BLOCK_EXAMPLES
+from catclf.columns import BLOCK_EXAMPLES, n_blocks
 from catclf.errors import DatasetError
 from catclf.machine import available_memory
 from catclf.storage.hdf5 import HDF5File
@@ -81,7 +81,7 @@ class CheckedRows:
         span = range(indices, indices + 1) if isinstance(indices, int) else indices
         if span.step != 1:
             raise ValueError(f"rows are read in runs, got {rows}")
-        first, last = span.start // BLOCK_EXAMPLES, _n_blocks(span.stop)
+        first, last = span.start // BLOCK_EXAMPLES, n_blocks(span.stop)
         if not span or b"\0" not in self.checked[first:last]:
             return self._read(rows)
         # Whole blocks, read once: the rows that are returned are those that were checked.
@@ -157,7 +157,7 @@ def checked_rows(
     """
     stored, checksums = file.array(name), file.array(checksums_name)
     _check_layout(stored, shape, "u1")
-    _check_layout(checksums, (_n_blocks(shape[0]),), "<u4")
+    _check_layout(checksums, (n_blocks(shape[0]),), "<u4")
     mapped = None
     # What was read of a map counts as memory of the process. So rows that would fill it, or the
     # address space that `ulimit -v` leaves, are read through HDF5, into one buffer after another.
@@ -214,11 +214,6 @@ def write_rows(
 def write_array(group: Any, name: str, values: NDArray[Any]) -> None:
     """Write an array (m,) and its checksum."""
     group.create_dataset(name, data=values).attrs["checksum"] = zlib.crc32(values.data)
-
-
-def _n_blocks(m: int) -> int:
-    """Return how many blocks of 256 rows, the last perhaps of fewer, hold m rows."""
-    return -(-m // BLOCK_EXAMPLES)
 
 
 def _check_layout(array: StoredArray, shape: tuple[int, ...], kind: str) -> None:

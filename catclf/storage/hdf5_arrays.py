@@ -15,6 +15,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import h5py
@@ -117,7 +118,7 @@ class StoredArray:
         with translated_errors(self.where):
             return int(self.dataset.id.get_storage_size())
 
-    @property
+    @cached_property
     def is_contiguous(self) -> bool:
         """Whether its bytes stand in the file one after another, as they are."""
         with translated_errors(self.where):

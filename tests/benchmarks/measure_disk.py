@@ -7,11 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
-from measuring import PEAK, Row, pictures
-
-from catclf import Preprocessing
-from catclf.dataset import NewSplit, write_dataset
+from measuring import PEAK, Row, write_pictures
 
 STREAM = (
     PEAK
@@ -38,18 +34,7 @@ with open_dataset(sys.argv[1]) as dataset:
 def stream(folder: Path, m: int, iterations: int) -> tuple[float, float]:
     """Return seconds an iteration and peak MiB of a process that streams m pictures from disk."""
     path = folder / f"{m}.h5"
-    block, labels = pictures(1000)
-    write_dataset(
-        path,
-        ("noncat", "cat"),
-        Preprocessing(),
-        NewSplit(
-            (block for _ in range(m // 1000)),
-            np.tile(labels[0].astype(np.uint8), m // 1000),
-            [f"{i:07}" for i in range(m)],
-        ),
-        NewSplit([], np.zeros(0, np.uint8), []),
-    )
+    write_pictures(path, m)
     done = subprocess.run(
         [sys.executable, "-c", STREAM, str(path), str(iterations)],
         check=True,

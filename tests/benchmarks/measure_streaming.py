@@ -14,10 +14,9 @@ from typing import Any
 
 import lecture_loop
 import numpy as np
-from measuring import N_X, Array, Pixels, Row, in_turns, pictures, seconds
+from measuring import N_X, Array, Pixels, Row, in_turns, pictures, seconds, write_pictures
 
-from catclf import Preprocessing, open_dataset
-from catclf.dataset import NewSplit, write_dataset
+from catclf import open_dataset
 from catclf.descent import KERNELS, Choice, KernelName, Method, Problem, Settings, start
 from catclf.machine import available_cores
 
@@ -124,16 +123,8 @@ def compared(what: str, m: int, methods: dict[KernelName, Method], bandwidth: fl
 
 def from_file(folder: Path, bandwidth: float) -> Row:
     """Compare the kernels on a dataset that the system holds in its cache."""
-    block, labels = pictures(1000)
-    m, times = FILE_EXAMPLES, FILE_EXAMPLES // 1000
-    split = NewSplit(
-        (block for _ in range(times)),
-        np.tile(labels[0].astype(np.uint8), times),
-        [f"{i:06}" for i in range(m)],
-    )
-    path = folder / "pictures.h5"
-    empty = NewSplit([], np.zeros(0, np.uint8), [])
-    write_dataset(path, ("noncat", "cat"), Preprocessing(), split, empty)
+    m, path = FILE_EXAMPLES, folder / "pictures.h5"
+    write_pictures(path, m)
     with open_dataset(path) as dataset:
         problem = Problem(dataset.train.columns, dataset.train.Y, SETTINGS)
         first = start(Choice("streaming", "numpy"), problem)

@@ -12,7 +12,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from catclf import open_dataset, prepare
+from catclf import Preprocessing, open_dataset, prepare
+from catclf.dataset import NewSplit, write_dataset
 
 SHARED = Path(__file__).parents[3] / "shared"  # beside the checkout; not ours to ship
 COURSE = [SHARED / "catvnoncat" / f"{split}_catvnoncat.h5" for split in ("train", "test")]
@@ -74,6 +75,19 @@ def pictures(m: int) -> tuple[Pixels, Array]:
     rows = coarse.repeat(8, axis=2).repeat(8, axis=3).reshape(m, N_X)
     labels = (coarse[:, 0].mean(axis=(1, 2)) + rng.normal(0, 5, m) > 100).astype(np.float64)
     return rows, labels.reshape(1, m)
+
+
+def write_pictures(path: Path, m: int) -> None:
+    """Write a dataset of m `pictures`, the same thousand again and again."""
+    block, labels = pictures(1000)
+    times = m // 1000
+    split = NewSplit(
+        (block for _ in range(times)),
+        np.tile(labels[0].astype(np.uint8), times),
+        [f"{i:07}" for i in range(m)],
+    )
+    empty = NewSplit([], np.zeros(0, np.uint8), [])
+    write_dataset(path, ("noncat", "cat"), Preprocessing(), split, empty)
 
 
 def course_data(folder: Path) -> tuple[Pixels, Array, Pixels, NDArray[np.uint8], str]:

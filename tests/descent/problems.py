@@ -12,12 +12,15 @@ from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
 from catclf.descent import METHODS, Descent, Problem, Settings, descend
-from catclf.logistic import LOSSES, LossName
+from catclf.logistic import CLASS_WEIGHTS, LOSSES, ClassWeight, LossName
 
 Array = NDArray[np.float64]
 Pixels = NDArray[np.uint8]
 every_method = pytest.mark.parametrize("method", METHODS)
 both_losses = pytest.mark.parametrize("loss", LOSSES)
+every_cost = pytest.mark.parametrize(
+    ("loss", "class_weight"), [(loss, weight) for loss in LOSSES for weight in CLASS_WEIGHTS]
+)
 
 
 @st.composite
@@ -26,6 +29,20 @@ def problems(draw: st.DrawFn) -> tuple[Pixels, Array]:
     m, n_x = draw(st.integers(1, 8)), draw(st.integers(1, 12))
     columns = draw(hnp.arrays(np.uint8, (m, n_x)))
     return columns, draw(hnp.arrays(np.float64, (1, m), elements=st.sampled_from([0.0, 1.0])))
+
+
+def problem_of(
+    m: int,
+    n_x: int,
+    loss: LossName = "cross-entropy",
+    class_weight: ClassWeight = "none",
+    l2: float = 0.0,
+) -> Problem:
+    """Return a problem of random pixels, a third of the examples positive."""
+    columns = np.random.default_rng(m).integers(0, 256, (m, n_x), dtype=np.uint8)
+    Y = (np.arange(m) % 3 == 0).astype(np.float64).reshape(1, m)
+    asked = Settings(0.05, 12, l2, loss, every=1, class_weight=class_weight)
+    return Problem(columns, Y, asked)
 
 
 def half_and_half(m: int) -> Array:

@@ -13,31 +13,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from catclf.descent import Problem, Settings, descend
+from catclf.descent import descend
 from catclf.descent.compiled import ThreadSums, numba_kernel
 from catclf.descent.streaming import Streaming
 from catclf.descent.sums import Examples, numpy_kernel, scaled
 from catclf.descent.vectorized import Vectorized
-from catclf.logistic import CLASS_WEIGHTS, LOSSES, ClassWeight, LossName
+from catclf.logistic import ClassWeight, LossName
 from conftest import ColumnsMaker
-
-every_cost = pytest.mark.parametrize(
-    ("loss", "class_weight"), [(loss, weight) for loss in LOSSES for weight in CLASS_WEIGHTS]
-)
-
-
-def problem_of(
-    m: int,
-    n_x: int,
-    loss: LossName = "cross-entropy",
-    class_weight: ClassWeight = "none",
-    l2: float = 0.0,
-) -> Problem:
-    """Return a problem of random pixels, a third of the examples positive."""
-    columns = np.random.default_rng(m).integers(0, 256, (m, n_x), dtype=np.uint8)
-    Y = (np.arange(m) % 3 == 0).astype(np.float64).reshape(1, m)
-    asked = Settings(0.05, 12, l2, loss, every=1, class_weight=class_weight)
-    return Problem(columns, Y, asked)
+from descent.problems import every_cost, problem_of
 
 
 @every_cost

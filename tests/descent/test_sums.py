@@ -21,7 +21,6 @@ from catclf.columns import BLOCK_EXAMPLES
 from catclf.descent import Problem, Settings
 from catclf.descent.sums import Examples, Sums, divide, dw_scale, numpy_kernel, scaled
 from catclf.logistic import (
-    CLASS_WEIGHTS,
     LOSSES,
     Array,
     ClassWeight,
@@ -31,19 +30,7 @@ from catclf.logistic import (
     sigmoid,
 )
 from conftest import ColumnsMaker
-
-every_cost = pytest.mark.parametrize(
-    ("loss", "class_weight"), [(loss, weight) for loss in LOSSES for weight in CLASS_WEIGHTS]
-)
-
-
-def problem_of(
-    m: int, n_x: int, loss: LossName = "cross-entropy", class_weight: ClassWeight = "none"
-) -> Problem:
-    """Return a problem of random pixels, a third of the examples positive."""
-    columns = np.random.default_rng(m).integers(0, 256, (m, n_x), dtype=np.uint8)
-    Y = (np.arange(m) % 3 == 0).astype(np.float64).reshape(1, m)
-    return Problem(columns, Y, Settings(loss=loss, class_weight=class_weight))
+from descent.problems import every_cost, problem_of
 
 
 def parameters(n_x: int) -> tuple[Array, float]:
