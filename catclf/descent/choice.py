@@ -2,8 +2,9 @@
 
 Measured on two cores of a 2.6 GHz server with numpy's own OpenBLAS, at m = 30 to 16000, by
 ``python tests/benchmarks/run.py choice``: it prints each method's start and iteration at each size,
-from which the constants are read off, and how far auto's choice is from the best. Other machines
-differ in all of them by much the same factor, so the choice carries over better than the times do.
+from which the constants are read off, and how far auto's choice is from the best. Those of numba's
+kernel are from ``run.py streaming``. Other machines differ in all of them by much the same factor,
+so the choice carries over better than the times do.
 """
 
 from __future__ import annotations
