@@ -23,7 +23,8 @@ What happens after that first read cannot be known: a block that is changed on d
 as it then is. Where the disk, or the network behind it, fails to give a mapped page, or another
 program cuts the file while its rows are in use, the system ends the process. catclf itself never
 changes a dataset in place: a new file takes the old one's place, and who has opened the old one
-reads it to its end. A CRC-32 finds accidents, not forgeries.
+reads it to its end (on Windows no file can take its place until then). A CRC-32 finds accidents,
+not forgeries.
 """
 
 from __future__ import annotations

@@ -22,8 +22,11 @@ class Observer:
     def warning(self, text: str) -> None:
         """Receive a warning: what may mislead the user, in a sentence, and perhaps its fix."""
 
-    def method(self, name: str, seconds: float | None) -> None:
-        """Receive the method that is used, with its predicted seconds where they are known."""
+    def method(self, name: str, kernel: str | None, seconds: float | None) -> None:
+        """Receive the method that is used, streaming's kernel, and the predicted seconds if known.
+
+        `kernel` is ``numpy`` or ``numba`` for streaming, and None for the other methods.
+        """
 
     def cost(self, iteration: int, cost: float, test_cost: float | None) -> None:
         """Receive the recorded costs of both splits, before the update `iteration`, from 0 on.

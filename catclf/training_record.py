@@ -34,7 +34,7 @@ class TrainingRecord:
     train_accuracy, test_accuracy
         Shares; None where they were not measured.
     kernel
-        A name in `catclf.descent.KERNELS`; empty for other methods than streaming.
+        A name in `catclf.descent.KERNELS`, of streaming; None for the other methods.
     """
 
     created_by: str
@@ -49,7 +49,7 @@ class TrainingRecord:
     test_cost: float | None = None
     train_accuracy: float | None = None
     test_accuracy: float | None = None
-    kernel: str = ""
+    kernel: str | None = None
 
     def to_record(self) -> dict[str, object]:
         """Return it as tables that JSON can hold."""
@@ -100,15 +100,16 @@ class TrainingRecord:
                 test_cost=_number_or_none(results.get("test_cost")),
                 train_accuracy=_fraction(results.get("train_accuracy")),
                 test_accuracy=_fraction(results.get("test_accuracy")),
-                kernel=_text(settings.get("kernel", _first_kernel(settings["method"]))),
+                kernel=_kernel(settings),
             )
         except (KeyError, ValueError, OverflowError):
             return None
 
 
-def _first_kernel(method: object) -> str:
-    """Return the only kernel that catclf 0.1 knew."""
-    return "numpy" if method == "streaming" else ""
+def _kernel(settings: dict[str, object]) -> str | None:
+    if "kernel" in settings:
+        return None if settings["kernel"] is None else _text(settings["kernel"])
+    return "numpy" if settings["method"] == "streaming" else None  # catclf 0.1 knew no other
 
 
 def _text(value: object) -> str:

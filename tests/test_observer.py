@@ -15,7 +15,7 @@ HEARD = {
     "progress": (1, 2),
     "skipped": (["Thumbs.db"],),
     "warning": ("a rate too high",),
-    "method": ("gram", 0.5),
+    "method": ("streaming", "numba", 0.5),
     "cost": (0, 0.69, None),
     "stop": (),
 }

@@ -74,6 +74,7 @@ def records(draw: st.DrawFn) -> TrainingRecord:
     )
     drawn: dict[str, st.SearchStrategy[Any]] = {
         "str": st.text(),
+        "str | None": st.none() | st.text(),
         "int": st.integers(0),
         "float": number,
         "float | None": st.none() | st.floats(0, 1),  # shares
@@ -110,6 +111,7 @@ def test_any_value_in_any_place_gives_a_record_or_none(data: st.DataObject, valu
     if read is not None:
         kinds = {
             "str": (str,),
+            "str | None": (str, type(None)),
             "int": (int,),
             "float": (float,),
             "float | None": (float, type(None)),

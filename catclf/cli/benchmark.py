@@ -48,14 +48,14 @@ def command(dataset: str, iters: int, format: str, quiet: bool) -> None:
 class BenchmarkDisplay(Display):
     """Says which method is timed."""
 
-    def method(self, name: str, seconds: float | None) -> None:
-        """Name the method."""
-        self.note(f"Timing {name} ...")
+    def method(self, name: str, kernel: str | None, seconds: float | None) -> None:
+        """Name the method as its row will be called."""
+        self.note(f"Timing {row_name(name, kernel)} ...")
 
 
-def row_name(timing: Timing) -> str:
+def row_name(method: str, kernel: str | None) -> str:
     """Return how a row is called: numba's kernel of streaming by its own name."""
-    return "numba" if timing.kernel == "numba" else timing.method
+    return "numba" if kernel == "numba" else method
 
 
 def total(timing: Timing, iterations: int) -> float:
@@ -89,13 +89,14 @@ def as_text(dataset: str, timings: list[Timing], iterations: int) -> str:
         f"{'method':10} {'min':>9} {'median':>9} {'max':>9} {'faster':>8} {'in all':>9}  "
         "costs agree",
     ]
-    for timing in timings:
+    named = [(row_name(timing.method, timing.kernel), timing) for timing in timings]
+    for name, timing in named:
         agree = "(the reference)"
         if timing.difference is not None:
             agree = f"{'yes' if timing.agrees else 'NO'}, to {timing.difference:.0e}"
             agree = agree.replace("to 0e+00", "exactly")
         lines.append(
-            f"{row_name(timing):10} {timing.min_seconds:>9.3g} {timing.seconds:>9.3g} "
+            f"{name:10} {timing.min_seconds:>9.3g} {timing.seconds:>9.3g} "
             f"{timing.max_seconds:>9.3g} {slowest.seconds / timing.seconds:>7.0f}x "
             f"{total(timing, iterations):>9.3g}  {agree}"
         )
@@ -106,21 +107,21 @@ def as_text(dataset: str, timings: list[Timing], iterations: int) -> str:
                 f"iterative was timed on {timing.iterations} iterations of {timing.examples} "
                 f"pictures{scaled}"
             )
-    for timing in timings:
+    for name, timing in named:
         if timing.bytes_per_second is not None:
             rate = timing.bytes_per_second / 1e9
-            lines.append(f"{row_name(timing)} reads {rate:.1f} GB/s of pixels")
+            lines.append(f"{name} reads {rate:.1f} GB/s of pixels")
     kernels = {timing.kernel for timing in timings}
     if "numba" in kernels:
         lines.append("numba is streaming by compiled code, which long trainings use")
     elif "numpy" in kernels:
-        lines.append("pip install 'catclf[fast]' lets long trainings stream by compiled code")
-    busy = [timing for timing in timings if timing.busy]
+        lines.append("compiled code for long trainings needs numba: pip install 'catclf[fast]'")
+    busy = [(name, timing) for name, timing in named if timing.busy]
     if busy:
         lines.append("the machine may have been busy with something else; benchmark again if so:")
     lines += [
-        f"  {row_name(timing)}: slowest round {timing.spread:.1f}x the fastest, "
+        f"  {name}: slowest round {timing.spread:.1f}x the fastest, "
         f"waiting {100 * timing.waiting:.0f} % of the time"
-        for timing in busy
+        for name, timing in busy
     ]
     return "\n".join(lines)

@@ -235,11 +235,12 @@ class TrainingDisplay(Display):
         self.warnings.append(text)
         super().warning(text)
 
-    def method(self, name: str, seconds: float | None) -> None:
+    def method(self, name: str, kernel: str | None, seconds: float | None) -> None:
         """Write what is trained, and by which method."""
         self.method_used = name
         if self.heading is not None:
-            self.results.write(f"{self.heading}\nmethod: {name}")
+            by = "" if kernel is None else f" ({kernel})"
+            self.results.write(f"{self.heading}\nmethod: {name}{by}")
         if seconds is not None and seconds > MIN_EXPECTED_SECONDS:
             self.note(f"Expected to take {duration(seconds)}")
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from catclf.descent.choice import Choice, choose, kernel_of, memory_needs
+from catclf.descent.choice import Choice, choose, installed_kernels, memory_needs
 from catclf.descent.gram import Gram
 from catclf.descent.iterative import Iterative
 from catclf.descent.loop import Descent, History, descend, divergence_factor
 from catclf.descent.problem import Method, Problem, State, StateError
 from catclf.descent.rates import round_down, safe_rate
-from catclf.descent.streaming import Streaming
-from catclf.descent.sums import KERNELS, KernelName
+from catclf.descent.streaming import Streaming, sums_by
+from catclf.descent.sums import KERNELS
 from catclf.descent.vectorized import Vectorized
 from catclf.settings import Settings
 
@@ -21,7 +21,6 @@ __all__ = [
     "Choice",
     "Descent",
     "History",
-    "KernelName",
     "Method",
     "Problem",
     "Settings",
@@ -30,8 +29,8 @@ __all__ = [
     "choose",
     "descend",
     "divergence_factor",
+    "installed_kernels",
     "kernel_failure",
-    "kernel_of",
     "memory_needs",
     "round_down",
     "safe_rate",
@@ -56,17 +55,16 @@ def start(choice: Choice, problem: Problem, state: State | None = None) -> Metho
     ImportError
         Where its kernel needs an extra that is not installed.
     """
-    for kernel in KERNELS:
-        if choice.kernel == kernel:
-            return Streaming(problem, state, kernel)
+    if choice.kernel is not None:
+        return Streaming(problem, state, *sums_by(choice.kernel, problem))
     return METHODS[choice.method](problem, state)
 
 
-def kernel_failure(kernel: str) -> ImportError | None:
+def kernel_failure(kernel: str | None) -> Exception | None:
     """Return why a kernel cannot be loaded, None where it can: numba's needs the extra ``fast``."""
     if kernel == "numba":
         try:
             import catclf.descent.compiled  # noqa: F401
-        except ImportError as error:
+        except Exception as error:  # also of a library that it loads, or of an older numpy
             return error
     return None

@@ -9,14 +9,15 @@ so the choice carries over better than the times do.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from importlib.util import find_spec
 
 from catclf.descent.gram import EXACT_FEATURES
-from catclf.descent.sums import KernelName
+from catclf.descent.sums import KERNELS
 from catclf.machine import available_memory
 
-__all__ = ["Choice", "choose", "kernel_of", "memory_needs", "predict_seconds"]
+__all__ = ["Choice", "choose", "installed_kernels", "memory_needs", "predict_seconds"]
 
 NS = 1e-9
 # Seconds, by what they grow with.
@@ -42,18 +43,25 @@ class Choice:
     method
         A name in `catclf.descent.METHODS`.
     kernel
-        A name in `catclf.descent.KERNELS`; empty for other methods than streaming.
+        A name in `catclf.descent.KERNELS`, of streaming; None for the other methods.
     seconds
         Predicted for the whole descent; None where the method was not chosen by it.
     """
 
     method: str
-    kernel: str
+    kernel: str | None = None
     seconds: float | None = None
 
 
-def predict_seconds(m: int, n_x: int, iterations: int) -> dict[str, float]:
-    """Return each method's predicted seconds for a descent."""
+def installed_kernels() -> list[str]:
+    """Return the kernels whose packages are there; whether they load is known when they do."""
+    return [kernel for kernel in KERNELS if find_spec(kernel) is not None]
+
+
+def predict_seconds(
+    m: int, n_x: int, iterations: int, kernels: Collection[str] = KERNELS
+) -> dict[str, float]:
+    """Return each method's predicted seconds for a descent, streaming's by its fastest kernel."""
     entries = m * n_x
     return {
         "gram": m * entries * GRAM_PRODUCT_SECONDS
@@ -61,25 +69,20 @@ def predict_seconds(m: int, n_x: int, iterations: int) -> dict[str, float]:
         + iterations * (m * m * GRAM_ITERATION_SECONDS + GRAM_CALLS_SECONDS),
         "vectorized": entries * VECTORIZED_CONVERSION_SECONDS
         + iterations * (entries * VECTORIZED_ITERATION_SECONDS + VECTORIZED_CALLS_SECONDS),
-        "streaming": _streaming_seconds(m, n_x, iterations)[_fastest_kernel(m, n_x, iterations)],
+        "streaming": min(_streaming_seconds(m, n_x, iterations, kernels).values()),
     }
 
 
-def _streaming_seconds(m: int, n_x: int, iterations: int) -> dict[KernelName, float]:
+def _streaming_seconds(
+    m: int, n_x: int, iterations: int, kernels: Collection[str]
+) -> dict[str, float]:
     entries = m * n_x
-    return {
+    seconds = {
         "numpy": iterations * (entries * STREAMING_ITERATION_SECONDS + STREAMING_CALLS_SECONDS),
         "numba": COMPILED_START_SECONDS
         + iterations * (entries * COMPILED_ITERATION_SECONDS + STREAMING_CALLS_SECONDS),
     }
-
-
-def _fastest_kernel(m: int, n_x: int, iterations: int) -> KernelName:
-    """Return the kernel by which streaming is faster, of those that are installed."""
-    seconds = _streaming_seconds(m, n_x, iterations)
-    if seconds["numpy"] <= seconds["numba"] or find_spec("numba") is None:
-        return "numpy"
-    return "numba"
+    return {kernel: seconds[kernel] for kernel in kernels}
 
 
 def memory_needs(m: int, n_x: int, m_test: int = 0) -> dict[str, int]:
@@ -96,8 +99,16 @@ def memory_needs(m: int, n_x: int, m_test: int = 0) -> dict[str, int]:
     }
 
 
-def choose(m: int, n_x: int, iterations: int, m_test: int = 0) -> Choice:
-    """Return the fastest method that fits into the memory available.
+def choose(
+    m: int,
+    n_x: int,
+    iterations: int,
+    m_test: int = 0,
+    *,
+    method: str = "auto",
+    kernels: Collection[str] = KERNELS,
+) -> Choice:
+    """Return the fastest method that fits into the memory available, and streaming's kernel.
 
     gram is left out where K takes more than a quarter of it, vectorized where X does in float64;
     streaming always fits.
@@ -106,15 +117,19 @@ def choose(m: int, n_x: int, iterations: int, m_test: int = 0) -> Choice:
     ----------
     m, n_x, iterations, m_test
         Examples, features, iterations, and examples of the test split.
+    method
+        ``auto``, or the method that is asked for: then only a kernel is chosen.
+    kernels
+        Those that may be chosen.
     """
-    quarter = available_memory() // 4
-    needs = memory_needs(m, n_x, m_test)
-    seconds = predict_seconds(m, n_x, iterations)
-    fitting = [method for method in seconds if needs[method] <= quarter]
-    best = min(fitting, key=seconds.__getitem__)
-    return Choice(best, kernel_of(best, m, n_x, iterations), seconds[best])
-
-
-def kernel_of(method: str, m: int, n_x: int, iterations: int) -> str:
-    """Return the kernel by which a method is computed: streaming's fastest, empty for others."""
-    return _fastest_kernel(m, n_x, iterations) if method == "streaming" else ""
+    seconds = None
+    if method == "auto":
+        quarter = available_memory() // 4
+        needs = memory_needs(m, n_x, m_test)
+        predicted = predict_seconds(m, n_x, iterations, kernels)
+        fitting = [each for each in predicted if needs[each] <= quarter]
+        method = min(fitting, key=predicted.__getitem__)
+        seconds = predicted[method]
+    by_kernel = _streaming_seconds(m, n_x, iterations, kernels)
+    kernel = min(by_kernel, key=by_kernel.__getitem__) if method == "streaming" else None
+    return Choice(method, kernel, seconds)

@@ -2,7 +2,8 @@
 
 numba compiles the loops over a block to machine code that reads each pixel from memory once, and
 holds no interpreter's lock: one thread a core. What it has compiled it keeps beside this file, or
-in the user's cache where that may not be written; where neither may, it compiles anew each time.
+in the user's cache where that may not be written; where neither may, or where what was kept is
+damaged or the disk is full, it compiles anew.
 
 Importing this module takes numba's half second, and compiling a few seconds more: only a descent
 that is long enough does so (`catclf.descent.choice`).
@@ -13,13 +14,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from functools import partial, reduce
 from operator import add
 from typing import Any, TypeVar, cast
 
 import numpy as np
-from numba import njit
+from numba import config, njit
 from numpy.typing import NDArray
 
 from catclf.columns import Pixels
@@ -35,6 +35,10 @@ PARTS_A_THREAD = 4  # so that no thread waits long for the last
 # A sum may be taken in parts, side by side, and a product be added without rounding in between:
 # what vector instructions need. The same processor rounds the same way each time.
 REORDERED = frozenset({"reassoc", "contract"})
+UNCACHED: dict[str, Any] = {}  # the functions below, compiled anew when they are first called
+
+if config.DISABLE_JIT:  # type: ignore[attr-defined]  # set when it is imported
+    raise ImportError("NUMBA_DISABLE_JIT is set")
 
 
 def _compiled(fastmath: frozenset[str] = frozenset()) -> Callable[[F], F]:
@@ -46,6 +50,7 @@ def _compiled(fastmath: frozenset[str] = frozenset()) -> Callable[[F], F]:
             made = njit(cache=True, **options)(function)
         except RuntimeError:  # no folder to keep it in may be written
             made = njit(**options)(function)
+        UNCACHED[function.__name__] = njit(**options)(function)
         return cast(F, made)
 
     return compiled
@@ -130,8 +135,20 @@ def numba_kernel(
     """Compute the sums of a block by compiled code; see `catclf.descent.sums.Kernel`."""
     pixels = block.pixels.view()
     pixels.flags.writeable = False  # as in a file: one type of array, compiled once
+    y, weights = np.array(block.y), np.array(block.weights)  # contiguous, whatever they were
     squared_error = block.loss == "squared-error"
-    return _block_sums(pixels, block.y, block.weights, w, b, squared_error, block.scale, dw)
+    return _block_sums(pixels, y, weights, w, b, squared_error, block.scale, dw)
+
+
+def _prepare() -> None:
+    """Compile, or load what was compiled: before the threads, and before an iteration is timed."""
+    one = np.zeros(1)
+    block = Block(np.zeros((1, 1), np.uint8), one, one, "cross-entropy", 1.0)
+    try:
+        numba_kernel(block, np.zeros(1, np.float32), 0.0, np.zeros(1, np.int64))
+    except Exception:  # whatever reading, or writing, what is kept may raise
+        globals().update(UNCACHED)
+        numba_kernel(block, np.zeros(1, np.float32), 0.0, np.zeros(1, np.int64))
 
 
 class ThreadSums:
@@ -147,14 +164,10 @@ class ThreadSums:
 
     def __init__(self, examples: Examples, threads: int | None = None) -> None:
         threads = threads or available_cores()
-        # Copies, contiguous and writable whatever they were: one type of array here too.
-        y, weights = (np.array(each, order="C") for each in (examples.y, examples.weights))
-        self.examples = replace(examples, y=y, weights=weights)
-        self.runs = divide(len(y), PARTS_A_THREAD * threads)
+        self.examples = examples
+        self.runs = divide(len(examples.y), PARTS_A_THREAD * threads)
         self.pool = ThreadPoolExecutor(threads)
-        # Compiled, or loaded, here: before the threads, and before any iteration is timed.
-        n_x = examples.columns.shape[1]
-        self.examples.sums(numba_kernel, np.zeros(n_x, np.float32), 0.0, slice(0, 1))
+        _prepare()
 
     def __call__(self, w: Array, b: float) -> Sums:
         """Return the sums over all examples, given w (n_x, 1) and b."""

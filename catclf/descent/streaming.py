@@ -1,8 +1,8 @@
 """The lecture's update from sums over the examples, wherever and by whomever they are taken.
 
 One pass over the data an iteration, in blocks of float32: pixels stay uint8 where they are, in an
-array or in the dataset file, and memory does not grow with m. Which kernel computes a block's
-sums, and with it who shares the blocks, is all that differs between machines.
+array or in the dataset file, and memory does not grow with m. Who computes the sums, and by which
+kernel, is all that differs between machines.
 """
 
 from __future__ import annotations
@@ -10,8 +10,10 @@ from __future__ import annotations
 from catclf.descent.problem import Problem, State
 from catclf.descent.processes import ProcessSums
 from catclf.descent.rates import safe_rate
-from catclf.descent.sums import Examples, KernelName, Sum, Sums
+from catclf.descent.sums import Examples, Sum, Sums
 from catclf.logistic import Array, l2_penalty
+
+__all__ = ["Streaming", "sums_by", "sums_over"]
 
 MAX_EXAMPLES_RATED = 2000  # the safe rate reads the data 21 times, in one process
 
@@ -23,18 +25,23 @@ class Streaming:
     ----------
     problem, state
         As of every method.
-    kernel
-        ``numpy``, or ``numba``, which needs the extra ``fast``: ImportError where it is not there.
+    sums, test_sums
+        Over the examples of the problem, and of its test split where it has one; where they are
+        not given, those of `sums_by` numpy.
     """
 
     def __init__(
-        self, problem: Problem, state: State | None = None, kernel: KernelName = "numpy"
+        self,
+        problem: Problem,
+        state: State | None = None,
+        sums: Sum | None = None,
+        test_sums: Sum | None = None,
     ) -> None:
         self.w, self.b = problem.start(state)
         self.problem, self.settings = problem, problem.settings
-        self.sums = _sums_over(Examples.of(problem), kernel)
-        if problem.test is not None:  # few are summed now and then: not worth more processes
-            self.test_sums = _sums_over(Examples.of(problem.test), kernel, workers=1)
+        if sums is None:
+            sums, test_sums = sums_by("numpy", problem)
+        self.sums, self.test_sums = sums, test_sums
 
     def step(self, with_cost: bool) -> float | None:
         """Update w and b once; return the cost before the update where it is asked for."""
@@ -52,9 +59,9 @@ class Streaming:
 
     def test_cost(self) -> float | None:
         """Return the same cost on the test split; None where the problem has none."""
-        if (test := self.problem.test) is None:
+        if self.problem.test is None or self.test_sums is None:
             return None
-        return self._cost(self.test_sums(self.w, self.b), test.m)
+        return self._cost(self.test_sums(self.w, self.b), self.problem.test.m)
 
     def _cost(self, sums: Sums, m: int) -> float:
         loss, _, _ = sums.means(m)
@@ -73,7 +80,19 @@ class Streaming:
         return {}
 
 
-def _sums_over(examples: Examples, kernel: KernelName, workers: int | None = None) -> Sum:
+def sums_by(kernel: str, problem: Problem) -> tuple[Sum, Sum | None]:
+    """Return the sums over a problem's examples, and over its test split, on this machine.
+
+    ImportError where the kernel is numba's, and the extra ``fast`` is not there.
+    """
+    sums = sums_over(Examples.of(problem), kernel)
+    if problem.test is None:
+        return sums, None
+    # Few are summed now and then: not worth more processes.
+    return sums, sums_over(Examples.of(problem.test), kernel, workers=1)
+
+
+def sums_over(examples: Examples, kernel: str, workers: int | None = None) -> Sum:
     """Return the sums over examples by a kernel, on all cores where `workers` is None."""
     if kernel == "numpy":
         return ProcessSums(examples, workers)

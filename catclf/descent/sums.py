@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from functools import reduce
 from itertools import pairwise
 from operator import add
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +29,6 @@ __all__ = [
     "Block",
     "Examples",
     "Kernel",
-    "KernelName",
     "Sum",
     "Sums",
     "divide",
@@ -47,8 +45,7 @@ PRODUCT_FEATURES = 16 * 12288
 MAX_PRODUCT_EXAMPLES = 16
 MIN_PRODUCT_EXAMPLES = 2  # a product of one is a dot product, which is split from 10,000 on
 
-KernelName = Literal["numpy", "numba"]
-KERNELS: tuple[KernelName, ...] = ("numpy", "numba")
+KERNELS = ("numpy", "numba")
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,11 @@ import numpy as np
 
 from catclf.dataset import open_dataset
 from catclf.descent import (
-    KERNELS,
     Choice,
     Method,
     Problem,
     Settings,
+    installed_kernels,
     kernel_failure,
     memory_needs,
     start,
@@ -64,7 +64,7 @@ class Timing:
     reference
         The method it was compared with, on the same examples.
     kernel
-        A name in `catclf.descent.KERNELS`; empty for other methods than streaming.
+        A name in `catclf.descent.KERNELS`, of streaming; None for the other methods.
     bytes_per_second
         Of pixels that streaming reads; None for other methods.
     """
@@ -81,7 +81,7 @@ class Timing:
     waiting: float
     difference: float | None
     reference: str
-    kernel: str = ""
+    kernel: str | None = None
     bytes_per_second: float | None = None
 
     @property
@@ -136,29 +136,36 @@ def benchmark(
         few = max(1, min(whole.m, ITERATIVE_FEATURES // whole.n_x))
         needs = memory_needs(whole.m, whole.n_x)
         needs["iterative"] = needs["iterative"] * few // whole.m
-        # Half of the memory, since the pixels may be held twice for a while.
         available = available_memory() // 2
         # The reference comes first: the others are compared with its costs, one at a time.
-        choices = [
-            Choice("vectorized", ""),
-            *(Choice("streaming", kernel) for kernel in KERNELS if kernel_failure(kernel) is None),
-            Choice("gram", ""),
-        ]
+        streaming = [Choice("streaming", kernel) for kernel in _kernels(observer)]
+        choices = [Choice("vectorized"), *streaming, Choice("gram")]
         choices = [choice for choice in choices if needs[choice.method] <= available]
         timings = []
         expected = None
         for choice in choices:
-            observer.method(choice.method, None)
+            observer.method(choice.method, choice.kernel, None)
             timing, costs = _time(choice, whole, whole.m, choices[0].method, expected)
             expected = costs if expected is None else expected
             timings.append(timing)
         if needs["iterative"] <= available:
-            observer.method("iterative", None)
+            observer.method("iterative", None, None)
             first = Problem(split.columns[:few], split.Y[:, :few], Settings())
-            expected = _costs(start(Choice("vectorized", ""), first), ITERATIVE_COSTS)
-            loops = Choice("iterative", "")
+            expected = _costs(start(Choice("vectorized"), first), ITERATIVE_COSTS)
+            loops = Choice("iterative")
             timings.append(_time(loops, first, whole.m, "vectorized", expected)[0])
     return sorted(timings, key=lambda timing: -timing.seconds)
+
+
+def _kernels(observer: Observer) -> list[str]:
+    """Return the kernels that can be loaded; warn of one that is installed and cannot."""
+    loaded = []
+    for kernel in installed_kernels():
+        if (failure := kernel_failure(kernel)) is None:
+            loaded.append(kernel)
+        else:
+            observer.warning(f"{kernel} cannot be loaded ({failure}): it is not timed")
+    return loaded
 
 
 def _time(

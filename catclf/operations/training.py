@@ -21,8 +21,8 @@ from catclf.descent import (
     StateError,
     choose,
     descend,
+    installed_kernels,
     kernel_failure,
-    kernel_of,
     memory_needs,
     round_down,
     safe_rate,
@@ -128,15 +128,13 @@ def train(
         if settings is None:
             settings = Settings() if old is None else old.record.settings
         problem = _problem(opened, settings)
-        if old is not None:
+        if old is None:
+            choice = _choose(problem, method, observer)
+        else:
             _refuse_other_settings(old.record, settings, method, output)
             choice = Choice(old.record.method, old.record.kernel)
-        elif method == "auto":
-            choice = choose(problem.m, problem.n_x, settings.iterations, opened.test.m)
-        else:
-            choice = Choice(method, kernel_of(method, problem.m, problem.n_x, settings.iterations))
-        observer.method(choice.method, choice.seconds)
-        choice = _with_kernel_that_loads(choice, None if old is None else output, observer)
+            _refuse_missing_kernel(choice.kernel, output)
+        observer.method(choice.method, choice.kernel, choice.seconds)
         _refuse_too_large(choice.method, problem, opened)
         if settings.class_weight == "none":
             warn_of_imbalance(opened.train.labels, opened.classes, observer)
@@ -208,24 +206,27 @@ def _descend(
         raise DivergenceError(error.what, fix=fix) from None
 
 
-def _with_kernel_that_loads(
-    choice: Choice, resumed: str | os.PathLike[str] | None, observer: Observer
-) -> Choice:
-    """Return the choice, by numpy's kernel where numba's cannot be loaded.
+def _choose(problem: Problem, method: str, observer: Observer) -> Choice:
+    """Choose a method, where it is auto, and a kernel that can be loaded."""
+    m, n_x, iterations = problem.m, problem.n_x, problem.settings.iterations
+    m_test = 0 if problem.test is None else problem.test.m
+    kernels = installed_kernels()
+    choice = choose(m, n_x, iterations, m_test, method=method, kernels=kernels)
+    if (failure := kernel_failure(choice.kernel)) is not None:
+        observer.warning(f"numba cannot be loaded ({failure}): training goes on without it")
+        kernels = [kernel for kernel in kernels if kernel != choice.kernel]
+        choice = choose(m, n_x, iterations, m_test, method=method, kernels=kernels)
+    return choice
 
-    ModelError where a model, `resumed`, was trained by numba's: the kernels round differently.
-    """
-    failure = kernel_failure(choice.kernel)
-    if failure is None:
-        return choice
-    if resumed is not None:
+
+def _refuse_missing_kernel(kernel: str | None, path: str | os.PathLike[str]) -> None:
+    """Raise ModelError where the kernel of a run to be resumed is not here: they round apart."""
+    if (failure := kernel_failure(kernel)) is not None:
         raise ModelError(
             f"was trained by numba's compiled code, which cannot be loaded here ({failure})",
-            resumed,
+            path,
             f"Install it: pip install 'catclf[fast]'.\nOr {RESUME_FIX[0].lower()}{RESUME_FIX[1:]}",
         )
-    observer.warning(f"numba cannot be loaded ({failure}): training goes on without it")
-    return replace(choice, kernel="numpy")
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from catclf.errors import DatasetError
 from catclf.machine import available_memory
 from catclf.storage.hdf5 import HDF5File
 from catclf.storage.hdf5_arrays import StoredArray
+from catclf.storage.mapping import MappedArray, map_array
 
 __all__ = [
     "PREPARE_AGAIN",
@@ -51,8 +52,7 @@ class CheckedRows:
     checksums
         (ceil(m / 256),) uint32: the CRC-32 of each block.
     mapped
-        The rows, read only, as a view of a memory map of the file, and that map; None where they
-        are read through HDF5.
+        The rows as a memory map of the file shows them; None where they are read through HDF5.
     checked
         A byte for each block, 1 where it was checked, in memory that is shared with the processes
         forked from this one: no block is checked twice.
@@ -60,7 +60,7 @@ class CheckedRows:
 
     stored: StoredArray
     checksums: NDArray[np.uint32]
-    mapped: tuple[Rows, mmap.mmap] | None
+    mapped: MappedArray | None
     checked: mmap.mmap
 
     @property
@@ -95,11 +95,9 @@ class CheckedRows:
     def _read(self, rows: int | slice) -> Rows:
         if self.mapped is None:
             return self.stored[rows]
-        values, file = self.mapped
-        # To touch a page of a map that the file no longer holds would end the process.
-        if file.size() < len(file):
+        if not self.mapped.is_whole:
             raise _damaged(self.stored, "cut short")
-        return values[rows]
+        return self.mapped.values[rows]
 
     def _check(self, block: int, rows: Rows) -> None:
         if self.checked[block]:
@@ -159,10 +157,10 @@ def checked_rows(
     _check_layout(stored, shape, "u1")
     _check_layout(checksums, (n_blocks(shape[0]),), "<u4")
     mapped = None
-    # What was read of a map counts as memory of the process. So rows that would fill it, or the
-    # address space that `ulimit -v` leaves, are read through HDF5, into one buffer after another.
-    if 0 < stored.stored_bytes <= available_memory() // 2:
-        mapped = stored.mapped()
+    # What was read of a map counts as memory of the process. So a file that would fill it, or the
+    # address space that `ulimit -v` leaves, is read through HDF5, into one buffer after another.
+    if stored.stored_bytes and stored.file_bytes <= available_memory() // 2:
+        mapped = map_array(stored)
     flags = mmap.mmap(-1, max(1, *checksums.shape))  # anonymous, zeroed, shared after a fork
     return CheckedRows(stored, checksums[:], mapped, flags)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import mmap
 import os
 import struct
 import zlib
@@ -125,26 +124,35 @@ class StoredArray:
             layout = self.dataset.id.get_create_plist().get_layout()
             return bool(layout == h5py.h5d.CONTIGUOUS) and not self.filters
 
-    def mapped(self) -> tuple[NDArray[Any], mmap.mmap] | None:
-        """Return a contiguous array as a read-only view of its file, and the map up to its end.
-
-        None where the system maps no such file: for want of address space, for example.
-
-        Raises
-        ------
-        DatasetError
-            Where the file ends before the array.
-        """
+    @property
+    def start(self) -> int:
+        """Where in the file a contiguous array begins; 0 where it holds no entries."""
         with translated_errors(self.where):
-            self._check_end()
-            start = self.dataset.id.get_offset()
-            descriptor = self.dataset.file.id.get_vfd_handle()
+            return self.dataset.id.get_offset() or 0
+
+    @property
+    def descriptor(self) -> int:
+        """The number by which the system knows the open file, as the HDF5 library calls it."""
+        with translated_errors(self.where):
+            return int(self.dataset.file.id.get_vfd_handle())
+
+    @property
+    def file_bytes(self) -> int:
+        """The number of bytes that the file has now."""
+        with translated_errors(self.where):
             try:
-                file = mmap.mmap(descriptor, start + self.stored_bytes, access=mmap.ACCESS_READ)
-            except OSError:
-                return None
-            values = np.frombuffer(file, self.dtype, math.prod(self.shape), start)
-            return values.reshape(self.shape), file
+                return os.fstat(self.descriptor).st_size
+            except OSError:  # Windows, where HDF5 was built with another C library than Python
+                return os.stat(self.dataset.file.filename).st_size
+
+    def check_end(self) -> None:
+        """Raise DatasetError where the file ends before this contiguous array.
+
+        HDF5 compares a file's length with its metadata when it opens it; what is cut off later
+        reads as zeros.
+        """
+        if self.file_bytes < self.start + self.stored_bytes:
+            raise DatasetError("damaged: cut short", self.where, FETCH_AGAIN)
 
     def __getitem__(self, rows: int | slice) -> NDArray[Any]:
         """Read one row, or a run of rows.
@@ -157,21 +165,10 @@ class StoredArray:
         with translated_errors(self.where):
             indices = range(self.shape[0])[rows]
             if self.is_contiguous:
-                self._check_end()
+                self.check_end()
             self._check_chunks(range(indices, indices + 1) if isinstance(indices, int) else indices)
             values: NDArray[Any] = self.dataset[rows]
             return values
-
-    def _check_end(self) -> None:
-        """Raise ValueError where the file ends before this contiguous array.
-
-        HDF5 compares a file's length with its metadata when it opens it; what is cut off later
-        reads as zeros.
-        """
-        start = self.dataset.id.get_offset()
-        end = (start or 0) + self.stored_bytes  # where it holds no entries, it has no offset
-        if os.fstat(self.dataset.file.id.get_vfd_handle()).st_size < end:
-            raise ValueError("truncated file")
 
     def _check_chunks(self, rows: range) -> None:
         """Raise ValueError where a chunk of these rows has not the size that it must have.

@@ -17,7 +17,7 @@ import numpy as np
 from measuring import N_X, Array, Pixels, Row, in_turns, pictures, seconds, write_pictures
 
 from catclf import open_dataset
-from catclf.descent import KERNELS, Choice, KernelName, Method, Problem, Settings, start
+from catclf.descent import KERNELS, Choice, Method, Problem, Settings, start
 from catclf.machine import available_cores
 
 SETTINGS = Settings(0.0005)
@@ -108,7 +108,7 @@ def in_memory(columns: Pixels, Y: Array, bandwidth: float) -> list[Row]:
     return rows
 
 
-def compared(what: str, m: int, methods: dict[KernelName, Method], bandwidth: float) -> Row:
+def compared(what: str, m: int, methods: dict[str, Method], bandwidth: float) -> Row:
     """Return a row of numba's kernel beside numpy's, in turns."""
     slow, fast, ratio = in_turns(
         lambda: iterate(methods["numpy"]), lambda: iterate(methods["numba"]), rest=0.1
@@ -129,7 +129,7 @@ def from_file(folder: Path, bandwidth: float) -> Row:
         problem = Problem(dataset.train.columns, dataset.train.Y, SETTINGS)
         first = start(Choice("streaming", "numpy"), problem)
         checking = seconds(lambda: first.step(False))
-        methods: dict[KernelName, Method] = {
+        methods: dict[str, Method] = {
             "numpy": first,
             "numba": start(Choice("streaming", "numba"), problem),
         }

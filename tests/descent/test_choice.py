@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from catclf.descent import choice, choose, kernel_of, memory_needs
+from catclf.descent import KERNELS, choice, choose, memory_needs
 from catclf.descent.choice import predict_seconds
 
 GIB = 2**30
@@ -44,16 +44,24 @@ def test_the_choice_is_the_smallest_prediction() -> None:
             assert best.seconds == min(seconds.values()) == seconds[best.method]
 
 
-def test_long_streams_are_compiled_where_numba_is_installed(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_long_streams_are_compiled_where_numba_is_installed() -> None:
     """A short run would wait for the compiler longer than it trains; others have no kernel."""
-    assert kernel_of("streaming", 20_000, 12288, 2000) == "numba"
-    assert kernel_of("streaming", 20_000, 12288, 10) == "numpy"
-    assert kernel_of("gram", 20_000, 12288, 2000) == ""
-    assert chosen(1_000_000, 100, GIB).kernel == "numba"
-    seconds = chosen(1_000_000, 100, GIB).seconds
-    monkeypatch.setattr(choice, "find_spec", lambda name: None)
-    assert kernel_of("streaming", 20_000, 12288, 2000) == "numpy"
-    assert chosen(1_000_000, 100, GIB).kernel == "numpy"
-    assert chosen(1_000_000, 100, GIB).seconds > seconds  # type: ignore[operator]
+    chosen = {
+        (method, iterations): choose(20_000, 12288, iterations, method=method)
+        for method in ("streaming", "gram")
+        for iterations in (10, 2000)
+    }
+    assert chosen["streaming", 2000] == choice.Choice("streaming", "numba")
+    assert chosen["streaming", 10] == choice.Choice("streaming", "numpy")
+    assert chosen["gram", 2000] == choice.Choice("gram", None)
+    without = choose(20_000, 12288, 2000, method="streaming", kernels=["numpy"])
+    assert without == choice.Choice("streaming", "numpy")
+
+
+def test_the_kernels_there_are_decide_between_the_methods(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where compiled code makes streaming the fastest, its absence leaves another method that."""
+    monkeypatch.setattr(choice, "available_memory", lambda: 1000 * GIB)
+    compiled, core = (choose(8000, 12288, 2000, kernels=k) for k in (KERNELS, ["numpy"]))
+    assert (compiled.method, compiled.kernel) == ("streaming", "numba")
+    assert (core.method, core.kernel) == ("gram", None)
+    assert core.seconds > compiled.seconds  # type: ignore[operator]

@@ -13,9 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from catclf.descent import descend
+from catclf.descent import Choice, compiled, descend, kernel_failure, start
 from catclf.descent.compiled import ThreadSums, numba_kernel
-from catclf.descent.streaming import Streaming
 from catclf.descent.sums import Examples, numpy_kernel, scaled
 from catclf.descent.vectorized import Vectorized
 from catclf.logistic import ClassWeight, LossName
@@ -38,9 +37,9 @@ def test_the_sums_of_a_block_are_numpys(
     problem = problem_of(m, n_x, loss, class_weight)
     w = scaled(np.random.default_rng(seed).normal(0, 0.3, (n_x, 1)))
     examples = Examples.of(problem)
-    compiled, expected = (examples.sums(k, w, b).means(m) for k in (numba_kernel, numpy_kernel))
-    for found, other in zip(compiled, expected, strict=True):
-        assert found == pytest.approx(other, rel=1e-4, abs=1e-6)
+    ours, numpys = (examples.sums(k, w, b).means(m) for k in (numba_kernel, numpy_kernel))
+    for found, expected in zip(ours, numpys, strict=True):
+        assert found == pytest.approx(expected, rel=1e-4, abs=1e-6)
 
 
 @every_cost
@@ -48,13 +47,13 @@ def test_the_sums_of_a_block_are_numpys(
 def test_a_descent_is_the_lectures(loss: LossName, class_weight: ClassWeight, l2: float) -> None:
     """Costs, w and b of a dozen iterations lie within float32's rounding of float64's."""
     problem = problem_of(700, 48, loss, class_weight, l2)
-    compiled = descend(Streaming(problem, None, "numba"), problem.settings)
+    found = descend(start(Choice("streaming", "numba"), problem), problem.settings)
     expected = descend(Vectorized(problem), problem.settings)
-    assert list(compiled.history.costs.values()) == pytest.approx(
+    assert list(found.history.costs.values()) == pytest.approx(
         list(expected.history.costs.values()), rel=1e-6
     )
-    assert compiled.w == pytest.approx(expected.w, rel=1e-4, abs=1e-7)
-    assert compiled.b == pytest.approx(expected.b, rel=1e-4, abs=1e-7)
+    assert found.w == pytest.approx(expected.w, rel=1e-4, abs=1e-7)
+    assert found.b == pytest.approx(expected.b, rel=1e-4, abs=1e-7)
 
 
 @every_cost
@@ -74,48 +73,116 @@ def test_any_number_of_threads_gives_the_same_bits(
         assert (sums.db, sums.loss) == (found[0].db, found[0].loss)
 
 
-def test_pixels_that_may_not_be_written_are_the_same_pixels(make_columns: ColumnsMaker) -> None:
-    """A map of a file is read-only, and labels may be every second of some others."""
+def test_where_pixels_lie_and_who_may_write_them_changes_no_bit(make_columns: ColumnsMaker) -> None:
+    """A map of a file is read-only and at any address, labels may be every second of some others.
+
+    And all of them are one type of array: the code is compiled, and loaded, once.
+    """
     columns, y = make_columns(300, 20), (np.arange(600.0) % 3 == 0)[::2] * 1.0
     frozen = columns.copy()
     frozen.flags.writeable = False
+    moved = np.zeros(columns.size + 1, np.uint8)[1:].reshape(columns.shape)
+    moved[:] = columns
     w = np.full((20, 1), 0.1)
-    one, other = (
+    expected, *others = (
         ThreadSums(Examples(each, y, np.ones(300), "cross-entropy", 300))(w, 0.1)
-        for each in (columns, frozen)
+        for each in (columns, frozen, moved)
     )
-    assert one.dw.tolist() == other.dw.tolist()
+    assert all(other.dw.tolist() == expected.dw.tolist() for other in others)
     assert columns.flags.writeable
+    assert len(compiled._block_sums.signatures) == 1  # type: ignore[attr-defined]
+
+
+def test_the_largest_sum_does_not_overflow() -> None:
+    """White pictures that are all wrong, one class weighted 500 to 1: dw has its sign and size."""
+    m = 1000
+    y = np.zeros(m)
+    y[0] = 1
+    weights = np.where(y == 1, m / 2, m / (2 * (m - 1)))
+    examples = Examples(np.full((m, 3), 255, np.uint8), y, weights, "cross-entropy", m)
+    for b, sign in ((40.0, 1), (-40.0, -1)):
+        _, dw, _ = ThreadSums(examples)(np.zeros((3, 1)), b).means(m)
+        assert dw == pytest.approx(np.full((3, 1), sign / 2), rel=1e-5)
 
 
 @pytest.mark.parametrize("bad", [np.inf, np.nan, 1e308])
 def test_what_overflows_is_never_taken_for_a_number(bad: float) -> None:
-    """Weights beyond float32: the sum of dZ or the loss is not finite."""
+    """Weights beyond float32: the loss is not finite."""
     problem = problem_of(600, 4)
-    mean, _, db = ThreadSums(Examples.of(problem))(
-        np.array([[bad], [-bad], [bad], [0]]), 0.0
-    ).means(600)
-    assert not (np.isfinite(mean) and np.isfinite(db))
+    w = np.array([[bad], [-bad], [bad], [0]])
+    mean, _, _ = ThreadSums(Examples.of(problem))(w, 0.0).means(600)
+    assert not np.isfinite(mean)
 
 
-UNWRITABLE_PROGRAM = """
-from numba.core.caching import CacheImpl
-CacheImpl._locator_classes = []  # of the places to keep compiled code, none may be written
+PROGRAM = """
 import numpy as np
-from catclf.descent import compiled
+from catclf.descent.compiled import ThreadSums
 from catclf.descent.sums import Examples
 examples = Examples(np.ones((9, 5), np.uint8), np.ones(9), np.ones(9), "cross-entropy", 9)
-print(compiled.ThreadSums(examples)(np.zeros((5, 1)), 0.0).means(9)[2])
+print(ThreadSums(examples)(np.zeros((5, 1)), 0.0).means(9)[2])
 """
+
+
+def train_elsewhere(cache: Path, program: str = PROGRAM, **environment: str) -> tuple[str, str]:
+    """Return what a process prints that keeps compiled code in a folder, and its errors."""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "NUMBA_CACHE_DIR": str(cache), **environment},
+        capture_output=True,
+        text=True,
+    )
+    return done.stdout, done.stderr
 
 
 def test_where_no_folder_may_be_written_it_compiles_anew(tmp_path: Path) -> None:
     """It works, and leaves nothing behind."""
-    done = subprocess.run(
-        [sys.executable, "-c", UNWRITABLE_PROGRAM],
-        env={**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)},
-        capture_output=True,
-        text=True,
-    )
-    assert (done.stdout, done.stderr) == ("-0.5\n", "")
+    nowhere = "from numba.core.caching import CacheImpl\nCacheImpl._locator_classes = []\n"
+    assert train_elsewhere(tmp_path, nowhere + PROGRAM) == ("-0.5\n", "")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_where_what_was_kept_is_damaged_it_compiles_anew(tmp_path: Path) -> None:
+    """An index or code that is cut short, or empty: as a full disk, or a killed process, leaves."""
+    assert train_elsewhere(tmp_path) == ("-0.5\n", "")
+    for kind in ("*.nbi", "*.nbc"):  # an index is read first
+        kept = sorted(tmp_path.rglob(kind))
+        assert len(kept) == 3
+        for path, length in zip(kept, (0, 100, 1000), strict=True):
+            os.truncate(path, length)
+        assert train_elsewhere(tmp_path) == ("-0.5\n", "")
+        for path in tmp_path.rglob("*.nb?"):
+            path.unlink()
+        assert train_elsewhere(tmp_path) == ("-0.5\n", "")
+
+
+def test_where_the_disk_is_full_it_compiles_all_the_same(tmp_path: Path) -> None:
+    """What numba writes its code with fails."""
+    full = (
+        "import errno\nfrom numba.core.caching import IndexDataCacheFile\n"
+        "def save(*args):\n    raise OSError(errno.ENOSPC, 'No space left on device')\n"
+        "IndexDataCacheFile.save = save\n"
+    )
+    assert train_elsewhere(tmp_path, full + PROGRAM) == ("-0.5\n", "")
+
+
+def test_a_numba_told_not_to_compile_counts_as_none(tmp_path: Path) -> None:
+    """Its loops in plain Python would take a thousand times as long."""
+    program = "from catclf.descent import kernel_failure\nprint(kernel_failure('numba'))"
+    found = train_elsewhere(tmp_path, program, NUMBA_DISABLE_JIT="1")
+    assert found == ("NUMBA_DISABLE_JIT is set\n", "")
+
+
+def test_whatever_its_import_raises_is_why_it_cannot_be_loaded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A library that numba needs and does not find is an OSError."""
+
+    class Broken:
+        def find_spec(self, name: str, path: object, target: object = None) -> None:
+            if name == "catclf.descent.compiled":
+                raise OSError("could not find libllvmlite.so")
+
+    assert kernel_failure("numba") is None
+    monkeypatch.delitem(sys.modules, "catclf.descent.compiled")
+    monkeypatch.setattr(sys, "meta_path", [Broken(), *sys.meta_path])
+    assert str(kernel_failure("numba")) == "could not find libllvmlite.so"

@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from catclf import open_dataset
+from catclf import DatasetError, open_dataset
 from catclf.columns import BLOCK_EXAMPLES
-from catclf.descent import METHODS, Problem, Settings, descend, processes
+from catclf.dataset import NewSplit, write_dataset
+from catclf.descent import (
+    KERNELS,
+    METHODS,
+    Choice,
+    Problem,
+    Settings,
+    descend,
+    processes,
+    start,
+)
 from catclf.descent.streaming import Streaming
 from catclf.logistic import ClassWeight, LossName
+from catclf.pictures.preprocessing import Preprocessing
+from catclf.storage import checked_rows
 from conftest import ColumnsMaker
+from descent.problems import problem_of
 
 
 def test_streaming_equals_vectorized_on_the_courses_files(course_dataset: Path) -> None:
@@ -87,3 +101,43 @@ def test_a_file_is_never_read_whole(
     Streaming(Problem(OnDisk(), np.ones((1, 1000)), Settings()), None).step(True)
     assert sum(read) == 1000
     assert max(read) <= BLOCK_EXAMPLES
+
+
+@pytest.fixture(params=["mapped", "read"])
+def file(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Write a dataset of 1000 examples, to be mapped, or read as if memory could not hold it."""
+    if request.param == "read":
+        monkeypatch.setattr(checked_rows, "available_memory", lambda: 0)
+    columns = problem_of(1000, 48).columns[:]
+    labels = (np.arange(1000) % 3 == 0).astype(np.uint8)
+    train, none = (
+        NewSplit([columns[:m]], labels[:m], [str(i) for i in range(m)]) for m in (1000, 0)
+    )
+    write_dataset(tmp_path / "d.h5", ("a", "b"), Preprocessing(size=4), train, none)
+    return tmp_path / "d.h5"
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_rows_in_a_file_give_the_bits_of_rows_in_memory(file: Path, kernel: str) -> None:
+    """By forked processes or by threads, from a map or through HDF5."""
+    in_memory = problem_of(1000, 48)
+    with open_dataset(file) as dataset:
+        stored = replace(in_memory, columns=dataset.train.columns)
+        found, expected = (
+            descend(start(Choice("streaming", kernel), problem), problem.settings)
+            for problem in (stored, in_memory)
+        )
+    assert (found.w.tolist(), found.b) == (expected.w.tolist(), expected.b)
+    assert found.history == expected.history
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_a_damaged_block_is_refused_whoever_meets_it(file: Path, kernel: str) -> None:
+    """In a forked process or a thread: the error names the file and the rows."""
+    content, row = file.read_bytes(), problem_of(1000, 48).columns[700:701].tobytes()
+    file.write_bytes(content.replace(row, row[::-1]))
+    with open_dataset(file) as dataset:
+        problem = replace(problem_of(1000, 48), columns=dataset.train.columns)
+        method = start(Choice("streaming", kernel), problem)
+        with pytest.raises(DatasetError, match=r"d\.h5:train/columns: damaged: rows 512 to 767"):
+            method.step(False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from time import perf_counter
 
@@ -11,6 +12,7 @@ from catclf import benchmark
 from catclf.descent import METHODS, memory_needs
 from catclf.operations import benchmarking
 from catclf.operations.benchmarking import Timing
+from conftest import Recorder
 
 
 @pytest.fixture(autouse=True)
@@ -57,6 +59,17 @@ def test_a_process_that_waits_is_seen(small_dataset: Path, monkeypatch: pytest.M
     for timing in benchmark(small_dataset):
         assert timing.waiting == pytest.approx(0.5, abs=0.05)
         assert timing.busy
+
+
+def test_a_kernel_that_cannot_be_loaded_is_warned_of(
+    small_dataset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Numba is installed and broken: the others are timed."""
+    monkeypatch.setitem(sys.modules, "catclf.descent.compiled", None)
+    recorder = Recorder()
+    kernels = {timing.kernel for timing in benchmark(small_dataset, recorder)}
+    assert kernels == {None, "numpy"}
+    assert [text.split(" (")[0] for text in recorder.warnings] == ["numba cannot be loaded"]
 
 
 def test_methods_agree_where_streaming_is_all_there_is_to_hold_them_to(
