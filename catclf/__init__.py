@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from catclf.dataset import Dataset as Dataset
     from catclf.dataset import open_dataset as open_dataset
     from catclf.errors import CatclfError as CatclfError
+    from catclf.errors import ClusterError as ClusterError
     from catclf.errors import DatasetError as DatasetError
     from catclf.errors import DivergenceError as DivergenceError
     from catclf.errors import ModelError as ModelError
@@ -50,6 +51,7 @@ _HOMES = {
     "Dataset": "dataset",
     "DatasetError": "errors",
     "DatasetInfo": "operations.inspection",
+    "ClusterError": "errors",
     "DivergenceError": "errors",
     "Model": "model",
     "ModelError": "errors",

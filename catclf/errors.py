@@ -11,6 +11,7 @@ from collections.abc import Sequence
 __all__ = [
     "NAMED_PICTURES",
     "CatclfError",
+    "ClusterError",
     "DatasetError",
     "DivergenceError",
     "ModelError",
@@ -83,6 +84,10 @@ class DatasetError(CatclfError):
 
 class ModelError(CatclfError):
     """A model file that cannot be used."""
+
+
+class ClusterError(CatclfError):
+    """A Dask cluster that cannot be used, or is gone."""
 
 
 class DivergenceError(CatclfError):

@@ -22,6 +22,9 @@ class Observer:
     def warning(self, text: str) -> None:
         """Receive a warning: what may mislead the user, in a sentence, and perhaps its fix."""
 
+    def workers(self, number: int) -> None:
+        """Receive how many workers of a cluster compute, before `method`."""
+
     def method(self, name: str, kernel: str | None, seconds: float | None) -> None:
         """Receive the method that is used, streaming's kernel, and the predicted seconds if known.
 

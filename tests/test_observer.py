@@ -15,6 +15,7 @@ HEARD = {
     "progress": (1, 2),
     "skipped": (["Thumbs.db"],),
     "warning": ("a rate too high",),
+    "workers": (4,),
     "method": ("streaming", "numba", 0.5),
     "cost": (0, 0.69, None),
     "stop": (),

@@ -22,9 +22,10 @@ from catclf.cli.options import (
     output_option,
 )
 from catclf.cli.output import Display, Results, note, percent, short
+from catclf.cli.scheduler import cluster_client, scheduler_options
 from catclf.cli.signals import stopped_by_signals
 from catclf.descent import METHODS
-from catclf.errors import DivergenceError, printable
+from catclf.errors import ClusterError, DivergenceError, printable
 from catclf.logistic import CLASS_WEIGHTS, LOSSES, ClassWeight, LossName
 from catclf.model_file import is_weights_only, load_model
 from catclf.operations.training import Trained, train
@@ -106,6 +107,7 @@ Examples:
     help="Resume the training of the model in --output, to --iters in all. DATASET and settings "
     "that are not given are the model's.",
 )
+@scheduler_options
 @format_option
 @option(
     "-q",
@@ -129,6 +131,8 @@ def command(
     class_weight: ClassWeight,
     every: int,
     resume: bool,
+    scheduler: str | None,
+    scheduler_file: str | None,
     format: str,
     quiet: bool,
 ) -> None:
@@ -140,6 +144,8 @@ def command(
     settings, done = Settings(lr, iters, l2, loss, every, class_weight), 0
     if resume:
         dataset, settings, done = _as_before(ctx, dataset, output, settings)
+    if (scheduler or scheduler_file) and method not in ("auto", "streaming"):
+        raise click.UsageError(f"a cluster computes by streaming: leave out --method {method}")
     results = Results()
     show_text = format == "text"
     heading = f"dataset: {printable(dataset)}\nsettings: {_settings_line(settings)}"
@@ -148,6 +154,7 @@ def command(
     with (
         stopped_by_signals() as signals,
         TrainingDisplay(results, signals, quiet, heading if show_text else None) as display,
+        cluster_client(scheduler, scheduler_file) as client,
     ):
         try:
             trained = train(
@@ -157,8 +164,13 @@ def command(
                 method=method,
                 resume=resume,
                 force=force,
+                client=client,
                 observer=display,
             )
+        except ClusterError:
+            if signals:  # while it waited for workers; what was done before is saved
+                ctx.exit(128 + signals[0])
+            raise
         except DivergenceError as error:
             if not show_text:
                 results.write(diverged_as_json(dataset, settings, display, error))
@@ -170,7 +182,7 @@ def command(
         if done == settings.iterations:
             note(f"{printable(output)} had {done} iterations already: give more --iters.")
     else:
-        results.write(as_json(trained, output, display.warnings))
+        results.write(as_json(trained, output, display.warnings, display.n_workers))
     if trained.interrupted:
         done, asked = trained.record.iterations, trained.record.settings.iterations
         named = "" if output == DEFAULT_OUTPUT else f" -o {printable(shlex.quote(output))}"
@@ -227,6 +239,7 @@ class TrainingDisplay(Display):
         super().__init__("iterations", quiet, signals)
         self.results, self.heading = results, heading
         self.method_used = ""
+        self.n_workers: int | None = None
         self.costs: list[dict[str, float | None]] = []
         self.warnings: list[str] = []
 
@@ -235,11 +248,17 @@ class TrainingDisplay(Display):
         self.warnings.append(text)
         super().warning(text)
 
+    def workers(self, number: int) -> None:
+        """Keep how many workers of a cluster compute."""
+        self.n_workers = number
+
     def method(self, name: str, kernel: str | None, seconds: float | None) -> None:
         """Write what is trained, and by which method."""
         self.method_used = name
         if self.heading is not None:
             by = "" if kernel is None else f" ({kernel})"
+            if self.n_workers is not None:
+                by += f", by {self.n_workers} worker{'s' * (self.n_workers != 1)} of the cluster"
             self.results.write(f"{self.heading}\nmethod: {name}{by}")
         if seconds is not None and seconds > MIN_EXPECTED_SECONDS:
             self.note(f"Expected to take {duration(seconds)}")
@@ -286,7 +305,7 @@ def _result_lines(trained: Trained) -> Iterator[str]:
         )
 
 
-def as_json(trained: Trained, output: str, warnings: list[str]) -> str:
+def as_json(trained: Trained, output: str, warnings: list[str], workers: int | None) -> str:
     """Return the settings, costs and results as one JSON object."""
     record, model = trained.record, trained.model
     costs = [
@@ -305,6 +324,7 @@ def as_json(trained: Trained, output: str, warnings: list[str]) -> str:
             "created_by": record.created_by,
             "method": record.method,
             "kernel": record.kernel,
+            "workers": workers,
             "settings": asdict(record.settings),
             "warnings": warnings,
             "costs": costs,

@@ -12,7 +12,7 @@ from time import monotonic
 
 import numpy as np
 
-from catclf.descent.problem import Method
+from catclf.descent.problem import IterationError, Method
 from catclf.errors import DivergenceError
 from catclf.logistic import Array
 from catclf.observer import Observer
@@ -88,18 +88,21 @@ def descend(
         Receives every iteration and every recorded cost, and may stop the descent.
     checkpoint
         Called about every CHECKPOINT_SECONDS, less often where it takes long, with where the
-        descent stands, unless its cost is above the first.
+        descent stands, unless its cost is above the first. Called too before an error that ends
+        the descent, with where it stood before its last update.
 
     Raises
     ------
+    CatclfError
+        Where an iteration cannot be made.
     DivergenceError
         Where the cost overflows, or ends above where it began (in fewer than a thousand
         iterations: above twice that). Of one that is stopped early only overflow is an error.
     """
     observer = observer or Observer()
-    before = history or History()
-    costs, test_costs = dict(before.costs), dict(before.test_costs)
-    done = before.iterations
+    resumed = history or History()
+    costs, test_costs = dict(resumed.costs), dict(resumed.test_costs)
+    done = resumed.iterations
     saved, pause = monotonic(), CHECKPOINT_SECONDS
 
     def descent() -> Descent:
@@ -107,29 +110,47 @@ def descend(
         recorded = History(done, dict(costs), dict(test_costs))
         return Descent(w, b, recorded, method.cost(), method.test_cost(), method.state())
 
-    for iteration in range(done, settings.iterations):
-        recorded = iteration % settings.every == 0
-        test_cost = method.test_cost() if recorded else None
-        cost = method.step(recorded)
-        done = iteration + 1
-        if cost is not None:
-            if not math.isfinite(cost):
-                raise _diverged(costs, cost, iteration, settings)
-            costs[iteration] = cost
-            if test_cost is not None:
-                test_costs[iteration] = test_cost
-            observer.cost(iteration, cost, test_cost)
-        observer.progress(done, settings.iterations)
-        if observer.stop():
-            break
-        if checkpoint is not None and (began := monotonic()) - saved >= pause:
-            current = descent()
-            if current.final_cost <= costs[0]:
-                checkpoint(current)
-            saved = monotonic()
-            # The cost takes streaming another pass: saving stays a twentieth of the time.
-            pause = max(CHECKPOINT_SECONDS, 20 * (saved - began))
-    ended = descent()
+    def before(failed: IterationError) -> Descent | None:
+        if failed.before is None or done - 1 <= resumed.iterations:
+            return None  # nothing that could be resumed, or nothing new
+        w, b, cost = failed.before
+        kept = (
+            {iteration: each for iteration, each in some.items() if iteration < done - 1}
+            for some in (costs, test_costs)
+        )
+        return Descent(w, b, History(done - 1, *kept), cost, None, method.state())
+
+    try:
+        for iteration in range(done, settings.iterations):
+            recorded = iteration % settings.every == 0
+            test_cost = method.test_cost() if recorded else None
+            cost = method.step(recorded)
+            done = iteration + 1
+            if cost is not None:
+                if not math.isfinite(cost):
+                    raise _diverged(costs, cost, iteration, settings)
+                costs[iteration] = cost
+                if test_cost is not None:
+                    test_costs[iteration] = test_cost
+                observer.cost(iteration, cost, test_cost)
+            observer.progress(done, settings.iterations)
+            if observer.stop():
+                break
+            if checkpoint is not None and (began := monotonic()) - saved >= pause:
+                current = descent()
+                if current.final_cost <= costs[0]:
+                    checkpoint(current)
+                saved = monotonic()
+                # The cost takes streaming another pass: saving stays a twentieth of the time.
+                pause = max(CHECKPOINT_SECONDS, 20 * (saved - began))
+        ended = descent()
+    except IterationError as failed:
+        last = before(failed)
+        if last is not None and observer.stop():
+            return last
+        if last is not None and checkpoint is not None and last.final_cost <= costs[0]:
+            checkpoint(last)
+        raise failed.error from failed.error.__cause__
     final, first = ended.final_cost, costs.get(0, ended.final_cost)
     # Weights that cannot be added up are no model, though every example may be on its side.
     if not (math.isfinite(final) and np.isfinite(np.abs(ended.w).sum() + abs(ended.b))):

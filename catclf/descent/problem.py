@@ -9,10 +9,11 @@ from typing import Protocol
 import numpy as np
 
 from catclf.columns import Columns
+from catclf.errors import CatclfError
 from catclf.logistic import Array, example_weights
 from catclf.settings import Settings
 
-__all__ = ["Method", "Problem", "State", "StateError"]
+__all__ = ["IterationError", "Method", "Problem", "State", "StateError"]
 
 State = Mapping[str, Array]
 """Where a descent stands: w (n_x, 1), b (), and what `Method.state` gave."""
@@ -20,6 +21,23 @@ State = Mapping[str, Array]
 
 class StateError(ValueError):
     """A state from which a method cannot resume."""
+
+
+class IterationError(Exception):
+    """An iteration that could not be made.
+
+    Parameters
+    ----------
+    error
+        Why.
+    before
+        w (n_x, 1), b and the cost of them, as they were before the last update; None where there
+        was none.
+    """
+
+    def __init__(self, error: CatclfError, before: tuple[Array, float, float] | None) -> None:
+        super().__init__(error, before)
+        self.error, self.before = error, before
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,11 @@ kernel, is all that differs between machines.
 
 from __future__ import annotations
 
-from catclf.descent.problem import Problem, State
+from catclf.descent.problem import IterationError, Problem, State
 from catclf.descent.processes import ProcessSums
 from catclf.descent.rates import safe_rate
 from catclf.descent.sums import Examples, Sum, Sums
+from catclf.errors import CatclfError
 from catclf.logistic import Array, l2_penalty
 
 __all__ = ["Streaming", "sums_by", "sums_over"]
@@ -42,26 +43,37 @@ class Streaming:
         if sums is None:
             sums, test_sums = sums_by("numpy", problem)
         self.sums, self.test_sums = sums, test_sums
+        self.before: tuple[Array, float, float] | None = None
 
     def step(self, with_cost: bool) -> float | None:
-        """Update w and b once; return the cost before the update where it is asked for."""
+        """Update w and b once; return the cost before the update.
+
+        IterationError where the sums cannot be had: a worker was killed, for example.
+        """
         lr, l2 = self.settings.learning_rate, self.settings.l2
-        sums = self.sums(self.w, self.b)
-        before = self._cost(sums, self.problem.m) if with_cost else None
+        sums = self._of(self.sums)
+        cost = self._cost(sums, self.problem.m)
+        self.before = self.w, self.b, cost
         _, dw, db = sums.means(self.problem.m)
         self.w = (1 - lr * l2) * self.w - lr * dw
         self.b = self.b - lr * db
-        return before
+        return cost if with_cost else None
 
     def cost(self) -> float:
         """Return the cost of w and b as they are."""
-        return self._cost(self.sums(self.w, self.b), self.problem.m)
+        return self._cost(self._of(self.sums), self.problem.m)
 
     def test_cost(self) -> float | None:
         """Return the same cost on the test split; None where the problem has none."""
         if self.problem.test is None or self.test_sums is None:
             return None
-        return self._cost(self.test_sums(self.w, self.b), self.problem.test.m)
+        return self._cost(self._of(self.test_sums), self.problem.test.m)
+
+    def _of(self, sums: Sum) -> Sums:
+        try:
+            return sums(self.w, self.b)
+        except CatclfError as error:
+            raise IterationError(error, self.before) from error
 
     def _cost(self, sums: Sums, m: int) -> float:
         loss, _, _ = sums.means(m)

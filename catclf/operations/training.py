@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import os
-from dataclasses import asdict, dataclass, replace
-
-import numpy as np
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from catclf._version import __version__
 from catclf.classes import warn_of_imbalance
 from catclf.dataset import Dataset, open_dataset
 from catclf.descent import (
-    KERNELS,
     METHODS,
     Choice,
     Descent,
-    History,
+    Method,
     Problem,
-    State,
     StateError,
     choose,
     descend,
@@ -28,20 +25,32 @@ from catclf.descent import (
     safe_rate,
     start,
 )
-from catclf.errors import CatclfError, DatasetError, DivergenceError, ModelError, printable
+from catclf.errors import CatclfError, DatasetError, DivergenceError, ModelError
 from catclf.machine import available_memory
 from catclf.model import Model
-from catclf.model_file import MODEL_FILE, is_weights_only, load_model, save_model
+from catclf.model_file import MODEL_FILE, save_model
 from catclf.observer import Observer
 from catclf.operations.evaluation import Evaluation, evaluate_split
+from catclf.operations.posing import SharedDataset, problem_of
+from catclf.operations.resuming import (
+    RESUME_FIX,
+    RunToResume,
+    refuse_missing_kernel,
+    refuse_other_settings,
+    run_to_resume,
+)
 from catclf.settings import Settings
 from catclf.storage.outputs import check_output
 from catclf.training_record import TrainingRecord
 
+if TYPE_CHECKING:
+    from distributed import Client
+
+    from catclf.descent.cluster import Cluster
+
 __all__ = ["Trained", "train"]
 
 HOG_COLOR_HINT = "\nFor photographs, try prepare `features` hog-color."
-RESUME_FIX = "Train without `resume`, or write another model with `output`."
 
 
 @dataclass(frozen=True)
@@ -77,6 +86,7 @@ def train(
     method: str = "auto",
     resume: bool = False,
     force: bool = False,
+    client: Client | None = None,
     observer: Observer | None = None,
 ) -> Trained:
     """Train on the train split of a prepared dataset, and save the model.
@@ -100,6 +110,9 @@ def train(
         a pause.
     force
         Let a file at `output` that is no model of catclf be replaced.
+    client
+        A client of a Dask cluster, whose workers then compute: each reads its part of the dataset
+        by the path that `dataset` has here. The end is the same, bit for bit, as on one machine.
     observer
         Receives warnings, the method that is used, every iteration and every recorded cost. Where
         it stops the training early a checkpoint is saved.
@@ -112,33 +125,51 @@ def train(
         Where the learning rate is too high; the message names a safe one.
     ModelError
         With `resume`, where the old model cannot be read, or was trained otherwise.
+    ClusterError
+        Where the cluster's workers cannot be used, or its scheduler is gone.
     CatclfError
         Where `output` cannot be written, is the dataset, or is a file of another kind.
     ValueError
-        For a method that is not known.
+        For a method that is not known, or that a cluster does not compute.
     """
     observer = observer or Observer()
     if method not in ("auto", *METHODS):
         raise ValueError(f"method must be auto or one of {', '.join(METHODS)}, got {method!r}")
+    if client is not None and method not in ("auto", "streaming"):
+        raise ValueError(f"a cluster computes by method streaming, not {method}")
     # A run is resumed from a model alone, which is read below.
     check_output(output, MODEL_FILE, [dataset], force=force or resume)
     with open_dataset(dataset) as opened:
         _refuse_one_class(opened)
-        old = _run_to_resume(output, opened, observer) if resume else None
+        old = run_to_resume(output, opened, observer) if resume else None
         if settings is None:
             settings = Settings() if old is None else old.record.settings
-        problem = _problem(opened, settings)
+        problem = problem_of(opened, settings)
+        cluster = None
+        if client is not None:
+            from catclf.descent.cluster import Cluster
+
+            cluster = Cluster(client, SharedDataset.of(opened, settings), observer)
+            observer.workers(cluster.n_workers)
+            method = "streaming"
         if old is None:
-            choice = _choose(problem, method, observer)
+            choice = _choose(problem, method, cluster, observer)
         else:
-            _refuse_other_settings(old.record, settings, method, output)
+            refuse_other_settings(old.record, settings, method, output)
             choice = Choice(old.record.method, old.record.kernel)
-            _refuse_missing_kernel(choice.kernel, output)
+            failure_of = kernel_failure if cluster is None else cluster.kernel_failure
+            refuse_missing_kernel(failure_of(choice.kernel), output)
         observer.method(choice.method, choice.kernel, choice.seconds)
         _refuse_too_large(choice.method, problem, opened)
         if settings.class_weight == "none":
             warn_of_imbalance(opened.train.labels, opened.classes, observer)
-        descent = _descend(opened, problem, choice, output, old, observer)
+        try:
+            started = (start if cluster is None else cluster.start)(
+                choice, problem, None if old is None else old.state
+            )
+        except StateError:
+            raise ModelError("does not hold what is needed to resume", output, RESUME_FIX) from None
+        descent = _descend(opened, started, problem, choice, output, old, observer)
         model = _model_of(opened, settings, choice, descent)
         try:
             on_train = evaluate_split(opened, model, "train")
@@ -162,27 +193,33 @@ def train(
     return Trained(model, record, on_train, on_test)
 
 
-def _problem(dataset: Dataset, settings: Settings) -> Problem:
-    test = None
-    if dataset.test.m:
-        test = Problem(dataset.test.columns, dataset.test.Y, settings)
-    return Problem(dataset.train.columns, dataset.train.Y, settings, test)
+def _choose(problem: Problem, method: str, cluster: Cluster | None, observer: Observer) -> Choice:
+    """Choose a method, where it is auto, and a kernel that can be loaded where it computes."""
+    m, n_x, iterations = problem.m, problem.n_x, problem.settings.iterations
+    m_test = 0 if problem.test is None else problem.test.m
+    kernels, failure_of = installed_kernels(), kernel_failure
+    if cluster is not None:  # each worker has its share to compute
+        m //= cluster.n_workers
+        kernels, failure_of = cluster.installed_kernels(), cluster.kernel_failure
+    choice = choose(m, n_x, iterations, m_test, method=method, kernels=kernels)
+    if (failure := failure_of(choice.kernel)) is not None:
+        observer.warning(f"numba cannot be loaded ({failure}): training goes on without it")
+        kernels = [kernel for kernel in kernels if kernel != choice.kernel]
+        choice = choose(m, n_x, iterations, m_test, method=method, kernels=kernels)
+    return choice
 
 
 def _descend(
     dataset: Dataset,
+    started: Method,
     problem: Problem,
     choice: Choice,
     output: str | os.PathLike[str],
-    old: _RunToResume | None,
+    old: RunToResume | None,
     observer: Observer,
 ) -> Descent:
     """Run the descent, with checkpoints; say where the learning rate is not safe."""
     settings = problem.settings
-    try:
-        started = start(choice, problem, None if old is None else old.state)
-    except StateError:
-        raise ModelError("does not hold what is needed to resume", output, RESUME_FIX) from None
     safe = started.safe_rate()
     if safe is not None and settings.learning_rate > safe:
         observer.warning(
@@ -190,109 +227,29 @@ def _descend(
             "which the cost\ncannot rise on this data. If it rises, use `learning_rate` "
             f"{round_down(safe):g}."
         )
+    saved = 0
+
+    def checkpoint(descent: Descent) -> None:
+        nonlocal saved
+        save_model(output, _model_of(dataset, settings, choice, descent))
+        saved = descent.history.iterations
+
     try:
         return descend(
             started,
             settings,
             history=None if old is None else old.history,
             observer=observer,
-            checkpoint=lambda checkpoint: save_model(
-                output, _model_of(dataset, settings, choice, checkpoint)
-            ),
+            checkpoint=checkpoint,
         )
     except DivergenceError as error:
         safe = round_down(safe or safe_rate(problem))
         fix = f"Use `learning_rate` {safe:g}: up to there the cost cannot rise on this data."
         raise DivergenceError(error.what, fix=fix) from None
-
-
-def _choose(problem: Problem, method: str, observer: Observer) -> Choice:
-    """Choose a method, where it is auto, and a kernel that can be loaded."""
-    m, n_x, iterations = problem.m, problem.n_x, problem.settings.iterations
-    m_test = 0 if problem.test is None else problem.test.m
-    kernels = installed_kernels()
-    choice = choose(m, n_x, iterations, m_test, method=method, kernels=kernels)
-    if (failure := kernel_failure(choice.kernel)) is not None:
-        observer.warning(f"numba cannot be loaded ({failure}): training goes on without it")
-        kernels = [kernel for kernel in kernels if kernel != choice.kernel]
-        choice = choose(m, n_x, iterations, m_test, method=method, kernels=kernels)
-    return choice
-
-
-def _refuse_missing_kernel(kernel: str | None, path: str | os.PathLike[str]) -> None:
-    """Raise ModelError where the kernel of a run to be resumed is not here: they round apart."""
-    if (failure := kernel_failure(kernel)) is not None:
-        raise ModelError(
-            f"was trained by numba's compiled code, which cannot be loaded here ({failure})",
-            path,
-            f"Install it: pip install 'catclf[fast]'.\nOr {RESUME_FIX[0].lower()}{RESUME_FIX[1:]}",
-        )
-
-
-@dataclass(frozen=True)
-class _RunToResume:
-    """A training to be resumed: how it was made, and where it stands."""
-
-    record: TrainingRecord
-    history: History
-    state: State
-
-
-def _run_to_resume(
-    path: str | os.PathLike[str], dataset: Dataset, observer: Observer
-) -> _RunToResume | None:
-    """Return the training of the model at a path; None, with a warning, where there is none.
-
-    ModelError where it does not tell all that is needed, or is of other data.
-    """
-    if not os.path.lexists(path):
-        observer.warning(f"nothing to resume: there is no {printable(path)}")
-        return None
-    if is_weights_only(path):
-        raise ModelError("does not tell how it was trained", path, RESUME_FIX)
-    model = load_model(path)
-    record = model.training
-    if (
-        record is None
-        or record.iterations < 1
-        or record.method not in METHODS
-        or (record.method == "streaming") != (record.kernel in KERNELS)
-        or 0 not in model.costs
-        or not all(0 <= iteration < record.iterations for iteration in model.costs)
-    ):
-        raise ModelError("does not tell how it was trained", path, RESUME_FIX)
-    if model.preprocessing != dataset.preprocessing:
-        theirs, ours = model.preprocessing.difference(dataset.preprocessing)
-        raise ModelError(
-            f"was trained on pictures with {theirs}; {dataset.path} holds them with {ours}",
-            path,
-            RESUME_FIX,
-        )
-    if record.digest != dataset.digest or model.classes != dataset.classes:
-        raise ModelError(f"was trained on other data than {dataset.path}", path, RESUME_FIX)
-    history = History(record.iterations, model.costs, model.test_costs)
-    return _RunToResume(record, history, {"w": model.w, "b": np.array(model.b), **model.state})
-
-
-def _refuse_other_settings(
-    record: TrainingRecord, settings: Settings, method: str, path: str | os.PathLike[str]
-) -> None:
-    """Raise ModelError where settings are not those that a run to be resumed had."""
-    then = {"method": record.method, **asdict(record.settings)}
-    now = {"method": record.method if method == "auto" else method, **asdict(settings)}
-    for name in ("learning_rate", "l2", "loss", "class_weight", "method"):
-        if then[name] != now[name]:
-            raise ModelError(
-                f"was trained with {name.replace('_', ' ')} {then[name]}, not {now[name]}",
-                path,
-                RESUME_FIX,
-            )
-    if record.iterations > settings.iterations:
-        raise ModelError(
-            f"has {record.iterations} iterations already, more than {settings.iterations}",
-            path,
-            "Ask for more `iterations`.",
-        )
+    except CatclfError as error:
+        if saved:
+            error.fix = f"{error.fix}\nA checkpoint of {saved} iterations is saved: use `resume`."
+        raise
 
 
 def _refuse_too_large(method: str, problem: Problem, dataset: Dataset) -> None:

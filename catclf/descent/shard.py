@@ -1,0 +1,109 @@
+"""A shard of a problem's examples on a worker of a Dask cluster: what `cluster` has it do."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import replace
+from typing import Any, Protocol
+
+import numpy as np
+from distributed import get_worker
+
+from catclf.columns import BLOCK_EXAMPLES, Columns, Rows, blocks
+from catclf.descent.problem import Problem
+from catclf.descent.streaming import sums_over
+from catclf.descent.sums import Examples, Sum, Sums, divide
+from catclf.errors import CatclfError, ClusterError
+from catclf.logistic import Array
+from catclf.machine import available_memory
+
+__all__ = ["Shard", "SharedProblem", "try_to_open"]
+
+
+class SharedProblem(Protocol):
+    """A problem that can be opened wherever its data can be read; pickled for the workers."""
+
+    def open(self) -> AbstractContextManager[Problem]:
+        """Open it; CatclfError where its data is not there, or is other data."""
+
+
+class Shard:
+    """A run of a problem's examples, and of its test split's, on a worker.
+
+    Parameters
+    ----------
+    shared
+        The problem.
+    number, of
+        Which of how many shards.
+    kernel
+        What computes the sums.
+    """
+
+    def __init__(self, shared: SharedProblem, number: int, of: int, kernel: str) -> None:
+        worker = get_worker()
+        self.address = worker.address
+        threads = 1 if kernel == "numpy" else worker.state.nthreads
+        self.members: list[Any] = []
+        self.opened = ExitStack()
+        with self._named():
+            problem = self.opened.enter_context(shared.open())
+            self.splits: dict[str, Sum] = {}
+            for name, each in (("train", problem), ("test", problem.test)):
+                runs = [] if each is None else divide(each.m, of)
+                if each is not None and number < len(runs):
+                    examples = _examples(each, runs[number], _free_memory(worker))
+                    self.splits[name] = sums_over(examples, kernel, threads)
+
+    def lead(self, members: list[Any]) -> None:
+        """Add the sums of other shards to this one's."""
+        self.members = members
+
+    async def sums(self, split: str, w: Array, b: float) -> Sums:
+        """Return the sums over this shard's examples, and its members', of a split."""
+        asked = [member.sums(split, w, b) for member in self.members]
+        total = Sums(np.zeros(len(w), np.int64), 0, 0)
+        if split in self.splits:
+            with self._named():
+                total += await asyncio.to_thread(self.splits[split], w, b)
+        for each in asked:
+            total += await each
+        return total
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        """Let an error tell the worker."""
+        try:
+            yield
+        except CatclfError as error:
+            where = self.address if error.where is None else f"{self.address}: {error.where}"
+            raise ClusterError(error.what, where, error.fix) from error
+
+
+def _examples(problem: Problem, run: slice, memory: int) -> Examples:
+    """Return a run of a problem's examples: in memory, where that has so many bytes for them."""
+    whole = Examples.of(problem)
+    columns: Columns = Rows(whole.columns, run)
+    m, n_x = columns.shape
+    if m * n_x <= memory:
+        pixels = np.empty((m, n_x), np.uint8)
+        for rows, block in blocks(columns, BLOCK_EXAMPLES):
+            pixels[rows] = block
+        columns = pixels
+    return replace(whole, columns=columns, y=whole.y[run].copy(), weights=whole.weights[run].copy())
+
+
+def _free_memory(worker: Any) -> int:
+    """Return half of the bytes that a worker may still take: the rest is for all else it does."""
+    limit, free = worker.memory_manager.memory_limit, available_memory()
+    if limit is not None:
+        free = min(free, limit - worker.monitor.get_process_memory())
+    return max(0, free // 2)
+
+
+def try_to_open(shared: SharedProblem) -> None:
+    """Raise CatclfError where this machine cannot open a problem."""
+    with shared.open():
+        pass
