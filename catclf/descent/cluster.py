@@ -27,7 +27,7 @@ from typing import Any
 from distributed import Client, Future
 
 from catclf.columns import n_blocks
-from catclf.descent import Choice, installed_kernels, kernel_failure
+from catclf.descent import installed_kernels, kernel_failure
 from catclf.descent.problem import Method, Problem, State
 from catclf.descent.shard import Shard, SharedProblem, try_to_open
 from catclf.descent.streaming import Streaming
@@ -57,8 +57,8 @@ class Cluster:
     ----------
     client
         Connected to the scheduler.
-    shared
-        The problem.
+    problem, shared
+        The problem here, and as the workers open it.
     observer
         Receives as warnings what is lost and waited for, and may stop the waiting.
 
@@ -69,20 +69,23 @@ class Cluster:
         gone, or the observer stopped the waiting for a worker.
     """
 
-    def __init__(self, client: Client, shared: SharedProblem, observer: Observer) -> None:
+    def __init__(
+        self, client: Client, problem: Problem, shared: SharedProblem, observer: Observer
+    ) -> None:
         if client.asynchronous:
             raise ValueError("client must not be asynchronous")
-        self.client, self.shared, self.observer = client, shared, observer
+        self.client, self.observer = client, observer
+        self.problem, self.shared = problem, shared
         self.kernel = ""
         self.shards: dict[int, _Held] = {}
         self.losses: Counter[int] = Counter()
         self.groups: list[list[int]] = []
         self.rejected: set[str] = set()
         workers = self._wait_for_workers()
-        for problem in self._problems(workers).values():
-            if problem is not None:
-                raise problem
-        self.n_workers = len(workers)
+        for failure in self._failures(workers).values():
+            if failure is not None:
+                raise failure
+        self.n_workers = min(len(workers), n_blocks(problem.m))
 
     def installed_kernels(self) -> list[str]:
         """Return the kernels whose packages all workers have; warn of one that only some have."""
@@ -101,17 +104,15 @@ class Cluster:
         failures = [(worker, error) for worker, error in found.items() if error is not None]
         return ClusterError(str(failures[0][1]), failures[0][0]) if failures else None
 
-    def start(self, choice: Choice, problem: Problem, state: State | None) -> Method:
-        """Have the workers read the problem, and return its descent; see `catclf.descent.start`."""
-        assert choice.kernel is not None, "a cluster streams"
-        self.kernel = choice.kernel
-        n = min(self.n_workers, n_blocks(problem.m))
-        self.groups = groups_of(n)
-        self._place(range(n))
+    def start(self, kernel: str, state: State | None) -> Method:
+        """Have the workers read the examples, and return the descent; see `Method`."""
+        self.kernel = kernel
+        self.groups = groups_of(self.n_workers)
+        self._place(range(self.n_workers))
         for group in self.groups:
             self._join(group)
         sums, test_sums = (partial(self._sums, split) for split in ("train", "test"))
-        return Streaming(problem, state, sums, test_sums)
+        return Streaming(self.problem, state, sums, test_sums)
 
     def _sums(self, split: str, w: Array, b: float) -> Sums:
         calls = [self._ask(group, split, w, b) for group in self.groups]
@@ -188,7 +189,7 @@ class Cluster:
             missing = [number for number in missing if number not in self.shards]
 
     def _start(self, number: int, worker: str) -> _Held:
-        shard = (self.shared, number, sum(map(len, self.groups)), self.kernel)
+        shard = (self.shared, number, self.n_workers, self.kernel)
         future = self.client.submit(Shard, *shard, actor=True, workers=[worker], pure=False)
         return _Held(worker, future)
 
@@ -222,12 +223,12 @@ class Cluster:
         """Return the workers that can take part; wait for one where there is none."""
         while True:
             ready = []
-            for worker, problem in self._problems(self._wait_for_workers()).items():
-                if problem is None:
+            for worker, failure in self._failures(self._wait_for_workers()).items():
+                if failure is None:
                     ready.append(worker)
                 elif worker not in self.rejected:
                     self.rejected.add(worker)
-                    self.observer.warning(f"a worker takes no part: {problem}")
+                    self.observer.warning(f"a worker takes no part: {failure}")
             if ready:
                 return ready
             self._pause()
@@ -252,24 +253,24 @@ class Cluster:
             raise self._gone() from error
         return sorted(known["workers"])
 
-    def _problems(self, workers: Sequence[str]) -> dict[str, ClusterError | None]:
+    def _failures(self, workers: Sequence[str]) -> dict[str, ClusterError | None]:
         """Return what keeps each of some workers from taking part, None where nothing does."""
         versions = self.client.get_versions(packages=list(PACKAGES))
         ours = versions["client"]["packages"]
-        problems: dict[str, ClusterError | None] = {}
+        failures: dict[str, ClusterError | None] = {}
         for worker in workers:
             theirs = versions["workers"].get(worker, {"packages": None})["packages"]
-            problems[worker] = _version_problem(worker, ours, theirs)
-        same = [worker for worker in workers if problems[worker] is None]
+            failures[worker] = _version_failure(worker, ours, theirs)
+        same = [worker for worker in workers if failures[worker] is None]
         found = self.client.run(try_to_open, self.shared, workers=same, on_error="return")
         for worker in same:
             error = found.get(worker)
             if isinstance(error, CatclfError):
                 where = None if error.where is None else f"{worker}: {error.where}"
-                problems[worker] = ClusterError(error.what, where, SAME_PATH)
+                failures[worker] = ClusterError(error.what, where, SAME_PATH)
             elif error is not None:
-                problems[worker] = ClusterError(f"does not answer ({error!r})", worker)
-        return problems
+                failures[worker] = ClusterError(f"does not answer ({error!r})", worker)
+        return failures
 
     def _pause(self) -> None:
         """Wait a moment; ClusterError where the scheduler is gone, or the observer stops it."""
@@ -314,7 +315,7 @@ def groups_of(n: int) -> list[list[int]]:
     return [list(range(first, n, groups)) for first in range(groups)]
 
 
-def _version_problem(
+def _version_failure(
     worker: str, ours: dict[str, str | None], theirs: dict[str, str | None] | None
 ) -> ClusterError | None:
     if theirs is None:

@@ -50,12 +50,13 @@ class Shard:
         self.opened = ExitStack()
         with self._named():
             problem = self.opened.enter_context(shared.open())
+            self.examples: dict[str, Examples] = {}
             self.splits: dict[str, Sum] = {}
             for name, each in (("train", problem), ("test", problem.test)):
                 runs = [] if each is None else divide(each.m, of)
                 if each is not None and number < len(runs):
-                    examples = _examples(each, runs[number], _free_memory(worker))
-                    self.splits[name] = sums_over(examples, kernel, threads)
+                    self.examples[name] = _examples(each, runs[number], _free_memory(worker))
+                    self.splits[name] = sums_over(self.examples[name], kernel, threads)
 
     def lead(self, members: list[Any]) -> None:
         """Add the sums of other shards to this one's."""

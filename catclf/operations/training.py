@@ -149,7 +149,7 @@ def train(
         if client is not None:
             from catclf.descent.cluster import Cluster
 
-            cluster = Cluster(client, SharedDataset.of(opened, settings), observer)
+            cluster = Cluster(client, problem, SharedDataset.of(opened, settings), observer)
             observer.workers(cluster.n_workers)
             method = "streaming"
         if old is None:
@@ -164,9 +164,12 @@ def train(
         if settings.class_weight == "none":
             warn_of_imbalance(opened.train.labels, opened.classes, observer)
         try:
-            started = (start if cluster is None else cluster.start)(
-                choice, problem, None if old is None else old.state
-            )
+            state = None if old is None else old.state
+            if cluster is None:
+                started = start(choice, problem, state)
+            else:
+                assert choice.kernel is not None, "a cluster streams"
+                started = cluster.start(choice.kernel, state)
         except StateError:
             raise ModelError("does not hold what is needed to resume", output, RESUME_FIX) from None
         descent = _descend(opened, started, problem, choice, output, old, observer)

@@ -1,0 +1,411 @@
+"""Training on a Dask cluster: the bits of one machine, whatever is lost on the way."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from distributed import Client
+
+from catclf import ClusterError, train
+from catclf.dataset import NewSplit, write_dataset
+from catclf.descent import choice, cluster, shard
+from catclf.descent.cluster import address_in, connected, groups_of
+from catclf.descent.shard import Shard
+from catclf.logistic import ClassWeight, LossName
+from catclf.observer import Observer
+from catclf.operations.training import Trained
+from catclf.pictures.preprocessing import Preprocessing
+from catclf.settings import Settings
+from conftest import training_of
+from dask_cluster import DaskCluster
+
+M, M_TEST, SIZE = 2000, 300, 4  # eight blocks, the last not whole, and two of the test split
+SETTINGS = Settings(0.05, 40, every=7)
+NEEDS_PROC = pytest.mark.skipif(
+    not os.path.exists("/proc/self/cwd"), reason="no path that each process sees otherwise"
+)
+
+pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")  # of connections to the killed
+
+
+@pytest.fixture
+def dask(tmp_path: Path) -> Iterator[DaskCluster]:
+    """Start a scheduler; its workers are each test's to start."""
+    started = DaskCluster(tmp_path)
+    yield started
+    started.close()
+
+
+@pytest.fixture
+def client(dask: DaskCluster) -> Iterator[Client]:
+    """Connect to it."""
+    with connected(dask.address) as client:
+        yield client
+
+
+def write(path: Path, seed: int = 0) -> Path:
+    """Write a dataset of noise, a third of it positive."""
+    rng = np.random.default_rng(seed)
+    splits = []
+    for m in (M, M_TEST):
+        columns = rng.integers(0, 256, (m, 3 * SIZE * SIZE), dtype=np.uint8)
+        labels = (np.arange(m) % 3 == 0).astype(np.uint8)
+        splits.append(NewSplit([columns], labels, [str(i) for i in range(m)]))
+    write_dataset(path, ("noncat", "cat"), Preprocessing(size=SIZE), *splits)
+    return path
+
+
+@pytest.fixture(scope="session")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write one that all tests read."""
+    return write(tmp_path_factory.mktemp("shared") / "d.h5")
+
+
+def here(data: Path, settings: Settings = SETTINGS) -> tuple[object, ...]:
+    """Return what streaming on this machine computes."""
+    return bits(train(data, data.with_name("here.npz"), settings, method="streaming", force=True))
+
+
+def bits(trained: Trained) -> tuple[object, ...]:
+    """Return w, b and the costs."""
+    model = trained.model
+    return model.w.tolist(), model.b, model.costs, model.test_costs, trained.record.cost
+
+
+class Meanwhile(Observer):
+    """Does something once, after some iterations, or when it is warned; may stop the descent."""
+
+    def __init__(
+        self,
+        after: int | None,
+        action: Callable[[], object] = lambda: None,
+        when_warned: Callable[[str], bool] = lambda text: False,
+    ) -> None:
+        self.after, self.action, self.when_warned = after, action, when_warned
+        self.warnings: list[str] = []
+        self.n_workers = 0
+        self.stopped = False
+
+    def progress(self, done: int, total: int) -> None:
+        if done == self.after:
+            self.action()
+
+    def warning(self, text: str) -> None:
+        self.warnings.append(text)
+        self.stopped = self.stopped or self.when_warned(text)
+
+    def workers(self, number: int) -> None:
+        self.n_workers = number
+
+    def stop(self) -> bool:
+        return self.stopped
+
+
+def kill(*workers: subprocess.Popen[bytes]) -> None:
+    """Kill processes as a machine that fails does."""
+    for worker in workers:
+        worker.kill()
+        worker.wait()
+
+
+# ------------------------------------------------------------------------------------ the bits
+
+
+def test_any_number_of_workers_gives_the_bits_of_one_machine(
+    dask: DaskCluster, client: Client, data: Path, tmp_path: Path
+) -> None:
+    """One, two and three, both losses, l2 and class weights; the costs on the test split too."""
+    costs: list[tuple[LossName, ClassWeight, float]] = [
+        ("cross-entropy", "none", 0.0),
+        ("squared-error", "balanced", 0.01),
+    ]
+    for number in (1, 2, 3):
+        dask.add_worker(threads=number)
+        client.wait_for_workers(number, timeout=60)
+        for loss, class_weight, l2 in costs:
+            settings = Settings(0.05, 10, l2, loss, 4, class_weight)
+            seen = Meanwhile(None)
+            output = tmp_path / "m.npz"
+            trained = train(data, output, settings, client=client, observer=seen)
+            assert seen.n_workers == number
+            assert bits(trained) == here(data, settings)
+            assert training_of(output).kernel == "numpy"
+
+
+def test_compiled_sums_are_those_of_one_machine(
+    dask: DaskCluster, client: Client, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By numba's kernel, of as many threads as a worker has; such a run resumes anywhere."""
+    monkeypatch.setattr(choice, "COMPILED_START_SECONDS", -1.0)
+    for threads in (1, 3):
+        dask.add_worker(threads=threads)
+    client.wait_for_workers(2, timeout=60)
+    expected, output = here(data), tmp_path / "m.npz"
+    assert bits(train(data, output, SETTINGS, client=client)) == expected
+    assert training_of(output).kernel == "numba"
+    paused = tmp_path / "paused.npz"
+    train(data, paused, Settings(0.05, 15, every=7), method="streaming")
+    assert bits(train(data, paused, SETTINGS, client=client, resume=True)) == expected
+
+
+def test_a_tree_of_two_levels_gives_the_same_bits(
+    dask: DaskCluster, client: Client, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where shards are many: and also where one of either level is lost."""
+    monkeypatch.setattr(cluster, "MAX_FLAT_SHARDS", 3)
+    for _ in range(4):
+        dask.add_worker()
+    client.wait_for_workers(4, timeout=60)
+    expected = here(data)
+    assert bits(train(data, tmp_path / "m.npz", SETTINGS, client=client)) == expected
+    for worker in dask.workers[:3]:
+        seen = Meanwhile(10, lambda worker=worker: kill(worker))  # type: ignore[misc]
+        trained = train(data, tmp_path / "m.npz", SETTINGS, client=client, observer=seen)
+        assert bits(trained) == expected
+        assert any("is lost" in text for text in seen.warnings)
+
+
+@pytest.mark.parametrize("n", [1, 2, 64, 65, 100, 1000])
+def test_groups_hold_every_shard_once(n: int) -> None:
+    """Flat up to 64; beyond, no one asks more than about twice the square root."""
+    groups = groups_of(n)
+    assert sorted(number for group in groups for number in group) == list(range(n))
+    assert max(len(groups), max(map(len, groups))) <= (64 if n <= 64 else 2 * n**0.5)
+
+
+# ------------------------------------------------------------------------------- what is lost
+
+
+def test_a_killed_worker_is_replaced(
+    dask: DaskCluster, client: Client, data: Path, tmp_path: Path
+) -> None:
+    """Its shard is read by another, the user is told, and the end is the same."""
+    first, _ = dask.add_worker(), dask.add_worker()
+    client.wait_for_workers(2, timeout=60)
+    seen = Meanwhile(17, lambda: kill(first))
+    trained = train(data, tmp_path / "m.npz", SETTINGS, client=client, observer=seen)
+    assert bits(trained) == here(data)
+    assert [text.split("127")[0] for text in seen.warnings if "lost" in text] == ["worker tcp://"]
+
+
+def test_without_workers_it_waits_for_one(
+    dask: DaskCluster, client: Client, data: Path, tmp_path: Path
+) -> None:
+    """At the beginning, and when all are killed: it says so, and goes on with the next."""
+    seen = Meanwhile(
+        17,
+        lambda: kill(*dask.workers),
+        lambda text: "waiting for one" in text and not dask.add_worker(),
+    )
+    trained = train(data, tmp_path / "m.npz", SETTINGS, client=client, observer=seen)
+    assert bits(trained) == here(data)
+    assert seen.warnings.count("the cluster has no worker left: waiting for one") == 2
+
+
+def test_a_stop_while_it_waits_leaves_a_checkpoint(
+    dask: DaskCluster, client: Client, data: Path, tmp_path: Path
+) -> None:
+    """As by Ctrl-C; it is resumed on one machine, and ends with the same bits."""
+    dask.add_worker()
+    client.wait_for_workers(1, timeout=60)
+    seen = Meanwhile(17, lambda: kill(*dask.workers), lambda text: "waiting for one" in text)
+    output = tmp_path / "m.npz"
+    trained = train(data, output, SETTINGS, client=client, observer=seen)
+    assert trained.interrupted
+    assert training_of(output).iterations == 16
+    assert bits(train(data, output, SETTINGS, resume=True)) == here(data)
+
+
+def test_a_stop_before_the_first_iteration_is_an_error(
+    client: Client, data: Path, tmp_path: Path
+) -> None:
+    """There is nothing to save."""
+    seen = Meanwhile(None, when_warned=lambda text: True)
+    with pytest.raises(ClusterError, match="stopped while it waited"):
+        train(data, tmp_path / "m.npz", SETTINGS, client=client, observer=seen)
+    assert not (tmp_path / "m.npz").exists()
+
+
+def test_where_the_scheduler_is_gone_a_checkpoint_is_left(
+    dask: DaskCluster, client: Client, data: Path, tmp_path: Path
+) -> None:
+    """Within 30 seconds; the message says how to go on, and one machine can."""
+    dask.add_worker()
+    client.wait_for_workers(1, timeout=60)
+    output, killed = tmp_path / "m.npz", []
+    seen = Meanwhile(17, lambda: (kill(dask.scheduler), killed.append(time.monotonic())))
+    with pytest.raises(ClusterError, match="the scheduler is gone") as gone:
+        train(data, output, Settings(0.05, 10**6, every=7), client=client, observer=seen)
+    assert time.monotonic() - killed[0] < 30
+    done = training_of(output).iterations
+    assert done >= 16
+    assert f"A checkpoint of {done} iterations is saved: use `resume`." in str(gone.value.fix)
+    settings = Settings(0.05, done + 20, every=7)
+    assert bits(train(data, output, settings, resume=True)) == here(data, settings)
+
+
+# ------------------------------------------------------------------------ who may not take part
+
+
+@NEEDS_PROC
+@pytest.mark.parametrize("there", ["nothing", "another dataset", "another file"])
+def test_a_worker_that_reads_no_or_other_data_is_named(
+    dask: DaskCluster,
+    client: Client,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    there: str,
+) -> None:
+    """One clear error before any work, where its storage is not the one that others see."""
+    for name in ("ours", "theirs"):
+        (tmp_path / name).mkdir()
+    write(tmp_path / "ours" / "d.h5")
+    if there == "another dataset":
+        write(tmp_path / "theirs" / "d.h5", seed=1)
+    elif there == "another file":
+        (tmp_path / "theirs" / "d.h5").write_text("something else")
+    monkeypatch.chdir(tmp_path / "ours")
+    dask.add_worker(folder=tmp_path / "ours")
+    dask.add_worker(folder=tmp_path / "theirs")
+    client.wait_for_workers(2, timeout=60)
+    with pytest.raises(ClusterError) as refused:
+        train("/proc/self/cwd/d.h5", tmp_path / "m.npz", SETTINGS, client=client)
+    what = {
+        "nothing": "no such file",
+        "another dataset": "is not the dataset that is trained on",
+        "another file": "not HDF5",
+    }[there]
+    assert str(refused.value).startswith("tcp://127.0.0.1:")
+    assert "/proc/self/cwd/d.h5: " in str(refused.value)
+    assert what in refused.value.what
+    assert refused.value.fix == "Every worker must read the dataset by this path."
+
+
+@NEEDS_PROC
+def test_a_worker_that_joins_later_without_the_data_takes_no_part(
+    dask: DaskCluster, client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The training of hours does not end by it: it is named, and another is waited for."""
+    for name in ("ours", "theirs"):
+        (tmp_path / name).mkdir()
+    write(tmp_path / "ours" / "d.h5")
+    monkeypatch.chdir(tmp_path / "ours")
+    first = dask.add_worker(folder=tmp_path / "ours")
+    client.wait_for_workers(1, timeout=60)
+
+    def replace_by_another() -> None:
+        dask.add_worker(folder=tmp_path / "theirs")
+        client.wait_for_workers(2, timeout=60)
+        kill(first)
+
+    def start_ours(text: str) -> bool:
+        if "takes no part" in text:
+            dask.add_worker(folder=tmp_path / "ours")
+        return False
+
+    seen = Meanwhile(5, replace_by_another, start_ours)
+    trained = train(
+        "/proc/self/cwd/d.h5", tmp_path / "m.npz", SETTINGS, client=client, observer=seen
+    )
+    assert bits(trained) == here(tmp_path / "ours" / "d.h5")
+    assert any("no such file" in text for text in seen.warnings)
+
+
+@pytest.mark.parametrize("package", ["catclf", "numpy"])
+def test_a_worker_of_another_version_is_named(
+    dask: DaskCluster, client: Client, data: Path, tmp_path: Path, package: str
+) -> None:
+    """It might round, or divide the work, otherwise."""
+    info = tmp_path / "path" / f"{package}-9.9.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 9.9\n")
+    dask.add_worker(PYTHONPATH=str(tmp_path / "path"))
+    client.wait_for_workers(1, timeout=60)
+    with pytest.raises(ClusterError, match=f"has {package} 9.9, and here is ") as refused:
+        train(data, tmp_path / "m.npz", SETTINGS, client=client)
+    assert refused.value.fix == "Install the same versions of catclf and numpy everywhere."
+    assert str(refused.value.where).startswith("tcp://127.0.0.1:")
+
+
+def test_damaged_rows_are_named_with_their_worker(
+    dask: DaskCluster, client: Client, tmp_path: Path
+) -> None:
+    """A flipped bit ends the training before its first iteration, and no model is written."""
+    path = write(tmp_path / "d.h5")
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    dask.add_worker()
+    client.wait_for_workers(1, timeout=60)
+    with pytest.raises(ClusterError, match="damaged: rows") as refused:
+        train(path, tmp_path / "m.npz", SETTINGS, client=client)
+    assert f"{path}:train/columns" in str(refused.value)
+    assert not (tmp_path / "m.npz").exists()
+
+
+# ------------------------------------------------------------------------------ the smaller parts
+
+
+class _Worker:
+    """As much of a worker as a shard asks for."""
+
+    address = "tcp://worker"
+    state = type("State", (), {"nthreads": 1})
+
+    def __init__(self, limit: int | None, used: int) -> None:
+        self.memory_manager = type("Memory", (), {"memory_limit": limit})
+        self.monitor = type("Monitor", (), {"get_process_memory": lambda self: used})()
+
+
+@pytest.mark.parametrize(
+    ("limit", "used", "kept"),
+    [(None, 0, True), (2**30, 2**20, True), (2**30, 2**30 - 100, False), (2**30, 2**31, False)],
+)
+def test_a_shard_keeps_its_rows_where_memory_holds_them(
+    data: Path, monkeypatch: pytest.MonkeyPatch, limit: int | None, used: int, kept: bool
+) -> None:
+    """Half of what the worker may still take; else they stay in the file."""
+    from catclf.dataset import open_dataset
+    from catclf.operations.posing import SharedDataset
+
+    monkeypatch.setattr(shard, "get_worker", lambda: _Worker(limit, used))
+    with open_dataset(data) as dataset:
+        shared = SharedDataset.of(dataset, SETTINGS)
+    made = Shard(shared, 1, 3, "numpy")
+    columns = made.examples["train"].columns
+    assert isinstance(columns, np.ndarray) == kept
+    assert columns.shape == (768, 48)
+
+
+def test_no_scheduler_is_a_clear_error() -> None:
+    """Nothing listens there, or it is no address at all."""
+    for address in ("tcp://127.0.0.1:9", "nonsense", "tls://127.0.0.1:9", "tcp://"):
+        with pytest.raises(ClusterError, match="no Dask scheduler answers"), connected(address):
+            pass
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"address": 3}', "nothing"])
+def test_a_file_that_is_no_schedulers_is_refused(tmp_path: Path, content: str) -> None:
+    """Empty, damaged, or of something else."""
+    (tmp_path / "s.json").write_text(content)
+    with pytest.raises(ClusterError, match="is no scheduler file"):
+        address_in(tmp_path / "s.json")
+    with pytest.raises(ClusterError, match="no such file"):
+        address_in(tmp_path / "other.json")
+
+
+def test_a_method_of_one_machine_is_refused(data: Path, tmp_path: Path) -> None:
+    """A cluster streams."""
+    with pytest.raises(ValueError, match="a cluster computes by method streaming, not gram"):
+        train(data, tmp_path / "m.npz", method="gram", client=object())  # type: ignore[arg-type]
+
+
+if sys.platform == "win32":  # pragma: no cover
+    pytest.skip("Dask's processes are killed as POSIX does", allow_module_level=True)
