@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -59,5 +60,9 @@ def cluster_client(scheduler: str | None, scheduler_file: str | None) -> Iterato
         ) from error
     address = scheduler if scheduler_file is None else address_in(scheduler_file)
     assert address is not None, "one of the two is given"
-    with connected(address) as client:
-        yield client
+    logging.disable()  # Dask logs, with tracebacks, what we tell in our own words
+    try:
+        with connected(address) as client:
+            yield client
+    finally:
+        logging.disable(logging.NOTSET)

@@ -11,14 +11,13 @@ for one. Where the scheduler is gone, the workers are too: that is an error.
 from __future__ import annotations
 
 import json
-import logging
 import math
 import os
 import time
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial, reduce
 from operator import add
@@ -138,9 +137,8 @@ class Cluster:
                 sums: Sums = call.result(timeout=POLL_SECONDS)
             except CatclfError:
                 raise
-            except Exception as error:
+            except Exception:
                 if call.done():
-                    logging.getLogger(__name__).info("a shard is lost: %r", error)
                     return None
                 # An answer of a worker that is gone may never come.
                 self._check_scheduler()
@@ -214,10 +212,8 @@ class Cluster:
         """Tell the first shard of a group which others it adds up."""
         if len(group) > 1:
             first, *others = (self.shards[number].actor for number in group)
-            try:
+            with suppress(Exception):  # lost again: so is what it will be asked for
                 first.lead(others).result(timeout=ANSWER_SECONDS)
-            except Exception as error:  # lost again: so is what it will be asked for
-                logging.getLogger(__name__).info("a shard is lost: %r", error)
 
     def _ready_workers(self) -> list[str]:
         """Return the workers that can take part; wait for one where there is none."""
@@ -341,8 +337,6 @@ def connected(address: str) -> Iterator[Client]:
     ClusterError
         Where none answers there.
     """
-    # It logs what we tell in our own words.
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of versions: those that matter are compared
