@@ -1,6 +1,6 @@
 """What tests of several modules share: data, made or found."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from catclf.dataset import NewSplit, write_dataset
 from catclf.observer import Observer
 from catclf.predictions import Prediction
 from catclf.training_record import TrainingRecord
+from dask_cluster import DaskCluster
 
 # The same examples every time, however slow the machine: a failure is the change's, not luck's.
 settings.register_profile("catclf", deadline=None, derandomize=True)
@@ -69,6 +70,14 @@ class Recorder(Observer):
 
 
 SHARED = Path(__file__).parents[2] / "shared"  # beside the checkout; not ours to ship
+
+
+@pytest.fixture
+def dask(tmp_path: Path) -> Iterator[DaskCluster]:
+    """Start a Dask scheduler; its workers are each test's to start."""
+    started = DaskCluster(tmp_path)
+    yield started
+    started.close()
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,12 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 START_SECONDS = 60.0
+NEEDS_PROC = pytest.mark.skipif(
+    not os.path.exists("/proc/self/cwd"), reason="no path under which each process sees its own"
+)
 
 
 class DaskCluster:
@@ -41,7 +46,10 @@ class DaskCluster:
     def add_worker(
         self, threads: int = 1, folder: Path | None = None, **environment: str
     ) -> subprocess.Popen[bytes]:
-        """Start a worker, in a folder; it joins in a second or two."""
+        """Start a worker, in a folder; it joins in a second or two.
+
+        Under ``/proc/self/cwd`` each sees its own folder, as machines that mount others do.
+        """
         command = ("worker", self.address, "--no-nanny", "--nthreads", str(threads))
         name = f"worker-{len(self.workers)}"
         host = ("--host", "127.0.0.1", "--local-directory", str(self.folder))

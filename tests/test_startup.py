@@ -19,6 +19,13 @@ from catclf.pictures.preprocessing import Preprocessing
 
 PACKAGE = Path(catclf.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
+EXTRAS = {
+    "descent/compiled.py": {"numba"},
+    "descent/cluster.py": {"distributed"},
+    "descent/shard.py": {"distributed"},
+    "operations/training.py": {"distributed"},  # for a type
+    "cli/scheduler.py": {"distributed"},
+}
 
 
 def loaded_by(script: str, *arguments: str) -> set[str]:
@@ -72,7 +79,7 @@ def test_predict_does_not_load_what_it_does_not_need(predicted: set[str], name: 
 
 
 def test_a_short_training_does_not_load_the_compiler(small_dataset: Path, tmp_path: Path) -> None:
-    """Nor does any other verb: numba's import takes longer than they do."""
+    """Nor the cluster, nor does any other verb: such an import takes longer than they do."""
     script = (
         "import sys\n"
         "from catclf.cli import app\n"
@@ -83,7 +90,7 @@ def test_a_short_training_does_not_load_the_compiler(small_dataset: Path, tmp_pa
     )
     loaded = loaded_by(script, str(small_dataset), str(tmp_path / "model.npz"))
     assert {"catclf.descent.streaming", "catclf.operations.inspection"} <= loaded
-    assert not loaded & {"numba", "llvmlite", "catclf.descent.compiled"}
+    assert not loaded & {"numba", "llvmlite", "distributed", "catclf.descent.compiled"}
 
 
 def test_garbage_is_collected_while_a_verb_runs() -> None:
@@ -172,9 +179,9 @@ def imported(path: Path) -> set[str]:
 
 
 def test_the_core_depends_on_five_libraries() -> None:
-    """The errors on none, and one module on an extra; pyproject.toml has the other contracts."""
+    """The errors on none, and few modules on an extra; pyproject.toml has the other contracts."""
     known = {*sys.stdlib_module_names, "catclf", "numpy", "PIL", "h5py", "click", "tqdm"}
     for path in MODULES:
-        extra = {"numba"} if path == PACKAGE / "descent/compiled.py" else set()
+        extra = EXTRAS.get(path.relative_to(PACKAGE).as_posix(), set())
         assert imported(path) <= known | extra, path
     assert imported(PACKAGE / "errors.py") <= sys.stdlib_module_names

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import os
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -11,11 +14,15 @@ import click
 
 from catclf.cli.options import INPUT, option
 from catclf.errors import ClusterError
+from catclf.storage.files import read_regular
 
 if TYPE_CHECKING:
     from distributed import Client
 
-__all__ = ["cluster_client", "scheduler_options"]
+__all__ = ["address_in", "cluster_client", "connected", "scheduler_options"]
+
+CONNECT_SECONDS = 10.0
+MAX_SCHEDULER_FILE_BYTES = 2**20
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -52,12 +59,6 @@ def cluster_client(scheduler: str | None, scheduler_file: str | None) -> Iterato
         return
     if scheduler is not None and scheduler_file is not None:
         raise click.UsageError("--scheduler and --scheduler-file both name a scheduler: give one")
-    try:
-        from catclf.descent.cluster import address_in, connected
-    except ImportError as error:
-        raise ClusterError(
-            f"Dask cannot be loaded ({error})", fix="Install it: pip install 'catclf[cluster]'."
-        ) from error
     address = scheduler if scheduler_file is None else address_in(scheduler_file)
     assert address is not None, "one of the two is given"
     logging.disable()  # Dask logs, with tracebacks, what we tell in our own words
@@ -66,3 +67,52 @@ def cluster_client(scheduler: str | None, scheduler_file: str | None) -> Iterato
             yield client
     finally:
         logging.disable(logging.NOTSET)
+
+
+@contextmanager
+def connected(address: str) -> Iterator[Client]:
+    """Connect to a scheduler.
+
+    Parameters
+    ----------
+    address
+        ``tcp://HOST:PORT``, or ``tls://HOST:PORT`` with the certificates of Dask's configuration.
+
+    Raises
+    ------
+    ClusterError
+        Where none answers there, or Dask is not installed.
+    """
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise ClusterError(
+            f"Dask cannot be loaded ({error})", fix="Install it: pip install 'catclf[cluster]'."
+        ) from error
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of versions: those that matter are compared
+            client = Client(address, timeout=CONNECT_SECONDS, direct_to_workers=True)
+    except Exception as error:  # of the network, of certificates, of what is no address
+        cause = error.__cause__ or error
+        raise ClusterError(
+            f"no Dask scheduler answers there ({cause})", address, "Start one: dask scheduler."
+        ) from error
+    try:
+        yield client
+    finally:
+        client.close(timeout=2)
+
+
+def address_in(path: str | os.PathLike[str]) -> str:
+    """Return the address in a scheduler's ``--scheduler-file``; ClusterError where it has none."""
+    try:
+        stored = json.loads(read_regular(path, MAX_SCHEDULER_FILE_BYTES, ClusterError))
+        address = stored["address"]
+    except (ValueError, LookupError, TypeError, RecursionError):
+        address = None
+    if not isinstance(address, str):
+        raise ClusterError(
+            "is no scheduler file", path, "Name what 'dask scheduler --scheduler-file' wrote."
+        )
+    return address

@@ -10,14 +10,11 @@ for one. Where the scheduler is gone, the workers are too: that is an error.
 
 from __future__ import annotations
 
-import json
 import math
-import os
 import time
-import warnings
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial, reduce
 from operator import add
@@ -28,23 +25,20 @@ from distributed import Client, Future
 from catclf.columns import n_blocks
 from catclf.descent import installed_kernels, kernel_failure
 from catclf.descent.problem import Method, Problem, State
-from catclf.descent.shard import Shard, SharedProblem, try_to_open
+from catclf.descent.shard import Shard, SharedProblem, on_worker, try_to_open
 from catclf.descent.streaming import Streaming
 from catclf.descent.sums import KERNELS, Sums
 from catclf.errors import CatclfError, ClusterError, name_some
 from catclf.logistic import Array
 from catclf.observer import Observer
-from catclf.storage.files import read_regular
 
-__all__ = ["Cluster", "address_in", "connected"]
+__all__ = ["Cluster"]
 
-CONNECT_SECONDS = 10.0
 ANSWER_SECONDS = 10.0  # of the scheduler, to a question that takes it a moment
 POLL_SECONDS = 0.5
 MAX_FLAT_SHARDS = 64  # beyond, a tree of two levels: asking one takes the client half a millisecond
 MAX_LOSSES = 5  # of one shard in a row: then it is not the worker's fault
 PACKAGES = ("catclf", "numpy")  # whose versions decide the bits
-MAX_SCHEDULER_FILE_BYTES = 2**20
 SAME_VERSIONS = "Install the same versions of catclf and numpy everywhere."
 SAME_PATH = "Every worker must read the dataset by this path."
 
@@ -262,8 +256,7 @@ class Cluster:
         for worker in same:
             error = found.get(worker)
             if isinstance(error, CatclfError):
-                where = None if error.where is None else f"{worker}: {error.where}"
-                failures[worker] = ClusterError(error.what, where, SAME_PATH)
+                failures[worker] = on_worker(worker, error, fix=SAME_PATH)
             elif error is not None:
                 failures[worker] = ClusterError(f"does not answer ({error!r})", worker)
         return failures
@@ -321,46 +314,3 @@ def _version_failure(
             has = f"has {package} {theirs[package]}" if theirs[package] else f"has no {package}"
             return ClusterError(f"{has}, and here is {ours[package]}", worker, SAME_VERSIONS)
     return None
-
-
-@contextmanager
-def connected(address: str) -> Iterator[Client]:
-    """Connect to a scheduler.
-
-    Parameters
-    ----------
-    address
-        ``tcp://HOST:PORT``, or ``tls://HOST:PORT`` with the certificates of Dask's configuration.
-
-    Raises
-    ------
-    ClusterError
-        Where none answers there.
-    """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of versions: those that matter are compared
-            client = Client(address, timeout=CONNECT_SECONDS, direct_to_workers=True)
-    except Exception as error:  # of the network, of certificates, of what is no address
-        cause = error.__cause__ or error
-        raise ClusterError(
-            f"no Dask scheduler answers there ({cause})", address, "Start one: dask scheduler."
-        ) from error
-    try:
-        yield client
-    finally:
-        client.close(timeout=2)
-
-
-def address_in(path: str | os.PathLike[str]) -> str:
-    """Return the address in a scheduler's ``--scheduler-file``; ClusterError where it has none."""
-    try:
-        stored = json.loads(read_regular(path, MAX_SCHEDULER_FILE_BYTES, ClusterError))
-        address = stored["address"]
-    except (ValueError, LookupError, TypeError, RecursionError):
-        address = None
-    if not isinstance(address, str):
-        raise ClusterError(
-            "is no scheduler file", path, "Name what 'dask scheduler --scheduler-file' wrote."
-        )
-    return address

@@ -19,7 +19,7 @@ from catclf.errors import CatclfError, ClusterError
 from catclf.logistic import Array
 from catclf.machine import available_memory
 
-__all__ = ["Shard", "SharedProblem", "try_to_open"]
+__all__ = ["Shard", "SharedProblem", "on_worker", "try_to_open"]
 
 
 class SharedProblem(Protocol):
@@ -79,8 +79,7 @@ class Shard:
         try:
             yield
         except CatclfError as error:
-            where = self.address if error.where is None else f"{self.address}: {error.where}"
-            raise ClusterError(error.what, where, error.fix) from error
+            raise on_worker(self.address, error, error.fix) from error
 
 
 def _examples(problem: Problem, run: slice, memory: int) -> Examples:
@@ -108,3 +107,9 @@ def try_to_open(shared: SharedProblem) -> None:
     """Raise CatclfError where this machine cannot open a problem."""
     with shared.open():
         pass
+
+
+def on_worker(worker: str, error: CatclfError, fix: str | None) -> ClusterError:
+    """Return an error that a worker met, as the error of that worker."""
+    where = worker if error.where is None else f"{worker}: {error.where}"
+    return ClusterError(error.what, where, fix)

@@ -251,7 +251,8 @@ def _descend(
         raise DivergenceError(error.what, fix=fix) from None
     except CatclfError as error:
         if saved:
-            error.fix = f"{error.fix}\nA checkpoint of {saved} iterations is saved: use `resume`."
+            fix = "" if error.fix is None else f"{error.fix}\n"
+            error.fix = f"{fix}A checkpoint of {saved} iterations is saved: use `resume`."
         raise
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -13,9 +12,10 @@ import pytest
 from distributed import Client
 
 from catclf import ClusterError, train
+from catclf.cli.scheduler import connected
 from catclf.dataset import NewSplit, write_dataset
 from catclf.descent import choice, cluster, shard
-from catclf.descent.cluster import address_in, connected, groups_of
+from catclf.descent.cluster import groups_of
 from catclf.descent.shard import Shard
 from catclf.logistic import ClassWeight, LossName
 from catclf.observer import Observer
@@ -23,23 +23,12 @@ from catclf.operations.training import Trained
 from catclf.pictures.preprocessing import Preprocessing
 from catclf.settings import Settings
 from conftest import training_of
-from dask_cluster import DaskCluster
+from dask_cluster import NEEDS_PROC, DaskCluster
 
 M, M_TEST, SIZE = 2000, 300, 4  # eight blocks, the last not whole, and two of the test split
 SETTINGS = Settings(0.05, 40, every=7)
-NEEDS_PROC = pytest.mark.skipif(
-    not os.path.exists("/proc/self/cwd"), reason="no path that each process sees otherwise"
-)
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")  # of connections to the killed
-
-
-@pytest.fixture
-def dask(tmp_path: Path) -> Iterator[DaskCluster]:
-    """Start a scheduler; its workers are each test's to start."""
-    started = DaskCluster(tmp_path)
-    yield started
-    started.close()
 
 
 @pytest.fixture
@@ -198,10 +187,16 @@ def test_without_workers_it_waits_for_one(
     dask: DaskCluster, client: Client, data: Path, tmp_path: Path
 ) -> None:
     """At the beginning, and when all are killed: it says so, and goes on with the next."""
+
+    def start_one(text: str) -> bool:
+        if "waiting for one" in text:
+            dask.add_worker()
+        return False
+
     seen = Meanwhile(
         17,
         lambda: kill(*dask.workers),
-        lambda text: "waiting for one" in text and dask.add_worker() is None,
+        start_one,
     )
     trained = train(data, tmp_path / "m.npz", SETTINGS, client=client, observer=seen)
     assert bits(trained) == here(data)
@@ -387,23 +382,6 @@ def test_a_shard_keeps_its_rows_where_memory_holds_them(
     columns = made.examples["train"].columns
     assert isinstance(columns, np.ndarray) == kept
     assert columns.shape == (768, 48)
-
-
-def test_no_scheduler_is_a_clear_error() -> None:
-    """Nothing listens there, or it is no address at all."""
-    for address in ("tcp://127.0.0.1:9", "nonsense", "tls://127.0.0.1:9", "tcp://"):
-        with pytest.raises(ClusterError, match="no Dask scheduler answers"), connected(address):
-            pass
-
-
-@pytest.mark.parametrize("content", ["", "[]", "{}", '{"address": 3}', "nothing"])
-def test_a_file_that_is_no_schedulers_is_refused(tmp_path: Path, content: str) -> None:
-    """Empty, damaged, or of something else."""
-    (tmp_path / "s.json").write_text(content)
-    with pytest.raises(ClusterError, match="is no scheduler file"):
-        address_in(tmp_path / "s.json")
-    with pytest.raises(ClusterError, match="no such file"):
-        address_in(tmp_path / "other.json")
 
 
 def test_a_method_of_one_machine_is_refused(data: Path, tmp_path: Path) -> None:

@@ -1,0 +1,151 @@
+"""catclf train --scheduler: what it prints, how it is stopped, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from catclf.cli.scheduler import address_in, connected
+from catclf.errors import ClusterError
+from command_line import CATCLF, invoke, results, run
+from conftest import training_of
+from dask_cluster import NEEDS_PROC, DaskCluster
+
+STREAMING = ("--method", "streaming")
+
+
+def started(*arguments: str | Path) -> subprocess.Popen[str]:
+    """Start a command, to be stopped."""
+    return subprocess.Popen(
+        [*CATCLF, *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+
+
+def test_it_prints_what_one_machine_prints(
+    dask: DaskCluster, dataset: Path, tmp_path: Path
+) -> None:
+    """But for how many workers compute; the model is the same, to the bit."""
+    dask.add_worker()
+    output = tmp_path / "m.npz"
+    words = ["train", str(dataset), "-o", str(output), "--iters", "30", "--every", "10"]
+    here = results(*words, *STREAMING).replace(
+        "streaming (numpy)", "streaming (numpy), by 1 worker of the cluster"
+    )
+    model = output.read_bytes()
+    assert results(*words, "--scheduler", dask.address) == here
+    assert output.read_bytes() == model
+    assert results(*words, "--scheduler-file", dask.file) == here
+    told = json.loads(results(*words, "--scheduler", dask.address, "--format", "json"))
+    assert told["workers"] == 1
+    assert json.loads(results(*words, "--format", "json"))["workers"] is None
+
+
+def test_a_signal_leaves_a_checkpoint(dask: DaskCluster, dataset: Path, tmp_path: Path) -> None:
+    """As on one machine, which can resume it; nothing of Dask's own log is printed."""
+    dask.add_worker()
+    output = tmp_path / "m.npz"
+    words = ["train", str(dataset), "-o", str(output)]
+    process = started(*words, "--scheduler", dask.address, "--iters", "1000000", "--every", "5")
+    assert process.stdout is not None
+    while not process.stdout.readline().startswith("Cost after iteration 10:"):
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 128 + signal.SIGINT
+    done = training_of(output).iterations
+    assert errors.splitlines()[-2:] == [
+        f"Interrupted after {done} of 1000000 iterations; a checkpoint is saved.",
+        f"Resume with: catclf train --resume -o {output}",
+    ]
+    assert "distributed" not in errors
+    results("train", "--resume", "-o", output, "--iters", str(done + 10))
+    assert training_of(output).iterations == done + 10
+
+
+def test_a_signal_ends_the_waiting(dask: DaskCluster, dataset: Path, tmp_path: Path) -> None:
+    """Where nothing is done yet, nothing is saved."""
+    output = tmp_path / "m.npz"
+    process = started("train", dataset, "-o", output, "--scheduler", dask.address)
+    assert process.stderr is not None
+    warning = process.stderr.readline()
+    assert warning == "Warning: the cluster has no worker left: waiting for one\n"
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=60) == ("", "")
+    assert process.returncode == 128 + signal.SIGINT
+    assert not output.exists()
+
+
+@NEEDS_PROC
+def test_a_worker_without_the_file_is_named(
+    dask: DaskCluster, dataset: Path, tmp_path: Path
+) -> None:
+    """Exit 1, one message, and nothing on stdout."""
+    ours, theirs = tmp_path / "ours", tmp_path / "theirs"
+    ours.mkdir()
+    theirs.mkdir()
+    shutil.copy(dataset, ours / "d.h5")
+    dask.add_worker(folder=theirs)
+    ended = run("train", "/proc/self/cwd/d.h5", "--scheduler", dask.address, cwd=ours)
+    assert (ended.returncode, ended.stdout) == (1, "")
+    *_, first, second = ended.stderr.splitlines()
+    assert first.startswith("Error: tcp://127.0.0.1:")
+    assert first.endswith(": /proc/self/cwd/d.h5: no such file")
+    assert second == "Every worker must read the dataset by this path."
+
+
+def test_the_usage(dataset: Path, tmp_path: Path) -> None:
+    """One scheduler, and the one method that a cluster computes."""
+    words = ("train", dataset, "-o", tmp_path / "m.npz", "--scheduler", "tcp://127.0.0.1:9")
+    (tmp_path / "s.json").write_text('{"address": "tcp://127.0.0.1:9"}')
+    both = invoke(*words, "--scheduler-file", tmp_path / "s.json")
+    assert both.exit_code == 2
+    assert "--scheduler and --scheduler-file both name a scheduler: give one" in both.stderr
+    method = invoke(*words, "--method", "gram")
+    assert method.exit_code == 2
+    assert "a cluster computes by streaming: leave out --method gram" in method.stderr
+
+
+def test_without_dask_it_says_what_to_install(dataset: Path, tmp_path: Path) -> None:
+    """The extra is not there: exit 1, and no traceback."""
+    (tmp_path / "distributed.py").write_text("raise ImportError('no Dask')")
+    words = ("-o", tmp_path / "m.npz", "--scheduler", "tcp://127.0.0.1:9")
+    ended = run("train", dataset, *words, env={"PYTHONPATH": str(tmp_path)})
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr.splitlines() == [
+        "Error: Dask cannot be loaded (no Dask)",
+        "Install it: pip install 'catclf[cluster]'.",
+    ]
+
+
+@pytest.mark.parametrize(
+    "address", ["tcp://127.0.0.1:9", "nonsense", "tls://127.0.0.1:9", "tcp://", ""]
+)
+def test_no_scheduler_is_a_clear_error(address: str, dataset: Path, tmp_path: Path) -> None:
+    """Nothing listens there, or it is no address at all."""
+    with pytest.raises(ClusterError, match="no Dask scheduler answers"), connected(address):
+        pass
+    ended = run("train", dataset, "-o", tmp_path / "m.npz", "--scheduler", address)
+    assert ended.returncode == 1
+    first, second = ended.stderr.splitlines()
+    assert "no Dask scheduler answers there (" in first
+    assert second == "Start one: dask scheduler."
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"address": 3}', "nothing"])
+def test_a_file_that_is_no_schedulers_is_refused(tmp_path: Path, content: str) -> None:
+    """Empty, damaged, or of something else."""
+    (tmp_path / "s.json").write_text(content)
+    with pytest.raises(ClusterError, match="is no scheduler file"):
+        address_in(tmp_path / "s.json")
+    with pytest.raises(ClusterError, match="no such file"):
+        address_in(tmp_path / "other.json")
