@@ -19,7 +19,9 @@ from catclf.descent import (
     divergence_factor,
     loop,
 )
-from catclf.errors import DivergenceError
+from catclf.descent.streaming import Streaming, sums_by
+from catclf.descent.sums import Sum, Sums
+from catclf.errors import DatasetError, DivergenceError
 from conftest import ColumnsMaker, Recorder
 from descent.problems import every_method, gradient_lipschitz, half_and_half, run
 
@@ -190,6 +192,60 @@ def test_divergence_factor_lets_a_thousand_iterations_rise() -> None:
     """Twice the first cost below a thousand iterations; from there on, its rounding alone."""
     assert [divergence_factor(iterations) for iterations in (0, 1, 999)] == [2, 2, 2]
     assert [divergence_factor(iterations) for iterations in (1000, 10**6)] == [1 + 1e-6, 1 + 1e-6]
+
+
+def failing_after(calls: int, sums: Sum) -> Sum:
+    """Return sums that cannot be had after so many calls, as when a process is killed."""
+    left = [calls]
+
+    def failing(w: Array, b: float) -> Sums:
+        left[0] -= 1
+        if left[0] < 0:
+            raise DatasetError("is gone", fix="Bring it back.")
+        return sums(w, b)
+
+    return failing
+
+
+@pytest.mark.parametrize("stop_after", [None, 6])
+def test_an_iteration_that_fails_leaves_the_last_whole_one(
+    make_columns: ColumnsMaker, stop_after: int | None
+) -> None:
+    """With the costs recorded before it; it is returned where the user wanted to stop anyway."""
+    columns, Y = make_columns(6, 9), half_and_half(6)
+    problem = Problem(columns, Y, Settings(0.01, 20, every=3))
+    sums, _ = sums_by("numpy", problem)
+    method = Streaming(problem, None, failing_after(6, sums))
+    saved: list[Descent] = []
+    stopped = Recorder(stop_after=stop_after)
+    if stop_after is None:
+        with pytest.raises(DatasetError, match="is gone"):
+            descend(method, problem.settings, observer=stopped, checkpoint=saved.append)
+        [last] = saved
+    else:
+        last = descend(method, problem.settings, observer=stopped, checkpoint=saved.append)
+        assert not saved
+    expected = run("streaming", columns, Y, Settings(0.01, 5, every=3))
+    assert (last.w.tolist(), last.b) == (expected.w.tolist(), expected.b)
+    assert last.final_cost == expected.final_cost
+    assert last.history == expected.history
+
+
+@pytest.mark.parametrize("calls", [0, 1])
+def test_an_iteration_that_fails_at_once_leaves_nothing(
+    make_columns: ColumnsMaker, calls: int
+) -> None:
+    """There is nothing new to be saved."""
+    problem = Problem(make_columns(6, 9), half_and_half(6), Settings(0.01, 20))
+    sums, _ = sums_by("numpy", problem)
+    saved: list[Descent] = []
+    with pytest.raises(DatasetError, match="is gone"):
+        descend(
+            Streaming(problem, None, failing_after(calls, sums)),
+            problem.settings,
+            checkpoint=saved.append,
+        )
+    assert not saved
 
 
 def test_a_finished_descent_resumed_makes_no_step() -> None:

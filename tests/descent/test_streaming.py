@@ -140,4 +140,4 @@ def test_a_damaged_block_is_refused_whoever_meets_it(file: Path, kernel: str) ->
         problem = replace(problem_of(1000, 48), columns=dataset.train.columns)
         method = start(Choice("streaming", kernel), problem)
         with pytest.raises(DatasetError, match=r"d\.h5:train/columns: damaged: rows 512 to 767"):
-            method.step(False)
+            descend(method, problem.settings)
