@@ -24,13 +24,15 @@ class DaskCluster:
     ----------
     folder
         Where the scheduler leaves its address, and all of them what they print.
+    protocol
+        ``tcp``, or ``tls`` with certificates that the environment tells Dask of.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, protocol: str = "tcp") -> None:
         self.folder = folder
         self.file = folder / "scheduler.json"
         self.workers: list[subprocess.Popen[bytes]] = []
-        command = ("scheduler", "--host", "127.0.0.1", "--port", "0")
+        command = ("scheduler", "--protocol", protocol, "--host", "127.0.0.1", "--port", "0")
         self.scheduler = self._start("scheduler", *command, "--scheduler-file", str(self.file))
         deadline = time.monotonic() + START_SECONDS
         while not self.file.exists():
@@ -40,7 +42,7 @@ class DaskCluster:
 
     @property
     def address(self) -> str:
-        """``tcp://HOST:PORT`` of the scheduler."""
+        """``tcp://HOST:PORT`` of the scheduler, or ``tls://``."""
         return str(json.loads(self.file.read_text())["address"])
 
     def add_worker(

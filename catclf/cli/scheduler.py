@@ -96,7 +96,9 @@ def connected(address: str) -> Iterator[Client]:
     except Exception as error:  # of the network, of certificates, of what is no address
         cause = error.__cause__ or error
         raise ClusterError(
-            f"no Dask scheduler answers there ({cause})", address, "Start one: dask scheduler."
+            f"no Dask scheduler answers there ({cause})",
+            address,
+            "Check the address; 'dask scheduler' starts one.",
         ) from error
     try:
         yield client

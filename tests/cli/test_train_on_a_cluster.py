@@ -16,6 +16,7 @@ from command_line import CATCLF, invoke, results, run
 from conftest import training_of
 from dask_cluster import NEEDS_PROC, DaskCluster
 
+CONFIGS = Path(__file__).parents[2] / "configs"
 STREAMING = ("--method", "streaming")
 
 
@@ -47,6 +48,40 @@ def test_it_prints_what_one_machine_prints(
     told = json.loads(results(*words, "--scheduler", dask.address, "--format", "json"))
     assert told["workers"] == 1
     assert json.loads(results(*words, "--format", "json"))["workers"] is None
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl to make a certificate")
+def test_tls_by_the_shipped_configuration(
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With its certificates the cluster computes; without them nobody is let in."""
+    certificate = ["-keyout", "key.pem", "-out", "cert.pem", "-nodes", "-subj", "/CN=catclf"]
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-days", "2", *certificate],
+        cwd=tmp_path,
+        check=True,
+        capture_output=True,
+    )
+    shutil.copy(tmp_path / "cert.pem", tmp_path / "ca.pem")
+    text = (CONFIGS / "dask-tls.yaml").read_text(encoding="utf-8")
+    assert text.count("/etc/dask/") == 3
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "dask-tls.yaml").write_text(text.replace("/etc/dask", str(tmp_path)))
+    monkeypatch.setenv("DASK_CONFIG", str(tmp_path / "config"))
+    dask = DaskCluster(tmp_path, "tls")
+    words = ("train", dataset, "-o", tmp_path / "m.npz", "--scheduler-file", dask.file)
+    try:
+        dask.add_worker()
+        ended = run(*words)
+        assert ended.returncode == 0, ended.stderr
+        assert "by 1 worker of the cluster" in ended.stdout
+        monkeypatch.delenv("DASK_CONFIG")
+        refused = run(*words)
+        assert refused.returncode == 1
+        assert refused.stderr.startswith("Error: tls://127.0.0.1:")
+        assert "perhaps check your TLS configuration" in refused.stderr
+    finally:
+        dask.close()
 
 
 def test_a_signal_leaves_a_checkpoint(dask: DaskCluster, dataset: Path, tmp_path: Path) -> None:
@@ -137,7 +172,7 @@ def test_no_scheduler_is_a_clear_error(address: str, dataset: Path, tmp_path: Pa
     assert ended.returncode == 1
     first, second = ended.stderr.splitlines()
     assert "no Dask scheduler answers there (" in first
-    assert second == "Start one: dask scheduler."
+    assert second == "Check the address; 'dask scheduler' starts one."
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"address": 3}', "nothing"])
