@@ -228,7 +228,7 @@ class Cluster:
         told = False
         while not (workers := self._workers()):
             if not told:
-                self.observer.warning("the cluster has no worker left: waiting for one")
+                self.observer.warning("the cluster has no worker: waiting for one")
                 told = True
             self._pause()
         return workers

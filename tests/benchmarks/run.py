@@ -19,6 +19,7 @@ from datetime import date
 from importlib import metadata
 from pathlib import Path
 
+from measure_cluster import measure_cluster
 from measure_descent import measure_choice, measure_course, measure_growth, measure_iteration
 from measure_disk import measure_disk, measure_million
 from measure_features import measure_features
@@ -34,6 +35,7 @@ MEASUREMENTS: dict[str, Callable[[Path], list[Row]]] = {
     "iteration": measure_iteration,
     "streaming": measure_streaming,
     "disk": measure_disk,
+    "cluster": measure_cluster,
     "prepare": measure_prepare,
     "cold": measure_cold,
     "growth": measure_growth,
@@ -56,7 +58,7 @@ def machine() -> str:
     except OSError:
         pass
     versions = [f"Python {platform.python_version()}"]
-    for name in ("numpy", "pillow", "h5py", "numba", "scikit-learn", "torch"):
+    for name in ("numpy", "pillow", "h5py", "numba", "distributed", "scikit-learn", "torch"):
         try:
             versions.append(f"{name} {metadata.version(name)}")
         except metadata.PackageNotFoundError:

@@ -200,7 +200,7 @@ def test_without_workers_it_waits_for_one(
     )
     trained = train(data, tmp_path / "m.npz", SETTINGS, client=client, observer=seen)
     assert bits(trained) == here(data)
-    assert seen.warnings.count("the cluster has no worker left: waiting for one") == 2
+    assert seen.warnings.count("the cluster has no worker: waiting for one") == 2
 
 
 def test_a_stop_while_it_waits_leaves_a_checkpoint(

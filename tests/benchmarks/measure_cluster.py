@@ -1,0 +1,131 @@
+"""Streaming on a Dask cluster: its overhead, its recovery, the cost of adding 1000 shards."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import reduce
+from operator import add
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+from distributed import LocalCluster
+from distributed.protocol import deserialize_bytes, serialize_bytes
+from measuring import N_X, Row, in_turns, seconds, write_pictures
+
+from catclf import Settings, open_dataset
+from catclf.cli.scheduler import connected
+from catclf.descent import KERNELS, Method, Problem
+from catclf.descent.cluster import Cluster, groups_of
+from catclf.descent.streaming import Streaming, sums_over
+from catclf.descent.sums import Examples, Sums
+from catclf.observer import Observer
+from catclf.operations.posing import SharedDataset, problem_of
+
+SETTINGS = Settings(0.0005)
+SMALL = 1000  # pictures whose sums take no time to speak of
+ITERATIONS = 10
+SHARDS = 1000
+
+
+def measure_cluster(folder: Path) -> list[Row]:
+    """One and two workers of one core each, beside one core without Dask; kills; the tree."""
+    rows = []
+    for m in (SMALL, 20_000, 100_000):
+        path = folder / f"{m}.h5"
+        write_pictures(path, m)
+        for kernel in KERNELS:
+            rows += [workers_beside_one_core(path, m, n, kernel) for n in (1, 2)]
+        if m == 20_000:
+            rows.append(recovery(path, m))
+        path.unlink()
+    rows.append(adding_up())
+    return rows
+
+
+@contextmanager
+def on_a_cluster(path: Path, n_workers: int, kernel: str) -> Iterator[tuple[Problem, Method, int]]:
+    """Have workers, each a process of one thread, hold the examples of a dataset.
+
+    Yields the problem, the descent by the workers, and the number of one of their processes.
+    """
+    with (
+        LocalCluster(n_workers=n_workers, threads_per_worker=1, dashboard_address=None) as dask,
+        connected(dask.scheduler_address) as client,
+        open_dataset(path) as dataset,
+    ):
+        client.wait_for_workers(n_workers, timeout=60)
+        problem = problem_of(dataset, SETTINGS)
+        cluster = Cluster(client, problem, SharedDataset.of(dataset, SETTINGS), Observer())
+        yield problem, cluster.start(kernel, None), min(client.run(os.getpid).values())
+
+
+def iterate(method: Method) -> None:
+    """Make some iterations."""
+    for _ in range(ITERATIONS):
+        method.step(False)
+
+
+def workers_beside_one_core(path: Path, m: int, n_workers: int, kernel: str) -> Row:
+    """Compare the workers with one process of one thread, the examples of both in memory."""
+    with on_a_cluster(path, n_workers, kernel) as (problem, method, _):
+        examples = Examples.of(replace(problem, columns=problem.columns[:]))
+        alone = Streaming(problem, None, sums_over(examples, kernel, workers=1))
+        one, many, ratio = in_turns(lambda: iterate(alone), lambda: iterate(method), rest=0.1)
+    overhead = (many - one / n_workers) / ITERATIONS
+    return Row(
+        f"an iteration at m = {m}, {kernel}, {n_workers} workers of one core",
+        f"one core without Dask {one / ITERATIONS * 1e3:.1f} ms",
+        f"{many / ITERATIONS * 1e3:.1f} ms, overhead {overhead * 1e3:.1f} ms",
+        f"{ratio:.2f}x faster, efficiency {ratio / n_workers:.0%}",
+    )
+
+
+def recovery(path: Path, m: int) -> Row:
+    """Time an iteration before which one of two workers is killed."""
+    usual, waited = [], []
+    for _ in range(3):
+        with on_a_cluster(path, 2, "numpy") as (_, method, worker):
+            iterate(method)
+            usual.append(seconds(lambda: method.step(False)))
+            os.kill(worker, signal.SIGKILL)
+            waited.append(seconds(lambda: method.step(False)))
+    return Row(
+        f"an iteration before which one of 2 workers is killed, m = {m}",
+        f"one without {median(usual) * 1e3:.0f} ms",
+        f"{min(waited):.2f} to {max(waited):.2f} s",
+        "-",
+    )
+
+
+def adding_up() -> Row:
+    """Add the sums of 1000 shards, serialized as between processes, flat and in the tree."""
+    rng = np.random.default_rng(0)
+    sums = [
+        Sums(rng.integers(-(2**50), 2**50, N_X), *map(int, rng.integers(0, 2**62, 2)))
+        for _ in range(SHARDS)
+    ]
+    sent = [serialize_bytes(each) for each in sums]
+
+    def added(messages: list[bytes]) -> Sums:
+        total: Sums = reduce(add, map(deserialize_bytes, messages))
+        return total
+
+    groups = groups_of(SHARDS)
+    flat = median(seconds(lambda: added(sent)) for _ in range(5))
+    level = median(seconds(lambda: added([sent[k] for k in groups[0]])) for _ in range(20))
+    of_groups = [serialize_bytes(added([sent[k] for k in group])) for group in groups]
+    top = median(seconds(lambda: added(of_groups)) for _ in range(20))
+    first, whole = added(of_groups), added(sent)
+    assert (first.db, first.loss) == (whole.db, whole.loss)
+    assert np.array_equal(first.dw, whole.dw)
+    return Row(
+        f"adding up the sums of {SHARDS} shards, {len(sent[0]) * SHARDS / 1e6:.0f} MB",
+        f"by the client alone {flat * 1e3:.0f} ms",
+        f"in {len(groups)} groups {level * 1e3:.1f} ms, and these {top * 1e3:.1f} ms",
+        f"{flat / (level + top):.0f}x faster",
+    )
