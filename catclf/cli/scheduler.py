@@ -94,9 +94,11 @@ def connected(address: str) -> Iterator[Client]:
             warnings.simplefilter("ignore")  # of versions: those that matter are compared
             client = Client(address, timeout=CONNECT_SECONDS, direct_to_workers=True)
     except Exception as error:  # of the network, of certificates, of what is no address
-        cause = error.__cause__ or error
+        cause: BaseException = error
+        while cause.__cause__ is not None:
+            cause = cause.__cause__
         raise ClusterError(
-            f"no Dask scheduler answers there ({cause})",
+            f"no Dask scheduler answers there ({str(cause) or 'it does not connect'})",
             address,
             "Check the address; 'dask scheduler' starts one.",
         ) from error
