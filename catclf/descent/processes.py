@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catclf.columns import BLOCK_EXAMPLES
-from catclf.descent.sums import Examples, Sums, divide, numpy_kernel, scaled
+from catclf.descent.sums import Examples, NumpyKernel, Sums, divide, scaled
 from catclf.logistic import Array
 from catclf.machine import available_cores
 from catclf.parallel import CAN_FORK, Pool, shared_zeros
@@ -71,5 +71,5 @@ class _SharedSums:
 
     def __call__(self, call: _Call) -> tuple[int | float, int | float]:
         run, out = self.runs[call.run], self.dw[call.run]
-        sums = self.examples.sums(numpy_kernel, self.w, call.b, run, out)
+        sums = self.examples.sums(NumpyKernel(self.w.size), self.w, call.b, run, out)
         return sums.db, sums.loss

@@ -29,10 +29,10 @@ __all__ = [
     "Block",
     "Examples",
     "Kernel",
+    "NumpyKernel",
     "Sum",
     "Sums",
     "divide",
-    "numpy_kernel",
     "scaled",
 ]
 
@@ -194,36 +194,46 @@ class Examples:
         return Sums(dw, db, loss)
 
 
-def numpy_kernel(
-    block: Block, w: NDArray[np.float32], b: float, dw: NDArray[np.int64]
-) -> tuple[float, float]:
-    """Compute the sums of a block with numpy; see `Kernel`.
+class NumpyKernel:
+    """Computes the sums of a block with numpy; see `Kernel`.
 
     Z and dZ of a few examples, and their summand of dw, are computed while their pixels are in the
     cache: every byte is read once, where ``X @ dZ.T`` after ``w.T @ X`` reads it twice.
+
+    Parameters
+    ----------
+    n_x
+        The number of features.
     """
-    y, weights, loss = block.y, block.weights, LOSSES[block.loss]
-    examples = max(MIN_PRODUCT_EXAMPLES, min(MAX_PRODUCT_EXAMPLES, PRODUCT_FEATURES // w.size))
-    features = PRODUCT_FEATURES // examples
-    parts = [slice(first, first + features) for first in range(0, w.size, features)]
-    X_T = np.zeros((examples, w.size), np.float32)
-    Z, dZ = np.empty(len(y)), np.empty(len(y))
-    block_dw = np.zeros(w.size, np.float32)
-    for rows, pixels in blocks(block.pixels, examples):
-        x = X_T[: max(MIN_PRODUCT_EXAMPLES, len(pixels))]
-        x[: len(pixels)] = pixels
-        x[len(pixels) :] = 0
-        z = reduce(add, [x[:, part] @ w[part] for part in parts])
-        Z[rows] = z[: len(pixels)]
-        Z[rows] += b
-        dZ[rows] = loss.dZ(sigmoid(Z[rows]), y[rows])
-        dZ[rows] *= weights[rows]
-        d = np.zeros(len(x), np.float32)
-        d[: len(pixels)] = dZ[rows]
-        for part in parts:
-            block_dw[part] += d @ x[:, part]
-    dw += np.rint(block_dw * block.scale).astype(np.int64)
-    return float(np.sum(weights * loss.of(Z, y))), float(np.sum(dZ))
+
+    def __init__(self, n_x: int) -> None:
+        examples = max(MIN_PRODUCT_EXAMPLES, min(MAX_PRODUCT_EXAMPLES, PRODUCT_FEATURES // n_x))
+        features = PRODUCT_FEATURES // examples
+        self.parts = [slice(first, first + features) for first in range(0, n_x, features)]
+        self.X_T = np.zeros((examples, n_x), np.float32)
+
+    def __call__(
+        self, block: Block, w: NDArray[np.float32], b: float, dw: NDArray[np.int64]
+    ) -> tuple[float, float]:
+        """Add to dw, and return the sums of the loss and of dZ."""
+        y, weights, loss = block.y, block.weights, LOSSES[block.loss]
+        Z, dZ = np.empty(len(y)), np.empty(len(y))
+        block_dw = np.zeros(w.size, np.float32)
+        for rows, pixels in blocks(block.pixels, len(self.X_T)):
+            x = self.X_T[: max(MIN_PRODUCT_EXAMPLES, len(pixels))]
+            x[: len(pixels)] = pixels
+            x[len(pixels) :] = 0
+            z = reduce(add, [x[:, part] @ w[part] for part in self.parts])
+            Z[rows] = z[: len(pixels)]
+            Z[rows] += b
+            dZ[rows] = loss.dZ(sigmoid(Z[rows]), y[rows])
+            dZ[rows] *= weights[rows]
+            d = np.zeros(len(x), np.float32)
+            d[: len(pixels)] = dZ[rows]
+            for part in self.parts:
+                block_dw[part] += d @ x[:, part]
+        dw += np.rint(block_dw * block.scale).astype(np.int64)
+        return float(np.sum(weights * loss.of(Z, y))), float(np.sum(dZ))
 
 
 def _whole(number: float) -> int | float:

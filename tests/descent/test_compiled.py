@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from catclf.descent import Choice, compiled, descend, kernel_failure, start
 from catclf.descent.compiled import ThreadSums, numba_kernel
-from catclf.descent.sums import Examples, numpy_kernel, scaled
+from catclf.descent.sums import Examples, NumpyKernel, scaled
 from catclf.descent.vectorized import Vectorized
 from catclf.logistic import ClassWeight, LossName
 from conftest import ColumnsMaker
@@ -38,7 +38,7 @@ def test_the_sums_of_a_block_are_numpys(
     problem = problem_of(m, n_x, loss, class_weight)
     w = scaled(np.random.default_rng(seed).normal(0, 0.3, (n_x, 1)))
     examples = Examples.of(problem)
-    ours, numpys = (examples.sums(k, w, b).means(m) for k in (numba_kernel, numpy_kernel))
+    ours, numpys = (examples.sums(k, w, b).means(m) for k in (numba_kernel, NumpyKernel(w.size)))
     for found, expected in zip(ours, numpys, strict=True):
         assert found == pytest.approx(expected, rel=1e-4, abs=1e-6)
 

@@ -7,7 +7,7 @@ import pytest
 
 from catclf.descent import Problem, Settings
 from catclf.descent.processes import ProcessSums
-from catclf.descent.sums import Examples, numpy_kernel, scaled
+from catclf.descent.sums import Examples, NumpyKernel, scaled
 from catclf.errors import CatclfError
 from catclf.parallel import CAN_FORK
 from conftest import ColumnsMaker
@@ -26,7 +26,7 @@ def test_any_number_of_processes_gives_the_same_sums(examples: Examples, workers
     by_processes = ProcessSums(examples, workers)
     for b in (0.5, -2.0, 0.5):
         w = np.full((12, 1), 0.1 * b)
-        found, expected = by_processes(w, b), examples.sums(numpy_kernel, scaled(w), b)
+        found, expected = by_processes(w, b), examples.sums(NumpyKernel(w.size), scaled(w), b)
         assert found.dw.tolist() == expected.dw.tolist()
         assert (found.db, found.loss) == (expected.db, expected.loss)
 

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from catclf.columns import BLOCK_EXAMPLES
 from catclf.descent import Problem, Settings
-from catclf.descent.sums import Examples, Sums, divide, dw_scale, numpy_kernel, scaled
+from catclf.descent.sums import Examples, NumpyKernel, Sums, divide, dw_scale, scaled
 from catclf.logistic import (
     LOSSES,
     Array,
@@ -53,9 +53,9 @@ def test_any_division_and_any_order_give_the_same_bits(
     examples, (w, b) = Examples.of(problem), parameters(5)
     bounds = sorted({0, 1100, *(BLOCK_EXAMPLES * min(cut, 4) for cut in cuts)})
     runs = [slice(*pair) for pair in pairwise(bounds)]
-    parts = [examples.sums(numpy_kernel, scaled(w), b, run) for run in runs]
+    parts = [examples.sums(NumpyKernel(w.size), scaled(w), b, run) for run in runs]
     order.shuffle(parts)
-    assert same(reduce(add, parts), examples.sums(numpy_kernel, scaled(w), b))
+    assert same(reduce(add, parts), examples.sums(NumpyKernel(w.size), scaled(w), b))
 
 
 def test_a_shard_with_rows_of_its_own_gives_the_sums_of_its_run() -> None:
@@ -64,8 +64,8 @@ def test_a_shard_with_rows_of_its_own_gives_the_sums_of_its_run() -> None:
     whole = Examples.of(problem)
     shard = Examples(whole.columns[256:700], whole.y[256:], whole.weights[256:], whole.loss, 700)
     assert same(
-        shard.sums(numpy_kernel, scaled(w), b),
-        whole.sums(numpy_kernel, scaled(w), b, slice(256, 700)),
+        shard.sums(NumpyKernel(w.size), scaled(w), b),
+        whole.sums(NumpyKernel(w.size), scaled(w), b, slice(256, 700)),
     )
 
 
@@ -82,7 +82,7 @@ def test_means_equal_the_lectures(
     Z = forward(w, b, X)
     dZ = problem.weights * LOSSES[loss].dZ(sigmoid(Z), problem.Y)
     expected_dw, expected_db = backward(X, dZ)
-    mean, dw, db = Examples.of(problem).sums(numpy_kernel, scaled(w), b).means(m)
+    mean, dw, db = Examples.of(problem).sums(NumpyKernel(w.size), scaled(w), b).means(m)
     assert mean == pytest.approx(
         float(np.mean(problem.weights * LOSSES[loss].of(Z, problem.Y))), rel=1e-5
     )
@@ -97,7 +97,7 @@ def test_more_features_than_one_product_takes() -> None:
     X = problem.columns[:].T / 255
     A = sigmoid(forward(w, b, X))
     expected_dw, expected_db = backward(X, A - problem.Y)
-    _, dw, db = Examples.of(problem).sums(numpy_kernel, scaled(w), b).means(3)
+    _, dw, db = Examples.of(problem).sums(NumpyKernel(w.size), scaled(w), b).means(3)
     assert dw == pytest.approx(expected_dw, rel=1e-3, abs=1e-6)
     assert db == pytest.approx(expected_db, rel=1e-3)
 
@@ -118,7 +118,7 @@ def test_the_largest_sum_does_not_overflow() -> None:
     problem = Problem(columns, Y, Settings(class_weight="balanced"))
     w = np.zeros((3, 1))
     for b, sign in ((40.0, 1), (-40.0, -1)):
-        _, dw, _ = Examples.of(problem).sums(numpy_kernel, scaled(w), b).means(m)
+        _, dw, _ = Examples.of(problem).sums(NumpyKernel(w.size), scaled(w), b).means(m)
         assert dw == pytest.approx(np.full((3, 1), sign / 2), rel=1e-5)
 
 
@@ -129,7 +129,7 @@ def test_what_overflows_is_never_taken_for_a_number(bad: float) -> None:
     w = np.full((4, 1), bad)
     w[0] = -bad
     examples = Examples.of(problem)
-    parts = [examples.sums(numpy_kernel, scaled(w), 0.0, run) for run in divide(600, 3)]
+    parts = [examples.sums(NumpyKernel(w.size), scaled(w), 0.0, run) for run in divide(600, 3)]
     mean, _, db = reduce(add, parts).means(600)
     assert not (math.isfinite(mean) and math.isfinite(db))
 
@@ -147,7 +147,7 @@ def test_where_arrays_lie_in_memory_changes_no_bit(make_columns: ColumnsMaker) -
     """Weights and pixels at odd addresses, as in a file or shared memory, sum to the same."""
     columns, (w, b) = make_columns(300, 12288), parameters(12288)
     Y = np.arange(300.0).reshape(1, 300) % 2
-    expected = Examples.of(Problem(columns, Y, Settings())).sums(numpy_kernel, scaled(w), b)
+    expected = Examples.of(Problem(columns, Y, Settings())).sums(NumpyKernel(w.size), scaled(w), b)
     for offset in (1, 4, 12):
         raw = np.zeros(columns.size + offset, np.uint8)
         moved = raw[offset:].reshape(columns.shape)
@@ -155,20 +155,20 @@ def test_where_arrays_lie_in_memory_changes_no_bit(make_columns: ColumnsMaker) -
         shifted = np.zeros(w.size + offset, np.float32)[offset:]
         shifted[:] = scaled(w)
         examples = Examples.of(Problem(moved, Y, Settings()))
-        assert same(examples.sums(numpy_kernel, shifted, b), expected)
+        assert same(examples.sums(NumpyKernel(w.size), shifted, b), expected)
 
 
 THREADS_PROGRAM = """
 import hashlib
 import numpy as np
 from catclf.descent import Problem, Settings
-from catclf.descent.sums import Examples, numpy_kernel, scaled
+from catclf.descent.sums import Examples, NumpyKernel, scaled
 rng = np.random.default_rng(0)
 for m, n_x in ((33, 12288), (257, 12288), (5, 300_001)):
     columns = rng.integers(0, 256, (m, n_x), dtype=np.uint8)
     problem = Problem(columns, np.arange(float(m)).reshape(1, m) % 2, Settings())
     w = scaled(rng.normal(0, 1e-3, (n_x, 1)))
-    sums = Examples.of(problem).sums(numpy_kernel, w, 0.1)
+    sums = Examples.of(problem).sums(NumpyKernel(w.size), w, 0.1)
     print(hashlib.sha256(sums.dw.tobytes()).hexdigest(), sums.db, sums.loss)
 """
 
