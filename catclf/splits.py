@@ -66,7 +66,7 @@ def fingerprint(column: NDArray[np.uint8]) -> bytes:
     """Return a digest of one column's pixels: equal for identical pictures alone."""
     import hashlib
 
-    return hashlib.blake2b(column.data, digest_size=16).digest()
+    return hashlib.sha256(column.data).digest()
 
 
 def duplicate_groups(fingerprints: Iterable[bytes]) -> list[list[int]]:

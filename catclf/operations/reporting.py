@@ -17,7 +17,7 @@ from catclf.model import Model
 from catclf.operations.evaluation import Evaluation, evaluate_candidates, read_candidates
 from catclf.page import encoded, render
 from catclf.pictures.formats import MAX_PIXELS
-from catclf.pictures.jpeg import REDUCTION_MARGIN
+from catclf.pictures.jpeg import REDUCTION_MARGINS
 from catclf.settings import Settings
 from catclf.splits import SplitName
 from catclf.storage.kinds import FileKind, file_kind
@@ -136,7 +136,7 @@ def _data(
             "class_weight": settings.class_weight,
         },
         "n_x": model.w.size,
-        "limits": {"pixels": MAX_PIXELS, "reduction_margin": REDUCTION_MARGIN},
+        "limits": {"pixels": MAX_PIXELS, "reduction_margin": REDUCTION_MARGINS[2]},
         "mean": encoded(_mean_column(dataset.train.columns)),
         "train": None
         if training is None or training.train_accuracy is None

@@ -11,14 +11,16 @@ import re
 import struct
 from dataclasses import dataclass, field
 from io import BytesIO
+from typing import Any
 
+import numpy as np
 from PIL import Image, ImageChops
 
 from catclf.pictures.formats import broken, check_pixels
 from catclf.pictures.pixels import DecodedPicture, exif_orientation, turn_upright
 from catclf.pictures.preprocessing import Preprocessing
 
-__all__ = ["REDUCTION_MARGIN", "choose_reduction", "decode_jpeg"]
+__all__ = ["REDUCTION_MARGINS", "choose_reduction", "decode_jpeg"]
 
 # libjpeg can decode at 1/2, 1/4 or 1/8 of the size, which skips most of the work. It may as long
 # as the sides that matter keep this many times the size asked for. Mean absolute difference from a
@@ -30,9 +32,10 @@ __all__ = ["REDUCTION_MARGIN", "choose_reduction", "decode_jpeg"]
 #     2.5       0.31, 0.45     0.46, 0.57     0.68, 0.82
 #     3.0       0.27, 0.36     0.36, 0.48     0.51, 0.61
 #
-# 2.5 is the smallest that keeps every picture within one level. A picture then takes, and took
-# in full: 0.8 and 1.3 ms (500 x 375), 3.6 and 12 ms (1600 x 1200), 6.5 and 38 ms (3000 x 2000).
-REDUCTION_MARGIN = 2.5
+# Of each reduction, the smallest that keeps every picture within one level. A picture then takes,
+# and took in full: 0.8 and 1.3 ms (500 x 375), 3.6 and 12 ms (1600 x 1200), 6.5 and 38 ms (3000 x
+# 2000).
+REDUCTION_MARGINS = {8: 2.5, 4: 2.0, 2: 2.0}
 
 _MAX_SEGMENTS = 10_000
 _MAX_SCANS = 100  # a progressive file has about ten; thousands of empty ones would take minutes
@@ -50,8 +53,9 @@ _EXIF = 0xE1
 _NOT_NEEDED = frozenset((*range(0xE1, 0xEE), 0xEF, 0xFE))
 
 _MARKER_PATTERN = re.compile(rb"\xff([\x01-\xfe])")
-_SCAN_END_PATTERN = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")  # no stuffed FF 00, no restart marker
+_WINDOW = 2**17  # bytes of scan data that are searched at once
 _ZEROED_STRETCH = bytes(512)
+_NONE_MISSING = [0] * 64
 # Bytes to decode where blocks are expected, at once or after any restart marker. They begin with 0:
 # after a last FF that is no marker.
 _PROBE = bytes(range(128)) + b"".join(
@@ -135,9 +139,10 @@ def choose_reduction(width: int, height: int, preprocessing: Preprocessing) -> i
         8, 4, 2 or 1: each side is divided by it.
     """
     side = max(width, height) if preprocessing.fit == "pad" else min(width, height)
-    enough = REDUCTION_MARGIN * preprocessing.size
-    # A side of at least 8 pixels: Pillow finds the reduction from the sides' quotients.
-    return next((scale for scale in (8, 4, 2) if side >= scale * enough), 1)
+    for reduction, margin in REDUCTION_MARGINS.items():
+        if side >= reduction * margin * preprocessing.size:
+            return reduction  # which Pillow finds again, from the quotients of the sides
+    return 1
 
 
 def _load(segments: list[bytes | memoryview], reduction: int) -> Image.Image:
@@ -155,8 +160,11 @@ def _ends_gray(image: Image.Image) -> bool:
 
     Only luma, because chroma is smoothed across blocks. True for one photo in 200.
     """
-    last = image.crop((image.width - 1, image.height - 1, image.width, image.height))
-    return image.mode == "CMYK" or 126 <= last.convert("L").tobytes()[0] <= 130
+    if image.mode == "CMYK":
+        return True
+    last: Any = image.getpixel((image.width - 1, image.height - 1))
+    red, green, blue = last if image.mode == "RGB" else (last, last, last)
+    return bool(126 <= round(0.299 * red + 0.587 * green + 0.114 * blue) <= 130)
 
 
 # ------------------------------------------------------------------------------------ the walk
@@ -180,31 +188,44 @@ def _walk(data: bytes) -> _Jpeg:
             continue
         if start + 2 > len(data):
             raise broken("truncated")
-        position = start + int.from_bytes(view[start : start + 2])
+        position = start + (data[start] << 8 | data[start + 1])
         if position > len(data) or position < start + 2:
             raise broken("truncated")
-        segment = data[start + 2 : position]
-        if marker == _EXIF and segment.startswith(b"Exif\0\0"):
-            jpeg.exif = jpeg.exif or segment
+        if marker == _EXIF and data.startswith(b"Exif\0\0", start + 2, position):
+            jpeg.exif = jpeg.exif or data[start + 2 : position]
         if marker in _NOT_NEEDED:
             continue
-        jpeg.kept += (bytes((0xFF, marker)), view[start:position])
+        segment = data[start + 2 : position]
+        jpeg.kept.append(view[start - 2 : position])
         if marker in _FRAMES:
             _read_frame(jpeg, marker, segment)
         elif marker == _HUFFMAN_TABLES:
             _read_tables(jpeg, segment)
         elif marker == _SCAN:
-            end = _SCAN_END_PATTERN.search(data, position)
-            if end is None:
-                raise broken("truncated")
-            has_zeros = data.find(_ZEROED_STRETCH, position, end.start()) >= 0
+            end = _scan_end(data, position)
+            has_zeros = data.find(_ZEROED_STRETCH, position, end) >= 0
             _read_scan(jpeg, segment, has_zeros)
             jpeg.scans.append(len(jpeg.kept))
-            jpeg.kept.append(view[position : end.start()])
-            position = end.start()
+            jpeg.kept.append(view[position:end])
+            position = end
             if len(jpeg.scans) > _MAX_SCANS:
                 raise broken("damaged")
     raise broken("damaged")
+
+
+def _scan_end(data: bytes, position: int) -> int:
+    """Return where scan data ends: at an FF before neither 00, which is stuffed, nor a restart."""
+    while position < len(data) - 1:
+        window = np.frombuffer(data, np.uint8, min(_WINDOW, len(data) - position), position)
+        second = window[1:]
+        # 01 to CF and D8 to FE: what is below the first becomes 255, and more.
+        is_end = (second - 0x01 < 0xCF) | (second - 0xD8 < 0x27)
+        is_end &= window[:-1] == 0xFF
+        first = int(is_end.argmax())
+        if is_end[first]:
+            return position + first
+        position += len(second)
+    raise broken("truncated")
 
 
 def _read_frame(jpeg: _Jpeg, marker: int, segment: bytes) -> None:
@@ -242,9 +263,8 @@ def _read_scan(jpeg: _Jpeg, segment: bytes, has_zeros: bool) -> None:
         first, last, bits = 0, 63, 0
     is_sequential = jpeg.frame in _SEQUENTIAL_FRAMES
     for component, tables in struct.iter_unpack("BB", segment[1 : 1 + 2 * count]):
-        missing_bits = jpeg.missing_bits[component]
-        for coefficient in range(first, min(last, 63) + 1):
-            missing_bits[coefficient] = bits & 15
+        sent = slice(first, min(last, 63) + 1)
+        jpeg.missing_bits[component][sent] = [bits & 15] * len(range(64)[sent])
         # Zero bits are a table's first symbol, over and over. Unless that is "end of block", they
         # mean blocks of equal coefficients throughout: no encoder's, in 512 bytes.
         if has_zeros and is_sequential and jpeg.first_symbol.get(tables & 15, 0) != 0:
@@ -256,7 +276,7 @@ def _check_complete(jpeg: _Jpeg) -> None:
         raise broken("truncated")
     if jpeg.zeroed:
         raise broken("damaged: zeroed in the middle")
-    if any(any(bits != 0 for bits in missing) for missing in jpeg.missing_bits.values()):
+    if any(missing != _NONE_MISSING for missing in jpeg.missing_bits.values()):
         raise broken("truncated: scans are missing")
     # A block takes two Huffman codes, or in a progressive file one, of a bit at the least.
     data_bits = 8 * sum(len(jpeg.kept[scan]) for scan in jpeg.scans)

@@ -190,12 +190,14 @@ def _resize(image: Image.Image, size: tuple[int, int], box: Box) -> Image.Image:
     left, top, right, bottom = box
     # Pillow would average in what lies beyond the box: cut it off, to whole pixels.
     x0, y0, x1, y1 = math.floor(left), math.floor(top), math.ceil(right), math.ceil(bottom)
-    narrow = Image.new("RGB", (size[0], y1 - y0))
     band_rows = max(1, _BAND_PIXELS // (x1 - x0))
-    whole = (0, 0, image.width, image.height)
+    if y1 - y0 <= band_rows:
+        is_all = (x0, y0, x1, y1) == (0, 0, image.width, image.height)
+        part = _to_rgb(image if is_all else image.crop((x0, y0, x1, y1)))  # a crop copies
+        return part.resize(size, bilinear, (left - x0, top - y0, right - x0, bottom - y0))
+    narrow = Image.new("RGB", (size[0], y1 - y0))
     for start in range(y0, y1, band_rows):
-        edges = (x0, start, x1, min(start + band_rows, y1))
-        band = _to_rgb(image if edges == whole else image.crop(edges))  # a crop copies
+        band = _to_rgb(image.crop((x0, start, x1, min(start + band_rows, y1))))
         across = (left - x0, 0, right - x0, band.height)
         narrow.paste(band.resize((size[0], band.height), bilinear, across), (0, start - y0))
     return narrow.resize(size, bilinear, (0, top - y0, size[0], bottom - y0))

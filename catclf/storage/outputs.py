@@ -131,7 +131,7 @@ def check_output(
     if target.exists():
         output = target.stat()
         for name in inputs:
-            if is_same_file(name, path):
+            if _is_there(name, output):
                 raise CatclfError("is an input too", path, "Write to another file.")
         if output.st_size > 0 and not force and not _is_of_kind(target, kind):
             raise CatclfError(
@@ -146,6 +146,14 @@ def is_same_file(one: str | os.PathLike[str], other: str | os.PathLike[str]) -> 
     if os.path.exists(one) and os.path.exists(other):
         return os.path.samefile(one, other)
     return os.path.realpath(one) == os.path.realpath(other)
+
+
+def _is_there(path: str | os.PathLike[str], file: os.stat_result) -> bool:
+    """Return whether a path leads to a file of which the status is known."""
+    try:
+        return os.path.samestat(os.stat(path), file)
+    except (OSError, ValueError):  # it leads to none
+        return False
 
 
 def _is_of_kind(target: Path, kind: OutputKind) -> bool:

@@ -13,7 +13,7 @@ from PIL import Image
 
 from catclf.errors import PictureError
 from catclf.pictures.formats import MAX_PIXELS
-from catclf.pictures.jpeg import REDUCTION_MARGIN, choose_reduction
+from catclf.pictures.jpeg import REDUCTION_MARGINS, choose_reduction
 from catclf.pictures.pixels import fit_pixels
 from catclf.pictures.preprocessing import Preprocessing
 from catclf.pictures.reading import read_picture
@@ -50,7 +50,7 @@ def test_the_reduction_leaves_enough_pixels(fit: Any) -> None:
             reduction = choose_reduction(width, height, preprocessing)
             side = max(width, height) if fit == "pad" else min(width, height)
             assert reduction in (1, 2, 4, 8)
-            assert reduction == 1 or side / reduction >= REDUCTION_MARGIN * 10
+            assert reduction == 1 or side / reduction >= REDUCTION_MARGINS[reduction] * 10
 
 
 def test_a_huge_jpeg_is_read_at_a_reduced_scale() -> None:
