@@ -36,7 +36,7 @@ __all__ = ["Cluster"]
 
 ANSWER_SECONDS = 10.0  # of the scheduler, to a question that takes it a moment
 POLL_SECONDS = 0.5
-MAX_FLAT_SHARDS = 64  # beyond, a tree of two levels: asking one takes the client half a millisecond
+MAX_FLAT_SHARDS = 64  # beyond, a tree of two levels: asking one takes the client a millisecond
 MAX_LOSSES = 5  # of one shard in a row: then it is not the worker's fault
 PACKAGES = ("catclf", "numpy")  # whose versions decide the bits
 SAME_VERSIONS = "Install the same versions of catclf and numpy everywhere."

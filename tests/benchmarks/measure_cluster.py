@@ -11,14 +11,17 @@ from functools import reduce
 from operator import add
 from pathlib import Path
 from statistics import median
+from unittest.mock import patch
 
 import numpy as np
 from distributed import LocalCluster
 from distributed.protocol import deserialize_bytes, serialize_bytes
 from measuring import N_X, Row, in_turns, seconds, write_pictures
 
+import catclf.descent.cluster
 from catclf import Settings, open_dataset
 from catclf.cli.scheduler import connected
+from catclf.columns import BLOCK_EXAMPLES
 from catclf.descent import KERNELS, Method, Problem
 from catclf.descent.cluster import Cluster, groups_of
 from catclf.descent.streaming import Streaming, sums_over
@@ -39,19 +42,18 @@ def measure_cluster(folder: Path) -> list[Row]:
         path = folder / f"{m}.h5"
         write_pictures(path, m)
         for kernel in KERNELS:
-            rows += [workers_beside_one_core(path, m, n, kernel) for n in (1, 2)]
+            rows += [workers_beside_cores(path, m, n, kernel) for n in (1, 2)]
         if m == 20_000:
             rows.append(recovery(path, m))
         path.unlink()
-    rows.append(adding_up())
-    return rows
+    return [*rows, adding_up(), many_shards(folder / "many.h5")]
 
 
 @contextmanager
-def on_a_cluster(path: Path, n_workers: int, kernel: str) -> Iterator[tuple[Problem, Method, int]]:
-    """Have workers, each a process of one thread, hold the examples of a dataset.
+def on_a_cluster(path: Path, n_workers: int) -> Iterator[tuple[Problem, Cluster, int]]:
+    """Start workers, each a process of one thread, for the examples of a dataset.
 
-    Yields the problem, the descent by the workers, and the number of one of their processes.
+    Yields the problem, the cluster, and the number of one of the processes.
     """
     with (
         LocalCluster(n_workers=n_workers, threads_per_worker=1, dashboard_address=None) as dask,
@@ -61,7 +63,7 @@ def on_a_cluster(path: Path, n_workers: int, kernel: str) -> Iterator[tuple[Prob
         client.wait_for_workers(n_workers, timeout=60)
         problem = problem_of(dataset, SETTINGS)
         cluster = Cluster(client, problem, SharedDataset.of(dataset, SETTINGS), Observer())
-        yield problem, cluster.start(kernel, None), min(client.run(os.getpid).values())
+        yield problem, cluster, min(client.run(os.getpid).values())
 
 
 def iterate(method: Method) -> None:
@@ -70,18 +72,29 @@ def iterate(method: Method) -> None:
         method.step(False)
 
 
-def workers_beside_one_core(path: Path, m: int, n_workers: int, kernel: str) -> Row:
-    """Compare the workers with one process of one thread, the examples of both in memory."""
-    with on_a_cluster(path, n_workers, kernel) as (problem, method, _):
+def step_seconds(method: Method) -> float:
+    """Return how long one iteration takes."""
+    return seconds(lambda: method.step(False))
+
+
+def workers_beside_cores(path: Path, m: int, n: int, kernel: str) -> Row:
+    """Compare workers of one core with cores of this process, the examples of all in memory."""
+    with on_a_cluster(path, n) as (problem, cluster, _):
+        method = cluster.start(kernel, None)
         examples = Examples.of(replace(problem, columns=problem.columns[:]))
-        alone = Streaming(problem, None, sums_over(examples, kernel, workers=1))
-        one, many, ratio = in_turns(lambda: iterate(alone), lambda: iterate(method), rest=0.1)
-    overhead = (many - one / n_workers) / ITERATIONS
+        one, cores = (
+            Streaming(problem, None, sums_over(examples, kernel, workers=k)) for k in (1, n)
+        )
+        single, ours, speedup = in_turns(lambda: iterate(one), lambda: iterate(method), rest=0.1)
+        alike = single
+        if n > 1:
+            alike, ours, _ = in_turns(lambda: iterate(cores), lambda: iterate(method), rest=0.1)
+    single, alike, ours = (1e3 * each / ITERATIONS for each in (single, alike, ours))
     return Row(
-        f"an iteration at m = {m}, {kernel}, {n_workers} workers of one core",
-        f"one core without Dask {one / ITERATIONS * 1e3:.1f} ms",
-        f"{many / ITERATIONS * 1e3:.1f} ms, overhead {overhead * 1e3:.1f} ms",
-        f"{ratio:.2f}x faster, efficiency {ratio / n_workers:.0%}",
+        f"an iteration at m = {m}, {kernel}, by {n} Dask worker{'s' * (n > 1)} of one core",
+        f"without Dask {single:.1f} ms" + f", by {n} cores {alike:.1f} ms" * (n > 1),
+        f"{ours:.1f} ms, overhead {ours - alike:.1f} ms",
+        f"{speedup:.2f}x of one core, efficiency {speedup / n:.0%}",
     )
 
 
@@ -89,11 +102,12 @@ def recovery(path: Path, m: int) -> Row:
     """Time an iteration before which one of two workers is killed."""
     usual, waited = [], []
     for _ in range(3):
-        with on_a_cluster(path, 2, "numpy") as (_, method, worker):
+        with on_a_cluster(path, 2) as (_, cluster, worker):
+            method = cluster.start("numpy", None)
             iterate(method)
-            usual.append(seconds(lambda: method.step(False)))
+            usual.append(step_seconds(method))
             os.kill(worker, signal.SIGKILL)
-            waited.append(seconds(lambda: method.step(False)))
+            waited.append(step_seconds(method))
     return Row(
         f"an iteration before which one of 2 workers is killed, m = {m}",
         f"one without {median(usual) * 1e3:.0f} ms",
@@ -128,4 +142,27 @@ def adding_up() -> Row:
         f"by the client alone {flat * 1e3:.0f} ms",
         f"in {len(groups)} groups {level * 1e3:.1f} ms, and these {top * 1e3:.1f} ms",
         f"{flat / (level + top):.0f}x faster",
+    )
+
+
+def many_shards(path: Path) -> Row:
+    """Let two workers keep 1000 shards of a block each: what asking them adds to an iteration."""
+    write_pictures(path, SHARDS * BLOCK_EXAMPLES)
+    took = {}
+    for n_shards, max_flat in ((2, SHARDS), (64, SHARDS), (SHARDS, SHARDS), (SHARDS, 64)):
+        with (
+            on_a_cluster(path, 2) as (_, cluster, _),
+            patch.object(catclf.descent.cluster, "MAX_FLAT_SHARDS", max_flat),
+        ):
+            cluster.n_workers = n_shards
+            method = cluster.start("numba", None)
+            method.step(False)
+            took[n_shards, max_flat] = median(step_seconds(method) for _ in range(6))
+    path.unlink()
+    two, few, flat, tree = (1e3 * each for each in took.values())
+    return Row(
+        f"an iteration at m = {SHARDS * BLOCK_EXAMPLES}, numba, by 2 Dask workers, in many shards",
+        f"2 shards {two:.0f} ms; 64 {few:.0f} ms",
+        f"{SHARDS}, flat {flat:.0f} ms, in {len(groups_of(SHARDS))} groups {tree:.0f} ms",
+        f"{(few - two) / 62:.1f} ms a shard of 64, {(flat - two) / SHARDS:.1f} of {SHARDS}",
     )
