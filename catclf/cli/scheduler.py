@@ -8,6 +8,8 @@ import os
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from queue import Empty, Queue
+from threading import Thread
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -89,19 +91,33 @@ def connected(address: str) -> Iterator[Client]:
         raise ClusterError(
             f"Dask cannot be loaded ({error})", fix="Install it: pip install 'catclf[cluster]'."
         ) from error
+    found: Queue[Client | Exception] = Queue()
+
+    def connect() -> None:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of versions: those that matter are compared
+                found.put(Client(address, timeout=CONNECT_SECONDS, direct_to_workers=True))
+        except Exception as error:  # of the network, of certificates, of what is no address
+            found.put(error)
+
+    # In a thread of its own: something else that listens there may keep a client waiting for ever.
+    Thread(target=connect, daemon=True).start()
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of versions: those that matter are compared
-            client = Client(address, timeout=CONNECT_SECONDS, direct_to_workers=True)
-    except Exception as error:  # of the network, of certificates, of what is no address
-        cause: BaseException = error
+        client = found.get(timeout=2 * CONNECT_SECONDS)
+    except Empty:
+        client = TimeoutError("what listens there is silent")
+    if isinstance(client, Exception):
+        cause: BaseException = client
         while cause.__cause__ is not None:
             cause = cause.__cause__
         raise ClusterError(
             f"no Dask scheduler answers there ({str(cause) or 'it does not connect'})",
             address,
-            "Check the address; 'dask scheduler' starts one.",
-        ) from error
+            "Check the address and Dask's configuration of TLS."
+            if address.startswith("tls:")
+            else "Check the address; 'dask scheduler' starts one.",
+        ) from client
     try:
         yield client
     finally:

@@ -185,7 +185,12 @@ def command(
         results.write(as_json(trained, output, display.warnings, display.n_workers))
     if trained.interrupted:
         done, asked = trained.record.iterations, trained.record.settings.iterations
-        named = "" if output == DEFAULT_OUTPUT else f" -o {printable(shlex.quote(output))}"
+        given = {"-o": output, "--scheduler": scheduler, "--scheduler-file": scheduler_file}
+        named = "".join(
+            f" {flag} {printable(shlex.quote(value))}"
+            for flag, value in given.items()
+            if value not in (None, DEFAULT_OUTPUT)
+        )
         note(
             f"Interrupted after {done} of {asked} iterations; a checkpoint is saved.\n"
             f"Resume with: catclf train --resume{named}"

@@ -13,19 +13,19 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial, reduce
 from operator import add
 from typing import Any
 
-from distributed import Client, Future
+from distributed import Client, Future, wait
 
 from catclf.columns import n_blocks
 from catclf.descent import installed_kernels, kernel_failure
 from catclf.descent.problem import Method, Problem, State
-from catclf.descent.shard import Shard, SharedProblem, on_worker, try_to_open
+from catclf.descent.shard import Shard, SharedProblem, Survey, on_worker, survey, versions
 from catclf.descent.streaming import Streaming
 from catclf.descent.sums import KERNELS, Sums
 from catclf.errors import CatclfError, ClusterError, name_some
@@ -34,13 +34,17 @@ from catclf.observer import Observer
 
 __all__ = ["Cluster"]
 
-ANSWER_SECONDS = 10.0  # of the scheduler, to a question that takes it a moment
+SCHEDULER_SECONDS = 10.0  # in which it answers a question that takes it a moment
+WORKER_SECONDS = 60.0  # in which a worker says whether it can take part: it opens the dataset
+STOP_SECONDS = 10.0  # for the answers that are outstanding when the user stops the descent
 POLL_SECONDS = 0.5
 MAX_FLAT_SHARDS = 64  # beyond, a tree of two levels: asking one takes the client a millisecond
-MAX_LOSSES = 5  # of one shard in a row: then it is not the worker's fault
-PACKAGES = ("catclf", "numpy")  # whose versions decide the bits
-SAME_VERSIONS = "Install the same versions of catclf and numpy everywhere."
+MAX_LOSSES = 5  # of one shard in a row: then it is not the workers' fault
 SAME_PATH = "Every worker must read the dataset by this path."
+
+
+class _LostError(Exception):
+    """A shard that cannot be asked, or read, any more: why."""
 
 
 class Cluster:
@@ -69,20 +73,27 @@ class Cluster:
             raise ValueError("client must not be asynchronous")
         self.client, self.observer = client, observer
         self.problem, self.shared = problem, shared
-        self.kernel = ""
+        self.kernel: str | None = None
         self.shards: dict[int, _Held] = {}
         self.losses: Counter[int] = Counter()
         self.groups: list[list[int]] = []
-        self.rejected: set[str] = set()
-        workers = self._wait_for_workers()
-        for failure in self._failures(workers).values():
-            if failure is not None:
-                raise failure
-        self.n_workers = min(len(workers), n_blocks(problem.m))
+        self.joined: Counter[int] = Counter()  # how often each first was told whom it leads
+        self.told: set[tuple[str, str]] = set()
+        self.workers = self._ready_workers(strict=True)
+        self.n_workers = min(len(self.workers), n_blocks(problem.m))
+
+    def close(self) -> None:
+        """Let the workers forget their shards."""
+        if self.client.status == "running":
+            with suppress(Exception):  # the scheduler is gone, and the shards with it
+                self.client.cancel([held.future for held in self.shards.values()])
+        self.shards.clear()
 
     def installed_kernels(self) -> list[str]:
         """Return the kernels whose packages all workers have; warn of one that only some have."""
-        found = self.client.run(installed_kernels, on_error="ignore")
+        found = self._ask_workers(self.workers, installed_kernels)
+        if not found:
+            raise ClusterError("none of the workers answers any more", fix="Start them again.")
         for kernel in KERNELS:
             lacking = [worker for worker in sorted(found) if kernel not in found[worker]]
             if 0 < len(lacking) < len(found):
@@ -93,9 +104,10 @@ class Cluster:
 
     def kernel_failure(self, kernel: str | None) -> Exception | None:
         """Return why some worker cannot load a kernel; None where all can."""
-        found = self.client.run(kernel_failure, kernel, on_error="ignore")
-        failures = [(worker, error) for worker, error in found.items() if error is not None]
-        return ClusterError(str(failures[0][1]), failures[0][0]) if failures else None
+        for worker, error in self._ask_workers(self.workers, kernel_failure, kernel).items():
+            if error is not None:
+                return ClusterError(str(error), worker)
+        return None
 
     def start(self, kernel: str, state: State | None) -> Method:
         """Have the workers read the examples, and return the descent; see `Method`."""
@@ -107,64 +119,66 @@ class Cluster:
         sums, test_sums = (partial(self._sums, split) for split in ("train", "test"))
         return Streaming(self.problem, state, sums, test_sums)
 
+    # ------------------------------------------------------------------------------- the shards
+
     def _sums(self, split: str, w: Array, b: float) -> Sums:
         calls = [self._ask(group, split, w, b) for group in self.groups]
-        answers = []
+        answers: list[Sums] = []
         for group, call in zip(self.groups, calls, strict=True):
-            while (answer := self._answer(group, call)) is None:
-                self._restore(group)
-                call = self._ask(group, split, w, b)
-            answers.append(answer)
+            while len(answers) < len(calls):
+                try:
+                    answers.append(self._answer(group, call))
+                    break
+                except _LostError as lost:
+                    self._restore(group, lost)
+                    call = self._ask(group, split, w, b)
         return reduce(add, answers)
 
     def _ask(self, group: Sequence[int], split: str, w: Array, b: float) -> Any:
         """Ask the first shard of a group for the group's sums; None where it is lost."""
+        first = group[0]
         try:
-            return self.shards[group[0]].actor.sums(split, w, b)
+            return self.shards[first].actor.sums(split, w, b, self.joined[first])
         except RuntimeError:  # what an actor says of itself
             return None
 
-    def _answer(self, group: Sequence[int], call: Any) -> Sums | None:
-        """Wait for the sums of a group; None where one of its workers is lost."""
+    def _answer(self, group: Sequence[int], call: Any) -> Sums:
+        """Wait for the sums of a group; _LostError where one of its workers is lost."""
+        stopping = math.inf
         while call is not None:
             try:
                 sums: Sums = call.result(timeout=POLL_SECONDS)
             except CatclfError:
                 raise
-            except Exception:
+            except Exception as error:
                 if call.done():
-                    return None
+                    raise _LostError(f"{error!r:.200}") from error
                 # An answer of a worker that is gone may never come.
                 self._check_scheduler()
                 if not all(self.shards[number].is_there for number in group):
-                    return None
+                    break
+                if self.observer.stop():
+                    stopping = min(stopping, time.monotonic() + STOP_SECONDS)
+                    if time.monotonic() > stopping:
+                        raise _stopped() from error
             else:
                 for number in group:
                     self.losses[number] = 0
                 return sums
         self._check_scheduler()
-        return None
+        raise _LostError("it left the cluster")
 
-    def _restore(self, group: Sequence[int]) -> None:
+    def _restore(self, group: Sequence[int], lost: _LostError) -> None:
         """Have the lost shards of a group read again."""
         self._pause()  # until the scheduler knows of the loss
         # Where none is known to be lost, one cannot be reached: another worker can be, perhaps.
-        lost = [number for number in group if not self.shards[number].is_there] or group
-        for number in lost:
-            held = self.shards.pop(number)
-            held.future.release()
-            self.losses[number] += 1
-            if self.losses[number] > MAX_LOSSES:
-                raise ClusterError(
-                    f"{MAX_LOSSES} workers in a row were lost, or not reached, with one shard",
-                    held.worker,
-                    "Was memory short? Does this machine reach the workers' addresses?",
-                )
-            self.observer.warning(f"worker {held.worker} is lost: its examples are read again")
-        self._place(lost)
+        numbers = [number for number in group if not self.shards[number].is_there] or group
+        for number in numbers:
+            self._forget(number, self.shards.pop(number), lost)
+        self._place(numbers)
         self._join(group)
 
-    def _place(self, numbers: Sequence[int]) -> None:
+    def _place(self, numbers: Iterable[int]) -> None:
         """Have shards read, each by the worker that keeps the fewest."""
         missing = list(numbers)
         while missing:
@@ -176,8 +190,11 @@ class Cluster:
                 kept[worker] += 1
                 started[number] = self._start(number, worker)
             for number, held in started.items():
-                if self._has_read(held):
+                try:
+                    self._wait_until_read(held)
                     self.shards[number] = held
+                except _LostError as lost:
+                    self._forget(number, held, lost)
             missing = [number for number in missing if number not in self.shards]
 
     def _start(self, number: int, worker: str) -> _Held:
@@ -185,40 +202,55 @@ class Cluster:
         future = self.client.submit(Shard, *shard, actor=True, workers=[worker], pure=False)
         return _Held(worker, future)
 
-    def _has_read(self, held: _Held) -> bool:
-        """Wait until a worker has read a shard; return False where it is lost on the way."""
-        while True:
+    def _wait_until_read(self, held: _Held) -> None:
+        """Wait until a worker has read a shard; _LostError where it is lost on the way."""
+        while held.actor is None:
             try:
                 held.actor = held.future.result(timeout=POLL_SECONDS)
             except CatclfError:
                 raise
-            except Exception:
+            except Exception as error:
                 if held.future.status != "pending":
-                    return False
+                    raise _LostError(f"{error!r:.200}") from error
                 self._pause()
                 if held.worker not in self._workers():
-                    held.future.release()
-                    return False
-            else:
-                return True
+                    raise _LostError("it left the cluster") from error
+
+    def _forget(self, number: int, held: _Held, lost: _LostError) -> None:
+        """Count and tell a loss; ClusterError where the same shard is lost again and again."""
+        held.future.release()
+        self.losses[number] += 1
+        if self.losses[number] > MAX_LOSSES:
+            raise ClusterError(
+                f"{MAX_LOSSES} workers in a row were lost with one shard; the last: {lost}",
+                held.worker,
+                "Was memory short? Does this machine reach the workers' addresses?",
+            )
+        self._tell(held.worker, f"is lost ({lost}): its examples are read by another")
 
     def _join(self, group: Sequence[int]) -> None:
         """Tell the first shard of a group which others it adds up."""
         if len(group) > 1:
             first, *others = (self.shards[number].actor for number in group)
-            with suppress(Exception):  # lost again: so is what it will be asked for
-                first.lead(others).result(timeout=ANSWER_SECONDS)
+            self.joined[group[0]] += 1
+            with suppress(Exception):  # it refuses what it is asked next, since it was not told
+                first.lead(others, self.joined[group[0]]).result(timeout=SCHEDULER_SECONDS)
 
-    def _ready_workers(self) -> list[str]:
-        """Return the workers that can take part; wait for one where there is none."""
+    # ------------------------------------------------------------------------------ the workers
+
+    def _ready_workers(self, strict: bool = False) -> list[str]:
+        """Return the workers that can take part; wait for one where there is none.
+
+        Of one that cannot the user is warned; where `strict`, that is an error.
+        """
         while True:
-            ready = []
-            for worker, failure in self._failures(self._wait_for_workers()).items():
-                if failure is None:
-                    ready.append(worker)
-                elif worker not in self.rejected:
-                    self.rejected.add(worker)
-                    self.observer.warning(f"a worker takes no part: {failure}")
+            failures = self._failures(self._wait_for_workers())
+            for worker, failure in failures.items():
+                if failure is not None and strict:
+                    raise failure
+                if failure is not None:
+                    self._tell(worker, f"takes no part: {failure}")
+            ready = [worker for worker, failure in failures.items() if failure is None]
             if ready:
                 return ready
             self._pause()
@@ -237,35 +269,58 @@ class Cluster:
         self._check_scheduler()
         try:
             known = self.client.sync(
-                self.client.scheduler.identity, n_workers=-1, callback_timeout=ANSWER_SECONDS
+                self.client.scheduler.identity, n_workers=-1, callback_timeout=SCHEDULER_SECONDS
             )
         except (OSError, TimeoutError) as error:
             raise self._gone() from error
         return sorted(known["workers"])
 
     def _failures(self, workers: Sequence[str]) -> dict[str, ClusterError | None]:
-        """Return what keeps each of some workers from taking part, None where nothing does."""
-        versions = self.client.get_versions(packages=list(PACKAGES))
-        ours = versions["client"]["packages"]
-        failures: dict[str, ClusterError | None] = {}
-        for worker in workers:
-            theirs = versions["workers"].get(worker, {"packages": None})["packages"]
-            failures[worker] = _version_failure(worker, ours, theirs)
-        same = [worker for worker in workers if failures[worker] is None]
-        found = self.client.run(try_to_open, self.shared, workers=same, on_error="return")
-        for worker in same:
-            error = found.get(worker)
-            if isinstance(error, CatclfError):
-                failures[worker] = on_worker(worker, error, fix=SAME_PATH)
-            elif error is not None:
-                failures[worker] = ClusterError(f"does not answer ({error!r})", worker)
-        return failures
+        """Return what keeps each worker that answers from taking part, None where nothing does."""
+        found = self._ask_workers(workers, survey, self.shared, self.kernel)
+        ours = versions(self.kernel)
+        return {worker: _failure(worker, ours, answer) for worker, answer in found.items()}
+
+    def _ask_workers(
+        self, workers: Sequence[str], function: Callable[..., Any], *arguments: Any
+    ) -> dict[str, Any]:
+        """Return what a function returns on each of some workers, or the exception it raises there.
+
+        A worker that does not answer is left out.
+        """
+        asked = {
+            worker: self.client.submit(function, *arguments, workers=[worker], pure=False)
+            for worker in workers
+        }
+        deadline = time.monotonic() + WORKER_SECONDS
+        while waiting := [worker for worker in asked if asked[worker].status == "pending"]:
+            try:
+                wait([asked[worker] for worker in waiting], timeout=POLL_SECONDS)
+            except Exception:  # not all yet; or the scheduler is gone
+                self._pause()
+                if time.monotonic() > deadline or not {*waiting} & {*self._workers()}:
+                    break
+        answers = {}
+        for worker, future in asked.items():
+            if future.status == "finished":
+                with suppress(Exception):  # it left meanwhile
+                    answers[worker] = future.result(timeout=SCHEDULER_SECONDS)
+            elif future.status == "error":
+                answers[worker] = future.exception(timeout=SCHEDULER_SECONDS)
+            future.release()
+        return answers
+
+    def _tell(self, worker: str, what: str) -> None:
+        """Warn of a worker, once of the same."""
+        if (worker, what) not in self.told:
+            self.told.add((worker, what))
+            self.observer.warning(f"worker {worker} {what}")
 
     def _pause(self) -> None:
         """Wait a moment; ClusterError where the scheduler is gone, or the observer stops it."""
         self._check_scheduler()
         if self.observer.stop():
-            raise ClusterError("stopped while it waited for the cluster")
+            raise _stopped()
         time.sleep(POLL_SECONDS)
 
     def _check_scheduler(self) -> None:
@@ -304,13 +359,23 @@ def groups_of(n: int) -> list[list[int]]:
     return [list(range(first, n, groups)) for first in range(groups)]
 
 
-def _version_failure(
-    worker: str, ours: dict[str, str | None], theirs: dict[str, str | None] | None
-) -> ClusterError | None:
-    if theirs is None:
-        return ClusterError("does not answer", worker, "Start it again.")
-    for package in PACKAGES:
-        if theirs[package] != ours[package]:
-            has = f"has {package} {theirs[package]}" if theirs[package] else f"has no {package}"
-            return ClusterError(f"{has}, and here is {ours[package]}", worker, SAME_VERSIONS)
-    return None
+def _failure(worker: str, ours: dict[str, str | None], found: Any) -> ClusterError | None:
+    """Return what keeps a worker from taking part, given its survey, or why there is none."""
+    if not isinstance(found, Survey):
+        return ClusterError(f"cannot run this catclf ({found!r:.200})", worker, _same("catclf"))
+    for package, version in ours.items():
+        theirs = found.versions.get(package)
+        if theirs != version:
+            has = f"has {package} {theirs}" if theirs else f"has no {package}"
+            return ClusterError(f"{has}, and here is {version}", worker, _same(package))
+    if found.kernel_failure is not None:
+        return ClusterError(f"cannot load numba ({found.kernel_failure})", worker, _same("numba"))
+    return None if found.error is None else on_worker(worker, found.error, fix=SAME_PATH)
+
+
+def _same(package: str) -> str:
+    return f"Install the same version of {package} everywhere."
+
+
+def _stopped() -> ClusterError:
+    return ClusterError("stopped while it waited for the cluster")

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from importlib import metadata
 from typing import Any, Protocol
 
 import numpy as np
 from distributed import get_worker
 
 from catclf.columns import BLOCK_EXAMPLES, Columns, Rows, blocks
+from catclf.descent import kernel_failure
 from catclf.descent.problem import Problem
 from catclf.descent.streaming import sums_over
 from catclf.descent.sums import Examples, Sum, Sums, divide
@@ -19,7 +21,7 @@ from catclf.errors import CatclfError, ClusterError
 from catclf.logistic import Array
 from catclf.machine import available_memory
 
-__all__ = ["Shard", "SharedProblem", "on_worker", "try_to_open"]
+__all__ = ["Shard", "SharedProblem", "Survey", "on_worker", "survey", "versions"]
 
 
 class SharedProblem(Protocol):
@@ -47,6 +49,8 @@ class Shard:
         self.address = worker.address
         threads = 1 if kernel == "numpy" else worker.state.nthreads
         self.members: list[Any] = []
+        self.joined = 0
+        self.computing = asyncio.Lock()
         self.opened = ExitStack()
         with self._named():
             problem = self.opened.enter_context(shared.open())
@@ -58,17 +62,24 @@ class Shard:
                     self.examples[name] = _examples(each, runs[number], _free_memory(worker))
                     self.splits[name] = sums_over(self.examples[name], kernel, threads)
 
-    def lead(self, members: list[Any]) -> None:
-        """Add the sums of other shards to this one's."""
-        self.members = members
+    def lead(self, members: list[Any], joined: int) -> None:
+        """Add the sums of other shards to this one's; `joined` tells this group from the last."""
+        self.members, self.joined = members, joined
 
-    async def sums(self, split: str, w: Array, b: float) -> Sums:
-        """Return the sums over this shard's examples, and its members', of a split."""
+    async def sums(self, split: str, w: Array, b: float, joined: int = 0) -> Sums:
+        """Return the sums over this shard's examples, and its members', of a split.
+
+        RuntimeError where the members are not those that the client means.
+        """
+        if joined != self.joined:
+            raise RuntimeError("was not told whom it leads")
         asked = [member.sums(split, w, b) for member in self.members]
         total = Sums(np.zeros(len(w), np.int64), 0, 0)
         if split in self.splits:
-            with self._named():
-                total += await asyncio.to_thread(self.splits[split], w, b)
+            # One at a time: where a member was lost, this is asked again before it has answered.
+            async with self.computing:
+                with self._named():
+                    total += await asyncio.to_thread(self.splits[split], w, b)
         for each in asked:
             total += await each
         return total
@@ -103,10 +114,48 @@ def _free_memory(worker: Any) -> int:
     return max(0, free // 2)
 
 
-def try_to_open(shared: SharedProblem) -> None:
-    """Raise CatclfError where this machine cannot open a problem."""
-    with shared.open():
-        pass
+@dataclass(frozen=True)
+class Survey:
+    """What a worker says of itself before it takes part.
+
+    Parameters
+    ----------
+    versions
+        As `versions` returns them there.
+    kernel_failure
+        Why it cannot load the kernel; None where it can, or none is chosen yet.
+    error
+        Why it cannot open the problem; None where it can.
+    """
+
+    versions: dict[str, str | None]
+    kernel_failure: str | None
+    error: CatclfError | None
+
+
+def survey(shared: SharedProblem, kernel: str | None) -> Survey:
+    """Return whether this machine can compute a problem's sums by a kernel."""
+    failure = kernel_failure(kernel)
+    error = None
+    try:
+        with shared.open():
+            pass
+    except CatclfError as found:
+        error = found
+    return Survey(versions(kernel), None if failure is None else str(failure), error)
+
+
+def versions(kernel: str | None) -> dict[str, str | None]:
+    """Return the versions of the packages that decide the bits; None of one that is not there."""
+    packages = ["catclf", "numpy"] if kernel != "numba" else ["catclf", "numpy", "numba"]
+    return {package: _version(package) for package in packages}
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def on_worker(worker: str, error: CatclfError, fix: str | None) -> ClusterError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -139,7 +140,7 @@ def train(
         raise ValueError(f"a cluster computes by method streaming, not {method}")
     # A run is resumed from a model alone, which is read below.
     check_output(output, MODEL_FILE, [dataset], force=force or resume)
-    with open_dataset(dataset) as opened:
+    with open_dataset(dataset) as opened, ExitStack() as held:
         _refuse_one_class(opened)
         old = run_to_resume(output, opened, observer) if resume else None
         if settings is None:
@@ -149,7 +150,8 @@ def train(
         if client is not None:
             from catclf.descent.cluster import Cluster
 
-            cluster = Cluster(client, problem, SharedDataset.of(opened, settings), observer)
+            shared = SharedDataset.of(opened, settings)
+            cluster = held.enter_context(closing(Cluster(client, problem, shared, observer)))
             observer.workers(cluster.n_workers)
             method = "streaming"
         if old is None:

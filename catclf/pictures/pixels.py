@@ -190,16 +190,22 @@ def _resize(image: Image.Image, size: tuple[int, int], box: Box) -> Image.Image:
     left, top, right, bottom = box
     # Pillow would average in what lies beyond the box: cut it off, to whole pixels.
     x0, y0, x1, y1 = math.floor(left), math.floor(top), math.ceil(right), math.ceil(bottom)
+
+    def narrowed(start: int, stop: int) -> Image.Image:
+        """Return a band of rows in RGB and of the final width."""
+        edges = (x0, start, x1, stop)
+        is_all = edges == (0, 0, image.width, image.height)
+        band = _to_rgb(image if is_all else image.crop(edges))  # a crop copies
+        across = (left - x0, 0, right - x0, band.height)
+        return band.resize((size[0], band.height), bilinear, across)
+
     band_rows = max(1, _BAND_PIXELS // (x1 - x0))
     if y1 - y0 <= band_rows:
-        is_all = (x0, y0, x1, y1) == (0, 0, image.width, image.height)
-        part = _to_rgb(image if is_all else image.crop((x0, y0, x1, y1)))  # a crop copies
-        return part.resize(size, bilinear, (left - x0, top - y0, right - x0, bottom - y0))
-    narrow = Image.new("RGB", (size[0], y1 - y0))
-    for start in range(y0, y1, band_rows):
-        band = _to_rgb(image.crop((x0, start, x1, min(start + band_rows, y1))))
-        across = (left - x0, 0, right - x0, band.height)
-        narrow.paste(band.resize((size[0], band.height), bilinear, across), (0, start - y0))
+        narrow = narrowed(y0, y1)
+    else:
+        narrow = Image.new("RGB", (size[0], y1 - y0))
+        for start in range(y0, y1, band_rows):
+            narrow.paste(narrowed(start, min(start + band_rows, y1)), (0, start - y0))
     return narrow.resize(size, bilinear, (0, top - y0, size[0], bottom - y0))
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -251,6 +255,127 @@ def test_where_the_scheduler_is_gone_a_checkpoint_is_left(
     assert bits(train(data, output, settings, resume=True)) == here(data, settings)
 
 
+# --------------------------------------------------------------- workers that go wrong otherwise
+
+
+# A worker runs what is preloaded more than once: twice as slow.
+SLOW = """
+import time
+from catclf.descent.sums import NumpyKernel
+def slowly(self, *block, computed=NumpyKernel.__call__):
+    time.sleep(0.5)
+    return computed(self, *block)
+NumpyKernel.__call__ = slowly
+"""
+DYING = "import os\nfrom catclf.descent import shard\nshard._examples = lambda *_: os._exit(1)"
+WITHOUT_MEMORY = """
+from catclf.descent import shard
+def examples(*_):
+    raise MemoryError("no memory")
+shard._examples = examples
+"""
+NOT_TOLD = """
+from catclf.descent.shard import Shard
+def lead(self, members, joined):
+    raise OSError("not told")
+Shard.lead = lead
+"""
+
+
+def preloaded(folder: Path, program: str) -> Any:
+    """Return the environment of a worker that runs a program first."""
+    (folder / "preloaded.py").write_text(program)
+    return {"DASK_DISTRIBUTED__WORKER__PRELOAD": str(folder / "preloaded.py")}
+
+
+def test_a_shard_that_is_asked_again_while_it_computes_counts_once(
+    dask: DaskCluster, client: Client, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the tree, where a member is lost in the middle of an iteration."""
+    monkeypatch.setattr(cluster, "MAX_FLAT_SHARDS", 3)
+    for _ in range(4):
+        dask.add_worker(**preloaded(tmp_path, SLOW))
+    client.wait_for_workers(4, timeout=60)
+    processes = client.run(os.getpid)
+    third = processes[sorted(processes)[2]]  # of the groups (0, 2) and (1, 3)
+    kill_it = threading.Timer(0.5, os.kill, (third, signal.SIGKILL))
+    seen = Meanwhile(1, kill_it.start)
+    settings = Settings(0.05, 2, every=7)
+    trained = train(data, tmp_path / "m.npz", settings, client=client, observer=seen)
+    assert any("is lost" in text for text in seen.warnings)
+    assert bits(trained) == here(data, settings)
+
+
+def test_a_worker_that_dies_while_it_reads_is_replaced(
+    dask: DaskCluster, client: Client, data: Path, tmp_path: Path
+) -> None:
+    """Its shard is read by another from the beginning."""
+    dask.add_worker()
+    dask.add_worker(**preloaded(tmp_path, DYING))
+    client.wait_for_workers(2, timeout=60)
+    seen = Meanwhile(None)
+    trained = train(data, tmp_path / "m.npz", SETTINGS, client=client, observer=seen)
+    assert bits(trained) == here(data)
+    assert any("is lost" in text for text in seen.warnings)
+
+
+@pytest.mark.parametrize(
+    ("program", "why"),
+    [(WITHOUT_MEMORY, "MemoryError('no memory')"), (NOT_TOLD, "was not told whom it leads")],
+)
+def test_what_goes_wrong_on_every_worker_is_an_error(
+    dask: DaskCluster,
+    client: Client,
+    data: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    program: str,
+    why: str,
+) -> None:
+    """With its cause, and after a few attempts."""
+    monkeypatch.setattr(cluster, "MAX_FLAT_SHARDS", 1)
+    monkeypatch.setattr(cluster, "groups_of", lambda n: [[0, 1]])
+    for _ in range(2):
+        dask.add_worker(**preloaded(tmp_path, program))
+    client.wait_for_workers(2, timeout=60)
+    with pytest.raises(ClusterError, match="5 workers in a row were lost with one shard") as lost:
+        train(data, tmp_path / "m.npz", SETTINGS, client=client)
+    assert why in lost.value.what
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="no process can be stopped")
+def test_a_worker_that_does_not_answer_keeps_nobody_from_stopping(
+    dask: DaskCluster, client: Client, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C leaves what was done before; Dask itself gives such a worker up after minutes."""
+    monkeypatch.setattr(cluster, "STOP_SECONDS", 0.5)
+    worker = dask.add_worker()
+    client.wait_for_workers(1, timeout=60)
+
+    def freeze_and_stop() -> None:
+        worker.send_signal(signal.SIGSTOP)
+        seen.stopped = True
+
+    seen = Meanwhile(17, freeze_and_stop)
+    output = tmp_path / "m.npz"
+    assert train(data, output, SETTINGS, client=client, observer=seen).interrupted
+    assert training_of(output).iterations == 16
+
+
+def test_no_shard_is_left_behind(
+    dask: DaskCluster, client: Client, data: Path, tmp_path: Path
+) -> None:
+    """A notebook trains again and again."""
+    dask.add_worker()
+    client.wait_for_workers(1, timeout=60)
+    for _ in range(2):
+        train(data, tmp_path / "m.npz", SETTINGS, client=client, force=True)
+    deadline = time.monotonic() + 20
+    while any(client.run(lambda dask_worker: len(dask_worker.state.actors)).values()):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
 # ------------------------------------------------------------------------ who may not take part
 
 
@@ -330,7 +455,7 @@ def test_a_worker_of_another_version_is_named(
     client.wait_for_workers(1, timeout=60)
     with pytest.raises(ClusterError, match=f"has {package} 9.9, and here is ") as refused:
         train(data, tmp_path / "m.npz", SETTINGS, client=client)
-    assert refused.value.fix == "Install the same versions of catclf and numpy everywhere."
+    assert refused.value.fix == f"Install the same version of {package} everywhere."
     assert str(refused.value.where).startswith("tcp://127.0.0.1:")
 
 
