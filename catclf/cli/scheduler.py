@@ -35,7 +35,8 @@ def scheduler_options(command: F) -> F:
         "--scheduler",
         group="Cluster",
         metavar="ADDRESS",
-        help="Dask scheduler whose workers compute: tcp://HOST:PORT or tls://HOST:PORT.",
+        help="Dask scheduler whose workers compute the iterations: tcp://HOST:PORT or "
+        "tls://HOST:PORT. Needs the extra cluster.",
     )
     file = option(
         "--scheduler-file",

@@ -96,7 +96,7 @@ def refuse_missing_kernel(failure: Exception | None, path: str | os.PathLike[str
     """Raise ModelError where the kernel of a run to be resumed failed to load: they round apart."""
     if failure is not None:
         raise ModelError(
-            f"was trained by numba's compiled code, which cannot be loaded here ({failure})",
+            f"was trained by numba's compiled code, which cannot be loaded ({failure})",
             path,
             f"Install it: pip install 'catclf[fast]'.\nOr {RESUME_FIX[0].lower()}{RESUME_FIX[1:]}",
         )

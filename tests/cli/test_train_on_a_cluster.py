@@ -100,7 +100,7 @@ def test_a_signal_leaves_a_checkpoint(dask: DaskCluster, dataset: Path, tmp_path
     done = training_of(output).iterations
     assert errors.splitlines()[-2:] == [
         f"Interrupted after {done} of 1000000 iterations; a checkpoint is saved.",
-        f"Resume with: catclf train --resume -o {output}",
+        f"Resume with: catclf train --resume -o {output} --scheduler {dask.address}",
     ]
     assert "distributed" not in errors
     results("train", "--resume", "-o", output, "--iters", str(done + 10))
