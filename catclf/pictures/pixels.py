@@ -182,9 +182,9 @@ _BAND_PIXELS = 2_000_000
 def _resize(image: Image.Image, size: tuple[int, int], box: Box) -> Image.Image:
     """Return a part of an image as RGB of the size given, by averaging with a triangle.
 
-    Only the image itself is held whole. Pillow resizes along the rows first, rounds to 8 bits, and
-    then along the columns; done here in these two steps, bands of rows can be converted and
-    narrowed one after the other, with the result of converting and resizing everything at once.
+    Only the image itself is held whole: bands of rows are converted and narrowed one after the
+    other, and then the columns shortened. In one call Pillow would do the same, with 8 bits between
+    the two, but of some tall pictures take the columns first.
     """
     bilinear = Image.Resampling.BILINEAR
     left, top, right, bottom = box

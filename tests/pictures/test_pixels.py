@@ -138,6 +138,18 @@ def test_bands_do_not_show(monkeypatch: pytest.MonkeyPatch, mode: str, fit: Any)
     np.testing.assert_array_equal(decode(data, Preprocessing(size=20, fit=fit)), whole)
 
 
+@pytest.mark.parametrize("shape", [(400, 24), (60, 15), (900, 40), (90, 400)])
+def test_bands_do_not_show_in_tall_pictures(
+    monkeypatch: pytest.MonkeyPatch, shape: tuple[int, int]
+) -> None:
+    """Of which some Pillows, resizing in one call, would take the columns first."""
+    tall = np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)
+    preprocessing = Preprocessing(size=20)
+    whole = fit_pixels(tall, preprocessing)
+    monkeypatch.setattr(pixels_module, "_BAND_PIXELS", 1000)
+    np.testing.assert_array_equal(fit_pixels(tall, preprocessing), whole)
+
+
 @pytest.mark.parametrize(
     "pixels",
     [
