@@ -106,7 +106,7 @@ def recovery(path: Path, m: int) -> Row:
             method = cluster.start("numpy", None)
             iterate(method)
             usual.append(step_seconds(method))
-            os.kill(worker, signal.SIGKILL)
+            os.kill(worker, signal.Signals["SIGKILL"])
             waited.append(step_seconds(method))
     return Row(
         f"an iteration before which one of 2 workers is killed, m = {m}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -298,7 +299,8 @@ def test_a_shard_that_is_asked_again_while_it_computes_counts_once(
     client.wait_for_workers(4, timeout=60)
     processes = client.run(os.getpid)
     third = processes[sorted(processes)[2]]  # of the groups (0, 2) and (1, 3)
-    kill_it = threading.Timer(0.5, os.kill, (third, signal.SIGKILL))
+    [worker] = [each for each in dask.workers if each.pid == third]
+    kill_it = threading.Timer(0.5, worker.kill)
     seen = Meanwhile(1, kill_it.start)
     settings = Settings(0.05, 2, every=7)
     trained = train(data, tmp_path / "m.npz", settings, client=client, observer=seen)
@@ -343,7 +345,7 @@ def test_what_goes_wrong_on_every_worker_is_an_error(
     assert why in lost.value.what
 
 
-@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="no process can be stopped")
+@pytest.mark.skipif(sys.platform == "win32", reason="no process can be stopped by a signal")
 def test_a_worker_that_does_not_answer_keeps_nobody_from_stopping(
     dask: DaskCluster, client: Client, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -353,7 +355,7 @@ def test_a_worker_that_does_not_answer_keeps_nobody_from_stopping(
     client.wait_for_workers(1, timeout=60)
 
     def freeze_and_stop() -> None:
-        worker.send_signal(signal.SIGSTOP)
+        worker.send_signal(signal.Signals["SIGSTOP"])
         seen.stopped = True
 
     seen = Meanwhile(17, freeze_and_stop)
