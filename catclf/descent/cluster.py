@@ -123,9 +123,9 @@ class Cluster:
 
     def _sums(self, split: str, w: Array, b: float) -> Sums:
         calls = [self._ask(group, split, w, b) for group in self.groups]
-        answers: list[Sums] = []
+        answers = []
         for group, call in zip(self.groups, calls, strict=True):
-            while len(answers) < len(calls):
+            while True:
                 try:
                     answers.append(self._answer(group, call))
                     break
