@@ -75,7 +75,7 @@ class _Jpeg:
     blocks: int = 0  # how many, over all components
     # Component: for each of its 64 coefficients, how many bits are not sent yet (None: all).
     missing_bits: dict[int, list[int | None]] = field(default_factory=dict)
-    first_symbol: dict[int, int] = field(default_factory=dict)  # AC table: what zero bits mean
+    tables: list[bytes] = field(default_factory=list)  # segments of Huffman tables
     zeroed: bool = False
     exif: bytes = b""
 
@@ -200,7 +200,7 @@ def _walk(data: bytes) -> _Jpeg:
         if marker in _FRAMES:
             _read_frame(jpeg, marker, segment)
         elif marker == _HUFFMAN_TABLES:
-            _read_tables(jpeg, segment)
+            jpeg.tables.append(segment)
         elif marker == _SCAN:
             end = _scan_end(data, position)
             has_zeros = data.find(_ZEROED_STRETCH, position, end) >= 0
@@ -218,10 +218,12 @@ def _scan_end(data: bytes, position: int) -> int:
     while position < len(data) - 1:
         window = np.frombuffer(data, np.uint8, min(_WINDOW, len(data) - position), position)
         second = window[1:]
-        # 01 to CF and D8 to FE: what is below the first becomes 255, and more.
-        is_end = (second - 0x01 < 0xCF) | (second - 0xD8 < 0x27)
-        is_end &= window[:-1] == 0xFF
+        is_end = window[:-1] == 0xFF
+        is_end &= second != 0
         first = int(is_end.argmax())
+        if second[first] & 0xF8 == 0xD0:  # few files hold restarts
+            is_end &= second & 0xF8 != 0xD0
+            first = int(is_end.argmax())
         if is_end[first]:
             return position + first
         position += len(second)
@@ -245,30 +247,34 @@ def _read_frame(jpeg: _Jpeg, marker: int, segment: bytes) -> None:
         jpeg.missing_bits[component] = [None] * 64
 
 
-def _read_tables(jpeg: _Jpeg, segment: bytes) -> None:
-    """Note the first symbol of each AC table: its code is all zeros."""
-    position = 0
-    while position + 17 < len(segment):
-        kind, counts = segment[position], segment[position + 1 : position + 17]
-        if kind >> 4 == 1:
-            jpeg.first_symbol[kind & 15] = segment[position + 17]
-        position += 17 + sum(counts)
-
-
 def _read_scan(jpeg: _Jpeg, segment: bytes, has_zeros: bool) -> None:
     """Note which bits of which coefficients the scan brings, and whether it was zeroed."""
     count = segment[0]
     first, last, bits = segment[1 + 2 * count : 4 + 2 * count]
     if jpeg.frame != _PROGRESSIVE_FRAME:
         first, last, bits = 0, 63, 0
-    is_sequential = jpeg.frame in _SEQUENTIAL_FRAMES
+    # Zero bits are a table's first symbol, over and over. Unless that is "end of block", they mean
+    # blocks of equal coefficients throughout: no encoder's, in 512 bytes.
+    is_odd = has_zeros and jpeg.frame in _SEQUENTIAL_FRAMES
+    first_symbols = _first_symbols(jpeg.tables) if is_odd else {}
     for component, tables in struct.iter_unpack("BB", segment[1 : 1 + 2 * count]):
         sent = slice(first, min(last, 63) + 1)
         jpeg.missing_bits[component][sent] = [bits & 15] * len(range(64)[sent])
-        # Zero bits are a table's first symbol, over and over. Unless that is "end of block", they
-        # mean blocks of equal coefficients throughout: no encoder's, in 512 bytes.
-        if has_zeros and is_sequential and jpeg.first_symbol.get(tables & 15, 0) != 0:
+        if first_symbols.get(tables & 15, 0) != 0:
             jpeg.zeroed = True
+
+
+def _first_symbols(segments: list[bytes]) -> dict[int, int]:
+    """Return the first symbol of each AC table so far, the one whose code is all zeros."""
+    symbols = {}
+    for segment in segments:
+        position = 0
+        while position + 17 < len(segment):
+            kind, counts = segment[position], segment[position + 1 : position + 17]
+            if kind >> 4 == 1:
+                symbols[kind & 15] = segment[position + 17]
+            position += 17 + sum(counts)
+    return symbols
 
 
 def _check_complete(jpeg: _Jpeg) -> None:

@@ -182,30 +182,35 @@ _BAND_PIXELS = 2_000_000
 def _resize(image: Image.Image, size: tuple[int, int], box: Box) -> Image.Image:
     """Return a part of an image as RGB of the size given, by averaging with a triangle.
 
-    Only the image itself is held whole: bands of rows are converted and narrowed one after the
-    other, and then the columns shortened. In one call Pillow would do the same, with 8 bits between
-    the two, but of some tall pictures take the columns first.
+    Rows are narrowed first, and then the columns shortened, with 8 bits between the two. Only the
+    image itself is held whole: bands of rows are converted and narrowed one after the other.
     """
     bilinear = Image.Resampling.BILINEAR
     left, top, right, bottom = box
     # Pillow would average in what lies beyond the box: cut it off, to whole pixels.
     x0, y0, x1, y1 = math.floor(left), math.floor(top), math.ceil(right), math.ceil(bottom)
+    width, height = x1 - x0, y1 - y0
+    band_rows = max(1, _BAND_PIXELS // width)
 
-    def narrowed(start: int, stop: int) -> Image.Image:
-        """Return a band of rows in RGB and of the final width."""
+    def band(start: int, stop: int) -> Image.Image:
+        """Return some rows of the part in RGB."""
         edges = (x0, start, x1, stop)
         is_all = edges == (0, 0, image.width, image.height)
-        band = _to_rgb(image if is_all else image.crop(edges))  # a crop copies
-        across = (left - x0, 0, right - x0, band.height)
-        return band.resize((size[0], band.height), bilinear, across)
+        return _to_rgb(image if is_all else image.crop(edges))  # a crop copies
 
-    band_rows = max(1, _BAND_PIXELS // (x1 - x0))
-    if y1 - y0 <= band_rows:
-        narrow = narrowed(y0, y1)
-    else:
-        narrow = Image.new("RGB", (size[0], y1 - y0))
+    def narrowed(start: int, stop: int) -> Image.Image:
+        across = (left - x0, 0, right - x0, stop - start)
+        return band(start, stop).resize((size[0], stop - start), bilinear, across)
+
+    if height > band_rows:
+        narrow = Image.new("RGB", (size[0], height))
         for start in range(y0, y1, band_rows):
             narrow.paste(narrowed(start, min(start + band_rows, y1)), (0, start - y0))
+    elif size[0] <= width >= height:
+        # Pillow does both in one call. Where columns shrink more, it may take them first.
+        return band(y0, y1).resize(size, bilinear, (left - x0, top - y0, right - x0, bottom - y0))
+    else:
+        narrow = narrowed(y0, y1)
     return narrow.resize(size, bilinear, (0, top - y0, size[0], bottom - y0))
 
 

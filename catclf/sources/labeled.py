@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,15 +51,23 @@ class Labeled:
     split: SplitName | None
     pixels: str | StoredPicture
 
-    @property
-    def identity(self) -> str:
-        """What is the same for one picture, by whatever path it is named."""
-        if isinstance(self.pixels, str):
-            try:
+    def identity(self, real_folder: Callable[[str], str]) -> str:
+        """Return what is the same for one picture, by whatever path it is named.
+
+        Parameters
+        ----------
+        real_folder
+            `os.path.realpath`, which asks for every part of a path, or a cache of it.
+        """
+        if not isinstance(self.pixels, str):
+            return f"{self.pixels.array.identity}[{self.pixels.index}]"
+        folder, name = os.path.split(self.pixels)
+        try:
+            if os.path.islink(self.pixels) or sys.platform == "win32":  # which has short names
                 return os.path.normcase(os.path.realpath(self.pixels))
-            except ValueError:  # what the file system cannot encode: no file has that name
-                return self.pixels
-        return f"{self.pixels.array.identity}[{self.pixels.index}]"
+            return os.path.join(real_folder(folder), name)
+        except ValueError:  # what the file system cannot encode: no file has that name
+            return self.pixels
 
     def read(self, preprocessing: Preprocessing) -> NDArray[np.uint8]:
         """Return its pixels, (size, size, 3).

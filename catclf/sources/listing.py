@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import cache
 
 from catclf.errors import name_some
 from catclf.observer import Observer
@@ -128,8 +129,9 @@ def _expected(path: str) -> Expected:
 def _each_once(pictures: Sequence[Labeled], observer: Observer) -> list[Labeled]:
     """Return the pictures without those that are given again under the same class and split."""
     given: dict[str, list[Labeled]] = defaultdict(list)
+    real_folder = cache(os.path.realpath)
     for picture in pictures:
-        given[picture.identity].append(picture)
+        given[picture.identity(real_folder)].append(picture)
     if len(given) == len(pictures):
         return list(pictures)
     kept: list[Labeled] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -25,8 +26,15 @@ def test_a_file_is_the_same_by_any_path(tmp_path: Path, monkeypatch: pytest.Monk
     touch(tmp_path, "a/1.jpg", "a/2.jpg")
     monkeypatch.chdir(tmp_path)
     os.symlink("a", "b")
-    paths = ["a/1.jpg", "./a/../a/1.jpg", str(tmp_path / "a" / "1.jpg"), "b/1.jpg"]
-    assert len({Labeled(path, "cat", None, path).identity for path in paths}) == 1
-    assert Labeled("a/2.jpg", "cat", None, "a/2.jpg").identity != (
-        Labeled("a/1.jpg", "cat", None, "a/1.jpg").identity
-    )
+    os.symlink("../b/1.jpg", "a/link.jpg")
+    first = ["a/1.jpg", "./a/../a/1.jpg", str(tmp_path / "a" / "1.jpg"), "b/1.jpg", "b/link.jpg"]
+
+    def identities(paths: list[str]) -> set[str]:
+        real_folder = cache(os.path.realpath)
+        return {Labeled(path, "cat", None, path).identity(real_folder) for path in paths}
+
+    assert identities(first) == {os.path.realpath("a/1.jpg")}
+    assert identities(["a/1.jpg", "a/2.jpg", "b/2.jpg", "a/gone.jpg", "a\0/1.jpg"]) == {
+        *map(os.path.realpath, ("a/1.jpg", "a/2.jpg", "a/gone.jpg")),
+        "a\0/1.jpg",
+    }
