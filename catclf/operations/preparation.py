@@ -29,7 +29,8 @@ from catclf.storage.outputs import check_output, made_folder, unwritable
 __all__ = ["DEFAULT_TEST_SPLIT", "Prepared", "prepare"]
 
 DEFAULT_TEST_SPLIT = 0.2
-BLOCK_BYTES = 256 * 12288  # copied at once
+BLOCK_BYTES = 256 * 12288  # read at once
+WRITE_BYTES = 2**18  # at least, at once
 
 
 @dataclass(frozen=True)
@@ -203,13 +204,21 @@ class _Staged:
         self._output = output
         self._n_x, self._pixel_n_x = preprocessing.n_x, preprocessing.pixel_n_x
         self._row_bytes = 0  # of every row alike; none is appended yet
+        self._waiting: list[memoryview] = []  # rows that are written at once
         self.fingerprints: list[bytes] = []
 
     def append(self, row: Pixels) -> None:
         """Keep what `_read_row` returned."""
         self._row_bytes = row.size
         self.fingerprints.append(fingerprint(row[0, -self._pixel_n_x :]))
-        rest = row.data.cast("B")
+        self._waiting.append(row.data)
+        if len(self._waiting) * row.size >= WRITE_BYTES:
+            self._write()
+
+    def _write(self) -> None:
+        """Write the rows that wait."""
+        rest = memoryview(b"".join(self._waiting))
+        self._waiting.clear()
         try:
             while rest:
                 rest = rest[self._file.write(rest) :]
@@ -226,6 +235,7 @@ class _Staged:
 
     def _blocks(self, indices: NDArray[np.intp], first: int, width: int) -> Iterator[Pixels]:
         """Yield `width` bytes, from the `first` on, of the rows at `indices`."""
+        self._write()
         block = max(1, BLOCK_BYTES // width)
         for start in range(0, len(indices), block):
             chosen = indices[start : start + block]

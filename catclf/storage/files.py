@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from io import FileIO
 from typing import BinaryIO
 
 from catclf.errors import CatclfError
@@ -36,6 +37,45 @@ def open_regular(
     CatclfError
         A `kind`, where the file is missing, may not be read, or is a folder, pipe or device.
     """
+    return os.fdopen(_regular(path, kind, missing, folder)[0], "rb")
+
+
+def read_regular(
+    path: str | os.PathLike[str],
+    max_bytes: int,
+    kind: type[CatclfError],
+    missing: str = "Check the path.",
+    folder: str = "Name a file.",
+) -> bytes:
+    """Return the contents of a regular file of at most `max_bytes`.
+
+    Raises
+    ------
+    CatclfError
+        A `kind`, where `open_regular` raises it, or the file is larger or cannot be read.
+    """
+    descriptor, size = _regular(path, kind, missing, folder)
+    with FileIO(descriptor) as file:
+        try:
+            if size <= max_bytes:
+                return file.readall()
+        except OSError as error:
+            raise kind(f"cannot be read ({error.strerror})", path, "Check the disk.") from None
+    raise kind(f"too large: more than {max_bytes // 2**20} MiB", path, "Name a smaller file.")
+
+
+def is_lfs_pointer(head: bytes) -> bool:
+    """Return whether a file that begins with these bytes is a pointer that Git LFS left."""
+    return head.startswith(b"version https://git-lfs")
+
+
+_NOT_REGULAR = "not a regular file (a pipe, socket or device)"
+
+
+def _regular(
+    path: str | os.PathLike[str], kind: type[CatclfError], missing: str, folder: str
+) -> tuple[int, int]:
+    """Return the descriptor of a regular file that is open for reading, and its size in bytes."""
     try:
         if not hasattr(os, "O_NONBLOCK"):
             _refuse_irregular(os.stat(path).st_mode, path, kind, folder)
@@ -58,43 +98,12 @@ def open_regular(
     except ValueError:  # a NUL in the name
         raise kind("not a possible file name", path, "Check the path.") from None
     try:
-        _refuse_irregular(os.fstat(descriptor).st_mode, path, kind, folder)
+        status = os.fstat(descriptor)
+        _refuse_irregular(status.st_mode, path, kind, folder)
     except kind:
         os.close(descriptor)
         raise
-    return os.fdopen(descriptor, "rb")
-
-
-def read_regular(
-    path: str | os.PathLike[str],
-    max_bytes: int,
-    kind: type[CatclfError],
-    missing: str = "Check the path.",
-    folder: str = "Name a file.",
-) -> bytes:
-    """Return the contents of a regular file of at most `max_bytes`.
-
-    Raises
-    ------
-    CatclfError
-        A `kind`, where `open_regular` raises it, or the file is larger or cannot be read.
-    """
-    with open_regular(path, kind, missing, folder) as file:
-        try:
-            size = os.fstat(file.fileno()).st_size
-            if size <= max_bytes:
-                return file.read(size)
-        except OSError as error:
-            raise kind(f"cannot be read ({error.strerror})", path, "Check the disk.") from None
-    raise kind(f"too large: more than {max_bytes // 2**20} MiB", path, "Name a smaller file.")
-
-
-def is_lfs_pointer(head: bytes) -> bool:
-    """Return whether a file that begins with these bytes is a pointer that Git LFS left."""
-    return head.startswith(b"version https://git-lfs")
-
-
-_NOT_REGULAR = "not a regular file (a pipe, socket or device)"
+    return descriptor, status.st_size
 
 
 def _open_without_waiting(path: str | os.PathLike[str]) -> int:
