@@ -26,6 +26,7 @@ __all__ = [
     "Settings",
     "State",
     "StateError",
+    "ThisMachine",
     "choose",
     "descend",
     "divergence_factor",
@@ -68,3 +69,18 @@ def kernel_failure(kernel: str | None) -> Exception | None:
         except Exception as error:  # also of a library that it loads, or of an older numpy
             return error
     return None
+
+
+class ThisMachine:
+    """What computes a problem's descent, where that is no `catclf.descent.cluster.Cluster`."""
+
+    n_workers = 1
+    installed_kernels = staticmethod(installed_kernels)
+    kernel_failure = staticmethod(kernel_failure)
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+
+    def start(self, choice: Choice, state: State | None) -> Method:
+        """Return a method, ready to compute its next iteration; see `start`."""
+        return start(choice, self.problem, state)

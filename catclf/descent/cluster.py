@@ -23,7 +23,7 @@ from typing import Any
 from distributed import Client, Future, wait
 
 from catclf.columns import n_blocks
-from catclf.descent import installed_kernels, kernel_failure
+from catclf.descent import Choice, installed_kernels, kernel_failure
 from catclf.descent.problem import Method, Problem, State
 from catclf.descent.shard import Shard, SharedProblem, Survey, on_worker, survey, versions
 from catclf.descent.streaming import Streaming
@@ -36,6 +36,7 @@ __all__ = ["Cluster"]
 
 SCHEDULER_SECONDS = 10.0  # in which it answers a question that takes it a moment
 WORKER_SECONDS = 60.0  # in which a worker says whether it can take part: it opens the dataset
+SILENT_SECONDS = 60.0  # after which the user is told which worker is waited for
 STOP_SECONDS = 10.0  # for the answers that are outstanding when the user stops the descent
 POLL_SECONDS = 0.5
 MAX_FLAT_SHARDS = 64  # beyond, a tree of two levels: asking one takes the client a millisecond
@@ -109,9 +110,10 @@ class Cluster:
                 return ClusterError(str(error), worker)
         return None
 
-    def start(self, kernel: str, state: State | None) -> Method:
+    def start(self, choice: Choice, state: State | None) -> Method:
         """Have the workers read the examples, and return the descent; see `Method`."""
-        self.kernel = kernel
+        assert choice.kernel is not None, "a cluster streams"
+        self.kernel = choice.kernel
         self.groups = groups_of(self.n_workers)
         self._place(range(self.n_workers))
         for group in self.groups:
@@ -144,7 +146,7 @@ class Cluster:
 
     def _answer(self, group: Sequence[int], call: Any) -> Sums:
         """Wait for the sums of a group; _LostError where one of its workers is lost."""
-        stopping = math.inf
+        asked, stopping = time.monotonic(), math.inf
         while call is not None:
             try:
                 sums: Sums = call.result(timeout=POLL_SECONDS)
@@ -157,6 +159,9 @@ class Cluster:
                 self._check_scheduler()
                 if not all(self.shards[number].is_there for number in group):
                     break
+                if time.monotonic() - asked > SILENT_SECONDS:
+                    silent = f"has not answered for {SILENT_SECONDS:g} s: waiting for it"
+                    self._tell(self.shards[group[0]].worker, silent)
                 if self.observer.stop():
                     stopping = min(stopping, time.monotonic() + STOP_SECONDS)
                     if time.monotonic() > stopping:

@@ -17,14 +17,12 @@ from catclf.descent import (
     Method,
     Problem,
     StateError,
+    ThisMachine,
     choose,
     descend,
-    installed_kernels,
-    kernel_failure,
     memory_needs,
     round_down,
     safe_rate,
-    start,
 )
 from catclf.errors import CatclfError, DatasetError, DivergenceError, ModelError
 from catclf.machine import available_memory
@@ -146,32 +144,26 @@ def train(
         if settings is None:
             settings = Settings() if old is None else old.record.settings
         problem = problem_of(opened, settings)
-        cluster = None
+        machines: ThisMachine | Cluster = ThisMachine(problem)
         if client is not None:
             from catclf.descent.cluster import Cluster
 
             shared = SharedDataset.of(opened, settings)
-            cluster = held.enter_context(closing(Cluster(client, problem, shared, observer)))
-            observer.workers(cluster.n_workers)
+            machines = held.enter_context(closing(Cluster(client, problem, shared, observer)))
+            observer.workers(machines.n_workers)
             method = "streaming"
         if old is None:
-            choice = _choose(problem, method, cluster, observer)
+            choice = _choose(problem, method, machines, observer)
         else:
             refuse_other_settings(old.record, settings, method, output)
             choice = Choice(old.record.method, old.record.kernel)
-            failure_of = kernel_failure if cluster is None else cluster.kernel_failure
-            refuse_missing_kernel(failure_of(choice.kernel), output)
+            refuse_missing_kernel(machines.kernel_failure(choice.kernel), output)
         observer.method(choice.method, choice.kernel, choice.seconds)
         _refuse_too_large(choice.method, problem, opened)
         if settings.class_weight == "none":
             warn_of_imbalance(opened.train.labels, opened.classes, observer)
         try:
-            state = None if old is None else old.state
-            if cluster is None:
-                started = start(choice, problem, state)
-            else:
-                assert choice.kernel is not None, "a cluster streams"
-                started = cluster.start(choice.kernel, state)
+            started = machines.start(choice, None if old is None else old.state)
         except StateError:
             raise ModelError("does not hold what is needed to resume", output, RESUME_FIX) from None
         descent = _descend(opened, started, problem, choice, output, old, observer)
@@ -198,16 +190,15 @@ def train(
     return Trained(model, record, on_train, on_test)
 
 
-def _choose(problem: Problem, method: str, cluster: Cluster | None, observer: Observer) -> Choice:
+def _choose(
+    problem: Problem, method: str, machines: ThisMachine | Cluster, observer: Observer
+) -> Choice:
     """Choose a method, where it is auto, and a kernel that can be loaded where it computes."""
-    m, n_x, iterations = problem.m, problem.n_x, problem.settings.iterations
+    m, n_x, iterations = problem.m // machines.n_workers, problem.n_x, problem.settings.iterations
     m_test = 0 if problem.test is None else problem.test.m
-    kernels, failure_of = installed_kernels(), kernel_failure
-    if cluster is not None:  # each worker has its share to compute
-        m //= cluster.n_workers
-        kernels, failure_of = cluster.installed_kernels(), cluster.kernel_failure
+    kernels = machines.installed_kernels()
     choice = choose(m, n_x, iterations, m_test, method=method, kernels=kernels)
-    if (failure := failure_of(choice.kernel)) is not None:
+    if (failure := machines.kernel_failure(choice.kernel)) is not None:
         observer.warning(f"numba cannot be loaded ({failure}): training goes on without it")
         kernels = [kernel for kernel in kernels if kernel != choice.kernel]
         choice = choose(m, n_x, iterations, m_test, method=method, kernels=kernels)

@@ -22,7 +22,7 @@ import catclf.descent.cluster
 from catclf import Settings, open_dataset
 from catclf.cli.scheduler import connected
 from catclf.columns import BLOCK_EXAMPLES
-from catclf.descent import KERNELS, Method, Problem
+from catclf.descent import KERNELS, Choice, Method, Problem
 from catclf.descent.cluster import Cluster, groups_of
 from catclf.descent.streaming import Streaming, sums_over
 from catclf.descent.sums import Examples, Sums
@@ -80,7 +80,7 @@ def step_seconds(method: Method) -> float:
 def workers_beside_cores(path: Path, m: int, n: int, kernel: str) -> Row:
     """Compare workers of one core with cores of this process, the examples of all in memory."""
     with on_a_cluster(path, n) as (problem, cluster, _):
-        method = cluster.start(kernel, None)
+        method = cluster.start(Choice("streaming", kernel), None)
         examples = Examples.of(replace(problem, columns=problem.columns[:]))
         one, cores = (
             Streaming(problem, None, sums_over(examples, kernel, workers=k)) for k in (1, n)
@@ -103,7 +103,7 @@ def recovery(path: Path, m: int) -> Row:
     usual, waited = [], []
     for _ in range(3):
         with on_a_cluster(path, 2) as (_, cluster, worker):
-            method = cluster.start("numpy", None)
+            method = cluster.start(Choice("streaming", "numpy"), None)
             iterate(method)
             usual.append(step_seconds(method))
             os.kill(worker, signal.Signals["SIGKILL"])
@@ -155,7 +155,7 @@ def many_shards(path: Path) -> Row:
             patch.object(catclf.descent.cluster, "MAX_FLAT_SHARDS", max_flat),
         ):
             cluster.n_workers = n_shards
-            method = cluster.start("numba", None)
+            method = cluster.start(Choice("streaming", "numba"), None)
             method.step(False)
             took[n_shards, max_flat] = median(step_seconds(method) for _ in range(6))
     path.unlink()

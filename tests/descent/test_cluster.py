@@ -346,22 +346,24 @@ def test_what_goes_wrong_on_every_worker_is_an_error(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no process can be stopped by a signal")
-def test_a_worker_that_does_not_answer_keeps_nobody_from_stopping(
+def test_a_worker_that_does_not_answer_is_named_and_keeps_nobody_from_stopping(
     dask: DaskCluster, client: Client, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Ctrl-C leaves what was done before; Dask itself gives such a worker up after minutes."""
+    monkeypatch.setattr(cluster, "SILENT_SECONDS", 1.0)
     monkeypatch.setattr(cluster, "STOP_SECONDS", 0.5)
     worker = dask.add_worker()
     client.wait_for_workers(1, timeout=60)
-
-    def freeze_and_stop() -> None:
-        worker.send_signal(signal.Signals["SIGSTOP"])
-        seen.stopped = True
-
-    seen = Meanwhile(17, freeze_and_stop)
+    [address] = client.run(os.getpid)
+    seen = Meanwhile(
+        17,
+        lambda: worker.send_signal(signal.Signals["SIGSTOP"]),
+        when_warned=lambda text: "has not answered" in text,
+    )
     output = tmp_path / "m.npz"
     assert train(data, output, SETTINGS, client=client, observer=seen).interrupted
     assert training_of(output).iterations == 16
+    assert f"worker {address} has not answered for 1 s: waiting for it" in seen.warnings
 
 
 def test_no_shard_is_left_behind(
