@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
 import signal
@@ -9,6 +10,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from distributed import Client
 
 from catclf.cli import scheduler
 from catclf.cli.scheduler import address_in, connected
@@ -175,6 +177,21 @@ def test_no_scheduler_is_a_clear_error(
     first, second = ended.stderr.splitlines()
     assert first.startswith("Error: nonsense: no Dask scheduler answers there (")
     assert second == "Check the address; 'dask scheduler' starts one."
+
+
+def test_a_client_that_is_slow_to_close_is_no_error(
+    dask: DaskCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a busy machine: what it was for is done, or its error is told already."""
+
+    async def slowly(client: Client, fast: bool = False) -> None:
+        await asyncio.sleep(60)
+
+    with monkeypatch.context() as patched, connected(dask.address) as client:
+        patched.setattr(Client, "_close", slowly)
+        patched.setattr(scheduler, "CLOSE_SECONDS", 0.1)
+    assert client.status == "closing"
+    client.close()
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"address": 3}', "nothing"])
