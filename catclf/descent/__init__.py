@@ -72,7 +72,7 @@ def kernel_failure(kernel: str | None) -> Exception | None:
 
 
 class ThisMachine:
-    """What computes a problem's descent, where that is no `catclf.descent.cluster.Cluster`."""
+    """Computes a problem's descent by the cores there are, as `Cluster` does by its workers."""
 
     n_workers = 1
     installed_kernels = staticmethod(installed_kernels)

@@ -160,8 +160,9 @@ class Cluster:
                 if not all(self.shards[number].is_there for number in group):
                     break
                 if time.monotonic() - asked > SILENT_SECONDS:
+                    others = "or another whose sums it adds up " * (len(group) > 1)
                     silent = f"has not answered for {SILENT_SECONDS:g} s: waiting for it"
-                    self._tell(self.shards[group[0]].worker, silent)
+                    self._tell(self.shards[group[0]].worker, others + silent)
                 if self.observer.stop():
                     stopping = min(stopping, time.monotonic() + STOP_SECONDS)
                     if time.monotonic() > stopping:
@@ -209,6 +210,7 @@ class Cluster:
 
     def _wait_until_read(self, held: _Held) -> None:
         """Wait until a worker has read a shard; _LostError where it is lost on the way."""
+        began = time.monotonic()
         while held.actor is None:
             try:
                 held.actor = held.future.result(timeout=POLL_SECONDS)
@@ -220,6 +222,9 @@ class Cluster:
                 self._pause()
                 if held.worker not in self._workers():
                     raise _LostError("it left the cluster") from error
+                if time.monotonic() - began > SILENT_SECONDS:
+                    silent = f"has read for {SILENT_SECONDS:g} s: waiting for it"
+                    self._tell(held.worker, silent)
 
     def _forget(self, number: int, held: _Held, lost: _LostError) -> None:
         """Count and tell a loss; ClusterError where the same shard is lost again and again."""
@@ -283,6 +288,8 @@ class Cluster:
     def _failures(self, workers: Sequence[str]) -> dict[str, ClusterError | None]:
         """Return what keeps each worker that answers from taking part, None where nothing does."""
         found = self._ask_workers(workers, survey, self.shared, self.kernel)
+        for worker in {*workers} & {*self._workers()} - {*found}:
+            self._tell(worker, "does not answer: it takes no part")
         ours = versions(self.kernel)
         return {worker: _failure(worker, ours, answer) for worker, answer in found.items()}
 

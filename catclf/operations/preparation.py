@@ -29,8 +29,8 @@ from catclf.storage.outputs import check_output, made_folder, unwritable
 __all__ = ["DEFAULT_TEST_SPLIT", "Prepared", "prepare"]
 
 DEFAULT_TEST_SPLIT = 0.2
-BLOCK_BYTES = 256 * 12288  # read at once
-WRITE_BYTES = 2**18  # at least, at once
+BLOCK_BYTES = 256 * 12288  # copied at once
+MIN_WRITE_BYTES = 2**18  # rows are collected up to it: a write for each takes longer
 
 
 @dataclass(frozen=True)
@@ -212,7 +212,7 @@ class _Staged:
         self._row_bytes = row.size
         self.fingerprints.append(fingerprint(row[0, -self._pixel_n_x :]))
         self._waiting.append(row.data)
-        if len(self._waiting) * row.size >= WRITE_BYTES:
+        if len(self._waiting) * row.size >= MIN_WRITE_BYTES:
             self._write()
 
     def _write(self) -> None:

@@ -144,26 +144,26 @@ def train(
         if settings is None:
             settings = Settings() if old is None else old.record.settings
         problem = problem_of(opened, settings)
-        machines: ThisMachine | Cluster = ThisMachine(problem)
+        backend: ThisMachine | Cluster = ThisMachine(problem)
         if client is not None:
             from catclf.descent.cluster import Cluster
 
             shared = SharedDataset.of(opened, settings)
-            machines = held.enter_context(closing(Cluster(client, problem, shared, observer)))
-            observer.workers(machines.n_workers)
+            backend = held.enter_context(closing(Cluster(client, problem, shared, observer)))
+            observer.workers(backend.n_workers)
             method = "streaming"
         if old is None:
-            choice = _choose(problem, method, machines, observer)
+            choice = _choose(problem, method, backend, observer)
         else:
             refuse_other_settings(old.record, settings, method, output)
             choice = Choice(old.record.method, old.record.kernel)
-            refuse_missing_kernel(machines.kernel_failure(choice.kernel), output)
+            refuse_missing_kernel(backend.kernel_failure(choice.kernel), output)
         observer.method(choice.method, choice.kernel, choice.seconds)
         _refuse_too_large(choice.method, problem, opened)
         if settings.class_weight == "none":
             warn_of_imbalance(opened.train.labels, opened.classes, observer)
         try:
-            started = machines.start(choice, None if old is None else old.state)
+            started = backend.start(choice, None if old is None else old.state)
         except StateError:
             raise ModelError("does not hold what is needed to resume", output, RESUME_FIX) from None
         descent = _descend(opened, started, problem, choice, output, old, observer)
@@ -191,14 +191,14 @@ def train(
 
 
 def _choose(
-    problem: Problem, method: str, machines: ThisMachine | Cluster, observer: Observer
+    problem: Problem, method: str, backend: ThisMachine | Cluster, observer: Observer
 ) -> Choice:
     """Choose a method, where it is auto, and a kernel that can be loaded where it computes."""
-    m, n_x, iterations = problem.m // machines.n_workers, problem.n_x, problem.settings.iterations
+    m, n_x, iterations = problem.m // backend.n_workers, problem.n_x, problem.settings.iterations
     m_test = 0 if problem.test is None else problem.test.m
-    kernels = machines.installed_kernels()
+    kernels = backend.installed_kernels()
     choice = choose(m, n_x, iterations, m_test, method=method, kernels=kernels)
-    if (failure := machines.kernel_failure(choice.kernel)) is not None:
+    if (failure := backend.kernel_failure(choice.kernel)) is not None:
         observer.warning(f"numba cannot be loaded ({failure}): training goes on without it")
         kernels = [kernel for kernel in kernels if kernel != choice.kernel]
         choice = choose(m, n_x, iterations, m_test, method=method, kernels=kernels)

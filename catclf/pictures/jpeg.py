@@ -75,7 +75,8 @@ class _Jpeg:
     blocks: int = 0  # how many, over all components
     # Component: for each of its 64 coefficients, how many bits are not sent yet (None: all).
     missing_bits: dict[int, list[int | None]] = field(default_factory=dict)
-    tables: list[bytes] = field(default_factory=list)  # segments of Huffman tables
+    tables: list[bytes] = field(default_factory=list)  # segments of them, not read yet
+    first_symbol: dict[int, int] = field(default_factory=dict)  # AC table: what zero bits mean
     zeroed: bool = False
     exif: bytes = b""
 
@@ -214,15 +215,18 @@ def _walk(data: bytes) -> _Jpeg:
 
 
 def _scan_end(data: bytes, position: int) -> int:
-    """Return where scan data ends: at an FF before neither 00, which is stuffed, nor a restart."""
+    """Return where scan data ends: at an FF before neither 00, which is stuffed, nor a restart.
+
+    Nor before another FF: any number of them may stand before a marker.
+    """
     while position < len(data) - 1:
         window = np.frombuffer(data, np.uint8, min(_WINDOW, len(data) - position), position)
         second = window[1:]
         is_end = window[:-1] == 0xFF
         is_end &= second != 0
         first = int(is_end.argmax())
-        if second[first] & 0xF8 == 0xD0:  # few files hold restarts
-            is_end &= second & 0xF8 != 0xD0
+        if second[first] & 0xF8 == 0xD0 or second[first] == 0xFF:  # rare: looked for only then
+            is_end &= (second & 0xF8 != 0xD0) & (second != 0xFF)
             first = int(is_end.argmax())
         if is_end[first]:
             return position + first
@@ -253,28 +257,28 @@ def _read_scan(jpeg: _Jpeg, segment: bytes, has_zeros: bool) -> None:
     first, last, bits = segment[1 + 2 * count : 4 + 2 * count]
     if jpeg.frame != _PROGRESSIVE_FRAME:
         first, last, bits = 0, 63, 0
-    # Zero bits are a table's first symbol, over and over. Unless that is "end of block", they mean
-    # blocks of equal coefficients throughout: no encoder's, in 512 bytes.
-    is_odd = has_zeros and jpeg.frame in _SEQUENTIAL_FRAMES
-    first_symbols = _first_symbols(jpeg.tables) if is_odd else {}
+    may_be_zeroed = has_zeros and jpeg.frame in _SEQUENTIAL_FRAMES
+    if may_be_zeroed:
+        _read_tables(jpeg)
     for component, tables in struct.iter_unpack("BB", segment[1 : 1 + 2 * count]):
         sent = slice(first, min(last, 63) + 1)
         jpeg.missing_bits[component][sent] = [bits & 15] * len(range(64)[sent])
-        if first_symbols.get(tables & 15, 0) != 0:
+        # Zero bits are a table's first symbol, over and over. Unless that is "end of block", they
+        # mean blocks of equal coefficients throughout: no encoder's, in 512 bytes.
+        if may_be_zeroed and jpeg.first_symbol.get(tables & 15, 0) != 0:
             jpeg.zeroed = True
 
 
-def _first_symbols(segments: list[bytes]) -> dict[int, int]:
-    """Return the first symbol of each AC table so far, the one whose code is all zeros."""
-    symbols = {}
-    for segment in segments:
+def _read_tables(jpeg: _Jpeg) -> None:
+    """Note the first symbol of each AC table: its code is all zeros."""
+    for segment in jpeg.tables:
         position = 0
         while position + 17 < len(segment):
             kind, counts = segment[position], segment[position + 1 : position + 17]
             if kind >> 4 == 1:
-                symbols[kind & 15] = segment[position + 17]
+                jpeg.first_symbol[kind & 15] = segment[position + 17]
             position += 17 + sum(counts)
-    return symbols
+    jpeg.tables.clear()
 
 
 def _check_complete(jpeg: _Jpeg) -> None:

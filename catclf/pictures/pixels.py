@@ -199,6 +199,7 @@ def _resize(image: Image.Image, size: tuple[int, int], box: Box) -> Image.Image:
         return _to_rgb(image if is_all else image.crop(edges))  # a crop copies
 
     def narrowed(start: int, stop: int) -> Image.Image:
+        """Return them of the final width."""
         across = (left - x0, 0, right - x0, stop - start)
         return band(start, stop).resize((size[0], stop - start), bilinear, across)
 
@@ -206,8 +207,9 @@ def _resize(image: Image.Image, size: tuple[int, int], box: Box) -> Image.Image:
         narrow = Image.new("RGB", (size[0], height))
         for start in range(y0, y1, band_rows):
             narrow.paste(narrowed(start, min(start + band_rows, y1)), (0, start - y0))
-    elif size[0] <= width >= height:
-        # Pillow does both in one call. Where columns shrink more, it may take them first.
+    elif width >= size[0] and width >= height:
+        # Pillow does both in one call, rows first. Of taller pictures Pillow 13 may take the
+        # columns first, and a value in five then differs by one.
         return band(y0, y1).resize(size, bilinear, (left - x0, top - y0, right - x0, bottom - y0))
     else:
         narrow = narrowed(y0, y1)

@@ -63,7 +63,8 @@ class Labeled:
             return f"{self.pixels.array.identity}[{self.pixels.index}]"
         folder, name = os.path.split(self.pixels)
         try:
-            if os.path.islink(self.pixels) or sys.platform == "win32":  # which has short names
+            # The name itself may be a link, and on Windows one of two names of the file.
+            if os.path.islink(self.pixels) or sys.platform == "win32":
                 return os.path.normcase(os.path.realpath(self.pixels))
             return os.path.join(real_folder(folder), name)
         except ValueError:  # what the file system cannot encode: no file has that name

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from io import FileIO
 from typing import BinaryIO
 
 from catclf.errors import CatclfError
@@ -55,12 +54,13 @@ def read_regular(
         A `kind`, where `open_regular` raises it, or the file is larger or cannot be read.
     """
     descriptor, size = _regular(path, kind, missing, folder)
-    with FileIO(descriptor) as file:
-        try:
-            if size <= max_bytes:
-                return file.readall()
-        except OSError as error:
-            raise kind(f"cannot be read ({error.strerror})", path, "Check the disk.") from None
+    try:
+        if size <= max_bytes:
+            return _read(descriptor, size)
+    except OSError as error:
+        raise kind(f"cannot be read ({error.strerror})", path, "Check the disk.") from None
+    finally:
+        os.close(descriptor)
     raise kind(f"too large: more than {max_bytes // 2**20} MiB", path, "Name a smaller file.")
 
 
@@ -104,6 +104,15 @@ def _regular(
         os.close(descriptor)
         raise
     return descriptor, status.st_size
+
+
+def _read(descriptor: int, size: int) -> bytes:
+    """Return so many bytes, fewer where the file ends before; not more, though it may grow."""
+    parts = []
+    while size > 0 and (part := os.read(descriptor, size)):
+        parts.append(part)
+        size -= len(part)
+    return b"".join(parts)
 
 
 def _open_without_waiting(path: str | os.PathLike[str]) -> int:

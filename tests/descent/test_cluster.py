@@ -366,6 +366,56 @@ def test_a_worker_that_does_not_answer_is_named_and_keeps_nobody_from_stopping(
     assert f"worker {address} has not answered for 1 s: waiting for it" in seen.warnings
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="no process can be stopped by a signal")
+@pytest.mark.parametrize("n_workers", [1, 2])
+def test_a_worker_that_does_not_answer_from_the_beginning_is_named(
+    n_workers: int,
+    dask: DaskCluster,
+    client: Client,
+    data: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Another computes in its place; where there is none, it is waited for until the user stops."""
+    monkeypatch.setattr(cluster, "WORKER_SECONDS", 2.0)
+    for _ in range(n_workers):
+        dask.add_worker()
+    client.wait_for_workers(n_workers, timeout=60)
+    address, pid = min(client.run(os.getpid).items())
+    os.kill(pid, signal.Signals["SIGSTOP"])
+    seen = Meanwhile(None, when_warned=lambda text: n_workers == 1)
+    output = tmp_path / "m.npz"
+    if n_workers == 1:
+        with pytest.raises(ClusterError, match="stopped while it waited"):
+            train(data, output, SETTINGS, client=client, observer=seen)
+    else:
+        assert bits(train(data, output, SETTINGS, client=client, observer=seen)) == here(data)
+    assert f"worker {address} does not answer: it takes no part" in seen.warnings
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no process can be stopped by a signal")
+def test_a_group_that_does_not_answer_is_named(
+    dask: DaskCluster, client: Client, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By its first, which may itself be waiting for another."""
+    monkeypatch.setattr(cluster, "SILENT_SECONDS", 1.0)
+    monkeypatch.setattr(cluster, "STOP_SECONDS", 0.5)
+    monkeypatch.setattr(cluster, "MAX_FLAT_SHARDS", 1)
+    for _ in range(2):
+        dask.add_worker()
+    client.wait_for_workers(2, timeout=60)
+    (first, _), (_, other) = sorted(client.run(os.getpid).items())
+    seen = Meanwhile(
+        17,
+        lambda: os.kill(other, signal.Signals["SIGSTOP"]),
+        when_warned=lambda text: "has not answered" in text,
+    )
+    assert train(data, tmp_path / "m.npz", SETTINGS, client=client, observer=seen).interrupted
+    assert (
+        f"worker {first} or another whose sums it adds up has not answered for 1 s: waiting for it"
+    ) in seen.warnings
+
+
 def test_no_shard_is_left_behind(
     dask: DaskCluster, client: Client, data: Path, tmp_path: Path
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import subprocess
 import sys
 from typing import Any
@@ -85,6 +86,19 @@ def test_a_picture_that_ends_flat_is_whole(options: dict[str, Any], gray: int) -
             assert read.shape == (97, 97, 3)
     large = Image.new("RGB", (2000, 2000), (gray, gray, gray))
     decode(encode(large, "JPEG", **options))
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+@pytest.mark.parametrize("which", [slice(None), slice(1), slice(3, 4), slice(-1, None)])
+def test_fill_bytes_before_restart_markers_change_nothing(progressive: bool, which: slice) -> None:
+    """T.81, B.1.1.2: any number of bytes FF may stand before any marker."""
+    data = encode(photo_like(), "JPEG", restart_marker_rows=1, progressive=progressive)
+    parts = re.split(rb"(?=\xff[\xd0-\xd7])", data)
+    assert len(parts) >= 7
+    first, *restarts = parts
+    restarts[which] = [b"\xff\xff" + part for part in restarts[which]]
+    filled = b"".join([first, *restarts]).replace(b"\xff\xd9", b"\xff\xff\xd9")
+    np.testing.assert_array_equal(decode(filled, Preprocessing()), decode(data, Preprocessing()))
 
 
 def test_a_jpeg_of_a_scan_for_each_component_is_looked_at_to_the_end() -> None:

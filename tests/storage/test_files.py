@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,28 @@ def test_a_file_beyond_the_bound_is_not_read(tmp_path: Path) -> None:
         file.truncate(2**40)
     with pytest.raises(CatclfError, match="too large: more than 1 MiB"):
         read_regular(path, 2**20, CatclfError)
+
+
+def test_a_file_is_read_to_the_size_it_had(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However little a system gives at once, and though the file grows or shrinks meanwhile."""
+    path = tmp_path / "file"
+
+    def growing(descriptor: int, size: int, read: Callable[..., bytes] = os.read) -> bytes:
+        with open(path, "ab") as file:
+            file.write(b"more")
+        return read(descriptor, min(size, 3))
+
+    path.write_bytes(b"0123456789")
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "read", growing)
+        assert read_regular(path, 10, CatclfError) == b"0123456789"
+
+    def shrinking(descriptor: int, size: int, read: Callable[..., bytes] = os.read) -> bytes:
+        os.truncate(path, 4)
+        return read(descriptor, size)
+
+    monkeypatch.setattr(os, "read", shrinking)
+    assert read_regular(path, 1000, CatclfError) == b"0123"
 
 
 def test_lfs_pointers_are_recognized() -> None:
