@@ -35,7 +35,8 @@ class DaskCluster:
         command = ("scheduler", "--protocol", protocol, "--host", "127.0.0.1", "--port", "0")
         self.scheduler = self._start("scheduler", *command, "--scheduler-file", str(self.file))
         deadline = time.monotonic() + START_SECONDS
-        while not self.file.exists():
+        # The scheduler opens the file, and then writes it.
+        while not (self.file.exists() and self.file.read_text().endswith("}")):
             assert self.scheduler.poll() is None, (folder / "scheduler.log").read_text()
             assert time.monotonic() < deadline
             time.sleep(0.05)
