@@ -345,28 +345,49 @@ def test_what_goes_wrong_on_every_worker_is_an_error(
     assert why in lost.value.what
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="no process can be stopped by a signal")
+NEEDS_SIGSTOP = pytest.mark.skipif(
+    sys.platform == "win32", reason="no process can be stopped by a signal"
+)
+
+
+@NEEDS_SIGSTOP
+@pytest.mark.parametrize(
+    ("n_workers", "others"), [(1, ""), (2, "or another whose sums it adds up ")]
+)
 def test_a_worker_that_does_not_answer_is_named_and_keeps_nobody_from_stopping(
-    dask: DaskCluster, client: Client, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    n_workers: int,
+    others: str,
+    dask: DaskCluster,
+    client: Client,
+    data: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Ctrl-C leaves what was done before; Dask itself gives such a worker up after minutes."""
+    """Ctrl-C leaves what was done before; Dask itself gives such a worker up after minutes.
+
+    A group is named by its first, which may itself be waiting for another.
+    """
     monkeypatch.setattr(cluster, "SILENT_SECONDS", 1.0)
     monkeypatch.setattr(cluster, "STOP_SECONDS", 0.5)
-    worker = dask.add_worker()
-    client.wait_for_workers(1, timeout=60)
-    [address] = client.run(os.getpid)
+    monkeypatch.setattr(cluster, "MAX_FLAT_SHARDS", 1)
+    for _ in range(n_workers):
+        dask.add_worker()
+    client.wait_for_workers(n_workers, timeout=60)
+    processes = client.run(os.getpid)
+    first, last = min(processes), max(processes)
     seen = Meanwhile(
         17,
-        lambda: worker.send_signal(signal.Signals["SIGSTOP"]),
+        lambda: os.kill(processes[last], signal.Signals["SIGSTOP"]),
         when_warned=lambda text: "has not answered" in text,
     )
     output = tmp_path / "m.npz"
     assert train(data, output, SETTINGS, client=client, observer=seen).interrupted
     assert training_of(output).iterations == 16
-    assert f"worker {address} has not answered for 1 s: waiting for it" in seen.warnings
+    silent = f"worker {first} {others}has not answered for 1 s: waiting for it"
+    assert silent in seen.warnings
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="no process can be stopped by a signal")
+@NEEDS_SIGSTOP
 @pytest.mark.parametrize("n_workers", [1, 2])
 def test_a_worker_that_does_not_answer_from_the_beginning_is_named(
     n_workers: int,
@@ -391,29 +412,6 @@ def test_a_worker_that_does_not_answer_from_the_beginning_is_named(
     else:
         assert bits(train(data, output, SETTINGS, client=client, observer=seen)) == here(data)
     assert f"worker {address} does not answer: it takes no part" in seen.warnings
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="no process can be stopped by a signal")
-def test_a_group_that_does_not_answer_is_named(
-    dask: DaskCluster, client: Client, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """By its first, which may itself be waiting for another."""
-    monkeypatch.setattr(cluster, "SILENT_SECONDS", 1.0)
-    monkeypatch.setattr(cluster, "STOP_SECONDS", 0.5)
-    monkeypatch.setattr(cluster, "MAX_FLAT_SHARDS", 1)
-    for _ in range(2):
-        dask.add_worker()
-    client.wait_for_workers(2, timeout=60)
-    (first, _), (_, other) = sorted(client.run(os.getpid).items())
-    seen = Meanwhile(
-        17,
-        lambda: os.kill(other, signal.Signals["SIGSTOP"]),
-        when_warned=lambda text: "has not answered" in text,
-    )
-    assert train(data, tmp_path / "m.npz", SETTINGS, client=client, observer=seen).interrupted
-    assert (
-        f"worker {first} or another whose sums it adds up has not answered for 1 s: waiting for it"
-    ) in seen.warnings
 
 
 def test_no_shard_is_left_behind(
