@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from catclf.errors import DivergenceError as DivergenceError
     from catclf.errors import ModelError as ModelError
     from catclf.errors import PictureError as PictureError
+    from catclf.features import Preprocessing as Preprocessing
     from catclf.model import Model as Model
-    from catclf.model_file import load_model as load_model
+    from catclf.model import load_model as load_model
     from catclf.observer import Observer as Observer
     from catclf.operations.benchmarking import benchmark as benchmark
     from catclf.operations.evaluation import evaluate as evaluate
@@ -40,9 +41,8 @@ if TYPE_CHECKING:
     from catclf.operations.search import Search as Search
     from catclf.operations.training import train as train
     from catclf.operations.tuning import tune as tune
-    from catclf.pictures.preprocessing import Preprocessing as Preprocessing
     from catclf.pictures.reading import read_picture as read_picture
-    from catclf.settings import Settings as Settings
+    from catclf.training import Settings as Settings
 
 # Where each public name lives. It is imported when it is first used: `catclf predict` needs
 # neither h5py nor anything of training, and its start-up is what a user feels.
@@ -59,12 +59,12 @@ _HOMES = {
     "Observer": "observer",
     "PictureError": "errors",
     "Search": "operations.search",
-    "Preprocessing": "pictures.preprocessing",
-    "Settings": "settings",
+    "Preprocessing": "features",
+    "Settings": "training",
     "benchmark": "operations.benchmarking",
     "evaluate": "operations.evaluation",
     "info": "operations.inspection",
-    "load_model": "model_file",
+    "load_model": "model",
     "open_dataset": "dataset",
     "predict": "operations.prediction",
     "prepare": "operations.preparation",

@@ -10,21 +10,6 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = [
-    "BLOCK_EXAMPLES",
-    "ORDERS",
-    "Columns",
-    "Order",
-    "Pixels",
-    "Rows",
-    "blocks",
-    "blocks_of_bytes",
-    "n_blocks",
-    "reorder",
-    "size_of",
-    "unroll",
-]
-
 Order = Literal["planes", "interleaved"]
 ORDERS: tuple[Order, ...] = ("planes", "interleaved")
 Pixels = NDArray[np.uint8]

@@ -43,9 +43,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catclf._version import __version__
-from catclf.classes import as_pair
 from catclf.errors import DatasetError, printable
-from catclf.pictures.preprocessing import Preprocessing
+from catclf.features import Preprocessing
+from catclf.files import PREPARED, FileKind, file_kind
+from catclf.outputs import OutputKind, replacing
+from catclf.splits import as_pair
 from catclf.storage.checked_rows import (
     PREPARE_AGAIN,
     CheckedArray,
@@ -57,18 +59,6 @@ from catclf.storage.checked_rows import (
 )
 from catclf.storage.hdf5 import HDF5File, open_hdf5
 from catclf.storage.hdf5_writing import create_hdf5
-from catclf.storage.kinds import PREPARED, FileKind, file_kind
-from catclf.storage.outputs import OutputKind, replacing
-
-__all__ = [
-    "DATASET_FILE",
-    "FORMAT_VERSION",
-    "Dataset",
-    "NewSplit",
-    "Split",
-    "open_dataset",
-    "write_dataset",
-]
 
 FORMAT = "catclf-dataset"
 FORMAT_VERSION = 2

@@ -8,18 +8,6 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-__all__ = [
-    "NAMED_PICTURES",
-    "CatclfError",
-    "ClusterError",
-    "DatasetError",
-    "DivergenceError",
-    "ModelError",
-    "PictureError",
-    "name_some",
-    "printable",
-]
-
 NAMED_PICTURES = 5  # of many, in a message or a result
 
 

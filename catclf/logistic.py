@@ -22,25 +22,6 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = [
-    "CLASS_WEIGHTS",
-    "LOSSES",
-    "Array",
-    "ClassWeight",
-    "Loss",
-    "LossName",
-    "backward",
-    "cost",
-    "cross_entropy",
-    "cross_entropy_dZ",
-    "example_weights",
-    "forward",
-    "l2_penalty",
-    "sigmoid",
-    "squared_error",
-    "squared_error_dZ",
-]
-
 Array = NDArray[np.float64]
 LossName = Literal["cross-entropy", "squared-error"]
 ClassWeight = Literal["none", "balanced"]

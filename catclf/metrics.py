@@ -13,19 +13,6 @@ from math import isnan, log, sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = [
-    "CalibrationBin",
-    "Confusion",
-    "area_under_curve",
-    "areas_under_curves",
-    "calibration",
-    "confusion",
-    "constant_log_loss",
-    "majority_rate",
-    "mcnemar_p",
-    "wilson_interval",
-]
-
 Z_95 = 1.959963984540054  # the normal quantile that leaves 2.5 % on either side
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-__all__ = ["Observer"]
-
 
 class Observer:
     """Receives the progress of the library's work, and may stop a descent early.

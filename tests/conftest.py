@@ -12,8 +12,8 @@ from PIL import Image
 import catclf
 from catclf.dataset import NewSplit, write_dataset
 from catclf.observer import Observer
-from catclf.predictions import Prediction
-from catclf.training_record import TrainingRecord
+from catclf.operations.prediction import Prediction
+from catclf.training import TrainingRecord
 from dask_cluster import DaskCluster
 
 # The same examples every time, however slow the machine: a failure is the change's, not luck's.

@@ -13,9 +13,8 @@ import pytest
 from PIL import Image
 
 import catclf
-from catclf.model import Model
-from catclf.model_file import save_model
-from catclf.pictures.preprocessing import Preprocessing
+from catclf.features import Preprocessing
+from catclf.model import Model, save_model
 
 PACKAGE = Path(catclf.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))

@@ -1,6 +1,5 @@
 """The command line: the only user of click and tqdm."""
 
-from catclf.cli.boundary import main
-from catclf.cli.group import VERBS, app
+from catclf.cli.app import VERBS, app, main
 
 __all__ = ["VERBS", "app", "main"]

@@ -11,7 +11,7 @@ from catclf.cli.options import Count, Verb, dataset_argument, format_option, opt
 from catclf.cli.output import Display
 from catclf.errors import printable
 from catclf.operations.benchmarking import Timing, benchmark
-from catclf.settings import Settings
+from catclf.training import Settings
 
 
 @click.command(

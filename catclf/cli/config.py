@@ -11,10 +11,7 @@ import click
 
 from catclf.cli.options import Count, Numbers, WholeNumber
 from catclf.errors import CatclfError, printable
-from catclf.storage.files import read_regular
-from catclf.storage.kinds import Expected, FileKind, file_kind
-
-__all__ = ["read_config"]
+from catclf.files import Expected, FileKind, file_kind, read_regular
 
 MAX_CONFIG_BYTES = 2**20
 CONFIG = Expected(

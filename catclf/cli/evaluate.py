@@ -17,11 +17,16 @@ from catclf.cli.options import (
     option,
     refuse_config,
 )
-from catclf.cli.output import percent, prediction_line
+from catclf.cli.output import percent
 from catclf.columns import Order
 from catclf.errors import NAMED_PICTURES, printable
-from catclf.operations.comparison import Comparison, compare
-from catclf.operations.evaluation import Evaluation, evaluate
+from catclf.operations.evaluation import (
+    Comparison,
+    Evaluation,
+    LabeledPrediction,
+    compare,
+    evaluate,
+)
 from catclf.splits import SplitName
 
 
@@ -283,6 +288,14 @@ def comparison_as_text(compared: Comparison) -> str:
             f"McNemar's exact test: p = {compared.p_value:.3g}",
             difference,
         ]
+    )
+
+
+def prediction_line(picture: LabeledPrediction, positive: str) -> str:
+    """Return a line about a picture whose label and probability are at odds."""
+    return (
+        f"  P({printable(positive)}) = {picture.probability:.4f}, "
+        f"label {printable(picture.label)}: {printable(picture.name)}"
     )
 
 

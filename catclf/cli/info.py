@@ -12,7 +12,7 @@ from catclf.cli.options import Verb, format_option, quiet_option
 from catclf.cli.output import Display, percent, short
 from catclf.errors import printable
 from catclf.operations.inspection import DatasetInfo, ModelInfo, info
-from catclf.training_record import TrainingRecord
+from catclf.training import TrainingRecord
 
 DIGEST_CHARACTERS = 12  # of 64: as many as tell datasets apart
 KEY_WIDTH = 18

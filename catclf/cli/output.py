@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
+import re
+import signal
 import sys
-from collections.abc import Sequence
-from contextlib import suppress
-from types import TracebackType
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 import click
 
-from catclf.cli.flags import with_flags
-from catclf.errors import name_some, printable
+from catclf.errors import CatclfError, name_some
 from catclf.observer import Observer
 
 if TYPE_CHECKING:
     from tqdm import tqdm
 
-    from catclf.predictions import LabeledPrediction
-
-__all__ = [
-    "Display",
-    "Results",
-    "note",
-    "percent",
-    "prediction_line",
-    "short",
-]
 
 # Short enough for 60 columns, the cost of a training included. The cursor goes back to
 # the first column: the ^C that a terminal shows after it would else wrap to a line of its own.
@@ -40,14 +31,6 @@ def note(text: str, quiet: bool = False) -> None:
     if not quiet:
         with suppress(OSError):
             click.echo(text, err=True)
-
-
-def prediction_line(picture: LabeledPrediction, positive: str) -> str:
-    """Return a line about a picture whose label and probability are at odds."""
-    return (
-        f"  P({printable(positive)}) = {picture.probability:.4f}, "
-        f"label {printable(picture.label)}: {printable(picture.name)}"
-    )
 
 
 def short(cost: float) -> str:
@@ -157,3 +140,47 @@ class Display(Observer):
         """Write a warning, its parameters as flags, however quiet."""
         self.clear()
         note(f"Warning: {with_flags(text)}")
+
+
+# What the library calls a parameter, where its flag has another name.
+FLAGS = {
+    "learning_rate": "--lr",
+    "learning_rates": "--lr",
+    "iterations": "--iters",
+}
+
+
+def with_flags(message: str) -> str:
+    """Return a library's message with its `parameters`, in backticks, as the flags they are."""
+    return re.sub(
+        r"`([a-z0-9_]+)`",
+        lambda found: FLAGS.get(found[1], "--" + found[1].replace("_", "-")),
+        message,
+    )
+
+
+def error_text(error: CatclfError) -> str:
+    """Return an error as text, the parameters that its fix names as flags."""
+    fix = None if error.fix is None else with_flags(error.fix)
+    return str(CatclfError(error.what, error.where, fix))
+
+
+@contextmanager
+def stopped_by_signals() -> Iterator[list[int]]:
+    """Yield a list that receives the first SIGINT or SIGTERM; a second one acts at once."""
+    received: list[int] = []
+
+    def receive(number: int, frame: FrameType | None) -> None:
+        received.append(number)
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+    before = {}
+    for each in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(each) != signal.SIG_IGN:  # as for a script's background jobs
+            before[each] = signal.signal(each, receive)
+    try:
+        yield received
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)

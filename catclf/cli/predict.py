@@ -7,16 +7,13 @@ import sys
 
 import click
 
-from catclf.cli.flags import error_text
 from catclf.cli.options import Verb, model_options, option, quiet_option
-from catclf.cli.output import Display, note
+from catclf.cli.output import Display, error_text, note
 from catclf.columns import Order
 from catclf.errors import printable
-from catclf.model import Model
-from catclf.model_file import load_model
-from catclf.operations.prediction import predict
-from catclf.predictions import Prediction
-from catclf.storage.outputs import csv_line
+from catclf.model import Model, load_model
+from catclf.operations.prediction import Prediction, predict
+from catclf.outputs import csv_line
 
 
 @click.command(

@@ -17,9 +17,9 @@ from catclf.cli.options import (
 )
 from catclf.cli.output import Display, note
 from catclf.errors import DatasetError, name_some, printable
+from catclf.features import Preprocessing
 from catclf.operations.preparation import DEFAULT_TEST_SPLIT, Prepared, prepare
-from catclf.pictures.preprocessing import Preprocessing
-from catclf.sources.listing import NAME_A_SOURCE
+from catclf.sources import NAME_A_SOURCE
 
 DEFAULT = Preprocessing()
 SAMPLE = "data/sample"

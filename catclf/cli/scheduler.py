@@ -16,12 +16,10 @@ import click
 
 from catclf.cli.options import INPUT, option
 from catclf.errors import ClusterError
-from catclf.storage.files import read_regular
+from catclf.files import read_regular
 
 if TYPE_CHECKING:
     from distributed import Client
-
-__all__ = ["address_in", "cluster_client", "connected", "scheduler_options"]
 
 CONNECT_SECONDS = 10.0
 CLOSE_SECONDS = 2.0

@@ -21,15 +21,14 @@ from catclf.cli.options import (
     option,
     output_option,
 )
-from catclf.cli.output import Display, Results, note, percent, short
+from catclf.cli.output import Display, Results, note, percent, short, stopped_by_signals
 from catclf.cli.scheduler import cluster_client, scheduler_options
-from catclf.cli.signals import stopped_by_signals
 from catclf.descent import METHODS
 from catclf.errors import ClusterError, DivergenceError, printable
 from catclf.logistic import CLASS_WEIGHTS, LOSSES, ClassWeight, LossName
-from catclf.model_file import is_weights_only, load_model
+from catclf.model import is_weights_only, load_model
 from catclf.operations.training import Trained, train
-from catclf.settings import Settings
+from catclf.training import Settings
 
 DEFAULT = Settings()
 DEFAULT_OUTPUT = "model.npz"

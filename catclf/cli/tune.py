@@ -8,6 +8,7 @@ from dataclasses import asdict
 
 import click
 
+from catclf.cli.evaluate import prediction_line
 from catclf.cli.options import (
     Count,
     Numbers,
@@ -20,8 +21,7 @@ from catclf.cli.options import (
     quiet_option,
     refuse_config,
 )
-from catclf.cli.output import Display, note, percent, prediction_line
-from catclf.cli.signals import stopped_by_signals
+from catclf.cli.output import Display, note, percent, stopped_by_signals
 from catclf.descent.cross_validation import METRICS, Metric, Score
 from catclf.errors import CatclfError, printable
 from catclf.logistic import CLASS_WEIGHTS, ClassWeight

@@ -6,14 +6,21 @@ from collections.abc import Callable
 
 from catclf.descent.choice import Choice, choose, installed_kernels, memory_needs
 from catclf.descent.gram import Gram
-from catclf.descent.iterative import Iterative
-from catclf.descent.loop import Descent, History, descend, divergence_factor
-from catclf.descent.problem import Method, Problem, State, StateError
+from catclf.descent.lecture import Iterative, Vectorized
+from catclf.descent.loop import (
+    Descent,
+    History,
+    Method,
+    Problem,
+    State,
+    StateError,
+    descend,
+    divergence_factor,
+)
 from catclf.descent.rates import round_down, safe_rate
 from catclf.descent.streaming import Streaming, sums_by
 from catclf.descent.sums import KERNELS
-from catclf.descent.vectorized import Vectorized
-from catclf.settings import Settings
+from catclf.training import Settings
 
 __all__ = [
     "KERNELS",

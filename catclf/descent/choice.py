@@ -15,9 +15,7 @@ from importlib.util import find_spec
 
 from catclf.descent.gram import EXACT_FEATURES
 from catclf.descent.sums import KERNELS
-from catclf.machine import available_memory
-
-__all__ = ["Choice", "choose", "installed_kernels", "memory_needs", "predict_seconds"]
+from catclf.workers import available_memory
 
 NS = 1e-9
 # Seconds, by what they grow with.

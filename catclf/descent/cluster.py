@@ -24,15 +24,13 @@ from distributed import Client, Future, wait
 
 from catclf.columns import n_blocks
 from catclf.descent import Choice, installed_kernels, kernel_failure
-from catclf.descent.problem import Method, Problem, State
+from catclf.descent.loop import Method, Problem, State
 from catclf.descent.shard import Shard, SharedProblem, Survey, on_worker, survey, versions
 from catclf.descent.streaming import Streaming
 from catclf.descent.sums import KERNELS, Sums
 from catclf.errors import CatclfError, ClusterError, name_some
 from catclf.logistic import Array
 from catclf.observer import Observer
-
-__all__ = ["Cluster"]
 
 SCHEDULER_SECONDS = 10.0  # in which it answers a question that takes it a moment
 WORKER_SECONDS = 60.0  # in which a worker says whether it can take part: it opens the dataset

@@ -25,9 +25,7 @@ from numpy.typing import NDArray
 from catclf.columns import Pixels
 from catclf.descent.sums import Block, Examples, Sums, divide, scaled
 from catclf.logistic import Array
-from catclf.machine import available_cores
-
-__all__ = ["ThreadSums", "numba_kernel"]
+from catclf.workers import available_cores
 
 F = TypeVar("F", bound=Callable[..., Any])
 ROWS = 8  # taken together: w is loaded, and dw loaded and stored, once for all of them

@@ -23,15 +23,6 @@ from catclf.logistic import Array, ClassWeight, cross_entropy, sigmoid
 from catclf.metrics import areas_under_curves
 from catclf.observer import Observer
 
-__all__ = [
-    "METRICS",
-    "CrossValidation",
-    "Curves",
-    "Metric",
-    "Score",
-    "compared_iterations",
-]
-
 Metric = Literal["log-loss", "accuracy", "auc"]
 METRICS: tuple[Metric, ...] = ("log-loss", "accuracy", "auc")
 MAX_COMPARED_ITERATIONS = 200  # at equal ratios: 1, 2, 3, ..., 1924, 2000

@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catclf.columns import Columns, blocks
-from catclf.descent.problem import Problem, State, StateError
+from catclf.descent.loop import Problem, State, StateError
 from catclf.descent.rates import largest_eigenvalue, rate_below
 from catclf.logistic import Array, LossName, cost, sigmoid
 
@@ -152,7 +152,7 @@ class Recurrence:
 
 
 class Gram:
-    """Gradient descent by the recurrence, in float64; see `catclf.descent.problem.Method`."""
+    """Gradient descent by the recurrence, in float64; see `catclf.descent.loop.Method`."""
 
     def __init__(self, problem: Problem, state: State | None = None) -> None:
         if state is not None:

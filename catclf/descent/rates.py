@@ -8,10 +8,8 @@ from decimal import ROUND_FLOOR, Context
 import numpy as np
 
 from catclf.columns import BLOCK_EXAMPLES, blocks
-from catclf.descent.problem import Problem
+from catclf.descent.loop import Problem
 from catclf.logistic import LOSSES, Array
-
-__all__ = ["largest_eigenvalue", "rate_below", "round_down", "safe_rate"]
 
 
 def safe_rate(problem: Problem, X: Array | None = None) -> float:

@@ -14,14 +14,12 @@ from distributed import get_worker
 
 from catclf.columns import BLOCK_EXAMPLES, Columns, Rows, blocks
 from catclf.descent import kernel_failure
-from catclf.descent.problem import Problem
+from catclf.descent.loop import Problem
 from catclf.descent.streaming import sums_over
 from catclf.descent.sums import Examples, Sum, Sums, divide
 from catclf.errors import CatclfError, ClusterError
 from catclf.logistic import Array
-from catclf.machine import available_memory
-
-__all__ = ["Shard", "SharedProblem", "Survey", "on_worker", "survey", "versions"]
+from catclf.workers import available_memory
 
 
 class SharedProblem(Protocol):

@@ -21,20 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catclf.columns import BLOCK_EXAMPLES, Columns, Pixels, blocks, n_blocks
-from catclf.descent.problem import Problem
+from catclf.descent.loop import Problem
 from catclf.logistic import LOSSES, Array, LossName, sigmoid
-
-__all__ = [
-    "KERNELS",
-    "Block",
-    "Examples",
-    "Kernel",
-    "NumpyKernel",
-    "Sum",
-    "Sums",
-    "divide",
-    "scaled",
-]
 
 FRACTION_BITS = 60  # behind the point, in the sums of dZ and of the loss
 MAX_WHOLE = 1e200  # a larger sum of losses is infinite to us: such a descent has diverged

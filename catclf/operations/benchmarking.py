@@ -22,10 +22,8 @@ from catclf.descent import (
 )
 from catclf.errors import DatasetError
 from catclf.logistic import Array
-from catclf.machine import available_memory
 from catclf.observer import Observer
-
-__all__ = ["Timing", "benchmark"]
+from catclf.workers import available_memory
 
 # Plain loops take 2 ms a picture of 64x64 and iteration: they are timed on a few, and scaled.
 ITERATIVE_FEATURES = 100 * 12288

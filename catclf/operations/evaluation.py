@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from catclf.classes import refuse_other_classes
 from catclf.columns import BLOCK_EXAMPLES, ORDERS, Order, blocks
 from catclf.dataset import Dataset, Split, open_dataset
 from catclf.errors import DatasetError
@@ -20,15 +19,12 @@ from catclf.metrics import (
     confusion,
     constant_log_loss,
     majority_rate,
+    mcnemar_p,
     wilson_interval,
 )
-from catclf.model import WEIGHTS_ONLY_CLASSES, Model
-from catclf.model_file import is_weights_only, load_model
-from catclf.predictions import PREDICTIONS_FILE, LabeledPrediction, write_predictions
-from catclf.splits import SplitName
-from catclf.storage.outputs import check_output
-
-__all__ = ["Evaluation", "evaluate", "evaluate_split"]
+from catclf.model import WEIGHTS_ONLY_CLASSES, Model, is_weights_only, load_model
+from catclf.outputs import check_output, csv_kind, write_csv
+from catclf.splits import SplitName, refuse_other_classes
 
 
 @dataclass(frozen=True)
@@ -276,3 +272,84 @@ def evaluate_split(
         probabilities=probabilities,
         losses=losses,
     )
+
+
+SIGNIFICANT_P = 0.05
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two evaluations on one split, held against each other.
+
+    Parameters
+    ----------
+    first, second
+        The evaluations.
+    only_first, only_second
+        How many pictures the first model alone, and the second alone, predicts right.
+    p_value
+        Of McNemar's exact test that both are right equally often; see `catclf.metrics.mcnemar_p`.
+    """
+
+    first: Evaluation
+    second: Evaluation
+    only_first: int
+    only_second: int
+    p_value: float
+
+    @property
+    def significant(self) -> bool:
+        """Whether chance alone would make such a difference in less than 5 % of the cases."""
+        return self.p_value < SIGNIFICANT_P
+
+
+def compare(first: Evaluation, second: Evaluation) -> Comparison:
+    """Compare two models by their evaluations on the same split of one dataset.
+
+    Raises
+    ------
+    ValueError
+        Where the evaluations are of different pictures.
+    """
+    if first.names != second.names or not np.array_equal(first.labels, second.labels):
+        raise ValueError("the evaluations must be of the same pictures")
+    first_right, second_right = (each.right for each in (first, second))
+    only_first = int(np.count_nonzero(first_right & ~second_right))
+    only_second = int(np.count_nonzero(second_right & ~first_right))
+    p_value = mcnemar_p(only_first, only_second)
+    return Comparison(first, second, only_first, only_second, p_value)
+
+
+HEADER = ("file", "label", "predicted", "positive", "probability", "loss")
+PREDICTIONS_FILE = csv_kind("a CSV file of catclf's predictions", HEADER)
+
+
+@dataclass(frozen=True)
+class LabeledPrediction:
+    """The prediction of a picture whose label is known.
+
+    Parameters
+    ----------
+    name
+        What the picture is called.
+    label, predicted
+        Classes, by name.
+    probability
+        Of the positive class; of an out-of-fold prediction, the mean over the repeats.
+    loss
+        Cross-entropy in nats, likewise.
+    """
+
+    name: str
+    label: str
+    predicted: str
+    probability: float
+    loss: float
+
+
+def write_predictions(
+    path: str | os.PathLike[str], predictions: Iterable[LabeledPrediction], positive: str
+) -> None:
+    """Write a CSV file with a line for each picture; `positive` names the positive class."""
+    rows = ((p.name, p.label, p.predicted, positive, p.probability, p.loss) for p in predictions)
+    write_csv(path, HEADER, rows)

@@ -11,19 +11,15 @@ from catclf.columns import blocks_of_bytes, size_of
 from catclf.dataset import DATASET_FILE, Dataset, Split, open_dataset
 from catclf.dataset import FORMAT_VERSION as DATASET_VERSION
 from catclf.errors import CatclfError, DatasetError, ModelError
+from catclf.features import Preprocessing
+from catclf.files import HEAD_BYTES, Expected, FileKind, kind_of_bytes, open_regular
 from catclf.logistic import Array
-from catclf.model import Model
-from catclf.model_file import FORMAT_VERSION as MODEL_VERSION
-from catclf.model_file import MODEL_FILE, is_weights_only, load_model
+from catclf.model import FORMAT_VERSION as MODEL_VERSION
+from catclf.model import MODEL_FILE, Model, is_weights_only, load_model
 from catclf.observer import Observer
-from catclf.pictures.preprocessing import Preprocessing
-from catclf.storage.files import open_regular
+from catclf.outputs import OutputKind
 from catclf.storage.hdf5 import holds_signature
-from catclf.storage.kinds import HEAD_BYTES, Expected, FileKind, kind_of_bytes
-from catclf.storage.outputs import OutputKind
-from catclf.training_record import TrainingRecord
-
-__all__ = ["DatasetInfo", "ModelInfo", "info"]
+from catclf.training import TrainingRecord
 
 BLOCK_BYTES = 2**22  # read at once
 READABLE = Expected(

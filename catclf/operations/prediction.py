@@ -4,20 +4,51 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 
 from catclf.errors import PictureError
-from catclf.model import Model
-from catclf.model_file import load_model
+from catclf.model import Model, load_model
 from catclf.observer import Observer
-from catclf.parallel import map_in_order
 from catclf.pictures.folders import find_pictures
 from catclf.pictures.formats import PICTURE
 from catclf.pictures.reading import STREAM_NAME, Picture, one_or_many, pixels_of
-from catclf.predictions import Prediction
+from catclf.workers import map_in_order
 
-__all__ = ["predict"]
+
+@dataclass(frozen=True)
+class Prediction:
+    """The prediction of one picture, or why it could not be read.
+
+    Parameters
+    ----------
+    name
+        The picture's path, or ``-`` where it has none.
+    predicted
+        The class predicted; None where the picture could not be read.
+    probabilities
+        The probability of each class, in the order of their labels; they sum to 1. None where the
+        picture could not be read.
+    error
+        What was wrong with the picture, or None.
+    """
+
+    name: str
+    predicted: str | None
+    probabilities: dict[str, float] | None
+    error: PictureError | None = None
+
+    @property
+    def confidence(self) -> float | None:
+        """The probability of the class predicted; None where the picture could not be read.
+
+        At a threshold of 0.5 it is at least 0.5. At another threshold the class predicted may be
+        the less probable one.
+        """
+        if self.predicted is None or self.probabilities is None:
+            return None
+        return self.probabilities[self.predicted]
 
 
 def predict(

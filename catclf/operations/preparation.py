@@ -14,19 +14,16 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
-from catclf.classes import choose_classes
 from catclf.columns import Pixels, unroll
 from catclf.dataset import DATASET_FILE, NewSplit, write_dataset
 from catclf.errors import DatasetError, PictureError, printable
-from catclf.features import column
+from catclf.features import Preprocessing, column
 from catclf.observer import Observer
-from catclf.parallel import CAN_FORK, map_in_order
-from catclf.pictures.preprocessing import Preprocessing
-from catclf.sources import Labeled, list_sources
-from catclf.splits import Duplicates, assign_to_test, find_duplicates, fingerprint
-from catclf.storage.outputs import check_output, made_folder, unwritable
-
-__all__ = ["DEFAULT_TEST_SPLIT", "Prepared", "prepare"]
+from catclf.outputs import check_output, made_folder, unwritable
+from catclf.sources import list_sources
+from catclf.sources.labeled import Labeled
+from catclf.splits import Duplicates, assign_to_test, choose_classes, find_duplicates, fingerprint
+from catclf.workers import CAN_FORK, map_in_order
 
 DEFAULT_TEST_SPLIT = 0.2
 BLOCK_BYTES = 256 * 12288  # copied at once
@@ -90,7 +87,7 @@ def prepare(
     preprocessing
         How a picture becomes a column; the default is 64x64, squashed.
     positive
-        The class whose label is 1; see `catclf.classes.choose_classes`.
+        The class whose label is 1; see `catclf.splits.choose_classes`.
     test_split
         Fraction of each class held out for testing, from 0 up to 1 (exclusive), of the pictures
         whose source puts them in no split; of all where no source names a test split. Duplicates

@@ -12,18 +12,16 @@ from numpy.typing import NDArray
 from catclf._version import __version__
 from catclf.columns import Columns, blocks_of_bytes
 from catclf.dataset import Dataset, open_dataset
+from catclf.files import FileKind, file_kind
 from catclf.metrics import calibration
 from catclf.model import Model
 from catclf.operations.evaluation import Evaluation, evaluate_candidates, read_candidates
+from catclf.outputs import OutputKind, check_output, replacing
 from catclf.page import encoded, render
 from catclf.pictures.formats import MAX_PIXELS
 from catclf.pictures.jpeg import REDUCTION_MARGINS
-from catclf.settings import Settings
 from catclf.splits import SplitName
-from catclf.storage.kinds import FileKind, file_kind
-from catclf.storage.outputs import OutputKind, check_output, replacing
-
-__all__ = ["REPORT_FILE", "Reported", "report"]
+from catclf.training import Settings
 
 PICTURES_SHOWN = 12  # of those predicted wrong, and of those predicted right, at most
 SHOWN_BYTES = 2**19  # of the pictures shown, about: 40 of 64x64

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import os
-from contextlib import ExitStack, closing
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from catclf._version import __version__
-from catclf.classes import warn_of_imbalance
 from catclf.dataset import Dataset, open_dataset
 from catclf.descent import (
+    KERNELS,
     METHODS,
     Choice,
     Descent,
+    History,
     Method,
     Problem,
+    State,
     StateError,
     ThisMachine,
     choose,
@@ -24,30 +29,19 @@ from catclf.descent import (
     round_down,
     safe_rate,
 )
-from catclf.errors import CatclfError, DatasetError, DivergenceError, ModelError
-from catclf.machine import available_memory
-from catclf.model import Model
-from catclf.model_file import MODEL_FILE, save_model
+from catclf.errors import CatclfError, DatasetError, DivergenceError, ModelError, printable
+from catclf.model import MODEL_FILE, Model, is_weights_only, load_model, save_model
 from catclf.observer import Observer
 from catclf.operations.evaluation import Evaluation, evaluate_split
-from catclf.operations.posing import SharedDataset, problem_of
-from catclf.operations.resuming import (
-    RESUME_FIX,
-    RunToResume,
-    refuse_missing_kernel,
-    refuse_other_settings,
-    run_to_resume,
-)
-from catclf.settings import Settings
-from catclf.storage.outputs import check_output
-from catclf.training_record import TrainingRecord
+from catclf.outputs import check_output
+from catclf.splits import warn_of_imbalance
+from catclf.training import Settings, TrainingRecord
+from catclf.workers import available_memory
 
 if TYPE_CHECKING:
     from distributed import Client
 
     from catclf.descent.cluster import Cluster
-
-__all__ = ["Trained", "train"]
 
 HOG_COLOR_HINT = "\nFor photographs, try prepare `features` hog-color."
 
@@ -296,3 +290,126 @@ def _model_of(dataset: Dataset, settings: Settings, choice: Choice, descent: Des
         test_costs=descent.history.test_costs,
         state=descent.state,
     )
+
+
+RESUME_FIX = "Train without `resume`, or write another model with `output`."
+
+
+@dataclass(frozen=True)
+class RunToResume:
+    """A training to be resumed: how it was made, and where it stands."""
+
+    record: TrainingRecord
+    history: History
+    state: State
+
+
+def run_to_resume(
+    path: str | os.PathLike[str], dataset: Dataset, observer: Observer
+) -> RunToResume | None:
+    """Return the training of the model at a path; None, with a warning, where there is none.
+
+    ModelError where it does not tell all that is needed, or is of other data.
+    """
+    if not os.path.lexists(path):
+        observer.warning(f"nothing to resume: there is no {printable(path)}")
+        return None
+    if is_weights_only(path):
+        raise ModelError("does not tell how it was trained", path, RESUME_FIX)
+    model = load_model(path)
+    record = model.training
+    if (
+        record is None
+        or record.iterations < 1
+        or record.method not in METHODS
+        or (record.method == "streaming") != (record.kernel in KERNELS)
+        or 0 not in model.costs
+        or not all(0 <= iteration < record.iterations for iteration in model.costs)
+    ):
+        raise ModelError("does not tell how it was trained", path, RESUME_FIX)
+    if model.preprocessing != dataset.preprocessing:
+        theirs, ours = model.preprocessing.difference(dataset.preprocessing)
+        raise ModelError(
+            f"was trained on pictures with {theirs}; {dataset.path} holds them with {ours}",
+            path,
+            RESUME_FIX,
+        )
+    if record.digest != dataset.digest or model.classes != dataset.classes:
+        raise ModelError(f"was trained on other data than {dataset.path}", path, RESUME_FIX)
+    history = History(record.iterations, model.costs, model.test_costs)
+    return RunToResume(record, history, {"w": model.w, "b": np.array(model.b), **model.state})
+
+
+def refuse_other_settings(
+    record: TrainingRecord, settings: Settings, method: str, path: str | os.PathLike[str]
+) -> None:
+    """Raise ModelError where settings are not those that a run to be resumed had."""
+    then = {"method": record.method, **asdict(record.settings)}
+    now = {"method": record.method if method == "auto" else method, **asdict(settings)}
+    for name in ("learning_rate", "l2", "loss", "class_weight", "method"):
+        if then[name] != now[name]:
+            raise ModelError(
+                f"was trained with {name.replace('_', ' ')} {then[name]}, not {now[name]}",
+                path,
+                RESUME_FIX,
+            )
+    if record.iterations > settings.iterations:
+        raise ModelError(
+            f"has {record.iterations} iterations already, more than {settings.iterations}",
+            path,
+            "Ask for more `iterations`.",
+        )
+
+
+def refuse_missing_kernel(failure: Exception | None, path: str | os.PathLike[str]) -> None:
+    """Raise ModelError where the kernel of a run to be resumed failed to load: they round apart."""
+    if failure is not None:
+        raise ModelError(
+            f"was trained by numba's compiled code, which cannot be loaded ({failure})",
+            path,
+            f"Install it: pip install 'catclf[fast]'.\nOr {RESUME_FIX[0].lower()}{RESUME_FIX[1:]}",
+        )
+
+
+def problem_of(dataset: Dataset, settings: Settings) -> Problem:
+    """Return the problem of fitting a dataset's train split, and its test split beside it."""
+    test = None
+    if dataset.test.m:
+        test = Problem(dataset.test.columns, dataset.test.Y, settings)
+    return Problem(dataset.train.columns, dataset.train.Y, settings, test)
+
+
+@dataclass(frozen=True)
+class SharedDataset:
+    """A problem whose dataset is on storage that other machines see too.
+
+    See `catclf.descent.shard.SharedProblem`.
+
+    Parameters
+    ----------
+    path
+        The dataset's absolute path.
+    file_bytes, digest
+        The size of its file, and its digest: by these another file at the path is known.
+    settings
+        The settings of the descent.
+    """
+
+    path: str
+    file_bytes: int
+    digest: str
+    settings: Settings
+
+    @classmethod
+    def of(cls, dataset: Dataset, settings: Settings) -> SharedDataset:
+        """Return the problem that a dataset poses, to be opened elsewhere."""
+        path = os.path.abspath(dataset.path)
+        return cls(path, os.path.getsize(path), dataset.digest, settings)
+
+    @contextmanager
+    def open(self) -> Iterator[Problem]:
+        """Open it; DatasetError where the file is not there, or is another one."""
+        with open_dataset(self.path) as dataset:
+            if (os.path.getsize(self.path), dataset.digest) != (self.file_bytes, self.digest):
+                raise DatasetError("is not the dataset that is trained on", self.path)
+            yield problem_of(dataset, self.settings)

@@ -10,7 +10,6 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from catclf.classes import warn_of_imbalance
 from catclf.columns import Columns, blocks_of_bytes
 from catclf.dataset import open_dataset
 from catclf.descent import Problem, round_down
@@ -21,17 +20,20 @@ from catclf.descent.cross_validation import (
 from catclf.descent.gram import gram_matrix, gram_safe_rate
 from catclf.errors import CatclfError, DatasetError
 from catclf.logistic import Array
-from catclf.machine import available_memory
 from catclf.metrics import constant_log_loss, majority_rate
 from catclf.observer import Observer
-from catclf.operations.search import Search, Tuned
-from catclf.operations.tuned_config import CONFIG_FILE, write_config
-from catclf.predictions import PREDICTIONS_FILE, LabeledPrediction, write_predictions
-from catclf.settings import Settings
-from catclf.splits import divide_into_folds, duplicate_groups, fingerprint, stratified_sample
-from catclf.storage.outputs import check_output, is_same_file
-
-__all__ = ["tune"]
+from catclf.operations.evaluation import PREDICTIONS_FILE, LabeledPrediction, write_predictions
+from catclf.operations.search import CONFIG_FILE, Search, Tuned, write_config
+from catclf.outputs import check_output, is_same_file
+from catclf.splits import (
+    divide_into_folds,
+    duplicate_groups,
+    fingerprint,
+    stratified_sample,
+    warn_of_imbalance,
+)
+from catclf.training import Settings
+from catclf.workers import available_memory
 
 SAFE_RATE_FACTORS = (1 / 4, 1 / 2, 1, 2, 4)  # of the learning rates tried by default
 BYTES_A_TRAINING = 12 * 8  # by example: a dozen arrays (k, m) in float64

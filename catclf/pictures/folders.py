@@ -6,8 +6,6 @@ import os
 
 from catclf.pictures.formats import looks_like_picture
 
-__all__ = ["find_pictures", "is_litter", "subfolders"]
-
 LITTER = frozenset({"__macosx", "__pycache__", "thumbs.db", "ehthumbs.db", "desktop.ini"})
 
 

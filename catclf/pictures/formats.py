@@ -10,36 +10,11 @@ import os
 import re
 
 from catclf.errors import PictureError
-from catclf.storage.kinds import (
-    BMP_SIGNATURE,
-    GIF_SIGNATURE,
-    JPEG_SIGNATURE,
-    PNG_SIGNATURE,
-    PPM_SIGNATURE,
-    TIFF_SIGNATURE,
-    WEBP_SIGNATURE,
+from catclf.files import (
     Expected,
     FileKind,
     kind_of_bytes,
 )
-
-__all__ = [
-    "BMP_SIGNATURE",
-    "CONVERT",
-    "GIF_SIGNATURE",
-    "JPEG_SIGNATURE",
-    "MAX_BYTES",
-    "MAX_PIXELS",
-    "PNG_SIGNATURE",
-    "PPM_SIGNATURE",
-    "REPLACE",
-    "TIFF_SIGNATURE",
-    "WEBP_SIGNATURE",
-    "broken",
-    "check_pixels",
-    "looks_like_picture",
-    "unsupported",
-]
 
 MAX_PIXELS = 50_000_000
 """The most pixels a picture may decode to; a JPEG is measured after reduced-scale decoding."""

@@ -16,11 +16,9 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageChops
 
+from catclf.features import Preprocessing
 from catclf.pictures.formats import broken, check_pixels
 from catclf.pictures.pixels import DecodedPicture, exif_orientation, turn_upright
-from catclf.pictures.preprocessing import Preprocessing
-
-__all__ = ["REDUCTION_MARGINS", "choose_reduction", "decode_jpeg"]
 
 # libjpeg can decode at 1/2, 1/4 or 1/8 of the size, which skips most of the work. It may as long
 # as the sides that matter keep this many times the size asked for. Mean absolute difference from a

@@ -15,14 +15,12 @@ from contextlib import contextmanager
 from io import BytesIO
 from typing import TYPE_CHECKING
 
+from catclf.features import Preprocessing
 from catclf.pictures.formats import MAX_PIXELS, broken, check_pixels
 from catclf.pictures.pixels import DecodedPicture, exif_orientation, turn_upright, whole_image
-from catclf.pictures.preprocessing import Preprocessing
 
 if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
-
-__all__ = ["decode_bmp", "decode_gif", "decode_ppm", "decode_tiff", "decode_webp"]
 
 # libwebp and Pillow hold four copies of the canvas, 16 bytes a pixel measured.
 _MAX_WEBP_PIXELS = MAX_PIXELS // 2

@@ -11,18 +11,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from catclf.errors import PictureError
+from catclf.features import Preprocessing
 from catclf.pictures.formats import CONVERT
-from catclf.pictures.preprocessing import Preprocessing
-
-__all__ = [
-    "Box",
-    "DecodedPicture",
-    "exif_orientation",
-    "fit_picture",
-    "fit_pixels",
-    "turn_upright",
-    "whole_image",
-]
 
 Box = tuple[float, float, float, float]
 """Left, top, right and bottom edge, in pixels."""

@@ -9,11 +9,9 @@ import struct
 import zlib
 from io import BytesIO
 
+from catclf.features import Preprocessing
 from catclf.pictures.formats import broken, check_pixels
 from catclf.pictures.pixels import DecodedPicture, exif_orientation, turn_upright, whole_image
-from catclf.pictures.preprocessing import Preprocessing
-
-__all__ = ["decode_png"]
 
 _GRAY, _RGB, _PALETTE, _GRAY_ALPHA, _RGB_ALPHA = 0, 2, 3, 4, 6  # PNG specification, 11.2.1
 _SAMPLES_PER_PIXEL = {_GRAY: 1, _RGB: 3, _PALETTE: 1, _GRAY_ALPHA: 2, _RGB_ALPHA: 4}

@@ -18,16 +18,20 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from catclf.errors import PictureError
-from catclf.pictures.formats import (
+from catclf.features import Preprocessing
+from catclf.files import (
     BMP_SIGNATURE,
     GIF_SIGNATURE,
     JPEG_SIGNATURE,
-    MAX_BYTES,
     PNG_SIGNATURE,
     PPM_SIGNATURE,
-    REPLACE,
     TIFF_SIGNATURE,
     WEBP_SIGNATURE,
+    read_regular,
+)
+from catclf.pictures.formats import (
+    MAX_BYTES,
+    REPLACE,
     unsupported,
 )
 from catclf.pictures.jpeg import decode_jpeg
@@ -41,19 +45,6 @@ from catclf.pictures.pixels import (
     whole_image,
 )
 from catclf.pictures.png import decode_png
-from catclf.pictures.preprocessing import Preprocessing
-from catclf.storage.files import read_regular
-
-__all__ = [
-    "DECODERS",
-    "STREAM_NAME",
-    "Decoder",
-    "Picture",
-    "decode_picture",
-    "one_or_many",
-    "pixels_of",
-    "read_picture",
-]
 
 Picture = str | os.PathLike[str] | BinaryIO | Image.Image | NDArray[np.uint8]
 """What is accepted as a picture: a path, a binary stream that holds a file, a PIL image, or pixels

@@ -6,15 +6,12 @@ from collections.abc import Set
 
 import numpy as np
 
-from catclf.classes import MAX_CLASS_BYTES
 from catclf.errors import DatasetError
 from catclf.pictures.formats import MAX_PIXELS
 from catclf.sources.labeled import Labeled, Listing, StoredPicture
-from catclf.splits import SplitName
+from catclf.splits import MAX_CLASS_BYTES, SplitName
 from catclf.storage.hdf5 import HDF5File
 from catclf.storage.hdf5_arrays import StoredArray
-
-__all__ = ["list_course_file"]
 
 SPLITS: tuple[SplitName, ...] = ("train", "test")
 MAX_CLASSES = 1000

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from catclf.errors import DatasetError, PictureError
+from catclf.errors import DatasetError, PictureError, printable
+from catclf.features import Preprocessing
+from catclf.observer import Observer
 from catclf.pictures.pixels import fit_pixels
-from catclf.pictures.preprocessing import Preprocessing
 from catclf.pictures.reading import read_picture
 from catclf.splits import SplitName
 from catclf.storage.hdf5_arrays import StoredArray
-
-__all__ = ["Labeled", "Listing", "StoredPicture"]
 
 MAX_PIXEL_VALUE = 255
 
@@ -103,3 +103,36 @@ class Listing:
 
     pictures: list[Labeled]
     skipped: list[str]
+
+
+NamedSplit = Literal["train", "test", "validation"]
+# In any case.
+SPLIT_NAMES: dict[str, NamedSplit] = {
+    "train": "train",
+    "training": "train",
+    "test": "test",
+    "testing": "test",
+    "val": "validation",
+    "valid": "validation",
+    "validation": "validation",
+}
+
+
+def used_splits(named: Iterable[NamedSplit]) -> dict[NamedSplit, SplitName]:
+    """Return which split each split of a source becomes.
+
+    A validation split is the test split where there is no other. Beside a train and a test split
+    it is left out: it is meant for choosing settings, and `tune` chooses them within train.
+    """
+    used: dict[NamedSplit, SplitName] = {"train": "train", "test": "test"}
+    if not {"train", "test"} <= set(named):
+        used["validation"] = "test"
+    return used
+
+
+def tell_validation(where: str, pictures: int, observer: Observer) -> None:
+    """Tell that the validation split of a source is left out."""
+    observer.warning(
+        f"{printable(where)}: left out, a validation split beside train and test "
+        f"({pictures} pictures)"
+    )

@@ -9,12 +9,16 @@ from io import TextIOWrapper
 from typing import Any
 
 from catclf.errors import DatasetError
+from catclf.files import open_regular
 from catclf.observer import Observer
-from catclf.sources.labeled import Labeled, Listing
-from catclf.sources.split_names import SPLIT_NAMES, NamedSplit, tell_validation, used_splits
-from catclf.storage.files import open_regular
-
-__all__ = ["DELIMITERS", "list_table"]
+from catclf.sources.labeled import (
+    SPLIT_NAMES,
+    Labeled,
+    Listing,
+    NamedSplit,
+    tell_validation,
+    used_splits,
+)
 
 NAMED_COLUMNS = 5  # in a message
 DELIMITERS = {".csv": ",", ".tsv": "\t"}

@@ -18,20 +18,10 @@ from numpy.typing import NDArray
 
 from catclf.columns import BLOCK_EXAMPLES, n_blocks
 from catclf.errors import DatasetError
-from catclf.machine import available_memory
 from catclf.storage.hdf5 import HDF5File
 from catclf.storage.hdf5_arrays import StoredArray
 from catclf.storage.mapping import MappedArray, map_array
-
-__all__ = [
-    "PREPARE_AGAIN",
-    "CheckedArray",
-    "CheckedRows",
-    "checked_array",
-    "checked_rows",
-    "write_array",
-    "write_rows",
-]
+from catclf.workers import available_memory
 
 PREPARE_AGAIN = "Run 'catclf prepare' again."
 

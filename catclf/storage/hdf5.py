@@ -16,7 +16,7 @@ import h5py
 import numpy as np
 
 from catclf.errors import DatasetError
-from catclf.storage.files import open_regular
+from catclf.files import HEAD_BYTES, Expected, FileKind, kind_of_bytes, open_regular
 from catclf.storage.hdf5_arrays import (
     FETCH_AGAIN,
     MAX_CHUNK_BYTES,
@@ -25,9 +25,6 @@ from catclf.storage.hdf5_arrays import (
     stored_array,
     translated_errors,
 )
-from catclf.storage.kinds import HEAD_BYTES, Expected, FileKind, kind_of_bytes
-
-__all__ = ["HDF5_FILE", "HDF5File", "holds_signature", "open_hdf5"]
 
 HDF5_FILE = Expected("an HDF5 file", "Name an HDF5 file.")
 

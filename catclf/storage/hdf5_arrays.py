@@ -25,15 +25,6 @@ from catclf.errors import DatasetError
 from catclf.storage.hdf5_heap import read_entries, read_string
 from catclf.storage.lzf import unpacked_bytes
 
-__all__ = [
-    "FETCH_AGAIN",
-    "MAX_CHUNK_BYTES",
-    "STORE_INSIDE",
-    "StoredArray",
-    "stored_array",
-    "translated_errors",
-]
-
 # A chunk is decoded whole, whatever part of it is asked for, and kept for the next read, of the
 # next picture for example, where the cache is large enough.
 MAX_CHUNK_BYTES = 64 * 2**20

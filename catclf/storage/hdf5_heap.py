@@ -17,8 +17,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-__all__ = ["ENTRY_BYTES", "HeapEntry", "read_entries", "read_string"]
-
 ENTRY_BYTES = 16
 MAX_OBJECTS = 2**16  # in a collection: their index has 2 bytes
 

@@ -13,8 +13,6 @@ from typing import Any
 
 import h5py
 
-__all__ = ["create_hdf5"]
-
 
 @contextmanager
 def create_hdf5(path: str | os.PathLike[str]) -> Iterator[tuple[Any, Callable[[], None]]]:

@@ -8,8 +8,6 @@ than it says; its lower five bits and the byte that follows are how far back the
 
 from __future__ import annotations
 
-__all__ = ["unpacked_bytes"]
-
 MAX_LITERAL = 32
 LONG_LENGTH = 7
 

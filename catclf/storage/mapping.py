@@ -12,8 +12,6 @@ from numpy.typing import NDArray
 
 from catclf.storage.hdf5_arrays import StoredArray
 
-__all__ = ["MappedArray", "map_array"]
-
 
 @dataclass(frozen=True, eq=False, repr=False)
 class MappedArray:

@@ -10,11 +10,11 @@ from measuring import COURSE, FEATURES, PHOTOS, SAMPLE, Features, Row
 from catclf import Observer, open_dataset, prepare, train
 from catclf.descent.cross_validation import CrossValidation, Curves
 from catclf.descent.gram import gram_matrix
+from catclf.features import Preprocessing
 from catclf.metrics import majority_rate, mcnemar_p
 from catclf.operations.evaluation import Evaluation
-from catclf.pictures.preprocessing import Preprocessing
-from catclf.settings import Settings
 from catclf.splits import divide_into_folds, duplicate_groups, fingerprint
+from catclf.training import Settings
 
 SPLIT = {"the sample": [SAMPLE], "the course's files": COURSE}
 UNSPLIT = {"photographs of cats and dogs": [PHOTOS]}

@@ -15,10 +15,8 @@ from measuring import FEATURES, N_X, PEAK, PHOTOS, Features, Row, in_turns, seco
 from PIL import Image
 
 from catclf import prepare
-from catclf.features import column
-from catclf.model import Model
-from catclf.model_file import save_model
-from catclf.pictures.preprocessing import Preprocessing
+from catclf.features import Preprocessing, column
+from catclf.model import Model, save_model
 from catclf.pictures.reading import read_picture
 
 

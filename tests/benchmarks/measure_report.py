@@ -11,8 +11,7 @@ from measuring import FEATURES, Features, Row, pictures, seconds
 from catclf import Settings, report, train
 from catclf.columns import unroll
 from catclf.dataset import NewSplit, write_dataset
-from catclf.features import column
-from catclf.pictures.preprocessing import Preprocessing
+from catclf.features import Preprocessing, column
 
 TRAIN, TEST, ROUNDS = 1000, 1000, 5
 

@@ -18,7 +18,7 @@ from measuring import N_X, Array, Pixels, Row, in_turns, pictures, seconds, writ
 
 from catclf import open_dataset
 from catclf.descent import KERNELS, Choice, Method, Problem, Settings, start
-from catclf.machine import available_cores
+from catclf.workers import available_cores
 
 SETTINGS = Settings(0.0005)
 ITERATIONS = 10

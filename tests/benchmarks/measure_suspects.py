@@ -11,7 +11,7 @@ from measuring import COURSE, FEATURES, PHOTOS, SAMPLE, Row
 
 from catclf import open_dataset, prepare, tune
 from catclf.dataset import NewSplit, write_dataset
-from catclf.pictures.preprocessing import Preprocessing
+from catclf.features import Preprocessing
 
 SOURCES = {
     "the sample": [SAMPLE],

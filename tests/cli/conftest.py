@@ -11,7 +11,7 @@ import pytest
 
 import catclf
 from catclf.descent import Settings
-from catclf.model_file import save_model
+from catclf.model import save_model
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ import catclf
 from catclf.cli.info import dataset_as_text, model_as_text
 from catclf.dataset import open_dataset
 from catclf.errors import CatclfError
-from catclf.model_file import save_model
+from catclf.model import save_model
 from command_line import invoke, results, run
 from conftest import Recorder, training_of
 from corpus.hdf5 import write_cases

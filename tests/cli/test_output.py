@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import ast
+import re
+import signal
 import sys
+from pathlib import Path
 from typing import NoReturn
 
 import click
 import pytest
 
-from catclf.cli.output import Display, Results, percent, short
+import catclf
+from catclf.cli import VERBS, app
+from catclf.cli.output import Display, Results, percent, short, stopped_by_signals, with_flags
 
 
 @pytest.mark.parametrize(
@@ -59,3 +65,70 @@ def test_no_bar_is_drawn_where_stderr_is_no_terminal(monkeypatch: pytest.MonkeyP
         display.progress(1, 2)
         assert display.bar is None
     assert "tqdm" not in sys.modules
+
+
+PACKAGE = Path(catclf.__file__).parent
+
+
+def library_messages() -> list[str]:
+    """Return the texts in the library's source that are no docstrings."""
+    texts = []
+    for path in PACKAGE.rglob("*.py"):
+        if "cli" in path.relative_to(PACKAGE).parts:
+            continue
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+        texts += [
+            node.value
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Constant)
+            and isinstance(node.value, str)
+            and id(node) not in docstrings
+        ]
+    return texts
+
+
+def test_a_parameter_in_a_message_is_a_flag_on_the_command_line() -> None:
+    """The library names its parameters in backticks, and never a flag; each has a flag."""
+    messages = library_messages()
+    assert not [text for text in messages if re.search(r"(?<!\S)--[a-z]", text)]
+    named = {name for text in messages for name in re.findall(r"`\w+`", text)}
+    assert {"`learning_rate`", "`positive`", "`test_split`"} <= named
+    context = click.Context(app)
+    commands = [app.get_command(context, verb) for verb in VERBS]
+    flags = {
+        flag
+        for command in commands
+        if command is not None
+        for option in command.params
+        for flag in option.opts
+    }
+    assert {with_flags(name) for name in named} <= flags
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_first_is_received_and_the_second_acts_at_once(number: signal.Signals) -> None:
+    """Whoever asks twice does not want to wait for the iteration."""
+    acted = []
+    before = signal.signal(number, lambda *_: acted.append(number))
+    try:
+        with stopped_by_signals() as received:
+            signal.raise_signal(number)
+            assert (received, acted) == ([number], [])
+            signal.raise_signal(number)
+            assert (received, acted) == ([number], [number])
+        signal.raise_signal(number)
+        assert acted == [number, number]
+    finally:
+        signal.signal(number, before)
+
+
+def test_a_signal_that_is_ignored_stays_ignored() -> None:
+    """As of a script's background jobs."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with stopped_by_signals() as received:
+            signal.raise_signal(signal.SIGINT)
+            assert received == []
+    finally:
+        signal.signal(signal.SIGINT, before)

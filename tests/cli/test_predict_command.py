@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import catclf
-from catclf.model_file import load_model, save_model
+from catclf.model import load_model, save_model
 from command_line import CATCLF, invoke, records, results, run
 
 

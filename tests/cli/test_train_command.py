@@ -11,8 +11,8 @@ import pytest
 import catclf
 from catclf.cli.train import duration
 from catclf.descent import METHODS
-from catclf.settings import Settings
 from catclf.splits import SplitName
+from catclf.training import Settings
 from command_line import invoke, results, run
 from conftest import training_of
 

@@ -15,7 +15,7 @@ import h5py
 import numpy as np
 import pytest
 
-from catclf.cli.flags import error_text
+from catclf.cli.output import error_text
 from catclf.errors import CatclfError
 from command_line import invoke
 

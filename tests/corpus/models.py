@@ -12,9 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catclf.errors import ModelError
-from catclf.model import Model
-from catclf.model_file import load_model, save_model
-from catclf.pictures.preprocessing import Preprocessing
+from catclf.features import Preprocessing
+from catclf.model import Model, load_model, save_model
 from corpus.npz import N_X, SIZE, Case, bad_npz, bad_places, npz
 
 

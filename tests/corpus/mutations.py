@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 
 from catclf import open_dataset
 from catclf.errors import CatclfError
-from catclf.model_file import is_weights_only, load_model
+from catclf.features import Preprocessing
+from catclf.model import is_weights_only, load_model
 from catclf.operations.preparation import prepare
-from catclf.pictures.preprocessing import Preprocessing
 from catclf.pictures.reading import read_picture
 
 MUTATIONS = 300  # of each kind

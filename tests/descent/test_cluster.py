@@ -22,11 +22,11 @@ from catclf.dataset import NewSplit, write_dataset
 from catclf.descent import choice, cluster, shard
 from catclf.descent.cluster import groups_of
 from catclf.descent.shard import Shard
+from catclf.features import Preprocessing
 from catclf.logistic import ClassWeight, LossName
 from catclf.observer import Observer
 from catclf.operations.training import Trained
-from catclf.pictures.preprocessing import Preprocessing
-from catclf.settings import Settings
+from catclf.training import Settings
 from conftest import training_of
 from dask_cluster import NEEDS_PROC, DaskCluster
 
@@ -550,7 +550,7 @@ def test_a_shard_keeps_its_rows_where_memory_holds_them(
 ) -> None:
     """Half of what the worker may still take; else they stay in the file."""
     from catclf.dataset import open_dataset
-    from catclf.operations.posing import SharedDataset
+    from catclf.operations.training import SharedDataset
 
     monkeypatch.setattr(shard, "get_worker", lambda: _Worker(limit, used))
     with open_dataset(data) as dataset:

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from catclf.descent import Choice, compiled, descend, kernel_failure, start
 from catclf.descent.compiled import ThreadSums, numba_kernel
+from catclf.descent.lecture import Vectorized
 from catclf.descent.sums import Examples, NumpyKernel, scaled
-from catclf.descent.vectorized import Vectorized
 from catclf.logistic import ClassWeight, LossName
 from conftest import ColumnsMaker
 from descent.problems import every_cost, problem_of

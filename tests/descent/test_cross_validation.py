@@ -19,7 +19,7 @@ from catclf.descent.cross_validation import (
     compared_iterations,
 )
 from catclf.descent.gram import gram_matrix
-from catclf.descent.vectorized import Vectorized
+from catclf.descent.lecture import Vectorized
 from catclf.logistic import ClassWeight, cross_entropy, sigmoid
 from catclf.metrics import area_under_curve
 from catclf.observer import Observer

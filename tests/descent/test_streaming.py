@@ -19,13 +19,16 @@ from catclf.descent import (
     Problem,
     Settings,
     descend,
-    processes,
     start,
+    streaming,
 )
-from catclf.descent.streaming import Streaming
+from catclf.descent.streaming import ProcessSums, Streaming
+from catclf.descent.sums import Examples, NumpyKernel, scaled
+from catclf.errors import CatclfError
+from catclf.features import Preprocessing
 from catclf.logistic import ClassWeight, LossName
-from catclf.pictures.preprocessing import Preprocessing
 from catclf.storage import checked_rows
+from catclf.workers import CAN_FORK
 from conftest import ColumnsMaker
 from descent.problems import problem_of
 
@@ -75,7 +78,7 @@ def test_processes_change_no_bit(
     settings = Settings(0.01, l2=l2, loss=loss, class_weight=class_weight)
     found = []
     for cores in (1, 2, 3, 7):
-        monkeypatch.setattr(processes, "available_cores", lambda cores=cores: cores)
+        monkeypatch.setattr(streaming, "available_cores", lambda cores=cores: cores)
         method = Streaming(Problem(columns, Y, settings), None)
         costs = [method.step(True) for _ in range(5)]
         w, b = method.parameters()
@@ -97,7 +100,7 @@ def test_a_file_is_never_read_whole(
             read.append(len(rows[chosen]))
             return rows[chosen]
 
-    monkeypatch.setattr(processes, "available_cores", lambda: 1)  # so that `read` is this one's
+    monkeypatch.setattr(streaming, "available_cores", lambda: 1)  # so that `read` is this one's
     Streaming(Problem(OnDisk(), np.ones((1, 1000)), Settings()), None).step(True)
     assert sum(read) == 1000
     assert max(read) <= BLOCK_EXAMPLES
@@ -141,3 +144,30 @@ def test_a_damaged_block_is_refused_whoever_meets_it(file: Path, kernel: str) ->
         method = start(Choice("streaming", kernel), problem)
         with pytest.raises(DatasetError, match=r"d\.h5:train/columns: damaged: rows 512 to 767"):
             descend(method, problem.settings)
+
+
+@pytest.fixture
+def examples(make_columns: ColumnsMaker) -> Examples:
+    """Return 1300 examples: six blocks, the last not whole."""
+    Y = np.arange(1300.0).reshape(1, 1300) % 2
+    return Examples.of(Problem(make_columns(1300, 12), Y, Settings()))
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3, 6, 50])
+def test_any_number_of_processes_gives_the_same_sums(examples: Examples, workers: int) -> None:
+    """Also more than there are blocks, and again and again with other weights."""
+    by_processes = ProcessSums(examples, workers)
+    for b in (0.5, -2.0, 0.5):
+        w = np.full((12, 1), 0.1 * b)
+        found, expected = by_processes(w, b), examples.sums(NumpyKernel(w.size), scaled(w), b)
+        assert found.dw.tolist() == expected.dw.tolist()
+        assert (found.db, found.loss) == (expected.db, expected.loss)
+
+
+@pytest.mark.skipif(not CAN_FORK, reason="one process")
+def test_a_killed_process_is_an_error_and_no_wrong_sum(examples: Examples) -> None:
+    """As where memory runs out: the next sums are refused."""
+    by_processes = ProcessSums(examples, 2)
+    by_processes.pool._workers[0].process.kill()
+    with pytest.raises(CatclfError, match="killed"):
+        by_processes(np.zeros((12, 1)), 0.0)

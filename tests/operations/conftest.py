@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from catclf.dataset import open_dataset
-from catclf.pictures.preprocessing import Preprocessing
+from catclf.features import Preprocessing
 
 SETTINGS = Preprocessing(size=8)
 

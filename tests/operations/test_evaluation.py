@@ -7,6 +7,7 @@ import dataclasses
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,15 +17,20 @@ from hypothesis import strategies as st
 
 import catclf
 from catclf.dataset import NewSplit, open_dataset, write_dataset
-from catclf.errors import CatclfError, DatasetError
+from catclf.errors import CatclfError, DatasetError, printable
+from catclf.features import Preprocessing
 from catclf.logistic import sigmoid
-from catclf.metrics import confusion, wilson_interval
-from catclf.model import Model
-from catclf.model_file import save_model
-from catclf.operations.evaluation import evaluate, evaluate_split
-from catclf.operations.prediction import predict
-from catclf.pictures.preprocessing import Preprocessing
-from catclf.predictions import write_predictions
+from catclf.metrics import confusion, mcnemar_p, wilson_interval
+from catclf.model import Model, save_model
+from catclf.operations.evaluation import (
+    Evaluation,
+    LabeledPrediction,
+    compare,
+    evaluate,
+    evaluate_split,
+    write_predictions,
+)
+from catclf.operations.prediction import Prediction, predict
 from command_line import run
 from conftest import positive_probability
 
@@ -316,3 +322,158 @@ def test_another_split_is_refused(small_dataset: Path, model: Model) -> None:
     """Not taken for the train split."""
     with pytest.raises(ValueError, match="split must be train or test, got 'val'"):
         evaluate(small_dataset, model, split="val")  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def evaluation(small_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Evaluation:
+    """Evaluate a model that was trained a little, on the train split."""
+    path = tmp_path_factory.mktemp("compared") / "model.npz"
+    catclf.train(small_dataset, path, catclf.Settings(iterations=20))
+    return catclf.evaluate(small_dataset, path, split="train")
+
+
+def turned(evaluation: Evaluation, indices: list[int]) -> Evaluation:
+    """Return an evaluation whose answers at some pictures are the other ones."""
+    probabilities = evaluation.probabilities.copy()
+    probabilities[indices] = 1 - probabilities[indices]
+    return replace(evaluation, probabilities=probabilities)
+
+
+def test_each_picture_that_one_gets_right_alone_is_counted(evaluation: Evaluation) -> None:
+    """Turning answers makes right ones wrong and wrong ones right, one by one."""
+    right = np.flatnonzero(evaluation.right).tolist()
+    wrong = np.flatnonzero(~evaluation.right).tolist()
+    other = turned(evaluation, right[:5] + wrong[:2])
+    compared = compare(evaluation, other)
+    assert (compared.only_first, compared.only_second) == (5, len(wrong[:2]))
+    assert compared.p_value == mcnemar_p(5, len(wrong[:2]))
+    assert compare(other, evaluation).only_second == 5
+
+
+def test_a_model_is_no_better_than_itself(evaluation: Evaluation) -> None:
+    """No difference, and no significance."""
+    compared = compare(evaluation, evaluation)
+    assert (compared.only_first, compared.only_second, compared.p_value) == (0, 0, 1)
+    assert not compared.significant
+
+
+def test_all_wrong_is_significantly_worse(evaluation: Evaluation) -> None:
+    """Eighteen answers turned are no chance."""
+    compared = compare(evaluation, turned(evaluation, [*range(18)]))
+    assert compared.significant == (compared.p_value < 0.05)
+    assert compared.only_first == int(evaluation.right.sum())
+
+
+def test_other_pictures_are_refused(evaluation: Evaluation) -> None:
+    """The test is one of pairs."""
+    with pytest.raises(ValueError, match="of the same pictures"):
+        compare(evaluation, replace(evaluation, names=evaluation.names[::-1]))
+
+
+HEADER = "file,label,predicted,positive,probability,loss\n"
+SURE = LabeledPrediction("a/1.png", "cat", "cat", 0.75, 0.2876820724517809)
+WRONG = LabeledPrediction("a/2.png", "noncat", "cat", 0.5000001, 0.69314738)
+
+shares = st.floats(0, 1)
+labeled_predictions = st.builds(
+    LabeledPrediction, st.text(), st.text(), st.text(), shares, st.floats(0, allow_nan=False)
+)
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    """Read a table as any other program does."""
+    with open(path, encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_line_a_picture_in_the_order_given(tmp_path: Path) -> None:
+    """The class that the probability is of stands in every line."""
+    path = tmp_path / "p.csv"
+    write_predictions(path, [WRONG, SURE], "cat")
+    assert path.read_bytes().decode() == (
+        HEADER
+        + "a/2.png,noncat,cat,cat,0.5000001,0.69314738\n"
+        + "a/1.png,cat,cat,cat,0.75,0.2876820724517809\n"
+    )
+
+
+def test_without_pictures_there_is_the_header(tmp_path: Path) -> None:
+    """An empty split makes a table of no lines, which a reader reads all the same."""
+    write_predictions(tmp_path / "p.csv", [], "cat")
+    assert (tmp_path / "p.csv").read_text(encoding="utf-8") == HEADER
+
+
+@given(predictions=st.lists(labeled_predictions, max_size=5), positive=st.text())
+def test_any_predictions_are_read_back(
+    predictions: list[LabeledPrediction],
+    positive: str,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    """One line each, whatever their names hold; numbers are the same to the last bit."""
+    path = tmp_path_factory.getbasetemp() / "any-predictions.csv"
+    write_predictions(path, predictions, positive)
+    read = rows(path)
+    assert len(path.read_bytes().splitlines()) == 1 + len(read) == 1 + len(predictions)
+    for row, prediction in zip(read, predictions, strict=True):
+        names = (prediction.name, prediction.label, prediction.predicted, positive)
+        told = (row["file"], row["label"], row["predicted"], row["positive"])
+        assert told == tuple(map(printable, names))
+        assert float(row["probability"]) == prediction.probability
+        assert float(row["loss"]) == prediction.loss
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ('a,"b".png', 'a,"b".png'),
+        ("a\nb.png", r"a\nb.png"),
+        ("\x1b[31m.png", r"\x1b[31m.png"),
+        (os.fsdecode(b"\xff.png"), r"\udcff.png"),
+        ("\U0001f600.png", "\U0001f600.png"),
+    ],
+    ids=["quotes", "newline", "escape", "not UTF-8", "emoji"],
+)
+def test_a_name_breaks_no_line(name: str, told: str, tmp_path: Path) -> None:
+    """Quoted where CSV needs it, its control characters escaped."""
+    write_predictions(tmp_path / "p.csv", [LabeledPrediction(name, "cat", "cat", 1, 0)], "cat")
+    assert [row["file"] for row in rows(tmp_path / "p.csv")] == [told]
+
+
+def test_a_table_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    """Where the predictions end in an error, an older table stays, and nothing lies beside it."""
+    path = tmp_path / "p.csv"
+    write_predictions(path, [SURE], "cat")
+    before = path.read_bytes()
+
+    def broken() -> Iterator[LabeledPrediction]:
+        yield WRONG
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_predictions(path, broken(), "cat")
+    assert path.read_bytes() == before
+    assert os.listdir(tmp_path) == ["p.csv"]
+
+
+def test_where_no_table_can_be_written_the_error_is_ours(tmp_path: Path) -> None:
+    """A folder stands there: CatclfError names it."""
+    with pytest.raises(CatclfError) as raised:
+        write_predictions(tmp_path, [SURE], "cat")
+    assert raised.value.where == str(tmp_path)
+
+
+def test_a_prediction_has_no_error_unless_one_is_given() -> None:
+    """A picture that was read needs no more than its name, class and probabilities."""
+    prediction = Prediction("-", "noncat", {"noncat": 0.75, "cat": 0.25})
+    assert prediction.error is None
+
+
+@pytest.mark.parametrize(
+    ("predicted", "confidence"), [("noncat", 0.75), ("cat", 0.25), (None, None)]
+)
+def test_confidence_is_the_probability_of_the_class_predicted(
+    predicted: str | None, confidence: float | None
+) -> None:
+    """Whichever it is: the threshold decides the class, and may choose the less probable one."""
+    probabilities = None if predicted is None else {"noncat": 0.75, "cat": 0.25}
+    assert Prediction("-", predicted, probabilities).confidence == confidence

@@ -16,8 +16,8 @@ from PIL import Image
 import catclf
 from catclf.dataset import open_dataset
 from catclf.errors import CatclfError, DatasetError, ModelError, printable
-from catclf.model_file import save_model
-from catclf.predictions import write_predictions
+from catclf.model import save_model
+from catclf.operations.evaluation import write_predictions
 from conftest import Recorder, training_of
 from corpus.course_hdf5 import COURSE, good_course
 from corpus.hdf5 import write_cases

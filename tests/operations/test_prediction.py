@@ -19,13 +19,12 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from catclf.errors import PictureError
+from catclf.features import Preprocessing
 from catclf.model import Model
-from catclf.operations.prediction import predict
-from catclf.parallel import ITEMS_WORTH_A_WORKER, MAX_ITEMS_A_MESSAGE, MESSAGES_AHEAD
+from catclf.operations.prediction import Prediction, predict
 from catclf.pictures.formats import MAX_BYTES
-from catclf.pictures.preprocessing import Preprocessing
 from catclf.pictures.reading import read_picture
-from catclf.predictions import Prediction
+from catclf.workers import ITEMS_WORTH_A_WORKER, MAX_ITEMS_A_MESSAGE, MESSAGES_AHEAD
 from conftest import Recorder, positive_probability
 
 

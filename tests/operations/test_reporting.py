@@ -10,8 +10,8 @@ import pytest
 
 import catclf
 from catclf.errors import CatclfError, DatasetError, ModelError
+from catclf.files import FileKind, file_kind
 from catclf.operations.reporting import REPORT_FILE
-from catclf.storage.kinds import FileKind, file_kind
 from command_line import results, run
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import tomllib
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from catclf import tune
-from catclf.operations.search import Search
+from catclf.operations.search import Search, Tuned
 
 
 def test_an_edge_of_what_was_tried_is_told(small_dataset: Path) -> None:
@@ -31,3 +34,62 @@ def test_a_search_that_is_none_is_refused(wrong: dict[str, Any]) -> None:
     [name] = wrong
     with pytest.raises(ValueError, match=f"{name} must be one of"):
         Search(**wrong)
+
+
+QUICK = Search(folds=3, iterations=60)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["a b", 'a"b', "a\\b", "a\nb", "a\tb", "a\x7fb", "caf\u00e9", "\U0001f600", "\u200b"],
+)
+def test_any_name_of_a_dataset_comes_back_from_the_config(
+    name: str, small_dataset: Path, tmp_path: Path
+) -> None:
+    """Quotes, control characters and emoji in a path are TOML in the config."""
+    dataset, config = tmp_path / f"{name}.h5", tmp_path / "t.toml"
+    dataset.write_bytes(small_dataset.read_bytes())
+    tune(dataset, QUICK, output=config)
+    assert tomllib.loads(config.read_text(encoding="utf-8"))["train"]["dataset"] == str(dataset)
+
+
+def test_a_name_that_is_no_text_is_left_out_of_the_config(
+    small_dataset: Path, tmp_path: Path
+) -> None:
+    """TOML is UTF-8: such a dataset is named on the command line."""
+    dataset, config = tmp_path / os.fsdecode(b"\xff.h5"), tmp_path / "t.toml"
+    dataset.write_bytes(small_dataset.read_bytes())
+    tune(dataset, QUICK, output=config)
+    assert "dataset" not in tomllib.loads(config.read_text(encoding="utf-8"))["train"]
+
+
+def test_numbers_of_numpy_do_as_well(small_dataset: Path, tmp_path: Path) -> None:
+    """Rates from geomspace are written as plain numbers; a sample of none is refused."""
+    config, rates = tmp_path / "t.toml", list(np.geomspace(0.001, 0.01, 3))
+    search = Search(learning_rates=tuple(rates), folds=3, iterations=60)
+    tuned = tune(small_dataset, search, output=config)
+    assert (
+        tomllib.loads(config.read_text(encoding="utf-8"))["train"]["lr"]
+        in tuned.search.learning_rates
+    )
+    with pytest.raises(ValueError, match="sample must be at least 4"):
+        tune(small_dataset, Search(sample=0))
+
+
+def test_the_config_is_for_train_and_evaluate(small_dataset: Path, tmp_path: Path) -> None:
+    """Both take the dataset that was tuned on; train the setting as well."""
+    config = tmp_path / "t.toml"
+    tuned: Tuned = tune(small_dataset, QUICK, output=config)
+    tables = tomllib.loads(config.read_text(encoding="utf-8"))
+    assert tuned.chosen is not None
+    assert tables == {
+        "train": {
+            "dataset": str(small_dataset),
+            "lr": tuned.chosen.learning_rate,
+            "l2": tuned.chosen.l2,
+            "iters": tuned.chosen.iterations,
+            "loss": "cross-entropy",
+            "class-weight": "none",
+        },
+        "evaluate": {"dataset": str(small_dataset)},
+    }

@@ -14,8 +14,7 @@ from axe_playwright_python.sync_playwright import Axe
 
 import catclf
 from catclf.dataset import NewSplit, write_dataset
-from catclf.model import Model
-from catclf.model_file import save_model
+from catclf.model import Model, save_model
 from page.conftest import SAMPLE, OpenPage, drop
 
 PREPROCESSING = catclf.Preprocessing(size=8)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from catclf.errors import PictureError
-from catclf.pictures.preprocessing import Preprocessing
+from catclf.features import Preprocessing
 from catclf.pictures.reading import decode_picture, read_picture
 from corpus.good_pictures import photo_like
 

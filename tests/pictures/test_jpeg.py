@@ -13,10 +13,10 @@ import pytest
 from PIL import Image
 
 from catclf.errors import PictureError
+from catclf.features import Preprocessing
 from catclf.pictures.formats import MAX_PIXELS
 from catclf.pictures.jpeg import REDUCTION_MARGINS, choose_reduction
 from catclf.pictures.pixels import fit_pixels
-from catclf.pictures.preprocessing import Preprocessing
 from catclf.pictures.reading import read_picture
 from corpus.good_pictures import encode, photo_like
 from pictures.decoding import PHOTOS, SIZE_40, decode, distance, photo_40, plain_resize
@@ -145,7 +145,7 @@ def test_a_jpeg_needs_one_plugin() -> None:
     """Each plugin that is imported is time before the first answer."""
     script = (
         "import sys;"
-        "from catclf.pictures.preprocessing import Preprocessing;"
+        "from catclf.features import Preprocessing;"
         "from catclf.pictures.reading import decode_picture as decode;"
         "decode(sys.stdin.buffer.read(), Preprocessing(), '-');"
         "print(*sorted(m for m in sys.modules if m.endswith('Plugin')))"

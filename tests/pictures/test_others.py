@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from catclf.pictures.preprocessing import Preprocessing
+from catclf.features import Preprocessing
 from corpus.good_pictures import encode
 from pictures.decoding import decode, photo_40
 

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from catclf.features import Preprocessing
 from catclf.pictures import pixels as pixels_module
 from catclf.pictures.jpeg import choose_reduction
 from catclf.pictures.pixels import fit_pixels
-from catclf.pictures.preprocessing import Preprocessing
 from corpus.good_pictures import adam7_png, encode, photo_like
 from pictures.decoding import SIZE_5, colors, decode, distance, photo_40, plain_resize
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
 from catclf.errors import PictureError
-from catclf.pictures.preprocessing import Preprocessing
+from catclf.features import Preprocessing
 from catclf.pictures.reading import one_or_many, pixels_of, read_picture
 from corpus.good_pictures import encode, good_files, photo_like
 from pictures.decoding import SIZE_5, SIZE_40, decode, photo_40

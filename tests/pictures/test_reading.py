@@ -21,10 +21,11 @@ from hypothesis import strategies as st
 from PIL import Image, ImageFile, features
 
 from catclf.errors import PictureError
+from catclf.features import Preprocessing
+from catclf.files import PNG_SIGNATURE
 from catclf.pictures import reading
-from catclf.pictures.formats import MAX_BYTES, PNG_SIGNATURE
+from catclf.pictures.formats import MAX_BYTES
 from catclf.pictures.pixels import fit_pixels
-from catclf.pictures.preprocessing import Preprocessing
 from catclf.pictures.reading import DECODERS, read_picture
 from corpus.good_pictures import adam7_png, encode, good_files, idat, png
 from corpus.pictures import Case, bad_pictures

@@ -7,7 +7,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from catclf.observer import Observer
-from catclf.sources import Listing, list_sources
+from catclf.sources import list_sources
+from catclf.sources.labeled import Listing
 
 
 def touch(folder: Path, *names: str) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from catclf import PictureError, Preprocessing
-from catclf.sources import Labeled
+from catclf.sources.labeled import Labeled, NamedSplit, used_splits
 from sources.conftest import listing, touch
 
 
@@ -38,3 +38,21 @@ def test_a_file_is_the_same_by_any_path(tmp_path: Path, monkeypatch: pytest.Monk
         *map(os.path.realpath, ("a/1.jpg", "a/2.jpg", "a/gone.jpg")),
         "a\0/1.jpg",
     }
+
+
+@pytest.mark.parametrize(
+    ("named", "validation"),
+    [
+        (["train", "validation"], "test"),
+        (["validation"], "test"),
+        (["test", "validation"], "test"),
+        (["train", "test", "validation"], None),
+    ],
+)
+def test_validation_is_test_unless_train_and_test_are_there(
+    named: list[NamedSplit], validation: str | None
+) -> None:
+    """Train and test are always themselves."""
+    used = used_splits(named)
+    assert (used["train"], used["test"]) == ("train", "test")
+    assert used.get("validation") == validation

@@ -13,14 +13,22 @@ import sys
 import time
 from collections.abc import Generator
 from contextlib import closing
+from pathlib import Path
 from typing import cast
 
 import numpy as np
 import pytest
 
-from catclf import parallel
+from catclf import workers as module
 from catclf.errors import CatclfError, PictureError
-from catclf.parallel import ITEMS_WORTH_A_WORKER, Pool, map_in_order, shared_zeros
+from catclf.workers import (
+    ITEMS_WORTH_A_WORKER,
+    Pool,
+    available_cores,
+    available_memory,
+    map_in_order,
+    shared_zeros,
+)
 
 if sys.platform == "win32":
     pytest.skip("these tests fork, and send signals", allow_module_level=True)
@@ -175,7 +183,7 @@ def test_a_program_ends_that_did_not_close_its_pool() -> None:
     """Workers ignore a SIGTERM, and still do not keep their owner from leaving."""
     script = (
         "import weakref\n"
-        "from catclf.parallel import Pool\n"
+        "from catclf.workers import Pool\n"
         "weakref.finalize(weakref, print)\n"
         "pool = Pool(abs, 2)\n"
         "print(pool.map([-1, -2]))\n"
@@ -256,7 +264,7 @@ def test_an_interrupted_pool_answers_no_more(monkeypatch: pytest.MonkeyPatch) ->
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(parallel._Worker, "receive", interrupt)
+        patched.setattr(module._Worker, "receive", interrupt)
         with pytest.raises(KeyboardInterrupt):
             pool.map(range(4))
     with pytest.raises(CatclfError, match="killed"):
@@ -267,3 +275,22 @@ def test_a_single_worker_takes_items_one_at_a_time() -> None:
     """An endless source, or one of open files, is not read ahead."""
     results = map_in_order(str, itertools.count(), 1)
     assert [next(results) for _ in range(3)] == ["0", "1", "2"]
+
+
+def test_a_containers_limit_bounds_the_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The system may have more than the container may use; "max" is no limit."""
+    limit = tmp_path / "memory.max"
+    monkeypatch.setattr(module, "CONTAINER_LIMITS", [str(limit)])
+    everywhere = available_memory()
+    limit.write_text("max\n")
+    assert available_memory() > 2**20
+    limit.write_text("1048576\n")
+    assert available_memory() == 2**20 < everywhere
+
+
+def test_the_machine_has_cores_and_memory() -> None:
+    """Both are counted as positive whole numbers."""
+    assert available_cores() >= 1
+    assert available_memory() > 0

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catclf.errors import ModelError
-from catclf.model_file import load_model, save_model
-from catclf.storage.npz import read_npz
+from catclf.model import load_model, save_model
+from catclf.npz import read_npz
 from corpus.models import good_arrays, good_model, loads_or_refuses
 from corpus.npz import N_X, Member, bad_npz, bad_places, npy, npz, pack
 

@@ -20,18 +20,6 @@ from catclf.errors import CatclfError, printable
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = [
-    "OutputKind",
-    "check_output",
-    "csv_kind",
-    "csv_line",
-    "is_same_file",
-    "made_folder",
-    "replacing",
-    "unwritable",
-    "write_csv",
-]
-
 MAX_PREFIX_BYTES = 120  # of an output's name in its temporary file's; file systems allow 255
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from catclf.dataset import NewSplit, write_dataset
-from catclf.pictures.preprocessing import Preprocessing
+from catclf.features import Preprocessing
 from command_line import run
 
 

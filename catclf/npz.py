@@ -48,10 +48,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from catclf.errors import ModelError, printable
-from catclf.storage.files import read_regular
-from catclf.storage.kinds import Expected, FileKind, kind_of_bytes
-
-__all__ = ["read_npz"]
+from catclf.files import Expected, FileKind, kind_of_bytes, read_regular
 
 # A model at the largest picture size has 24 MiB of weights; its state may be as large again.
 MAX_BYTES = 256 * 2**20

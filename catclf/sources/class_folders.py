@@ -8,11 +8,8 @@ from catclf.errors import DatasetError, name_some
 from catclf.observer import Observer
 from catclf.pictures.folders import find_pictures, is_litter, subfolders
 from catclf.pictures.formats import looks_like_picture
-from catclf.sources.labeled import Labeled, Listing
-from catclf.sources.split_names import SPLIT_NAMES, tell_validation, used_splits
+from catclf.sources.labeled import SPLIT_NAMES, Labeled, Listing, tell_validation, used_splits
 from catclf.splits import SplitName
-
-__all__ = ["list_folder"]
 
 
 def list_folder(folder: str, observer: Observer) -> Listing:
