@@ -3,9 +3,9 @@
 The verbs of the command line are functions:
 
 >>> import catclf
->>> catclf.prepare(["data/sample"], "data/dataset.h5")          # doctest: +SKIP
->>> catclf.train("data/dataset.h5", "model.npz")                # doctest: +SKIP
->>> catclf.evaluate("data/dataset.h5", "model.npz").accuracy    # doctest: +SKIP
+>>> catclf.prepare(["data/sample"], "data/dataset.npz")          # doctest: +SKIP
+>>> catclf.train("data/dataset.npz", "model.npz")                # doctest: +SKIP
+>>> catclf.evaluate("data/dataset.npz", "model.npz").accuracy    # doctest: +SKIP
 >>> model = catclf.load_model("model.npz")                      # doctest: +SKIP
 >>> next(catclf.predict("cat.jpg", model)).probabilities        # doctest: +SKIP
 """
@@ -31,9 +31,8 @@ if TYPE_CHECKING:
     from catclf.model import load_model as load_model
     from catclf.observer import Observer as Observer
     from catclf.operations.benchmarking import benchmark as benchmark
+    from catclf.operations.evaluation import compare as compare
     from catclf.operations.evaluation import evaluate as evaluate
-    from catclf.operations.inspection import DatasetInfo as DatasetInfo
-    from catclf.operations.inspection import ModelInfo as ModelInfo
     from catclf.operations.inspection import info as info
     from catclf.operations.prediction import predict as predict
     from catclf.operations.preparation import prepare as prepare
@@ -50,18 +49,17 @@ _HOMES = {
     "CatclfError": "errors",
     "Dataset": "dataset",
     "DatasetError": "errors",
-    "DatasetInfo": "operations.inspection",
     "ClusterError": "errors",
     "DivergenceError": "errors",
     "Model": "model",
     "ModelError": "errors",
-    "ModelInfo": "operations.inspection",
     "Observer": "observer",
     "PictureError": "errors",
     "Search": "operations.search",
     "Preprocessing": "features",
     "Settings": "training",
     "benchmark": "operations.benchmarking",
+    "compare": "operations.evaluation",
     "evaluate": "operations.evaluation",
     "info": "operations.inspection",
     "load_model": "model",

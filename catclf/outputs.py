@@ -10,33 +10,17 @@ import errno
 import io
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from catclf.errors import CatclfError, printable
+from catclf.files import FileKind, file_kind
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 MAX_PREFIX_BYTES = 120  # of an output's name in its temporary file's; file systems allow 255
-
-
-@dataclass(frozen=True)
-class OutputKind:
-    """What a verb writes, and may therefore replace.
-
-    Parameters
-    ----------
-    name
-        With its article, for messages.
-    recognizes
-        Whether the regular file at a path is one, by its content.
-    """
-
-    name: str
-    recognizes: Callable[[str], bool]
 
 
 @contextmanager
@@ -86,7 +70,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 def check_output(
     path: str | os.PathLike[str],
-    kind: OutputKind,
+    kind: FileKind,
     inputs: Iterable[str | os.PathLike[str]] = (),
     *,
     force: bool = False,
@@ -123,7 +107,7 @@ def check_output(
                 raise CatclfError("is an input too", path, "Write to another file.")
         if output.st_size > 0 and not force and not _is_of_kind(target, kind):
             raise CatclfError(
-                f"exists, and is not {kind.name}; nothing was changed",
+                f"exists, and is not {kind.value}; nothing was changed",
                 path,
                 "Write to another file, or replace this one with `force`.",
             )
@@ -144,9 +128,9 @@ def _is_there(path: str | os.PathLike[str], file: os.stat_result) -> bool:
         return False
 
 
-def _is_of_kind(target: Path, kind: OutputKind) -> bool:
+def _is_of_kind(target: Path, kind: FileKind) -> bool:
     try:
-        return kind.recognizes(os.fspath(target))
+        return file_kind(target) is kind
     except (OSError, CatclfError):  # what may not be read may be anything
         return False
 
@@ -165,17 +149,6 @@ def write_csv(
         file.write(csv_line(header) + "\n")
         for row in rows:
             file.write(csv_line(row) + "\n")
-
-
-def csv_kind(name: str, header: Sequence[str]) -> OutputKind:
-    """Return the kind of the CSV files that `write_csv` writes with this header."""
-
-    def recognizes(path: str) -> bool:
-        first_line = (csv_line(header) + "\n").encode()
-        with open(path, "rb") as file:
-            return file.read(len(first_line)) == first_line
-
-    return OutputKind(name, recognizes)
 
 
 def csv_line(cells: Iterable[object]) -> str:

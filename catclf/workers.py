@@ -299,8 +299,9 @@ def shared_zeros(shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
     """Return zeros in memory that this process and those it forks later all read and write."""
     from mmap import mmap  # here, for predict to start without it
 
-    memory = mmap(-1, math.prod(shape) * np.dtype(dtype).itemsize)
-    return np.frombuffer(memory, dtype).reshape(shape)
+    count = math.prod(shape)
+    memory = mmap(-1, max(1, count * np.dtype(dtype).itemsize))
+    return np.frombuffer(memory, dtype, count).reshape(shape)
 
 
 # What a container allows: control groups, version 2 and 1.

@@ -13,7 +13,7 @@ import catclf
 from catclf.dataset import NewSplit, write_dataset
 from catclf.observer import Observer
 from catclf.operations.prediction import Prediction
-from catclf.training import TrainingRecord
+from catclf.training import Training
 from dask_cluster import DaskCluster
 
 # The same examples every time, however slow the machine: a failure is the change's, not luck's.
@@ -21,7 +21,7 @@ settings.register_profile("catclf", deadline=None, derandomize=True)
 settings.load_profile("catclf")
 
 
-def training_of(path: Path) -> TrainingRecord:
+def training_of(path: Path) -> Training:
     """Return how the model in a file was trained."""
     record = catclf.load_model(path).training
     assert record is not None
@@ -102,7 +102,7 @@ def photos() -> Path:
 @pytest.fixture(scope="session")
 def course_dataset(course_files: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Prepare the course's pictures."""
-    path = tmp_path_factory.mktemp("course") / "dataset.h5"
+    path = tmp_path_factory.mktemp("course") / "dataset.npz"
     catclf.prepare(course_files, path)
     return path
 
@@ -123,7 +123,7 @@ def small_pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def small_dataset(small_pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Prepare `small_pictures`: 18 to train on, 6 to test. Read it, never change it."""
-    path = tmp_path_factory.mktemp("dataset") / "dataset.h5"
+    path = tmp_path_factory.mktemp("dataset") / "dataset.npz"
     preprocessing = catclf.Preprocessing(size=8)
     catclf.prepare([small_pictures], path, preprocessing=preprocessing, test_split=0.25)
     return path

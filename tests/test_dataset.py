@@ -119,7 +119,7 @@ def test_what_was_written_is_read(
     data: st.DataObject,
 ) -> None:
     """Columns, labels, names of any bytes, classes and preprocessing survive, in their order."""
-    path = tmp_path_factory.mktemp("dataset") / "dataset.h5"
+    path = tmp_path_factory.mktemp("dataset") / "dataset.npz"
     preprocessing = Preprocessing(size=size, fit=fit)  # type: ignore[arg-type]
     rng = np.random.default_rng(0)
     columns = [rng.integers(0, 256, (m, preprocessing.n_x), np.uint8) for m in counts]

@@ -44,7 +44,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def dataset(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Prepare them as hog-color."""
-    path = tmp_path_factory.mktemp("hog") / "dataset.h5"
+    path = tmp_path_factory.mktemp("hog") / "dataset.npz"
     catclf.prepare([pictures], path, preprocessing=HOG_COLOR, test_split=0.25)
     return path
 

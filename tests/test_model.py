@@ -29,7 +29,7 @@ from catclf.operations.evaluation import evaluate
 from catclf.operations.prediction import predict
 from catclf.operations.preparation import prepare
 from catclf.pictures.reading import read_picture
-from catclf.training import Settings, TrainingRecord
+from catclf.training import Settings, Training
 from command_line import run
 from conftest import positive_probability
 from corpus.models import bad_models, good_arrays, good_model, loads_or_refuses
@@ -88,7 +88,7 @@ def test_a_model_is_shown_in_a_line() -> None:
     shown = "<Model 'noncat' or 'cat': size 64, n_x 12288, "
     assert repr(model) == shown + "not told how it was trained>"
     assert repr(replace(model, weights_only=True)) == shown + "weights only>"
-    training = TrainingRecord("catclf", "d.h5", "0", 18, 6, "gram", Settings(), 20, 0.5)
+    training = Training("catclf", "d.h5", "0", 18, 6, "gram", Settings(), 20, 0.5)
     trained = replace(model, training=training)
     assert repr(trained) == shown + "20 iterations of gram on 18 pictures>"
     assert "\x1b" not in repr(replace(model, classes=("\x1b[31m", "a")))
@@ -167,7 +167,7 @@ counts = st.integers(0, 2**60)
     fit=st.sampled_from(["squash", "crop", "pad"]),
     record=st.none()
     | st.builds(
-        TrainingRecord,
+        Training,
         created_by=texts,
         dataset=texts,
         digest=texts,
@@ -197,7 +197,7 @@ def test_a_model_is_read_as_it_was_saved(
     b: float,
     classes: list[str],
     fit: Any,
-    record: TrainingRecord | None,
+    record: Training | None,
     costs: dict[int, float],
     state: dict[str, NDArray[np.float64]],
 ) -> None:
@@ -224,7 +224,7 @@ def test_a_model_is_read_as_it_was_saved(
 def test_a_record_that_is_no_json_is_not_saved(saved: Path) -> None:
     """What could not be read again is not written, and the old model stays."""
     before = saved.read_bytes()
-    training = TrainingRecord("catclf", "d.h5", "0", 2, 0, "gram", Settings(), 1, float("nan"))
+    training = Training("catclf", "d.h5", "0", 2, 0, "gram", Settings(), 1, float("nan"))
     model = replace(good_model(), training=training)
     with pytest.raises(ValueError, match="JSON"):
         save_model(saved, model)

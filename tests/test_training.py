@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catclf.logistic import CLASS_WEIGHTS, LOSSES
-from catclf.training import Settings, TrainingRecord
+from catclf.training import Settings, Training
 
-RECORD = TrainingRecord(
+RECORD = Training(
     created_by="catclf 1.0",
     dataset="cats.h5",
     digest="sha256:0",
@@ -60,7 +60,7 @@ def tables() -> dict[str, Any]:
 
 
 @st.composite
-def records(draw: st.DrawFn) -> TrainingRecord:
+def records(draw: st.DrawFn) -> Training:
     """Draw a record of any names, counts and finite numbers, measured or not."""
     number = st.floats(allow_nan=False, allow_infinity=False)
     positive = st.floats(0, exclude_min=True, allow_infinity=False)
@@ -81,22 +81,22 @@ def records(draw: st.DrawFn) -> TrainingRecord:
         "float | None": st.none() | st.floats(0, 1),  # shares
         "Settings": settings,
     }
-    fields = dataclasses.fields(TrainingRecord)
-    return TrainingRecord(**{field.name: draw(drawn[str(field.type)]) for field in fields})
+    fields = dataclasses.fields(Training)
+    return Training(**{field.name: draw(drawn[str(field.type)]) for field in fields})
 
 
 @given(record=records())
-def test_a_record_comes_back_from_json(record: TrainingRecord) -> None:
+def test_a_record_comes_back_from_json(record: Training) -> None:
     """Every name, count and number is what it was, to the last bit."""
     stored = json.dumps(record.to_record(), allow_nan=False)
-    assert TrainingRecord.from_record(json.loads(stored)) == record
+    assert Training.from_record(json.loads(stored)) == record
 
 
 @given(record=json_objects)
 def test_any_json_object_gives_a_record_or_none(record: dict[str, object]) -> None:
     """Nothing that a file can say is an error."""
-    read = TrainingRecord.from_record(record)
-    assert read is None or TrainingRecord.from_record(read.to_record()) == read
+    read = Training.from_record(record)
+    assert read is None or Training.from_record(read.to_record()) == read
 
 
 @given(data=st.data(), value=json_values)
@@ -108,7 +108,7 @@ def test_any_value_in_any_place_gives_a_record_or_none(data: st.DataObject, valu
         record[name][data.draw(st.sampled_from(sorted(record[name])))] = value
     else:
         record[name] = value
-    read = TrainingRecord.from_record(record)
+    read = Training.from_record(record)
     if read is not None:
         kinds = {
             "str": (str,),
@@ -127,7 +127,7 @@ def test_a_record_without_one_of_its_values_is_none(table: str, name: str) -> No
     """A half-known training is an unknown one, rather than one filled in with guesses."""
     record = tables()
     del record[table][name]
-    assert TrainingRecord.from_record(record) is None
+    assert Training.from_record(record) is None
 
 
 @pytest.mark.parametrize("value", ["1", True, None, [1], {}])
@@ -136,7 +136,7 @@ def test_what_is_no_number_makes_no_record(table: str, name: str, value: object)
     """Texts of digits and truth values are not taken for numbers."""
     record = tables()
     record[table][name] = value
-    assert TrainingRecord.from_record(record) is None
+    assert Training.from_record(record) is None
 
 
 @pytest.mark.parametrize("value", [-1, 1.0])
@@ -148,7 +148,7 @@ def test_a_count_is_whole_and_not_negative(table: str, name: str, value: float) 
     """There are no -1 pictures, and no 1.0 iterations."""
     record = tables()
     record[table][name] = value
-    assert TrainingRecord.from_record(record) is None
+    assert Training.from_record(record) is None
 
 
 def test_a_dataset_without_a_name_and_results_unmeasured_make_a_record() -> None:
@@ -157,14 +157,14 @@ def test_a_dataset_without_a_name_and_results_unmeasured_make_a_record() -> None
     del record["dataset"]["name"]
     del record["results"]["train_accuracy"], record["results"]["test_accuracy"]
     expected = dataclasses.replace(RECORD, dataset="", train_accuracy=None, test_accuracy=None)
-    assert TrainingRecord.from_record(record) == expected
+    assert Training.from_record(record) == expected
 
 
 def test_what_a_later_version_adds_is_no_hindrance() -> None:
     """Unknown tables and values are left alone."""
     record = tables() | {"host": {"cores": 2}}
     record["settings"]["momentum"] = 0.9
-    assert TrainingRecord.from_record(record) == RECORD
+    assert Training.from_record(record) == RECORD
 
 
 def test_default_settings_are_the_courses() -> None:

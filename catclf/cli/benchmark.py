@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 
 import click
 
-from catclf.cli.options import Count, Verb, dataset_argument, format_option, option, quiet_option
-from catclf.cli.output import Display
+from catclf.cli.options import Verb, dataset_argument, format_option, quiet_option, setting
+from catclf.cli.output import Display, as_json
 from catclf.errors import printable
 from catclf.operations.benchmarking import Timing, benchmark
 from catclf.training import Settings
@@ -19,30 +18,28 @@ from catclf.training import Settings
     epilog="""\b
 Examples:
   catclf benchmark
-  catclf benchmark data/catvnoncat.h5 --format json""",
+  catclf benchmark data/catvnoncat.npz --format json""",
 )
 @dataset_argument
-@option(
-    "--iters",
-    group="Descent",
-    type=Count(),
-    default=Settings().iterations,
-    metavar="N",
-    help="Iterations of the whole descent whose time is shown too.",
+@setting(
+    Settings,
+    "iterations",
+    "Descent",
+    "Iterations of the whole descent whose time is shown too.",
 )
 @format_option
 @quiet_option
 def command(dataset: str, iters: int, format: str, quiet: bool) -> None:
     """Time every method of descent on your data.
 
-    DATASET is a file that prepare wrote; without it, data/dataset.h5. Each method is timed in
+    DATASET is a file that prepare wrote; without it, data/dataset.npz. Each method is timed in
     several rounds. Where they differ much, or the process had to wait, the machine was busy with
     something else, and the result says so. The methods' costs are compared too: all compute the
     same iterations.
     """
     timings = benchmark(dataset, observer=BenchmarkDisplay("methods", quiet))
-    show = as_json if format == "json" else as_text
-    click.echo(show(dataset, timings, iters))
+    record, text = (show(dataset, timings, iters) for show in (as_record, as_text))
+    click.echo(as_json(record) if format == "json" else text)
 
 
 class BenchmarkDisplay(Display):
@@ -63,8 +60,8 @@ def total(timing: Timing, iterations: int) -> float:
     return timing.start_seconds + iterations * timing.seconds
 
 
-def as_json(dataset: str, timings: list[Timing], iterations: int) -> str:
-    """Return the results as one JSON object."""
+def as_record(dataset: str, timings: list[Timing], iterations: int) -> dict[str, object]:
+    """Return the results for JSON."""
     slowest = timings[0].seconds
     rows = [
         {
@@ -76,8 +73,7 @@ def as_json(dataset: str, timings: list[Timing], iterations: int) -> str:
         }
         for timing in timings
     ]
-    found = {"dataset": dataset, "iterations": iterations, "methods": rows}
-    return json.dumps(found, indent=2)
+    return {"dataset": dataset, "iterations": iterations, "methods": rows}
 
 
 def as_text(dataset: str, timings: list[Timing], iterations: int) -> str:

@@ -11,15 +11,13 @@ import click
 
 from catclf.cli.options import Count, Numbers, WholeNumber
 from catclf.errors import CatclfError, printable
-from catclf.files import Expected, FileKind, file_kind, read_regular
+from catclf.files import HEAD_BYTES, Expected, FileKind, kind_of_bytes, read_regular
 
 MAX_CONFIG_BYTES = 2**20
 CONFIG = Expected(
     "a config file",
     "Name a TOML file with a table for each verb, as 'catclf tune' writes.",
 )
-# A text may be TOML with an error in it; what is of no known kind may be a text that is not UTF-8.
-CONFIG_KINDS = (FileKind.CONFIG, FileKind.TEXT, FileKind.EMPTY, FileKind.UNKNOWN)
 
 
 def read_config(
@@ -33,15 +31,13 @@ def read_config(
         Where the file cannot be read, is not TOML, or holds an unknown table or key or a value
         that the verb's option would not take.
     """
-    found = file_kind(path)
-    if found not in CONFIG_KINDS:
-        raise CONFIG.mismatch(found, path, CatclfError)
+    stored = read_regular(path, MAX_CONFIG_BYTES, CatclfError)
+    if kind_of_bytes(stored[:HEAD_BYTES]) not in (FileKind.CONFIG, FileKind.OTHER):
+        raise CONFIG.mismatch(stored, path, CatclfError)
     try:
-        tables = tomllib.loads(read_regular(path, MAX_CONFIG_BYTES, CatclfError).decode("utf-8"))
+        tables = tomllib.loads(stored.decode("utf-8"))
     except (ValueError, RecursionError) as error:  # ValueError: no TOML, no UTF-8
-        fix = (
-            "Fix the line." if found is FileKind.CONFIG else f"{CONFIG.fix[:-1]}, or fix the line."
-        )
+        fix = f"{CONFIG.fix[:-1]}, or fix the line."
         raise CatclfError(f"is not TOML: {error}", path, fix) from error
     for name, table in tables.items():
         if name not in verbs:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from dataclasses import asdict
+from typing import Any
 
 import click
 
@@ -17,7 +16,7 @@ from catclf.cli.options import (
     option,
     refuse_config,
 )
-from catclf.cli.output import percent
+from catclf.cli.output import as_json, percent
 from catclf.columns import Order
 from catclf.errors import NAMED_PICTURES, printable
 from catclf.operations.evaluation import (
@@ -71,34 +70,28 @@ def command(
 ) -> None:
     """Evaluate a model, or compare two, on a split of a dataset.
 
-    DATASET is a file that prepare wrote; without it, data/dataset.h5. The accuracy is shown with
+    DATASET is a file that prepare wrote; without it, data/dataset.npz. The accuracy is shown with
     its 95 % interval and the accuracy of always predicting the more frequent class.
     """
     if len(model) > 2:
         raise click.UsageError(f"--model names {len(model)} models; at most two are compared.")
     if len(model) == 2 and predictions is not None:
         raise click.UsageError("--predictions is for one model.")
-    evaluations = [
-        evaluate(
-            dataset,
-            path,
-            split=split,
-            threshold=threshold,
-            order=order,
-            classes=classes,
-            predictions=predictions,
-            force=force,
-        )
-        for path in model
-    ]
-    if len(evaluations) == 2:
-        compared = compare(*evaluations)
-        click.echo(
-            comparison_as_json(compared) if format == "json" else comparison_as_text(compared)
-        )
+    how: dict[str, Any] = {
+        "split": split,
+        "threshold": threshold,
+        "order": order,
+        "classes": classes,
+    }
+    if len(model) == 2:
+        compared = compare(dataset, *model, **how)
+        record, text = comparison_as_record(compared), comparison_as_text(compared)
     else:
-        [evaluation] = evaluations
-        click.echo(as_json(evaluation) if format == "json" else as_text(evaluation))
+        [only] = model
+        evaluation = evaluate(dataset, only, predictions=predictions, force=force, **how)
+        record, text = as_record(evaluation), as_text(evaluation)
+        record["most_wrong"] = evaluation.worst(NAMED_PICTURES)
+    click.echo(as_json(record) if format == "json" else text)
 
 
 def accuracy_lines(evaluation: Evaluation) -> list[str]:
@@ -114,7 +107,7 @@ def accuracy_lines(evaluation: Evaluation) -> list[str]:
 
 
 def as_record(evaluation: Evaluation) -> dict[str, object]:
-    """Return the results as a table that JSON can hold."""
+    """Return the results for JSON."""
     counts = evaluation.confusion
     negative, positive = evaluation.classes
     return {
@@ -130,7 +123,7 @@ def as_record(evaluation: Evaluation) -> dict[str, object]:
         "majority_rate": evaluation.majority_rate,
         "surely_better_than_constant": evaluation.surely_better,
         "balanced_accuracy": counts.balanced_accuracy,
-        "confusion": asdict(counts),
+        "confusion": counts,
         "recall_by_class": {negative: counts.specificity, positive: counts.recall},
         "precision": counts.precision,
         "recall": counts.recall,
@@ -144,24 +137,15 @@ def as_record(evaluation: Evaluation) -> dict[str, object]:
     }
 
 
-def as_json(evaluation: Evaluation) -> str:
-    """Return the results, and the most confidently wrong pictures, as one JSON object."""
-    wrong = [asdict(picture) for picture in evaluation.worst(NAMED_PICTURES)]
-    return json.dumps({**as_record(evaluation), "most_wrong": wrong}, indent=2)
-
-
-def comparison_as_json(compared: Comparison) -> str:
-    """Return the results of two models, and their difference, as one JSON object."""
-    return json.dumps(
-        {
-            "models": [as_record(compared.first), as_record(compared.second)],
-            "only_first_right": compared.only_first,
-            "only_second_right": compared.only_second,
-            "mcnemar_p": compared.p_value,
-            "significant": compared.significant,
-        },
-        indent=2,
-    )
+def comparison_as_record(compared: Comparison) -> dict[str, object]:
+    """Return the results of two models, and their difference, for JSON."""
+    return {
+        "models": [as_record(compared.first), as_record(compared.second)],
+        "only_first_right": compared.only_first,
+        "only_second_right": compared.only_second,
+        "mcnemar_p": compared.p_value,
+        "significant": compared.significant,
+    }
 
 
 def as_text(evaluation: Evaluation) -> str:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import fields, is_dataclass
+from math import isfinite
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -41,6 +44,22 @@ def short(cost: float) -> str:
 def percent(fraction: float | None) -> str:
     """Return a fraction as a percentage with two decimals; a dash where it is not defined."""
     return "-" if fraction is None else f"{100 * fraction:.2f} %"
+
+
+def as_json(result: object) -> str:
+    """Return a result as one JSON object; what is not a finite number is null."""
+    return json.dumps(_plain(result), indent=2)
+
+
+def _plain(value: Any) -> Any:
+    """Return what JSON can hold: of a dataclass its fields."""
+    if is_dataclass(value):
+        return {each.name: _plain(getattr(value, each.name)) for each in fields(value)}
+    if isinstance(value, dict):
+        return {name: _plain(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    return None if isinstance(value, float) and not isfinite(value) else value
 
 
 class Results:

@@ -14,6 +14,7 @@ from catclf.cli.options import (
     option,
     output_option,
     quiet_option,
+    setting,
 )
 from catclf.cli.output import Display, note
 from catclf.errors import DatasetError, name_some, printable
@@ -21,7 +22,6 @@ from catclf.features import Preprocessing
 from catclf.operations.preparation import DEFAULT_TEST_SPLIT, Prepared, prepare
 from catclf.sources import NAME_A_SOURCE
 
-DEFAULT = Preprocessing()
 SAMPLE = "data/sample"
 
 
@@ -35,28 +35,19 @@ Examples:
   catclf prepare train_catvnoncat.h5 test_catvnoncat.h5""",
 )
 @click.argument("source", nargs=-1, type=INPUT)
-@output_option("data/dataset.h5", "dataset")
-@option(
-    "--size",
-    group="Pictures",
-    type=WholeNumber(1, 1024),
-    default=DEFAULT.size,
-    metavar="PIXELS",
-    help="Width and height of every picture.",
+@output_option("data/dataset.npz", "dataset")
+@setting(Preprocessing, "size", "Pictures", "Width and height of every picture.")
+@setting(
+    Preprocessing,
+    "fit",
+    "Pictures",
+    "Make a picture square: squash it, crop its middle, or pad it with white.",
 )
-@option(
-    "--fit",
-    group="Pictures",
-    type=click.Choice(["squash", "crop", "pad"]),
-    default=DEFAULT.fit,
-    help="Make a picture square: squash it, crop its middle, or pad it with white.",
-)
-@option(
-    "--features",
-    group="Pictures",
-    type=click.Choice(["pixels", "hog-color"]),
-    default=DEFAULT.features,
-    help="What the columns hold: the pixels, or, for photographs, histograms of edges and colors "
+@setting(
+    Preprocessing,
+    "features",
+    "Pictures",
+    "What the columns hold: the pixels, or, for photographs, histograms of edges and colors "
     "(of a --size from 8 up).",
 )
 @option(

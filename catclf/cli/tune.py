@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
-from dataclasses import asdict
 
 import click
 
 from catclf.cli.evaluate import prediction_line
 from catclf.cli.options import (
-    Count,
-    Numbers,
     Verb,
     WholeNumber,
     dataset_argument,
@@ -20,15 +16,14 @@ from catclf.cli.options import (
     output_option,
     quiet_option,
     refuse_config,
+    setting,
 )
-from catclf.cli.output import Display, note, percent, stopped_by_signals
-from catclf.descent.cross_validation import METRICS, Metric, Score
+from catclf.cli.output import Display, as_json, note, percent, stopped_by_signals
+from catclf.descent.cross_validation import Metric, Score
 from catclf.errors import CatclfError, printable
-from catclf.logistic import CLASS_WEIGHTS, ClassWeight
+from catclf.logistic import ClassWeight
 from catclf.operations.search import RULES, Rule, Search, Tuned
 from catclf.operations.tuning import tune
-
-DEFAULT = Search()
 
 
 @click.command(
@@ -40,88 +35,48 @@ Examples:
   catclf tune --save-predictions oof.csv      which pictures may be mislabeled""",
 )
 @dataset_argument
-@option(
-    "--lr",
-    group="Settings to try",
-    type=Numbers(above_zero=True),
-    metavar="RATES",
+@setting(
+    Search,
+    "learning_rates",
+    "Settings to try",
+    "Learning rates, with commas between them.",
     show_default="five around the safe rate of the data",
-    help="Learning rates, with commas between them.",
 )
-@option(
-    "--l2",
-    group="Settings to try",
-    type=Numbers(),
-    default=",".join(f"{l2:g}" for l2 in DEFAULT.l2),
-    metavar="LAMBDAS",
-    help="Penalties, with commas between them.",
+@setting(Search, "l2", "Settings to try", "Penalties, with commas between them.")
+@setting(
+    Search,
+    "iterations",
+    "Settings to try",
+    "Largest number of iterations; fewer are compared along the way.",
 )
-@option(
-    "--iters",
-    group="Settings to try",
-    type=Count(),
-    default=DEFAULT.iterations,
-    metavar="N",
-    help="Largest number of iterations; fewer are compared along the way.",
+@setting(
+    Search,
+    "class_weight",
+    "Settings to try",
+    "balanced: both classes count half, in the cost and in what is held out.",
 )
-@option(
-    "--class-weight",
-    group="Settings to try",
-    type=click.Choice(CLASS_WEIGHTS),
-    default=DEFAULT.class_weight,
-    help="balanced: both classes count half, in the cost and in what is held out.",
-)
-@option(
-    "--metric",
-    group="Choice",
-    type=click.Choice(METRICS),
-    default=DEFAULT.metric,
-    help="The held-out mean that is to be best.",
-)
-@option(
-    "--rule",
-    group="Choice",
-    type=click.Choice(list(RULES)),
-    default=DEFAULT.rule,
-    help="Choose the best, or the simplest within one standard error of it: the largest penalty, "
+@setting(Search, "metric", "Choice", "The held-out mean that is to be best.")
+@setting(
+    Search,
+    "rule",
+    "Choice",
+    "Choose the best, or the simplest within one standard error of it: the largest penalty, "
     "then the smallest learning rate times iterations.",
 )
-@option(
-    "--folds",
-    group="Cross-validation",
-    type=Count(2),
-    default=DEFAULT.folds,
-    metavar="N",
-    help="Number of folds, each held out in turn.",
+@setting(Search, "folds", "Cross-validation", "Number of folds, each held out in turn.")
+@setting(
+    Search,
+    "repeats",
+    "Cross-validation",
+    "Number of times that the pictures are divided into folds.",
 )
-@option(
-    "--repeats",
-    group="Cross-validation",
-    type=Count(),
-    default=DEFAULT.repeats,
-    metavar="N",
-    help="Number of times that the pictures are divided into folds.",
-)
-@option(
-    "--seed",
-    group="Cross-validation",
-    type=WholeNumber(0),
-    default=DEFAULT.seed,
-    metavar="N",
-    help="Seed of the folds, and of the sample.",
-)
-@option(
-    "--sample",
-    group="Cross-validation",
-    type=WholeNumber(4),
-    metavar="N",
-    help="Use a stratified sample of N pictures.",
-)
+@setting(Search, "seed", "Cross-validation", "Seed of the folds, and of the sample.")
+@setting(Search, "sample", "Cross-validation", "Use a stratified sample of N pictures.")
 @output_option("tuned.toml", "config file")
 @option(
     "--suspects",
     group="Output",
-    type=Count(0),
+    type=WholeNumber(0),
     default=5,
     metavar="N",
     help="Name the N pictures that disagree most with their label, to be looked at: with 5 % of "
@@ -162,7 +117,7 @@ def command(
 ) -> None:
     """Choose the settings of train by cross-validation.
 
-    DATASET is a file that prepare wrote; without it, data/dataset.h5. Only its train split is
+    DATASET is a file that prepare wrote; without it, data/dataset.npz. Only its train split is
     used. Learning rates and penalties are compared, and the number of iterations along the way. A
     setting is never chosen whose held-out log loss is not below that of always predicting the
     fraction of the positive class.
@@ -177,7 +132,9 @@ def command(
             force=force,
             observer=display,
         )
-    click.echo(as_json(tuned, suspects) if format == "json" else as_text(tuned, suspects))
+    click.echo(
+        as_json(as_record(tuned, suspects)) if format == "json" else as_text(tuned, suspects)
+    )
     if tuned.interrupted:
         note(f"Interrupted; {printable(output)} is not written.")
         ctx.exit(128 + signals[0])
@@ -196,36 +153,27 @@ def command(
     )
 
 
-def as_json(tuned: Tuned, suspects: int) -> str:
-    """Return the results as one JSON object; numbers that are not defined are null."""
-
-    def row(score: Score | None) -> dict[str, object] | None:
-        if score is None:
-            return None
-        return {name: None if value != value else value for name, value in asdict(score).items()}
-
+def as_record(tuned: Tuned, suspects: int) -> dict[str, object]:
+    """Return the results for JSON; numbers that are not defined are null."""
     withheld = _why_withheld(tuned)
-    return json.dumps(
-        {
-            "dataset": tuned.dataset,
-            "features": tuned.features,
-            "examples": tuned.m,
-            "train_examples": tuned.total,
-            "search": asdict(tuned.search),
-            "interrupted": tuned.interrupted,
-            "majority_rate": tuned.majority_rate,
-            "constant_log_loss": tuned.constant_log_loss,
-            "safe_learning_rate": tuned.safe_rate,
-            "surely_better_than_constant": tuned.surely_better,
-            "chosen": row(tuned.chosen),
-            "edges": tuned.edges,
-            "scores": [row(score) for score in tuned.scores],
-            "positive": tuned.positive,
-            "suspects_withheld": withheld,
-            "suspects": [] if withheld else [asdict(p) for p in tuned.out_of_fold[:suspects]],
-        },
-        indent=2,
-    )
+    return {
+        "dataset": tuned.dataset,
+        "features": tuned.features,
+        "examples": tuned.m,
+        "train_examples": tuned.total,
+        "search": tuned.search,
+        "interrupted": tuned.interrupted,
+        "majority_rate": tuned.majority_rate,
+        "constant_log_loss": tuned.constant_log_loss,
+        "safe_learning_rate": tuned.safe_rate,
+        "surely_better_than_constant": tuned.surely_better,
+        "chosen": tuned.chosen,
+        "edges": tuned.edges,
+        "scores": tuned.scores,
+        "positive": tuned.positive,
+        "suspects_withheld": withheld,
+        "suspects": [] if withheld else tuned.out_of_fold[:suspects],
+    }
 
 
 HEADER = f"{'lr':>8} {'l2':>8} {'iters':>7}  {'accuracy':>18}  {'log loss':>17}  {'AUC':>14}"

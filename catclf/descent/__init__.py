@@ -7,30 +7,19 @@ from collections.abc import Callable
 from catclf.descent.choice import Choice, choose, installed_kernels, memory_needs
 from catclf.descent.gram import Gram
 from catclf.descent.lecture import Iterative, Vectorized
-from catclf.descent.loop import (
-    Descent,
-    History,
-    Method,
-    Problem,
-    State,
-    StateError,
-    descend,
-    divergence_factor,
-)
+from catclf.descent.loop import descend, divergence_factor
+from catclf.descent.problem import Method, Problem, Stand, State, StateError
 from catclf.descent.rates import round_down, safe_rate
 from catclf.descent.streaming import Streaming, sums_by
 from catclf.descent.sums import KERNELS
-from catclf.training import Settings
 
 __all__ = [
     "KERNELS",
     "METHODS",
     "Choice",
-    "Descent",
-    "History",
     "Method",
     "Problem",
-    "Settings",
+    "Stand",
     "State",
     "StateError",
     "ThisMachine",

@@ -24,7 +24,7 @@ from distributed import Client, Future, wait
 
 from catclf.columns import n_blocks
 from catclf.descent import Choice, installed_kernels, kernel_failure
-from catclf.descent.loop import Method, Problem, State
+from catclf.descent.problem import Method, Problem, State
 from catclf.descent.shard import Shard, SharedProblem, Survey, on_worker, survey, versions
 from catclf.descent.streaming import Streaming
 from catclf.descent.sums import KERNELS, Sums

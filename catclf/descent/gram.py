@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catclf.columns import Columns, blocks
-from catclf.descent.loop import Problem, State, StateError
+from catclf.descent.problem import Problem, State, StateError
 from catclf.descent.rates import largest_eigenvalue, rate_below
 from catclf.logistic import Array, LossName, cost, sigmoid
 

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from catclf.descent.loop import Problem, State
+from catclf.descent.problem import Problem, State
 from catclf.descent.rates import safe_rate
 from catclf.logistic import LOSSES, Array, backward, cost, forward, l2_penalty, sigmoid
 

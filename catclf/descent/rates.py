@@ -8,7 +8,7 @@ from decimal import ROUND_FLOOR, Context
 import numpy as np
 
 from catclf.columns import BLOCK_EXAMPLES, blocks
-from catclf.descent.loop import Problem
+from catclf.descent.problem import Problem
 from catclf.logistic import LOSSES, Array
 
 

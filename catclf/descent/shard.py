@@ -14,7 +14,7 @@ from distributed import get_worker
 
 from catclf.columns import BLOCK_EXAMPLES, Columns, Rows, blocks
 from catclf.descent import kernel_failure
-from catclf.descent.loop import Problem
+from catclf.descent.problem import Problem
 from catclf.descent.streaming import sums_over
 from catclf.descent.sums import Examples, Sum, Sums, divide
 from catclf.errors import CatclfError, ClusterError

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catclf.columns import BLOCK_EXAMPLES
-from catclf.descent.loop import IterationError, Problem, State
+from catclf.descent.problem import IterationError, Problem, State
 from catclf.descent.rates import safe_rate
 from catclf.descent.sums import Examples, NumpyKernel, Sum, Sums, divide, scaled
 from catclf.errors import CatclfError

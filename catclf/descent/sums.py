@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catclf.columns import BLOCK_EXAMPLES, Columns, Pixels, blocks, n_blocks
-from catclf.descent.loop import Problem
+from catclf.descent.problem import Problem
 from catclf.logistic import LOSSES, Array, LossName, sigmoid
 
 FRACTION_BITS = 60  # behind the point, in the sums of dZ and of the loss

@@ -14,7 +14,6 @@ from catclf.descent import (
     Choice,
     Method,
     Problem,
-    Settings,
     installed_kernels,
     kernel_failure,
     memory_needs,
@@ -23,6 +22,7 @@ from catclf.descent import (
 from catclf.errors import DatasetError
 from catclf.logistic import Array
 from catclf.observer import Observer
+from catclf.training import Settings
 from catclf.workers import available_memory
 
 # Plain loops take 2 ms a picture of 64x64 and iteration: they are timed on a few, and scaled.

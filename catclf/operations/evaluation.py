@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from catclf.columns import BLOCK_EXAMPLES, ORDERS, Order, blocks
 from catclf.dataset import Dataset, Split, open_dataset
 from catclf.errors import DatasetError
+from catclf.files import PREDICTIONS_HEADER, FileKind
 from catclf.logistic import Array, cross_entropy, sigmoid
 from catclf.metrics import (
     Confusion,
@@ -22,8 +23,8 @@ from catclf.metrics import (
     mcnemar_p,
     wilson_interval,
 )
-from catclf.model import WEIGHTS_ONLY_CLASSES, Model, is_weights_only, load_model
-from catclf.outputs import check_output, csv_kind, write_csv
+from catclf.model import WEIGHTS_ONLY_CLASSES, Model, completed, read_model, unrolled
+from catclf.outputs import check_output, write_csv
 from catclf.splits import SplitName, refuse_other_classes
 
 
@@ -167,10 +168,10 @@ def evaluate(
         Where `predictions` cannot be written, is the dataset or the model, or is a file of
         another kind.
     """
-    path = None if isinstance(model, Model) else os.fspath(model)
+    path = _path_of(model)
     if predictions is not None:
         inputs = [dataset] if path is None else [dataset, path]
-        check_output(predictions, PREDICTIONS_FILE, inputs, force=force)
+        check_output(predictions, FileKind.PREDICTIONS, inputs, force=force)
     candidates = read_candidates(model, order, classes)
     with open_dataset(dataset) as opened:
         _, best = evaluate_candidates(opened, candidates, split, threshold)
@@ -188,9 +189,10 @@ def read_candidates(
     """Return a model; a weights-only one whose order is not given, by each of ORDERS."""
     if isinstance(model, Model):
         return [model]
-    if order is None and is_weights_only(model):
-        return [load_model(model, each, classes) for each in ORDERS]
-    return [load_model(model, order, classes)]
+    found = read_model(model)
+    if found.weights_only and order is None:
+        return [unrolled(found, each, classes) for each in ORDERS]
+    return [completed(found, model, order, classes)]
 
 
 def evaluate_candidates(
@@ -303,25 +305,45 @@ class Comparison:
         return self.p_value < SIGNIFICANT_P
 
 
-def compare(first: Evaluation, second: Evaluation) -> Comparison:
-    """Compare two models by their evaluations on the same split of one dataset.
+def compare(
+    dataset: str | os.PathLike[str],
+    first: str | os.PathLike[str] | Model,
+    second: str | os.PathLike[str] | Model,
+    *,
+    split: SplitName = "test",
+    threshold: float = 0.5,
+    order: Order | None = None,
+    classes: tuple[str, str] | None = None,
+) -> Comparison:
+    """Compare two models on a split of a prepared dataset.
+
+    Parameters
+    ----------
+    dataset, split, threshold, order, classes
+        See `catclf.evaluate`.
+    first, second
+        Models, or their files.
 
     Raises
     ------
-    ValueError
-        Where the evaluations are of different pictures.
+    DatasetError, ModelError
+        Where a file cannot be used, the split is empty, or they do not fit together.
     """
-    if first.names != second.names or not np.array_equal(first.labels, second.labels):
-        raise ValueError("the evaluations must be of the same pictures")
-    first_right, second_right = (each.right for each in (first, second))
+    candidates = [read_candidates(model, order, classes) for model in (first, second)]
+    with open_dataset(dataset) as opened:
+        evaluations = [
+            replace(evaluate_candidates(opened, each, split, threshold)[1], model=_path_of(model))
+            for each, model in zip(candidates, (first, second), strict=True)
+        ]
+    first_right, second_right = (each.right for each in evaluations)
     only_first = int(np.count_nonzero(first_right & ~second_right))
     only_second = int(np.count_nonzero(second_right & ~first_right))
     p_value = mcnemar_p(only_first, only_second)
-    return Comparison(first, second, only_first, only_second, p_value)
+    return Comparison(evaluations[0], evaluations[1], only_first, only_second, p_value)
 
 
-HEADER = ("file", "label", "predicted", "positive", "probability", "loss")
-PREDICTIONS_FILE = csv_kind("a CSV file of catclf's predictions", HEADER)
+def _path_of(model: str | os.PathLike[str] | Model) -> str | None:
+    return None if isinstance(model, Model) else os.fspath(model)
 
 
 @dataclass(frozen=True)
@@ -352,4 +374,4 @@ def write_predictions(
 ) -> None:
     """Write a CSV file with a line for each picture; `positive` names the positive class."""
     rows = ((p.name, p.label, p.predicted, positive, p.probability, p.loss) for p in predictions)
-    write_csv(path, HEADER, rows)
+    write_csv(path, PREDICTIONS_HEADER, rows)

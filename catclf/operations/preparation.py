@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catclf.columns import Pixels, unroll
-from catclf.dataset import DATASET_FILE, NewSplit, write_dataset
+from catclf.dataset import NewSplit, write_dataset
 from catclf.errors import DatasetError, PictureError, printable
 from catclf.features import Preprocessing, column
+from catclf.files import FileKind
 from catclf.observer import Observer
 from catclf.outputs import check_output, made_folder, unwritable
 from catclf.sources import list_sources
@@ -125,7 +126,7 @@ def prepare(
     with ExitStack() as files:
         listing = list_sources(sources, files, observer)
         pictured = [p.pixels for p in listing.pictures if isinstance(p.pixels, str)]
-        check_output(output, DATASET_FILE, [*sources, *pictured], force=force)
+        check_output(output, FileKind.DATASET, [*sources, *pictured], force=force)
         where = os.fspath(sources[0]) if len(sources) == 1 else None
         classes = choose_classes((p.class_name for p in listing.pictures), positive, where)
         staged = _Staged(files.enter_context(_scratch_beside(output)), preprocessing, output)

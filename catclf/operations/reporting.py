@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from catclf._version import __version__
 from catclf.columns import Columns, blocks_of_bytes
 from catclf.dataset import Dataset, open_dataset
-from catclf.files import FileKind, file_kind
+from catclf.files import FileKind
 from catclf.metrics import calibration
 from catclf.model import Model
 from catclf.operations.evaluation import Evaluation, evaluate_candidates, read_candidates
-from catclf.outputs import OutputKind, check_output, replacing
+from catclf.outputs import check_output, replacing
 from catclf.page import encoded, render
 from catclf.pictures.formats import MAX_PIXELS
 from catclf.pictures.jpeg import REDUCTION_MARGINS
@@ -29,13 +29,6 @@ MAX_BINS = 10  # of the reliability diagram
 PICTURES_A_BIN = 10
 CURVE_POINTS = 1000  # of the costs
 BLOCK_BYTES = 2**22  # read at once
-
-
-def _is_report(path: str) -> bool:
-    return file_kind(path) is FileKind.REPORT
-
-
-REPORT_FILE = OutputKind("a report of catclf", _is_report)
 
 
 @dataclass(frozen=True)
@@ -90,9 +83,8 @@ def report(
         kind.
     """
     model_path = None if isinstance(model, Model) else os.fspath(model)
-    check_output(
-        output, REPORT_FILE, [dataset] if model_path is None else [dataset, model_path], force=force
-    )
+    inputs = [dataset] if model_path is None else [dataset, model_path]
+    check_output(output, FileKind.REPORT, inputs, force=force)
     candidates = read_candidates(model)
     with open_dataset(dataset) as opened:
         # Without test pictures those of the train split still tell a weights-only model's order.
@@ -120,7 +112,8 @@ def _data(
     """Return what the page's scripts read: numbers, and names as they are."""
     training = model.training
     settings = Settings() if training is None else training.settings
-    train_costs, test_costs = (sorted(costs.items()) for costs in model.cost_curves())
+    curves = ({}, {}) if training is None else training.cost_curves()
+    train_costs, test_costs = (sorted(costs.items()) for costs in curves)
     lowest = min(test_costs, key=lambda at: at[1], default=None)
     return {
         "classes": dataset.classes,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import zlib
 from dataclasses import dataclass, field
@@ -11,13 +10,13 @@ from itertools import product
 from typing import Literal
 
 from catclf.descent.cross_validation import METRICS, Metric, Score
-from catclf.errors import CatclfError
-from catclf.files import read_regular
+from catclf.fields import check_ranges, ranged
+from catclf.files import CONFIG_LINE
 from catclf.logistic import CLASS_WEIGHTS, ClassWeight
 from catclf.metrics import Z_95
 from catclf.operations.evaluation import LabeledPrediction
-from catclf.outputs import OutputKind, replacing
-from catclf.training import Settings
+from catclf.outputs import replacing
+from catclf.training import MAX_COUNT, Settings
 
 Rule = Literal["best", "one-se"]
 RULES: dict[Rule, str] = {
@@ -59,32 +58,21 @@ class Search:
         For values that make no sense.
     """
 
-    learning_rates: tuple[float, ...] = ()
-    l2: tuple[float, ...] = (0.0, 0.01, 0.1)
-    iterations: int = 2000
-    folds: int = 10
-    repeats: int = 1
-    seed: int = 0
-    sample: int | None = None
-    metric: Metric = "log-loss"
-    rule: Rule = "best"
-    class_weight: ClassWeight = "none"
+    learning_rates: tuple[float, ...] = ranged((), above=0, unit="RATES")
+    l2: tuple[float, ...] = ranged((0.0, 0.01, 0.1), least=0, unit="LAMBDAS")
+    iterations: int = ranged(2000, whole=True, least=1, most=MAX_COUNT, unit="N")
+    folds: int = ranged(10, whole=True, least=2, most=MAX_COUNT, unit="N")
+    repeats: int = ranged(1, whole=True, least=1, most=MAX_COUNT, unit="N")
+    seed: int = ranged(0, whole=True, least=0, unit="N")
+    sample: int | None = ranged(None, whole=True, least=4, unit="N")
+    metric: Metric = ranged("log-loss", choices=METRICS)
+    rule: Rule = ranged("best", choices=RULES)
+    class_weight: ClassWeight = ranged("none", choices=CLASS_WEIGHTS)
 
     def __post_init__(self) -> None:
-        rates = self.learning_rates
-        if not all(math.isfinite(rate) and rate > 0 for rate in rates):
-            raise ValueError(f"learning_rates must be above 0, got {rates}")
-        if not self.l2 or not all(math.isfinite(l2) and l2 >= 0 for l2 in self.l2):
-            raise ValueError(f"l2 must be at least 0, got {self.l2}")
-        if self.iterations < 1 or self.folds < 2 or self.repeats < 1:
-            raise ValueError("iterations and repeats must be at least 1, folds at least 2")
-        if self.sample is not None and self.sample < 4:
-            raise ValueError(f"sample must be at least 4, got {self.sample}")
-        for name, known in (("metric", METRICS), ("rule", RULES), ("class_weight", CLASS_WEIGHTS)):
-            if getattr(self, name) not in known:
-                raise ValueError(
-                    f"{name} must be one of {', '.join(known)}, got {getattr(self, name)!r}"
-                )
+        check_ranges(self)
+        if not self.l2:
+            raise ValueError("l2 must name a penalty at least")
 
     def settings(self) -> list[tuple[float, float]]:
         """Return every pair of a learning rate and a penalty."""
@@ -177,20 +165,6 @@ class Tuned:
         return edges
 
 
-MAX_BYTES = 2**20
-
-FIRST_LINE = "# Written by catclf tune, checksum {:08x}: not replaced once it is edited.\n"
-
-
-def _is_config(path: str) -> bool:
-    """Return whether a file is a config as it was written."""
-    first, _, rest = read_regular(path, MAX_BYTES, CatclfError).partition(b"\n")
-    return first + b"\n" == FIRST_LINE.format(zlib.crc32(rest)).encode()
-
-
-CONFIG_FILE = OutputKind("a config file as catclf tune wrote it", _is_config)
-
-
 def write_config(path: str | os.PathLike[str], tuned: Tuned, chosen: Score) -> None:
     """Write a setting, and how it was chosen, as a config file, whole or not at all."""
     search = tuned.search
@@ -221,7 +195,7 @@ class-weight = "{search.class_weight}"
 """
     with replacing(path) as temporary:
         encoded = text.encode()
-        temporary.write_bytes(FIRST_LINE.format(zlib.crc32(encoded)).encode() + encoded)
+        temporary.write_bytes(CONFIG_LINE.format(zlib.crc32(encoded)).encode() + encoded)
 
 
 def _dataset_line(path: str) -> str:

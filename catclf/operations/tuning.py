@@ -19,11 +19,12 @@ from catclf.descent.cross_validation import (
 )
 from catclf.descent.gram import gram_matrix, gram_safe_rate
 from catclf.errors import CatclfError, DatasetError
+from catclf.files import FileKind
 from catclf.logistic import Array
 from catclf.metrics import constant_log_loss, majority_rate
 from catclf.observer import Observer
-from catclf.operations.evaluation import PREDICTIONS_FILE, LabeledPrediction, write_predictions
-from catclf.operations.search import CONFIG_FILE, Search, Tuned, write_config
+from catclf.operations.evaluation import LabeledPrediction, write_predictions
+from catclf.operations.search import Search, Tuned, write_config
 from catclf.outputs import check_output, is_same_file
 from catclf.splits import (
     divide_into_folds,
@@ -160,9 +161,9 @@ def _check_outputs(
     force: bool,
 ) -> None:
     if output is not None:
-        check_output(output, CONFIG_FILE, [dataset], force=force)
+        check_output(output, FileKind.CONFIG, [dataset], force=force)
     if predictions is not None:
-        check_output(predictions, PREDICTIONS_FILE, [dataset], force=force)
+        check_output(predictions, FileKind.PREDICTIONS, [dataset], force=force)
         if output is not None and is_same_file(output, predictions):
             raise CatclfError("is named for two outputs", output, "Write to two files.")
 

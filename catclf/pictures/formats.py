@@ -11,8 +11,10 @@ import re
 
 from catclf.errors import PictureError
 from catclf.files import (
+    HEAD_BYTES,
     Expected,
     FileKind,
+    is_lfs_pointer,
     kind_of_bytes,
 )
 
@@ -33,9 +35,6 @@ PICTURE = Expected(
         FileKind.DATASET: "Name a picture; a dataset is for 'catclf evaluate'.",
         FileKind.HDF5: "Name a picture; the course's HDF5 files are for 'catclf prepare'.",
         FileKind.MODEL: "Name a picture; a model is given as `model`.",
-        FileKind.ARRAYS: "Name a picture; a model is given as `model`.",
-        FileKind.ARCHIVE: "Unpack it, and name the pictures in it.",
-        FileKind.WEB_PAGE: "Fetch the picture itself.",
     },
 )
 
@@ -123,11 +122,11 @@ def unsupported(data: bytes) -> PictureError:
             return PictureError(f"{name} are not supported", fix=CONVERT)
     if not any(data):
         return PictureError("not a readable picture (nothing but zeros)", fix=REPLACE)
-    found = kind_of_bytes(data)
-    if found is FileKind.UNKNOWN:
+    head = data[:HEAD_BYTES]
+    if kind_of_bytes(head) is FileKind.OTHER and not is_lfs_pointer(head):
         return PictureError(
             "not a picture of a supported format (JPEG, PNG, WebP, BMP, GIF, TIFF, PPM)",
             fix=PICTURE.fix,
         )
-    mismatch = PICTURE.mismatch(found, "", PictureError)
+    mismatch = PICTURE.mismatch(head, "", PictureError)
     return PictureError(mismatch.what, fix=mismatch.fix)

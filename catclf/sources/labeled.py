@@ -6,28 +6,28 @@ import os
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from catclf.errors import DatasetError, PictureError, printable
+from catclf.errors import printable
 from catclf.features import Preprocessing
 from catclf.observer import Observer
 from catclf.pictures.pixels import fit_pixels
 from catclf.pictures.reading import read_picture
 from catclf.splits import SplitName
-from catclf.storage.hdf5_arrays import StoredArray
-
-MAX_PIXEL_VALUE = 255
 
 
-@dataclass(frozen=True, slots=True)
-class StoredPicture:
-    """One picture of an (m, height, width, 3) array in an HDF5 file."""
+class StoredPicture(Protocol):
+    """A picture that stands in no file of its own."""
 
-    array: StoredArray
-    index: int
+    @property
+    def identity(self) -> str:
+        """What is the same for one picture, by whatever path its file is named."""
+
+    def read(self) -> NDArray[np.uint8]:
+        """Return its pixels, (height, width, 3); PictureError where they cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Labeled:
             `os.path.realpath`, which asks for every part of a path, or a cache of it.
         """
         if not isinstance(self.pixels, str):
-            return f"{self.pixels.array.identity}[{self.pixels.index}]"
+            return self.pixels.identity
         folder, name = os.path.split(self.pixels)
         try:
             # The name itself may be a link, and on Windows one of two names of the file.
@@ -83,18 +83,7 @@ class Labeled:
         """
         if isinstance(self.pixels, str):
             return read_picture(self.pixels, preprocessing)
-        try:
-            row = self.pixels.array[self.pixels.index]
-        except DatasetError as error:
-            raise PictureError(error.what, self.name, error.fix) from error
-        if row.min() < 0 or row.max() > MAX_PIXEL_VALUE:
-            raise DatasetError(
-                f"its pixels are not whole numbers from 0 to {MAX_PIXEL_VALUE}, but from "
-                f"{row.min()} to {row.max()}",
-                self.name,
-                "Scale the pixels of all pictures to 0 to 255, and store them as uint8.",
-            )
-        return fit_pixels(row.astype(np.uint8, copy=False), preprocessing)
+        return fit_pixels(self.pixels.read(), preprocessing)
 
 
 @dataclass(frozen=True)

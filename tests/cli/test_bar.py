@@ -38,7 +38,7 @@ def many_pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def prepared(many_pictures: Path) -> Path:
     """Prepare them."""
-    path = many_pictures / "dataset.h5"
+    path = many_pictures / "dataset.npz"
     catclf.prepare([many_pictures], path, preprocessing=catclf.Preprocessing(size=8))
     return path
 

@@ -182,7 +182,7 @@ def test_a_missing_dataset_is_exit_1(tmp_path: Path) -> None:
     """One message of two lines, which says what to run."""
     ended = run("benchmark", cwd=tmp_path)
     assert (ended.returncode, ended.stdout) == (1, "")
-    assert ended.stderr.startswith("Error: data/dataset.h5: ")
+    assert ended.stderr.startswith("Error: data/dataset.npz: ")
     assert len(ended.stderr.splitlines()) == 2
     assert "catclf prepare" in ended.stderr
 

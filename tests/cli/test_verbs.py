@@ -38,14 +38,14 @@ def test_the_four_verbs_work_without_options(small_pictures: Path, tmp_path: Pat
     ]
     evaluated = run("evaluate", cwd=tmp_path)
     assert evaluated.returncode == 0
-    assert evaluated.stdout.startswith("test split of data/dataset.h5: ")
+    assert evaluated.stdout.startswith("test split of data/dataset.npz: ")
     predicted = run("predict", "data/sample/cat/00.png", cwd=tmp_path)
     assert predicted.returncode == 0
     assert predicted.stdout.startswith("data/sample/cat/00.png: ")
     assert "P(cat) = 0." in predicted.stdout
     files = {str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*") if p.suffix != ".png"}
     assert files - {"data", "data/sample", "data/sample/cat", "data/sample/noncat"} == {
-        "data/dataset.h5",
+        "data/dataset.npz",
         "model.npz",
     }
 

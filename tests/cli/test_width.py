@@ -21,7 +21,7 @@ STEPS = [
     ["tune", "--iters", "200"],
     ["tune", "--iters", "200", "--lr", "0.0001234,12345", "--l2", "0.0001234,123.4"],
     ["benchmark", "--iters", "10000000"],
-    ["info", "data/dataset.h5"],
+    ["info", "data/dataset.npz"],
     ["info", "model.npz"],
 ]
 

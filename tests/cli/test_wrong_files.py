@@ -20,7 +20,7 @@ from catclf.errors import CatclfError
 from command_line import invoke
 
 FILES = (
-    "dataset.h5",
+    "dataset.npz",
     "model.npz",
     "weights.npz",
     "arrays.npz",
@@ -64,13 +64,13 @@ READERS = {
     "predict": "predict -q FILE -m model.npz",
     "info": "info FILE",
     "predict -m": "predict -q photo.png -m FILE",
-    "evaluate -m": "evaluate dataset.h5 -m FILE",
-    "--config": "--config FILE train dataset.h5 --iters 2 -o OUT",
+    "evaluate -m": "evaluate dataset.npz -m FILE",
+    "--config": "--config FILE train dataset.npz --iters 2 -o OUT",
 }
 READ = {  # what each of them is for
     "prepare": {"course_train.h5", "photos", "list.csv", "predictions.csv"},
     "predict": {"photo.png", "photos", "photos/cat"},
-    "info": {"dataset.h5", "model.npz", "weights.npz"},
+    "info": {"dataset.npz", "model.npz", "weights.npz"},
     "predict -m": {"model.npz"},
     "evaluate -m": {"model.npz", "weights.npz"},
     "--config": {"config.toml", "tuned.toml", "nothing.txt"},
@@ -78,14 +78,14 @@ READ = {  # what each of them is for
 
 WRITERS = {
     "prepare -o": "prepare photos --size 8 -o FILE",
-    "train -o": "train dataset.h5 --iters 2 -o FILE",
-    "evaluate --predictions": "evaluate dataset.h5 -m model.npz --predictions FILE",
-    "tune -o": "tune dataset.h5 --iters 2 --folds 2 --lr 0.01 -o FILE",
-    "tune --save-predictions": "tune dataset.h5 --iters 2 --folds 2 --lr 0.01 -o OUT "
+    "train -o": "train dataset.npz --iters 2 -o FILE",
+    "evaluate --predictions": "evaluate dataset.npz -m model.npz --predictions FILE",
+    "tune -o": "tune dataset.npz --iters 2 --folds 2 --lr 0.01 -o FILE",
+    "tune --save-predictions": "tune dataset.npz --iters 2 --folds 2 --lr 0.01 -o OUT "
     "--save-predictions FILE",
 }
 WRITTEN = {  # what each of them may replace
-    "prepare -o": {"dataset.h5", "cut.h5"},
+    "prepare -o": {"dataset.npz", "cut.h5"},
     "train -o": {"model.npz", "cut.npz"},
     "evaluate --predictions": {"predictions.csv"},
     "tune -o": {"tuned.toml"},
@@ -103,7 +103,7 @@ def folder(
     shutil.copytree(small_pictures, folder / "photos")
     shutil.copytree(small_pictures / "noncat", folder / "photos" / "noncat", dirs_exist_ok=True)
     picture = small_pictures / "cat" / "00.png"
-    for source, name in ((dataset, "dataset.h5"), (model, "model.npz"), (picture, "photo.png")):
+    for source, name in ((dataset, "dataset.npz"), (model, "model.npz"), (picture, "photo.png")):
         shutil.copy(source, folder / name)
         (folder / f"cut{source.suffix}").write_bytes(source.read_bytes()[:150])
     (folder / "cut.h5").write_bytes(dataset.read_bytes()[:3000])
@@ -190,7 +190,7 @@ def test_a_file_of_another_kind_is_refused_in_two_lines(
     reader: str, file: str, tmp_path: Path
 ) -> None:
     """Where, what, how to fix it: never by deleting it."""
-    if file in READ.get(reader, {"dataset.h5"}):
+    if file in READ.get(reader, {"dataset.npz"}):
         return
     code, stderr = told(READERS[reader].replace("FILE", file), tmp_path / "out")
     assert not HARMFUL.search(stderr)
@@ -207,7 +207,7 @@ def test_a_file_of_another_kind_is_refused_in_two_lines(
 
 
 SAID = [
-    ("predict", "dataset.h5", "is a prepared dataset, not a picture", "for 'catclf evaluate'"),
+    ("predict", "dataset.npz", "is a prepared dataset, not a picture", "for 'catclf evaluate'"),
     ("predict", "course_test.h5", "is an HDF5 file, not a picture", "for 'catclf prepare'"),
     ("predict", "model.npz", "is a model, not a picture", "a model is given as --model"),
     ("predict", "weights.npz", "is an .npz of arrays, not a picture", "given as --model"),
@@ -238,18 +238,18 @@ SAID = [
     ("train", "photo.png", "is a picture, not a prepared", "one picture is for 'catclf predict'"),
     ("train", "pointer.h5", "a Git LFS pointer, not the file itself", "Run 'git lfs pull'."),
     ("train", "missing", "no such file", "Run 'catclf prepare' first, or check the path."),
-    ("prepare", "dataset.h5", "it is a prepared dataset", "Run 'catclf train' on it"),
+    ("prepare", "dataset.npz", "it is a prepared dataset", "Run 'catclf train' on it"),
     ("prepare", "course_test.h5", "names only a test split", "Name the source of the train split"),
     ("prepare", "photos/cat", "holds pictures, but no class folders", "Name the folder above it"),
     ("prepare", "photo.png", "is a picture, not a source", "Name the folder that holds the class"),
     ("prepare", "notes.txt", "is a text file, not a source", "Name a folder of class folders"),
     ("prepare", "archive.zip", "is an archive, not a source", "Unpack it"),
-    ("predict -m", "dataset.h5", "is a prepared dataset, not a model", "catclf train dataset.h5"),
+    ("predict -m", "dataset.npz", "is a prepared dataset, not a model", "catclf train dataset.npz"),
     ("predict -m", "photo.png", "is a picture, not a model", "Name a model"),
     ("predict -m", "single.npy", "is a single array, not a model", "np.savez(path, w=w, b=b)"),
     ("evaluate -m", "arrays.npz", "holds no w", "np.savez(path, w=w, b=b)"),
     ("evaluate -m", "office.docx", "is a document, not a model", "Name a model"),
-    ("--config", "dataset.h5", "is a prepared dataset, not a config file", "Name a TOML file"),
+    ("--config", "dataset.npz", "is a prepared dataset, not a config file", "Name a TOML file"),
     ("--config", "list.csv", "is a list of pictures, not a config file", "Name a TOML file"),
     ("--config", "notes.txt", "is not TOML: ", "Name a TOML file with a table for each verb"),
 ]
@@ -301,33 +301,33 @@ def test_what_may_not_be_read_is_told(reader: str, kind: str, tmp_path: Path) ->
 
 SLIPS = [
     ("predict model.npz photo.png", 1, "Name a picture; a model is given as --model."),
-    ("evaluate model.npz dataset.h5", 1, "catclf evaluate -m model.npz"),
-    ("evaluate dataset.h5 model.npz", 2, "evaluate takes one DATASET; a model is named with -m."),
+    ("evaluate model.npz dataset.npz", 1, "catclf evaluate -m model.npz"),
+    ("evaluate dataset.npz model.npz", 2, "evaluate takes one DATASET; a model is named with -m."),
     (
-        "train dataset.h5 model.npz",
+        "train dataset.npz model.npz",
         2,
         "takes one DATASET; the file to write is named with -o.",
     ),
-    ("benchmark dataset.h5 model.npz", 2, "benchmark takes one DATASET."),
+    ("benchmark dataset.npz model.npz", 2, "benchmark takes one DATASET."),
     ("train model.npz --resume", 1, "Name a dataset that 'catclf prepare' wrote."),
     ("prepare photos out.h5", 1, "the dataset to write is named with --output."),
-    ("prepare photos dataset.h5", 1, "the dataset to write is named with --output."),
+    ("prepare photos dataset.npz", 1, "the dataset to write is named with --output."),
     ("predict", 2, "Missing argument 'IMAGE...'"),
     ("tune --lr 0.001 0.01", 2, "Lists have commas and no spaces: --lr 0.001,0.01"),
     ("tune --lr 0.001 0.01 0.1", 2, "commas and no spaces: --lr 0.001,0.01"),
-    ("tune dataset.h5 --lr 0.001 0.01", 2, "commas and no spaces: --lr 0.001,0.01"),
-    ("tune dataset.h5 --lr 0.001, 0.01", 2, "'0.001,' is not a list of numbers such as 0.001,"),
+    ("tune dataset.npz --lr 0.001 0.01", 2, "commas and no spaces: --lr 0.001,0.01"),
+    ("tune dataset.npz --lr 0.001, 0.01", 2, "'0.001,' is not a list of numbers such as 0.001,"),
     ("train --iters 100 200", 2, "an option takes one value."),
-    ("train dataset.h5 --config tuned.toml", 2, "before the verb: catclf --config FILE train"),
-    ("train dataset.h5 --learning-rate 0.1", 2, "Did you mean --lr?"),
-    ("train dataset.h5 --iterations 10", 2, "Did you mean --iters?"),
-    ("train dataset.h5 --epochs 10", 2, "Did you mean --iters?"),
-    ("train dataset.h5 -m model.npz", 2, "The model to write is named with -o."),
+    ("train dataset.npz --config tuned.toml", 2, "before the verb: catclf --config FILE train"),
+    ("train dataset.npz --learning-rate 0.1", 2, "Did you mean --lr?"),
+    ("train dataset.npz --iterations 10", 2, "Did you mean --iters?"),
+    ("train dataset.npz --epochs 10", 2, "Did you mean --iters?"),
+    ("train dataset.npz -m model.npz", 2, "The model to write is named with -o."),
     ("predict photo.png -o out.csv", 2, "catclf predict IMAGE > FILE"),
     ("predict photo.png --modle model.npz", 2, "--model"),
-    ("train dataset.h5 --nothing-like-it", 2, "No such option"),
-    ("trian dataset.h5", 2, "No such verb 'trian'. Did you mean train?"),
-    ("eval dataset.h5", 2, "Did you mean evaluate?"),
+    ("train dataset.npz --nothing-like-it", 2, "No such option"),
+    ("trian dataset.npz", 2, "No such verb 'trian'. Did you mean train?"),
+    ("eval dataset.npz", 2, "Did you mean evaluate?"),
     ("photo.png", 2, "The verbs are prepare, train, predict"),
 ]
 
@@ -342,9 +342,9 @@ def test_a_slip_is_told_what_to_type(words: str, code: int, said: str, tmp_path:
 
 def test_a_dataset_may_be_called_by_a_number(intact: Path, tmp_path: Path) -> None:
     """Where there is such a file, it is no slip."""
-    shutil.copy(intact / "dataset.h5", tmp_path / "0.01")
+    shutil.copy(intact / "dataset.npz", tmp_path / "0.01")
     assert told(f"train {tmp_path / '0.01'} --iters 2 -o OUT", tmp_path / "out")[0] == 0
-    (intact / "7").write_bytes((intact / "dataset.h5").read_bytes())
+    (intact / "7").write_bytes((intact / "dataset.npz").read_bytes())
     try:
         assert told("train 7 --iters 2 -o OUT", tmp_path / "out")[0] == 0
     finally:

@@ -216,9 +216,9 @@ def test_the_norm_is_finite_where_the_weights_are(
 def test_a_file_is_known_by_its_content(small_dataset: Path, model: Path, tmp_path: Path) -> None:
     """Whatever its name says."""
     shutil.copy(small_dataset, tmp_path / "model.npz")
-    shutil.copy(model, tmp_path / "dataset.h5")
+    shutil.copy(model, tmp_path / "dataset.npz")
     assert of_dataset(tmp_path / "model.npz").n_x == 192
-    assert of_model(tmp_path / "dataset.h5").n_x == 192
+    assert of_model(tmp_path / "dataset.npz").n_x == 192
 
 
 def test_a_truncated_copy_is_still_told_apart(

@@ -213,7 +213,7 @@ def test_an_old_dataset_is_replaced_by_a_complete_one_only(pets: Path, output: P
     with pytest.raises(KeyboardInterrupt):
         prepare([pets], output, preprocessing=SETTINGS, observer=Interrupting())
     assert output.read_bytes() == before
-    assert os.listdir(output.parent) == ["dataset.h5"]
+    assert os.listdir(output.parent) == ["dataset.npz"]
 
 
 @pytest.mark.parametrize(

@@ -239,7 +239,7 @@ def test_one_class_is_refused(
 def test_a_missing_dataset_says_what_to_run(tmp_path: Path) -> None:
     """Training before preparing is answered with the command that was forgotten."""
     with pytest.raises(catclf.DatasetError, match=r"no such file\nRun 'catclf prepare' first, or"):
-        catclf.train(tmp_path / "dataset.h5", tmp_path / "model.npz")
+        catclf.train(tmp_path / "dataset.npz", tmp_path / "model.npz")
     assert os.listdir(tmp_path) == []
 
 

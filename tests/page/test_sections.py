@@ -26,7 +26,7 @@ def page(sample_report: Path, open_page: OpenPage) -> Page:
 @pytest.fixture
 def evaluated(sample_report: Path) -> dict[str, Any]:
     """Return what `evaluate` says of the same."""
-    dataset, model = (sample_report.with_name(name) for name in ("dataset.h5", "model.npz"))
+    dataset, model = (sample_report.with_name(name) for name in ("dataset.npz", "model.npz"))
     shown = results("evaluate", dataset, "-m", model, "--format", "json")
     found: dict[str, Any] = json.loads(shown)
     return found
@@ -35,7 +35,7 @@ def evaluated(sample_report: Path) -> dict[str, Any]:
 @pytest.fixture
 def probabilities(sample_report: Path) -> tuple[Any, Any]:
     """Return the labels and probabilities of the test split."""
-    dataset, model = (sample_report.with_name(name) for name in ("dataset.h5", "model.npz"))
+    dataset, model = (sample_report.with_name(name) for name in ("dataset.npz", "model.npz"))
     evaluation = catclf.evaluate(dataset, model)
     return evaluation.labels, evaluation.probabilities
 
@@ -313,7 +313,7 @@ def test_the_weights_are_shown(page: Page, sample_report: Path) -> None:
 def test_the_graph_has_the_numbers_of_one_picture(page: Page, sample_report: Path) -> None:
     """Forward z, a, L; back da, dz, db; and one step of descent is the lecture's update."""
     model = catclf.load_model(sample_report.with_name("model.npz"))
-    with catclf.open_dataset(sample_report.with_name("dataset.h5")) as dataset:
+    with catclf.open_dataset(sample_report.with_name("dataset.npz")) as dataset:
         [index] = [i for i, name in enumerate(dataset.test.names) if name.endswith("cat-136.png")]
         x = dataset.test.columns[index : index + 1][0] / 255
     wanted = page.evaluate("DATA.test.wrong.concat(DATA.test.right)[0]")
@@ -406,7 +406,7 @@ def test_how_it_was_made_is_told(page: Page, sample_report: Path) -> None:
     rows = dict(
         row.split("\t", 1) for row in page.inner_text("#details").splitlines() if "\t" in row
     )
-    with catclf.open_dataset(sample_report.with_name("dataset.h5")) as dataset:
+    with catclf.open_dataset(sample_report.with_name("dataset.npz")) as dataset:
         assert rows["dataset digest"] == dataset.digest
     assert rows["learning rate"] == "0.005"
     assert rows["page made by"] == f"catclf {catclf.__version__}, numpy {np.__version__}"
