@@ -58,7 +58,7 @@ def descend(
             test_cost=method.test_cost(),
             state=method.state(),
         )
-        return *method.parameters(), recorded
+        return Stand(*method.parameters(), recorded)
 
     def stand_before(failed: IterationError) -> Stand | None:
         if failed.before is None or done - 1 <= begun:
@@ -74,7 +74,7 @@ def descend(
             test_cost=None,
             state=method.state(),
         )
-        return w, b, recorded
+        return Stand(w, b, recorded)
 
     try:
         for iteration in range(done, settings.iterations):
@@ -97,28 +97,28 @@ def descend(
                 break
             if checkpoint is not None and (began := monotonic()) - saved >= pause:
                 current = stand()
-                if current[2].cost <= costs[0]:
+                if current.training.cost <= costs[0]:
                     checkpoint(current)
                 saved = monotonic()
                 # The cost takes streaming another pass: saving stays a twentieth of the time.
                 pause = max(CHECKPOINT_SECONDS, 20 * (saved - began))
-        w, b, ended = stand()
+        ended = stand()
     except IterationError as failed:
         before = stand_before(failed)
         if before is not None and observer.stop():
             return before
-        if before is not None and checkpoint is not None and before[2].cost <= costs[0]:
+        if before is not None and checkpoint is not None and before.training.cost <= costs[0]:
             checkpoint(before)
         raise failed.error from failed.error.__cause__
-    first = costs.get(0, ended.cost)
+    final = ended.training.cost
     # Weights that cannot be added up are no model, though every example may be on its side.
-    if not (math.isfinite(ended.cost) and np.isfinite(np.abs(w).sum() + abs(b))):
+    if not (math.isfinite(final) and np.isfinite(np.abs(ended.w).sum() + abs(ended.b))):
         raise _diverged(costs, math.inf, done, settings)
-    if done == settings.iterations and ended.cost > divergence_factor(done) * first:
-        raise _diverged(costs, ended.cost, done, settings)
-    if ended.cost > RISE * last and not warned:
-        observer.warning(_rising(ended.cost, done, settings, method.safe_rate()))
-    return w, b, ended
+    if done == settings.iterations and final > divergence_factor(done) * costs.get(0, final):
+        raise _diverged(costs, final, done, settings)
+    if final > RISE * last and not warned:
+        observer.warning(_rising(final, done, settings, method.safe_rate()))
+    return ended
 
 
 def divergence_factor(iterations: int) -> float:

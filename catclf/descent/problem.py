@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -16,8 +16,13 @@ from catclf.training import Settings, Training
 State = Mapping[str, Array]
 """Where a descent stands: w (n_x, 1), b (), and what `Method.state` gave."""
 
-Stand = tuple[Array, float, Training]
-"""Weights (n_x, 1), bias, and the training that led to them."""
+
+class Stand(NamedTuple):
+    """Where a training stands: weights (n_x, 1), bias, and what led to them."""
+
+    w: Array
+    b: float
+    training: Training
 
 
 class StateError(ValueError):

@@ -128,7 +128,7 @@ def train(
         _refuse_one_class(opened)
         old = _resumed(resume, output, opened, observer) if resume else None
         if settings is None:
-            settings = Settings() if old is None else old[2].settings
+            settings = Settings() if old is None else old.training.settings
         problem = problem_of(opened, settings)
         backend: ThisMachine | Cluster = ThisMachine(problem)
         if client is not None:
@@ -142,9 +142,9 @@ def train(
             choice = _choose(problem, method, backend, observer)
             training = _new_training(opened, settings, choice)
         else:
-            training = replace(old[2], settings=settings)
+            training = replace(old.training, settings=settings)
             choice = Choice(training.method, training.kernel)
-            _refuse_other_settings(old[2], settings, method, output)
+            _refuse_other_settings(old.training, settings, method, output)
             _refuse_missing_kernel(backend.kernel_failure(choice.kernel), output)
         observer.method(choice.method, choice.kernel, choice.seconds)
         _refuse_too_large(choice.method, problem, opened)
@@ -163,7 +163,7 @@ def train(
             save_model(output, model)
             raise
         training = replace(
-            stand[2],
+            stand.training,
             train_accuracy=on_train.accuracy,
             test_accuracy=None if on_test is None else on_test.accuracy,
         )
@@ -242,8 +242,7 @@ def _new_training(dataset: Dataset, settings: Settings, choice: Choice) -> Train
 
 
 def _model_of(dataset: Dataset, stand: Stand) -> Model:
-    w, b, training = stand
-    return Model(w, b, dataset.classes, dataset.preprocessing, training)
+    return Model(stand.w, stand.b, dataset.classes, dataset.preprocessing, stand.training)
 
 
 def _descend(
@@ -260,7 +259,7 @@ def _descend(
     def checkpoint(stand: Stand) -> None:
         nonlocal saved
         save_model(output, _model_of(dataset, stand))
-        saved = stand[2].iterations
+        saved = stand.training.iterations
 
     try:
         return descend(started, training, observer=observer, checkpoint=checkpoint)
@@ -329,12 +328,11 @@ def _resumed(
         )
     if training.digest != dataset.digest or resume.classes != dataset.classes:
         raise ModelError(f"was trained on other data than {dataset.path}", path, RESUME_FIX)
-    return resume.w, resume.b, training
+    return Stand(resume.w, resume.b, training)
 
 
 def _state(stand: Stand) -> State:
-    w, b, training = stand
-    return {"w": w, "b": np.array(b), **training.state}
+    return {"w": stand.w, "b": np.array(stand.b), **stand.training.state}
 
 
 def _refuse_other_settings(
