@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from catclf import DatasetError
-from corpus.course_hdf5 import good_course
-from corpus.hdf5 import pixels
+from corpus.course_hdf5 import good_course, pixels
 from sources.conftest import Warned, listing, rows, touch
 
 
