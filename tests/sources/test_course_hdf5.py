@@ -259,8 +259,7 @@ def test_pixels_may_be_whole_numbers_of_any_size(tmp_path: Path, kind: str) -> N
     user_block=st.sampled_from([0, 512, 4096]),
     growing=st.booleans(),
     libver=st.sampled_from(["earliest", "latest"]),
-    start=st.integers(0, 7),
-    stop=st.integers(0, 7),
+    row=st.integers(0, 6),
 )
 def test_an_array_reads_the_same_however_it_is_stored(
     tmp_path_factory: pytest.TempPathFactory,
@@ -269,8 +268,7 @@ def test_an_array_reads_the_same_however_it_is_stored(
     user_block: int,
     growing: bool,
     libver: str,
-    start: int,
-    stop: int,
+    row: int,
 ) -> None:
     """Chunks, gzip, a user block and the file's version change nothing."""
     path = tmp_path_factory.mktemp("stored") / "a.h5"
@@ -281,8 +279,8 @@ def test_an_array_reads_the_same_however_it_is_stored(
     with open_hdf5(str(path), SOURCE) as opened:
         array = opened.array("x")
         assert (array.shape, array.dtype) == (data.shape, data.dtype)
-        assert np.array_equal(array[start:stop], data[start:stop])
-        assert np.array_equal(array[3], data[3])
+        assert np.array_equal(array[:], data)
+        assert np.array_equal(array[row], data[row])
 
 
 @pytest.mark.parametrize(
