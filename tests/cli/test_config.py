@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from catclf.descent import Settings
 from catclf.errors import CatclfError
+from catclf.training import Settings
 from command_line import invoke, results, run
 from conftest import training_of
 

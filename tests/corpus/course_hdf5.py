@@ -106,7 +106,9 @@ def stored(name: str, data: Any, **options: Any) -> Builder:
 
 def created(name: str, shape: tuple[int, ...], kind: Any = np.uint8, **options: Any) -> Builder:
     """Return what creates an array of which nothing is written."""
-    return course_then(lambda file: file.create_dataset(name, shape, kind, **options), **{name: None})
+    return course_then(
+        lambda file: file.create_dataset(name, shape, kind, **options), **{name: None}
+    )
 
 
 def filled(name: str, value: Any, kind: Any) -> Builder:
@@ -277,8 +279,11 @@ COURSE: dict[str, Builder] = {
     "pixels are empty": course(train_set_x=h5py.Empty("u1")),
     "test split without labels": course(test_set_x=pixels(2)),
     "test split without pixels": course(test_set_y=np.array([0, 1])),
-    "a dataset of catclf 0.1": course_then(lambda file: (file.create_group("train"),
-        file.create_group("test")), train_set_x=None, train_set_y=None),
+    "a dataset of catclf 0.1": course_then(
+        lambda file: (file.create_group("train"), file.create_group("test")),
+        train_set_x=None,
+        train_set_y=None,
+    ),
     # Wrong shapes.
     "no pictures": course(train_set_x=pixels(0), train_set_y=LABELS[:0]),
     "pixels are a number": course(train_set_x=np.uint8(3)),

@@ -13,7 +13,7 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catclf import DatasetError, PictureError, Preprocessing, prepare
@@ -105,6 +105,7 @@ def refusals(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
     return {name: rest for name, *rest in lines}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", COURSE)
 def test_a_bad_file_is_refused_by_name_in_two_lines(
     refusals: dict[str, list[str]], name: str
@@ -125,6 +126,7 @@ def test_a_bad_file_is_refused_by_name_in_two_lines(
     assert fix.isprintable()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "says"),
     [
@@ -253,6 +255,7 @@ def test_pixels_may_be_whole_numbers_of_any_size(tmp_path: Path, kind: str) -> N
     assert np.array_equal(read_course(tmp_path / "a.h5"), values)
 
 
+@settings(max_examples=30)
 @given(
     chunks=st.none() | st.tuples(*(st.integers(1, n) for n in (7, 5, 4, 3))),
     packed=st.none() | st.integers(0, 9),
@@ -271,7 +274,7 @@ def test_an_array_reads_the_same_however_it_is_stored(
     row: int,
 ) -> None:
     """Chunks, gzip, a user block and the file's version change nothing."""
-    path = tmp_path_factory.mktemp("stored") / "a.h5"
+    path = tmp_path_factory.getbasetemp() / "stored.h5"
     data = np.random.default_rng(0).integers(0, 2**16, (7, 5, 4, 3)).astype("<u2")
     most = (None, 5, 4, 3) if growing else None
     with h5py.File(path, "w", libver=libver, userblock_size=user_block) as file:
