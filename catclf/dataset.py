@@ -271,18 +271,10 @@ def _read_names(npz: Npz, array: str, m: int) -> list[str]:
 class NewSplit:
     """A split of a dataset about to be written.
 
-    Parameters
-    ----------
-    blocks
-        The columns of X as rows, (k, n_x) uint8 at a time.
-    labels
-        (m,) uint8, 0 or 1.
-    names
-        What each picture is called.
-    also_in_train
-        How many of its pictures the train split holds too.
-    pixel_blocks
-        The pictures unrolled, (k, 3 size size) uint8 at a time; none where the features are pixels.
+    `blocks` are the columns of X as rows, (k, n_x) uint8 at a time, `labels` (m,) uint8, 0 or 1,
+    and `names` what each picture is called; the train split holds `also_in_train` of them too.
+    Where the features are not the pixels, `pixel_blocks` are the pictures unrolled, (k, 3 size
+    size) at a time.
     """
 
     blocks: Iterable[NDArray[np.uint8]]

@@ -112,14 +112,9 @@ class Preprocessing:
 
     @classmethod
     def from_record(cls, record: object) -> Preprocessing:
-        """Return the settings that `to_record` wrote.
+        """Return the settings that `to_record` wrote; ValueError where it is not exactly these.
 
         A record without features is of a catclf that knew pixels only.
-
-        Raises
-        ------
-        ValueError
-            If the record is not a dictionary of exactly these settings, each with a known value.
         """
         if not isinstance(record, dict):
             raise ValueError(f"preprocessing must be a table of settings, got {record!r:.80}")

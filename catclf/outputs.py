@@ -27,26 +27,12 @@ MAX_PREFIX_BYTES = 120  # of an output's name in its temporary file's; file syst
 def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield the path of an empty temporary file that becomes `path` when the block ends well.
 
-    The temporary file stands in the same folder, so that `os.replace` is atomic. When the block
-    raises, it is removed and `path` is as it was. Two processes that write one output each have
-    a temporary file of their own; the last to finish wins.
+    The temporary file stands in the same folder, which is made where it is missing, so that
+    `os.replace` is atomic. It is to be closed before the block ends. When the block raises, it is
+    removed and `path` is as it was. Of two processes that write one output the last to finish wins.
+    A symbolic link is followed: the file it points at is replaced, the link stays.
 
-    Parameters
-    ----------
-    path
-        The output. Its folder is made where it is missing. A symbolic link is followed: the file
-        it points at is replaced, the link stays.
-
-    Yields
-    ------
-    pathlib.Path
-        The temporary file, to be opened and filled by the caller, and closed before the block
-        ends.
-
-    Raises
-    ------
-    CatclfError
-        Where the file cannot be written: no permission, no space, too large, a folder, a device.
+    CatclfError where the file cannot be written.
     """
     try:
         target = _target(path)
@@ -77,21 +63,9 @@ def check_output(
 ) -> None:
     """Check, before the work, that its output can be written and takes no other file's place.
 
-    Parameters
-    ----------
-    path
-        The output.
-    kind
-        What will be written: an existing file of another kind is refused. An empty one is not.
-    inputs
-        What is read: none of them may be the output, with `force` neither.
-    force
-        Let a file of another kind be replaced.
-
-    Raises
-    ------
-    CatclfError
-        Where it cannot be written, or may not; every file is as it was.
+    CatclfError where it cannot be written, is one of the `inputs`, or where a file that is neither
+    empty nor of the `kind` that will be written stands there, but with `force`; every file is as it
+    was.
     """
     try:
         target = folder = _target(path)
@@ -138,13 +112,7 @@ def _is_of_kind(target: Path, kind: FileKind) -> bool:
 def write_csv(
     path: str | os.PathLike[str], header: Sequence[str], rows: Iterable[Sequence[object]]
 ) -> None:
-    """Write a CSV file, whole or not at all, each line as `csv_line` formats it.
-
-    Raises
-    ------
-    CatclfError
-        Where it cannot be written.
-    """
+    """Write a CSV file, whole or not at all, each line as `csv_line` formats it."""
     with replacing(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as file:
         file.write(csv_line(header) + "\n")
         for row in rows:

@@ -25,11 +25,8 @@ def read_config(
 ) -> dict[str, Any]:
     """Return the defaults that a config file gives a verb, each checked, by parameter.
 
-    Raises
-    ------
-    CatclfError
-        Where the file cannot be read, is not TOML, or holds an unknown table or key or a value
-        that the verb's option would not take.
+    CatclfError where the file cannot be read, is not TOML, or holds an unknown table or key or a
+    value that the verb's option would not take.
     """
     stored = read_regular(path, MAX_CONFIG_BYTES, CatclfError)
     if kind_of_bytes(stored[:HEAD_BYTES]) not in (FileKind.CONFIG, FileKind.OTHER):

@@ -90,26 +90,11 @@ def weights(columns: Columns, C: Array) -> Array:
 
 
 class Recurrence:
-    """k descents at once on one K: the recurrence of the module's docstring, row by row.
+    """k descents at once on one K (m, m): the recurrence of the module's docstring, row by row.
 
-    Parameters
-    ----------
-    K
-        (m, m).
-    Y
-        Labels (1, m).
-    rate, l2
-        Learning rates and penalties, (k, 1).
-    weight
-        (k, m), or (1, 1) for all alike: what each example counts in a training's mean; 0 for
-        those held out of a fold. Their logits are followed all the same.
-    loss
-        A name in `catclf.logistic.LOSSES`.
-
-    Attributes
-    ----------
-    U, C, b
-        ``w.T @ X`` (k, m), dual coefficients (k, m), biases (k, 1).
+    Rates and penalties are (k, 1). `weight` (k, m), or (1, 1) for all alike, is what each example
+    counts in a training's mean; 0 for those held out of a fold, whose logits are followed all the
+    same. U is ``w.T @ X`` (k, m), C the dual coefficients (k, m), b the biases (k, 1).
     """
 
     @np.errstate(over="ignore", invalid="ignore")  # as in the loop

@@ -51,10 +51,7 @@ def rate_below(square: float, problem: Problem) -> float:
 def largest_eigenvalue(product: Callable[[Array], Array], size: int) -> float:
     """Return the largest eigenvalue of a symmetric positive matrix, by the power method.
 
-    Parameters
-    ----------
-    product
-        ``v -> M @ v``, both (size,).
+    `product` is ``v -> M @ v``, both (size,).
     """
     # A handful of rounds do for pictures, which are all alike bright; twenty at least, in case a
     # few unlike the others hide the largest direction at first.

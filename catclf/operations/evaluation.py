@@ -200,10 +200,7 @@ def evaluate_candidates(
 ) -> tuple[Model, Evaluation]:
     """Return the one of `read_candidates` with the lowest log loss on a split, and its evaluation.
 
-    Raises
-    ------
-    DatasetError
-        Where the split is empty, or the dataset and the model do not fit together.
+    DatasetError where the split is empty, or the dataset and the model do not fit together.
     """
     _refuse_mismatch(dataset, candidates[0])
     found = [evaluate_split(dataset, each, split, threshold) for each in candidates]
