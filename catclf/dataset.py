@@ -28,7 +28,6 @@ accidents, not forgeries.
 from __future__ import annotations
 
 import hashlib
-import os
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -40,7 +39,7 @@ from numpy.typing import NDArray
 
 from catclf._version import __version__
 from catclf.columns import BLOCK_EXAMPLES, n_blocks
-from catclf.errors import DatasetError
+from catclf.errors import AnyPath, DatasetError
 from catclf.features import Preprocessing
 from catclf.files import PREPARED
 from catclf.npz import NewNpz, Npz, create_npz, open_npz
@@ -204,7 +203,7 @@ class Dataset:
 
 
 @contextmanager
-def open_dataset(path: str | os.PathLike[str]) -> Iterator[Dataset]:
+def open_dataset(path: AnyPath) -> Iterator[Dataset]:
     """Open a prepared dataset; its columns are read when they are used, within the block.
 
     Raises
@@ -285,7 +284,7 @@ class NewSplit:
 
 
 def write_dataset(
-    path: str | os.PathLike[str],
+    path: AnyPath,
     classes: tuple[str, str],
     preprocessing: Preprocessing,
     train: NewSplit,

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from catclf.errors import CatclfError, printable
+from catclf.errors import AnyPath, CatclfError, printable
 from catclf.files import FileKind, file_kind
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ MAX_PREFIX_BYTES = 120  # of an output's name in its temporary file's; file syst
 
 
 @contextmanager
-def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
+def replacing(path: AnyPath) -> Iterator[Path]:
     """Yield the path of an empty temporary file that becomes `path` when the block ends well.
 
     The temporary file stands in the same folder, which is made where it is missing, so that
@@ -55,9 +55,9 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 def check_output(
-    path: str | os.PathLike[str],
+    path: AnyPath,
     kind: FileKind,
-    inputs: Iterable[str | os.PathLike[str]] = (),
+    inputs: Iterable[AnyPath] = (),
     *,
     force: bool = False,
 ) -> None:
@@ -87,14 +87,14 @@ def check_output(
             )
 
 
-def is_same_file(one: str | os.PathLike[str], other: str | os.PathLike[str]) -> bool:
+def is_same_file(one: AnyPath, other: AnyPath) -> bool:
     """Return whether two paths lead to one file, whether it is there yet or not."""
     if os.path.exists(one) and os.path.exists(other):
         return os.path.samefile(one, other)
     return os.path.realpath(one) == os.path.realpath(other)
 
 
-def _is_there(path: str | os.PathLike[str], file: os.stat_result) -> bool:
+def _is_there(path: AnyPath, file: os.stat_result) -> bool:
     """Return whether a path leads to a file of which the status is known."""
     try:
         return os.path.samestat(os.stat(path), file)
@@ -109,9 +109,7 @@ def _is_of_kind(target: Path, kind: FileKind) -> bool:
         return False
 
 
-def write_csv(
-    path: str | os.PathLike[str], header: Sequence[str], rows: Iterable[Sequence[object]]
-) -> None:
+def write_csv(path: AnyPath, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Write a CSV file, whole or not at all, each line as `csv_line` formats it."""
     with replacing(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as file:
         file.write(csv_line(header) + "\n")
@@ -146,7 +144,7 @@ def made_folder(folder: Path) -> Iterator[None]:
         raise
 
 
-def unwritable(error: OSError, path: str | os.PathLike[str]) -> CatclfError:
+def unwritable(error: OSError, path: AnyPath) -> CatclfError:
     """Return the error that tells a user why an output could not be written."""
     reasons = {
         errno.ENOSPC: ("the disk is full", "Free some space, or write elsewhere."),
@@ -166,7 +164,7 @@ def unwritable(error: OSError, path: str | os.PathLike[str]) -> CatclfError:
     return CatclfError(f"{what}; nothing was changed", path, fix)
 
 
-def _target(path: str | os.PathLike[str]) -> Path:
+def _target(path: AnyPath) -> Path:
     """Return the file that an output's path stands for."""
     from pathlib import Path  # 3 ms that `predict`, which only reads, need not pay
 

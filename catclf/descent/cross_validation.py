@@ -183,9 +183,7 @@ class CrossValidation:
         return areas
 
 
-def _folds_by_size(
-    held_out: NDArray[np.bool_],
-) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+def _folds_by_size(held_out: NDArray[np.bool_]) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
     """Return (runs, examples held out) of the folds of each size: (r,) and (r, size)."""
     sizes = held_out.sum(axis=1)
     together = [np.flatnonzero(sizes == size) for size in np.unique(sizes)]

@@ -32,7 +32,7 @@ from catclf.descent.rates import largest_eigenvalue, rate_below
 from catclf.logistic import Array, LossName, cost, sigmoid
 
 EXACT_FEATURES = 1024  # taken at once into K: as many as float32 can sum exactly
-BLOCK_EXAMPLES = 16  # taken at once into w: 1.5 MB of float64, which a core's cache holds
+EXAMPLES_AT_ONCE = 16  # taken at once into w: 1.5 MB of float64, which a core's cache holds
 
 
 def gram_matrix(columns: Columns, others: Columns | None = None) -> Array:
@@ -71,7 +71,7 @@ def gram_safe_rate(K: Array, problem: Problem) -> float:
 
     ``X X.T`` and ``X.T X`` have the same largest eigenvalue.
     """
-    roots = np.sqrt(np.broadcast_to(problem.weights, problem.Y.shape)[0])  # (m,)
+    roots = np.sqrt(problem.example_weights[0])  # (m,)
 
     def product(direction: Array) -> Array:
         weighted = roots * direction
@@ -81,10 +81,10 @@ def gram_safe_rate(K: Array, problem: Problem) -> float:
     return rate_below(largest_eigenvalue(product, problem.m), problem)
 
 
-def weights(columns: Columns, C: Array) -> Array:
+def primal_weights(columns: Columns, C: Array) -> Array:
     """Return the weights ``X @ C.T`` (n_x, k) of k rows of dual coefficients C (k, m)."""
     w = np.zeros((columns.shape[1], len(C)))
-    for rows, block in blocks(columns, BLOCK_EXAMPLES):
+    for rows, block in blocks(columns, EXAMPLES_AT_ONCE):
         w += block.T.astype(np.float64) @ C[:, rows].T
     return w / 255
 
@@ -143,7 +143,7 @@ class Gram:
         if state is not None:
             _refuse_unfit(problem, state)
         settings = problem.settings
-        self.problem, self.settings, self.weights = problem, settings, problem.weights
+        self.problem, self.settings, self.weights = problem, settings, problem.example_weights
         self.recurrence = Recurrence(
             gram_matrix(problem.columns),
             problem.Y,
@@ -174,7 +174,7 @@ class Gram:
         if (test := self.problem.test) is None:
             return None
         Z = self.recurrence.C @ self.K_test.T + self.recurrence.b  # (1, m_test)
-        return cost(Z, test.Y, self.settings.loss, self._penalty(), test.weights)
+        return cost(Z, test.Y, self.settings.loss, self._penalty(), test.example_weights)
 
     def safe_rate(self) -> float:
         """Return `catclf.descent.rates.safe_rate`."""
@@ -188,7 +188,9 @@ class Gram:
 
     def parameters(self) -> tuple[Array, float]:
         """Return w, (n_x, 1), and b."""
-        return weights(self.problem.columns, self.recurrence.C), float(self.recurrence.b[0, 0])
+        return primal_weights(self.problem.columns, self.recurrence.C), float(
+            self.recurrence.b[0, 0]
+        )
 
     def state(self) -> dict[str, Array]:
         """Return what a resumed run needs besides w and b: u and c, (m,)."""

@@ -18,7 +18,7 @@ class Vectorized:
         self.w, self.b = problem.start(state)
         self.X = problem.columns[:].T / 255  # (n_x, m)
         self.Y = problem.Y  # (1, m)
-        self.weights = problem.weights  # (1, m)
+        self.weights = problem.example_weights  # (1, m)
         self.problem, self.settings = problem, problem.settings
         if problem.test is not None:
             self.X_test = problem.test.columns[:].T / 255
@@ -49,7 +49,7 @@ class Vectorized:
             return None
         Z = forward(self.w, self.b, self.X_test)
         penalty = l2_penalty(self.w, self.settings.l2)
-        return cost(Z, test.Y, self.settings.loss, penalty, test.weights)
+        return cost(Z, test.Y, self.settings.loss, penalty, test.example_weights)
 
     def safe_rate(self) -> float:
         """Return `catclf.descent.rates.safe_rate`."""
@@ -70,7 +70,7 @@ class _Examples:
     def __init__(self, problem: Problem) -> None:
         self.x = [[pixel / 255 for pixel in column] for column in problem.columns[:].tolist()]
         self.y: list[float] = problem.Y[0].tolist()
-        self.weight: list[float] = np.broadcast_to(problem.weights, problem.Y.shape)[0].tolist()
+        self.weight: list[float] = problem.example_weights[0].tolist()
 
 
 class Iterative:

@@ -123,7 +123,7 @@ class Examples:
     @classmethod
     def of(cls, problem: Problem) -> Examples:
         """Return all examples of a problem."""
-        weights = np.broadcast_to(problem.weights, problem.Y.shape)[0]
+        weights = problem.example_weights[0]
         return cls(problem.columns, problem.Y[0], weights, problem.settings.loss, problem.m)
 
     @np.errstate(over="ignore", invalid="ignore")  # as in the loop

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from functools import cache
 
-from catclf.errors import name_some
+from catclf.errors import AnyPath, name_some
 from catclf.files import Expected, FileKind
 from catclf.observer import Observer
 from catclf.sources.class_folders import list_folder
@@ -40,7 +40,7 @@ HDF5_SUFFIXES = (".h5", ".hdf5")
 
 
 def list_sources(
-    sources: Iterable[str | os.PathLike[str]],
+    sources: Iterable[AnyPath],
     files: ExitStack,
     observer: Observer | None = None,
 ) -> Listing:
