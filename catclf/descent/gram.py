@@ -137,7 +137,7 @@ class Recurrence:
 
 
 class Gram:
-    """Gradient descent by the recurrence, in float64; see `catclf.descent.loop.Method`."""
+    """Gradient descent by the recurrence, in float64; see `catclf.descent.problem.Method`."""
 
     def __init__(self, problem: Problem, state: State | None = None) -> None:
         if state is not None:

@@ -12,7 +12,7 @@ from catclf.logistic import LOSSES, Array, backward, cost, forward, l2_penalty, 
 
 
 class Vectorized:
-    """Gradient descent on X (n_x, m) in memory, in float64; see `catclf.descent.loop.Method`."""
+    """Gradient descent on X (n_x, m) in memory, in float64; see `catclf.descent.problem.Method`."""
 
     def __init__(self, problem: Problem, state: State | None = None) -> None:
         self.w, self.b = problem.start(state)
@@ -77,7 +77,7 @@ class Iterative:
     """Gradient descent with one loop over the examples and one, inside it, over the features.
 
     It shares no formula with the other methods, so that it can check them; see
-    `catclf.descent.loop.Method`.
+    `catclf.descent.problem.Method`.
     """
 
     def __init__(self, problem: Problem, state: State | None = None) -> None:
