@@ -15,11 +15,13 @@ from __future__ import annotations
 import re
 from importlib import import_module
 
+__version__ = "0.2.0.dev0"
+
 # A name is imported when it is first used: `catclf predict` needs neither h5py nor anything of
 # training, and its start-up is what a user feels.
 with open(f"{__file__}i", encoding="utf-8") as stub:
     _HOMES = {name: home for home, name in re.findall(r"\nfrom (\S+) import (\w+)", stub.read())}
-__all__ = sorted(_HOMES)
+__all__ = ["__version__", *_HOMES]
 
 
 def __getattr__(name: str) -> object:

@@ -1,5 +1,4 @@
 # The public names, and where each lives: read by type checkers, and by __init__.py.
-from catclf._version import __version__ as __version__
 from catclf.dataset import Dataset as Dataset
 from catclf.dataset import open_dataset as open_dataset
 from catclf.errors import CatclfError as CatclfError
@@ -25,3 +24,5 @@ from catclf.operations.tuning import tune as tune
 from catclf.pictures.reading import read_picture as read_picture
 from catclf.training import Settings as Settings
 from catclf.training import Training as Training
+
+__version__: str

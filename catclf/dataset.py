@@ -37,7 +37,7 @@ from functools import cached_property, partial
 import numpy as np
 from numpy.typing import NDArray
 
-from catclf._version import __version__
+from catclf import __version__
 from catclf.columns import BLOCK_EXAMPLES, n_blocks
 from catclf.errors import AnyPath, DatasetError
 from catclf.features import Preprocessing

@@ -111,7 +111,6 @@ class Recurrence:
         self.db = np.empty((k, 1))
 
     def step(self) -> None:
-        """Update all trainings once."""
         A, dZ = self.A, self.dZ
         Z = np.add(self.U, self.b, out=A)
         sigmoid(Z, out=A)
@@ -159,25 +158,21 @@ class Gram:
             self.K_test = gram_matrix(problem.columns, problem.test.columns)  # (m_test, m)
 
     def step(self, with_cost: bool) -> float | None:
-        """Update w and b once; return the cost before the update where it is asked for."""
         before = self.cost() if with_cost else None
         self.recurrence.step()
         return before
 
     def cost(self) -> float:
-        """Return the cost of w and b as they are."""
         Z = self.recurrence.U + self.recurrence.b
         return cost(Z, self.problem.Y, self.settings.loss, self._penalty(), self.weights)
 
     def test_cost(self) -> float | None:
-        """Return the same cost on the test split; None where the problem has none."""
         if (test := self.problem.test) is None:
             return None
         Z = self.recurrence.C @ self.K_test.T + self.recurrence.b  # (1, m_test)
         return cost(Z, test.Y, self.settings.loss, self._penalty(), test.example_weights)
 
     def safe_rate(self) -> float:
-        """Return `catclf.descent.rates.safe_rate`."""
         return gram_safe_rate(self.recurrence.K, self.problem)
 
     def _penalty(self) -> float:
@@ -187,7 +182,6 @@ class Gram:
         return self.settings.l2 / 2 * float(np.vdot(self.recurrence.U, self.recurrence.C))
 
     def parameters(self) -> tuple[Array, float]:
-        """Return w, (n_x, 1), and b."""
         return primal_weights(self.problem.columns, self.recurrence.C), float(
             self.recurrence.b[0, 0]
         )

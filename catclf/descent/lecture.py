@@ -24,7 +24,6 @@ class Vectorized:
             self.X_test = problem.test.columns[:].T / 255
 
     def step(self, with_cost: bool) -> float | None:
-        """Update w and b once; return the cost before the update where it is asked for."""
         lr, l2, loss = self.settings.learning_rate, self.settings.l2, self.settings.loss
         Z = forward(self.w, self.b, self.X)  # (1, m)
         before = self._cost(Z) if with_cost else None
@@ -36,7 +35,6 @@ class Vectorized:
         return before
 
     def cost(self) -> float:
-        """Return the cost of w and b as they are."""
         return self._cost(forward(self.w, self.b, self.X))
 
     def _cost(self, Z: Array) -> float:
@@ -44,7 +42,6 @@ class Vectorized:
         return cost(Z, self.Y, self.settings.loss, penalty, self.weights)
 
     def test_cost(self) -> float | None:
-        """Return the same cost on the test split; None where the problem has none."""
         if (test := self.problem.test) is None:
             return None
         Z = forward(self.w, self.b, self.X_test)
@@ -52,15 +49,12 @@ class Vectorized:
         return cost(Z, test.Y, self.settings.loss, penalty, test.example_weights)
 
     def safe_rate(self) -> float:
-        """Return `catclf.descent.rates.safe_rate`."""
         return safe_rate(self.problem, self.X)
 
     def parameters(self) -> tuple[Array, float]:
-        """Return w, (n_x, 1), and b."""
         return self.w, self.b
 
     def state(self) -> dict[str, Array]:
-        """Return what a resumed run needs besides w and b: nothing."""
         return {}
 
 
@@ -89,7 +83,6 @@ class Iterative:
         self.problem, self.settings = problem, problem.settings
 
     def step(self, with_cost: bool) -> float | None:
-        """Update w and b once; return the cost before the update where it is asked for."""
         lr, l2 = self.settings.learning_rate, self.settings.l2
         before = self.cost() if with_cost else None
         dw = [0.0] * self.n_x
@@ -117,11 +110,9 @@ class Iterative:
         return z
 
     def cost(self) -> float:
-        """Return the cost of w and b as they are."""
         return self._cost(self.examples)
 
     def test_cost(self) -> float | None:
-        """Return the same cost on the test split; None where the problem has none."""
         return None if self.test is None else self._cost(self.test)
 
     def _cost(self, examples: _Examples) -> float:
@@ -140,9 +131,7 @@ class Iterative:
         return safe_rate(self.problem)
 
     def parameters(self) -> tuple[Array, float]:
-        """Return w, (n_x, 1), and b."""
         return np.array(self.w).reshape(-1, 1), self.b
 
     def state(self) -> dict[str, Array]:
-        """Return what a resumed run needs besides w and b: nothing."""
         return {}

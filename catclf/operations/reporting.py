@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from catclf._version import __version__
+from catclf import __version__
 from catclf.columns import Columns, blocks_of_bytes
 from catclf.dataset import Dataset, open_dataset
 from catclf.errors import AnyPath

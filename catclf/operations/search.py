@@ -10,13 +10,13 @@ from typing import Literal
 
 from catclf.descent.cross_validation import METRICS, Metric, Score
 from catclf.errors import AnyPath
-from catclf.fields import check_ranges, ranged
+from catclf.fields import MAX_COUNT, check_ranges, ranged
 from catclf.files import CONFIG_LINE
 from catclf.logistic import CLASS_WEIGHTS, ClassWeight
 from catclf.metrics import Z_95
 from catclf.operations.evaluation import LabeledPrediction
 from catclf.outputs import replacing
-from catclf.training import MAX_COUNT, Settings
+from catclf.training import Settings
 
 Rule = Literal["best", "one-se"]
 RULES: dict[Rule, str] = {

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from catclf._version import __version__
+from catclf import __version__
 from catclf.dataset import Dataset, open_dataset
 from catclf.descent import (
     KERNELS,
