@@ -178,10 +178,7 @@ def prepare(
     return Prepared(
         path=os.fspath(output),
         classes=classes,
-        counts={
-            "train": _count(labels[~in_test]),
-            "test": _count(labels[in_test]),
-        },
+        counts={"train": class_counts(labels[~in_test]), "test": class_counts(labels[in_test])},
         unreadable=unreadable,
         skipped=listing.skipped,
         duplicates=duplicates,
@@ -302,8 +299,3 @@ def _refuse_empty_class(
                 where,
                 "Add readable pictures of it.",
             )
-
-
-def _count(labels: NDArray[np.uint8]) -> tuple[int, int]:
-    positive = int(np.count_nonzero(labels))
-    return labels.size - positive, positive
