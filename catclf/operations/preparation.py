@@ -23,7 +23,14 @@ from catclf.observer import Observer
 from catclf.outputs import check_output, made_folder, unwritable
 from catclf.sources import list_sources
 from catclf.sources.labeled import Labeled
-from catclf.splits import Duplicates, assign_to_test, choose_classes, find_duplicates, fingerprint
+from catclf.splits import (
+    Duplicates,
+    assign_to_test,
+    choose_classes,
+    class_counts,
+    find_duplicates,
+    fingerprint,
+)
 from catclf.workers import CAN_FORK, map_in_order
 
 DEFAULT_TEST_SPLIT = 0.2
