@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from typing import Any
 
 import click
 
@@ -13,6 +14,7 @@ from catclf.cli.options import (
     Verb,
     dataset_argument,
     format_option,
+    given,
     option,
     output_option,
     quiet_option,
@@ -20,11 +22,10 @@ from catclf.cli.options import (
     setting,
 )
 from catclf.cli.output import Display, as_json, note, percent, stopped_by_signals
-from catclf.descent.cross_validation import Metric, Score
+from catclf.descent.cross_validation import Score
 from catclf.errors import CatclfError, printable
 from catclf.fields import Range
-from catclf.logistic import ClassWeight
-from catclf.operations.search import RULES, Rule, Search, Tuned
+from catclf.operations.search import RULES, Search, Tuned
 from catclf.operations.tuning import tune
 
 
@@ -100,22 +101,13 @@ Examples:
 def command(
     ctx: click.Context,
     dataset: str,
-    lr: tuple[float, ...] | None,
-    l2: tuple[float, ...],
-    iters: int,
-    class_weight: ClassWeight,
-    metric: Metric,
-    rule: Rule,
-    folds: int,
-    repeats: int,
-    seed: int,
-    sample: int | None,
     output: str,
     force: bool,
     suspects: int,
     save_predictions: str | None,
     format: str,
     quiet: bool,
+    **options: Any,
 ) -> None:
     """Choose the settings of train by cross-validation.
 
@@ -124,7 +116,7 @@ def command(
     setting is never chosen whose held-out log loss is not below that of always predicting the
     fraction of the positive class.
     """
-    search = Search(lr or (), l2, iters, folds, repeats, seed, sample, metric, rule, class_weight)
+    search = given(Search, options)
     with stopped_by_signals() as signals, Display("iterations", quiet, signals) as display:
         tuned = tune(
             dataset,
