@@ -94,6 +94,7 @@ Examples:
 @click.pass_context
 def command(
     ctx: click.Context,
+    /,
     source: tuple[str, ...],
     output: str,
     force: bool,

@@ -100,6 +100,7 @@ Examples:
 @click.pass_context
 def command(
     ctx: click.Context,
+    /,
     dataset: str,
     output: str,
     force: bool,
