@@ -139,13 +139,15 @@ HEAD_BYTES = 4096
 
 # Regular expressions for the first bytes of a file; a dot is any byte. Not compiled here: most
 # runs need one or two of them.
-JPEG_SIGNATURE = rb"\xff\xd8\xff"
-PNG_SIGNATURE = rb"\x89PNG\r\n\x1a\n"
-WEBP_SIGNATURE = rb"RIFF.{4}WEBP"
-GIF_SIGNATURE = rb"GIF8[79]a"
-TIFF_SIGNATURE = rb"(II[*+]\0|MM\0[*+])(?!.{4}CR)"  # CR: a camera's raw picture
-BMP_SIGNATURE = rb"BM"
-PPM_SIGNATURE = rb"P[1-6][\s#]"
+_PICTURE_SIGNATURES = {
+    "JPEG": rb"\xff\xd8\xff",
+    "PNG": rb"\x89PNG\r\n\x1a\n",
+    "WebP": rb"RIFF.{4}WEBP",
+    "GIF": rb"GIF8[79]a",
+    "TIFF": rb"(II[*+]\0|MM\0[*+])(?!.{4}CR)",  # CR: a camera's raw picture
+    "PPM": rb"P[1-6][\s#]",
+    "BMP": rb"BM",
+}
 
 
 class FileKind(Enum):
@@ -183,12 +185,6 @@ _SIGNATURES = (
     (rb"%PDF|\xd0\xcf\x11\xe0|\{\\rtf", FileKind.DOCUMENT),
     (rb"PK\x03\x04|PK\x05\x06|\x1f\x8b|BZh|\xfd7zXZ|7z\xbc\xaf|Rar!", FileKind.ARCHIVE),
     (rb".{257}ustar", FileKind.ARCHIVE),
-    (JPEG_SIGNATURE, FileKind.PICTURE),
-    (PNG_SIGNATURE, FileKind.PICTURE),
-    (WEBP_SIGNATURE, FileKind.PICTURE),
-    (GIF_SIGNATURE, FileKind.PICTURE),
-    (TIFF_SIGNATURE, FileKind.PICTURE),
-    (PPM_SIGNATURE, FileKind.PICTURE),
 )
 _TEXT_SIGNATURES = (
     (
@@ -202,6 +198,14 @@ _TEXT_SIGNATURES = (
 )
 
 
+def picture_format(head: bytes) -> str | None:
+    """Return the format of the picture that begins with these bytes; None if it is not read."""
+    for name, signature in _PICTURE_SIGNATURES.items():
+        if re.match(signature, head, re.DOTALL):
+            return name
+    return None
+
+
 def kind_of_bytes(head: bytes) -> FileKind:
     """Return the kind of the file that begins with these bytes."""
     if not head:
@@ -212,13 +216,15 @@ def kind_of_bytes(head: bytes) -> FileKind:
     for signature, kind in _SIGNATURES:
         if re.match(signature, head, re.DOTALL):
             return kind
-    if _is_text(head):
+    picture = picture_format(head)
+    if picture not in (None, "BMP"):
+        return FileKind.PICTURE
+    if _is_text(head):  # which may begin with BM
         for signature, kind in _TEXT_SIGNATURES:
             if re.match(signature, head.removeprefix(codecs.BOM_UTF8)):
                 return kind
         return FileKind.TEXT
-    # Last, for it is two letters.
-    return FileKind.PICTURE if re.match(BMP_SIGNATURE, head) else FileKind.UNKNOWN
+    return FileKind.UNKNOWN if picture is None else FileKind.PICTURE
 
 
 def file_kind(path: str | os.PathLike[str]) -> FileKind:

@@ -17,8 +17,7 @@ import numpy as np
 from PIL import Image, ImageChops
 
 from catclf.features import Preprocessing
-from catclf.pictures.formats import broken, check_pixels
-from catclf.pictures.pixels import DecodedPicture, exif_orientation, turn_upright
+from catclf.pictures.pixels import DecodedPicture, broken, check_pixels
 
 # libjpeg can decode at 1/2, 1/4 or 1/8 of the size, which skips most of the work. It may as long
 # as the sides that matter keep this many times the size asked for. Mean absolute difference from a
@@ -80,26 +79,7 @@ class _Jpeg:
 
 
 def decode_jpeg(data: bytes, preprocessing: Preprocessing) -> DecodedPicture:
-    """Decode a JPEG at the scale that is enough, if its data is complete as far as can be known.
-
-    Parameters
-    ----------
-    data
-        The whole file.
-    preprocessing
-        Size and fit of what the picture is for.
-
-    Returns
-    -------
-    DecodedPicture
-        The upright picture: gray, RGB or CMYK.
-
-    Raises
-    ------
-    PictureError
-        If a segment or scan is cut, lacking or damaged, or the picture is too large. Pillow's
-        errors are left to `decode_picture`.
-    """
+    """Decode a JPEG at the scale that is enough, if its data is complete as far as can be known."""
     jpeg = _walk(data)
     _check_complete(jpeg)
     reduction = choose_reduction(jpeg.width, jpeg.height, preprocessing)
@@ -118,25 +98,12 @@ def decode_jpeg(data: bytes, preprocessing: Preprocessing) -> DecodedPicture:
             probed[scan] = bytes(probed[scan]) + _PROBE
         if ImageChops.difference(image, _load(probed, reduction)).getbbox() is not None:
             raise broken("truncated")
-    picture = DecodedPicture(image, (0, 0, jpeg.width / reduction, jpeg.height / reduction))
-    return turn_upright(picture, exif_orientation(jpeg.exif))
+    size = jpeg.width / reduction, jpeg.height / reduction
+    return DecodedPicture(image, jpeg.exif, size)
 
 
 def choose_reduction(width: int, height: int, preprocessing: Preprocessing) -> int:
-    """Return the largest reduction that leaves enough pixels for the result.
-
-    Parameters
-    ----------
-    width, height
-        Of the whole picture, in pixels, before it is turned upright.
-    preprocessing
-        Size and fit of the result.
-
-    Returns
-    -------
-    int
-        8, 4, 2 or 1: each side is divided by it.
-    """
+    """Return the largest reduction, 8, 4, 2 or 1, that leaves enough pixels for the result."""
     side = max(width, height) if preprocessing.fit == "pad" else min(width, height)
     for reduction, margin in REDUCTION_MARGINS.items():
         if side >= reduction * margin * preprocessing.size:
@@ -185,10 +152,9 @@ def _walk(data: bytes) -> _Jpeg:
         if marker in _STAND_ALONE:
             position = start
             continue
-        if start + 2 > len(data):
-            raise broken("truncated")
-        position = start + (data[start] << 8 | data[start + 1])
-        if position > len(data) or position < start + 2:
+        length = int.from_bytes(data[start : start + 2])
+        position = start + length
+        if length < 2 or position > len(data):
             raise broken("truncated")
         if marker == _EXIF and data.startswith(b"Exif\0\0", start + 2, position):
             jpeg.exif = jpeg.exif or data[start + 2 : position]

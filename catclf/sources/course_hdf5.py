@@ -7,7 +7,7 @@ from collections.abc import Set
 import numpy as np
 
 from catclf.errors import DatasetError
-from catclf.pictures.formats import MAX_PIXELS
+from catclf.pictures.pixels import MAX_PIXELS
 from catclf.sources.labeled import Labeled, Listing, StoredPicture
 from catclf.splits import MAX_CLASS_BYTES, SplitName
 from catclf.storage.hdf5 import HDF5File

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from catclf.pictures.formats import MAX_PIXELS, check_pixels, looks_like_picture
 
 from catclf.errors import PictureError
-from catclf.pictures.formats import MAX_PIXELS, check_pixels, looks_like_picture
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from catclf.pictures.formats import MAX_PIXELS
 from PIL import Image
 
 from catclf.errors import PictureError
 from catclf.features import Preprocessing
-from catclf.pictures.formats import MAX_PIXELS
 from catclf.pictures.jpeg import REDUCTION_MARGINS, choose_reduction
 from catclf.pictures.pixels import fit_pixels
 from catclf.pictures.reading import read_picture

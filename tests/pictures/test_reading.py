@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from catclf.pictures.formats import MAX_BYTES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageFile, features
@@ -24,7 +25,6 @@ from catclf.errors import PictureError
 from catclf.features import Preprocessing
 from catclf.files import PNG_SIGNATURE
 from catclf.pictures import reading
-from catclf.pictures.formats import MAX_BYTES
 from catclf.pictures.pixels import fit_pixels
 from catclf.pictures.reading import DECODERS, read_picture
 from corpus.good_pictures import adam7_png, encode, good_files, idat, png
