@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import threading
 import warnings
 from collections.abc import Iterator
@@ -51,6 +52,7 @@ def decode_gif(data: bytes, _: Preprocessing) -> DecodedPicture:
     """Decode a GIF; its first frame if it is an animation."""
     from PIL.GifImagePlugin import GifImageFile
 
+    check_pixels(*struct.unpack_from("<HH", data, 6))
     with _pillow_silenced():
         return _load(GifImageFile(BytesIO(data)))
 
