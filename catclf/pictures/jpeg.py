@@ -132,9 +132,6 @@ def _ends_gray(image: Image.Image) -> bool:
     return bool(126 <= round(0.299 * red + 0.587 * green + 0.114 * blue) <= 130)
 
 
-# ------------------------------------------------------------------------------------ the walk
-
-
 def _walk(data: bytes) -> _Jpeg:
     """Walk the segments up to the end marker (T.81, annex B)."""
     jpeg = _Jpeg([data[:2]])

@@ -26,14 +26,12 @@ Box = tuple[float, float, float, float]
 
 @dataclass(frozen=True)
 class DecodedPicture:
-    """A decoded image of any mode, as it stands in the file.
-
-    Its EXIF block may tell how to turn it. Its size is None where the image is all picture; after
-    reduced-scale JPEG decoding the last column and row may stand for a fraction of a pixel.
-    """
+    """A decoded image of any mode, as it stands in the file."""
 
     image: Image.Image
-    exif: bytes = b""
+    exif: bytes = b""  # the block that may tell how to turn it upright
+    # Of the picture in it: all of it, None, but after reduced-scale JPEG decoding, where the last
+    # column and row may stand for a fraction of a pixel.
     size: tuple[float, float] | None = None
 
 
@@ -51,9 +49,6 @@ def check_pixels(width: int, height: int, max_pixels: int = MAX_PIXELS) -> None:
             f"too large: {width} x {height} pixels, more than {max_pixels // 10**6} million",
             fix="Scale it down, or convert it to JPEG.",
         )
-
-
-# --------------------------------------------------------------------------------- orientation
 
 
 _ORIENTATION_TAG = 0x0112
@@ -106,9 +101,6 @@ def _upright(picture: DecodedPicture) -> tuple[Image.Image, Box]:
     if orientation in (3, 4, 7, 8):
         top, bottom = image.height - bottom, image.height - top
     return image, (left, top, right, bottom)
-
-
-# ----------------------------------------------------------------------------------------- fit
 
 
 def fit_pixels(pixels: NDArray[np.uint8], preprocessing: Preprocessing) -> NDArray[np.uint8]:
@@ -175,9 +167,6 @@ def _resize(image: Image.Image, size: tuple[int, int], box: Box) -> Image.Image:
         band = rows(start, stop).resize((size[0], stop - start), bilinear, across)
         narrow.paste(band, (0, start - y0))
     return narrow.resize(size, bilinear, (0, top - y0, size[0], bottom - y0))
-
-
-# ---------------------------------------------------------------------------------------- modes
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

@@ -30,12 +30,11 @@ def decode_png(data: bytes, _: Preprocessing) -> DecodedPicture:
     from PIL.PngImagePlugin import PngImageFile
 
     chunks = _needed_chunks(data)
-    kinds = [kind for kind, _ in chunks]
-    file = data[:8] + b"".join(chunk for _, chunk in chunks)
+    file = b"".join((data[:8], *chunks))
     if file[8:16] != b"\0\0\0\x0dIHDR":
         raise broken("damaged")
     depth, color, interlaced = file[24], file[25], file[28]
-    if color == _PALETTE and b"PLTE" not in kinds:
+    if color == _PALETTE and not any(bytes(chunk[4:8]) == b"PLTE" for chunk in chunks):
         raise broken("damaged")
     image = PngImageFile(BytesIO(file))
     check_pixels(*image.size)
@@ -46,7 +45,7 @@ def decode_png(data: bytes, _: Preprocessing) -> DecodedPicture:
         # a second inflation: 18 ms of 66 for 1600 x 1200.
         pixel_bits = depth * _SAMPLES_PER_PIXEL[color]
         needed_bytes = _inflated_bytes(*image.size, pixel_bits, bool(interlaced))
-        _check_inflated([chunk[8:-4] for kind, chunk in chunks if kind == b"IDAT"], needed_bytes)
+        _check_inflated([chunk for chunk in chunks if bytes(chunk[4:8]) == b"IDAT"], needed_bytes)
     transparent = image.info.get("transparency")
     # Pillow leaves the transparent color in the file's bit depth, and widens or cuts the pixels.
     if color == _GRAY and depth < 8 and isinstance(transparent, int):
@@ -56,8 +55,8 @@ def decode_png(data: bytes, _: Preprocessing) -> DecodedPicture:
     return DecodedPicture(image, image.info.get("exif", b""))
 
 
-def _needed_chunks(data: bytes) -> list[tuple[bytes, memoryview]]:
-    """Return kind and bytes of each chunk that matters, up to the end; compare their checksums."""
+def _needed_chunks(data: bytes) -> list[memoryview]:
+    """Return the chunks that matter, up to the end; their checksums are right."""
     view, chunks = memoryview(data), []
     position, kind = 8, b""
     while kind != b"IEND":
@@ -68,7 +67,7 @@ def _needed_chunks(data: bytes) -> list[tuple[bytes, memoryview]]:
         if kind in _NEEDED:
             if zlib.crc32(view[position + 4 : end - 4]) != int.from_bytes(data[end - 4 : end]):
                 raise broken("damaged: wrong checksum")
-            chunks.append((kind, view[position:end]))
+            chunks.append(view[position:end])
         elif not kind[0] & 0x20:  # a critical chunk nobody knows
             raise broken("damaged")
         position = end
@@ -86,12 +85,12 @@ def _inflated_bytes(width: int, height: int, pixel_bits: int, interlaced: bool) 
     return total
 
 
-def _check_inflated(pieces: list[memoryview], needed_bytes: int) -> None:
+def _check_inflated(chunks: list[memoryview], needed_bytes: int) -> None:
     """Inflate a stream in small steps, until it has given the bytes needed."""
     stream = zlib.decompressobj()
-    for piece in pieces:
-        for start in range(0, len(piece), 2**16):
-            waiting: bytes | memoryview = piece[start : start + 2**16]
+    for chunk in chunks:
+        for start in range(8, len(chunk) - 4, 2**16):
+            waiting: bytes | memoryview = chunk[start : min(start + 2**16, len(chunk) - 4)]
             while waiting and needed_bytes > 0 and not stream.eof:
                 needed_bytes -= len(stream.decompress(waiting, 2**20))
                 waiting = stream.unconsumed_tail
