@@ -63,6 +63,7 @@ def _jpegs() -> Files:
     scan = progressive.index(b"\xff\xda")
     many = progressive[:-2] + progressive[scan : scan + 300] * 2000 + b"\xff\xd9"
     yield "many-scans.jpg", many, "refused"
+    yield "many-segments.jpg", data[:2] + b"\xff\xe1\0\2" * 20_000 + data[2:], "refused"
     yield "no-scan.jpg", data[: data.index(b"\xff\xda")] + b"\xff\xd9", "refused"
     yield "no-frame.jpg", data[:2] + data[data.index(b"\xff\xda") :], "refused"
     frame = data.index(b"\xff\xc0")

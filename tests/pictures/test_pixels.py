@@ -69,7 +69,7 @@ def test_orientation_is_applied_once(
     """In each container that tells it, at each fit."""
     pixels = np.asarray(photo_like(50, 30))
     exif = Image.Exif()
-    exif[0x0112] = orientation
+    exif[0x010F], exif[0x0112] = "a camera", orientation
     turned = Image.fromarray(np.ascontiguousarray(AS_STORED[orientation](pixels)))
     data = encode(turned, container, exif=exif, **options)
     for preprocessing in (Preprocessing(size=20), Preprocessing(size=20, fit="pad")):

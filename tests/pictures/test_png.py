@@ -8,7 +8,7 @@ import zlib
 import numpy as np
 import pytest
 
-from corpus.good_pictures import idat, png, png_chunk
+from corpus.good_pictures import adam7_png, idat, png, png_chunk
 from pictures.decoding import decode
 
 ROWS = b"".join(b"\0" + bytes(range(row, row + 30)) for row in range(8))  # 10 x 8, RGB
@@ -56,6 +56,15 @@ def test_orientation_stands_before_or_after_the_pixels(place: str) -> None:
     exif = png_chunk(b"eXIf", b"MM\0*\0\0\0\x08\0\1\1\x12\0\3\0\0\0\1\0\3\0\0")
     turned = decode(beside_pixels([exif], place))
     np.testing.assert_array_equal(turned, decode(beside_pixels([], place))[::-1, ::-1])
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (2, 5), (9, 3)])
+def test_an_interlaced_picture_of_few_pixels_is_whole(shape: tuple[int, int]) -> None:
+    """Some of the seven passes hold no pixel of it."""
+    gray = np.arange(shape[0] * shape[1], dtype=np.uint8).reshape(shape)
+    once = b"".join(b"\0" + row.tobytes() for row in gray)
+    plain = png(shape[1], shape[0], 8, 0, idat(once))
+    np.testing.assert_array_equal(decode(adam7_png(gray)), decode(plain))
 
 
 @pytest.mark.parametrize(("depth", "value"), [(1, 0), (2, 1), (4, 9)])
