@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from catclf.errors import DatasetError, PictureError
 from catclf.files import HEAD_BYTES, Expected
-from catclf.pictures.formats import MAX_PIXELS
+from catclf.pictures.pixels import MAX_PIXELS
 from catclf.sources.labeled import Labeled, Listing
 from catclf.splits import MAX_CLASS_BYTES, SplitName
 
