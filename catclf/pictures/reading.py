@@ -27,9 +27,15 @@ from catclf.files import (
     read_regular,
 )
 from catclf.pictures.jpeg import decode_jpeg
-from catclf.pictures.others import decode_bmp, decode_gif, decode_ppm, decode_tiff, decode_webp
+from catclf.pictures.others import (
+    decode_bmp,
+    decode_gif,
+    decode_png,
+    decode_ppm,
+    decode_tiff,
+    decode_webp,
+)
 from catclf.pictures.pixels import CONVERT, REPLACE, DecodedPicture, broken, fit_picture, fit_pixels
-from catclf.pictures.png import decode_png
 
 MAX_BYTES = 128 * 2**20
 """The largest file that is read."""
