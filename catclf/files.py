@@ -12,20 +12,22 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import BinaryIO
 
-from catclf.errors import CatclfError, printable
+from catclf.errors import AnyPath, CatclfError, printable
 
 HEAD_BYTES = 2**14  # by which a file is known
 _NOT_REGULAR = "not a regular file (a pipe, socket or device)"
 
 # Regular expressions for the first bytes of a file; a dot is any byte. Not compiled here: most
 # runs need one or two of them.
-JPEG_SIGNATURE = rb"\xff\xd8\xff"
-PNG_SIGNATURE = rb"\x89PNG\r\n\x1a\n"
-WEBP_SIGNATURE = rb"RIFF.{4}WEBP"
-GIF_SIGNATURE = rb"GIF8[79]a"
-TIFF_SIGNATURE = rb"(II[*+]\0|MM\0[*+])(?!.{4}CR)"  # CR: a camera's raw picture
-BMP_SIGNATURE = rb"BM"
-PPM_SIGNATURE = rb"P[1-6][\s#]"
+_PICTURE_SIGNATURES = {
+    "JPEG": rb"\xff\xd8\xff",
+    "PNG": rb"\x89PNG\r\n\x1a\n",
+    "WebP": rb"RIFF.{4}WEBP",
+    "GIF": rb"GIF8[79]a",
+    "TIFF": rb"(II[*+]\0|MM\0[*+])(?!.{4}CR)",  # CR: a camera's raw picture
+    "PPM": rb"P[1-6][\s#]",
+    "BMP": rb"BM",
+}
 ZIP_SIGNATURE = b"PK\x03\x04"
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 PREDICTIONS_HEADER = ("file", "label", "predicted", "positive", "probability", "loss")
@@ -59,21 +61,15 @@ _SIGNATURES = (
         FileKind.REPORT,
     ),
     (",".join(PREDICTIONS_HEADER).encode() + rb"\n", FileKind.PREDICTIONS),
-    (
-        rb"|".join(
-            (
-                JPEG_SIGNATURE,
-                PNG_SIGNATURE,
-                WEBP_SIGNATURE,
-                GIF_SIGNATURE,
-                TIFF_SIGNATURE,
-                BMP_SIGNATURE + rb".{4}\0{4}",  # two letters alone may begin a text
-                PPM_SIGNATURE,
-            )
-        ),
-        FileKind.PICTURE,
-    ),
 )
+
+
+def picture_format(head: bytes) -> str | None:
+    """Return the format of the picture that begins with these bytes; None if it is not read."""
+    for name, signature in _PICTURE_SIGNATURES.items():
+        if re.match(signature, head, re.DOTALL):
+            return name
+    return None
 
 
 def kind_of_bytes(head: bytes) -> FileKind:
@@ -81,12 +77,15 @@ def kind_of_bytes(head: bytes) -> FileKind:
     for signature, kind in _SIGNATURES:
         if re.match(signature, head, re.DOTALL):
             return kind
+    # Two letters alone may begin a text.
+    if picture_format(head) not in (None, "BMP") or re.match(rb"BM.{4}\0{4}", head, re.DOTALL):
+        return FileKind.PICTURE
     first, _, rest = head.partition(b"\n")
     is_config = first + b"\n" == CONFIG_LINE.format(zlib.crc32(rest)).encode()
     return FileKind.CONFIG if is_config else FileKind.OTHER
 
 
-def file_kind(path: str | os.PathLike[str]) -> FileKind:
+def file_kind(path: AnyPath) -> FileKind:
     """Return the kind of the file, or folder, at a path.
 
     CatclfError where it is missing, cannot be read, or is a pipe or device.
@@ -120,7 +119,7 @@ class Expected:
     fixes: Mapping[FileKind, str] = field(default_factory=dict)
     missing: str = "Check the path."
 
-    def fix_of(self, found: FileKind, path: str | os.PathLike[str]) -> str:
+    def fix_of(self, found: FileKind, path: AnyPath) -> str:
         """Return how to fix it where the file at a path is of this kind."""
         fix = self.fixes.get(found, self.fix)
         if "{path}" in fix:
@@ -129,9 +128,7 @@ class Expected:
             fix = fix.replace("{path}", printable(shlex.quote(os.fspath(path))))
         return fix
 
-    def mismatch(
-        self, head: bytes, path: str | os.PathLike[str], kind: type[CatclfError]
-    ) -> CatclfError:
+    def mismatch(self, head: bytes, path: AnyPath, kind: type[CatclfError]) -> CatclfError:
         """Return the error, a `kind`, for the file that begins so and is something else."""
         if is_lfs_pointer(head):
             return kind("a Git LFS pointer, not the file itself", path, "Run 'git lfs pull'.")
@@ -144,7 +141,7 @@ class Expected:
             what = f"is {found.value}, not {self.name}"
         return kind(what, path, self.fix_of(found, path))
 
-    def open(self, path: str | os.PathLike[str], kind: type[CatclfError]) -> BinaryIO:
+    def open(self, path: AnyPath, kind: type[CatclfError]) -> BinaryIO:
         """Open the file as `open_regular` does."""
         return open_regular(path, kind, self.missing, self.fix_of(FileKind.FOLDER, path))
 
@@ -164,7 +161,7 @@ PREPARED = Expected(
 
 
 def open_regular(
-    path: str | os.PathLike[str],
+    path: AnyPath,
     kind: type[CatclfError],
     missing: str = "Check the path.",
     folder: str = "Name a file.",
@@ -178,7 +175,7 @@ def open_regular(
 
 
 def read_regular(
-    path: str | os.PathLike[str],
+    path: AnyPath,
     max_bytes: int,
     kind: type[CatclfError],
     missing: str = "Check the path.",
@@ -195,9 +192,7 @@ def read_regular(
     raise kind(f"too large: more than {max_bytes // 2**20} MiB", path, "Name a smaller file.")
 
 
-def _regular(
-    path: str | os.PathLike[str], kind: type[CatclfError], missing: str, folder: str
-) -> tuple[int, int]:
+def _regular(path: AnyPath, kind: type[CatclfError], missing: str, folder: str) -> tuple[int, int]:
     """Return the descriptor of a regular file that is open for reading, and its size in bytes."""
     try:
         if not hasattr(os, "O_NONBLOCK"):
@@ -238,7 +233,7 @@ def _read(descriptor: int, size: int) -> bytes:
     return b"".join(parts)
 
 
-def _open_without_waiting(path: str | os.PathLike[str]) -> int:
+def _open_without_waiting(path: AnyPath) -> int:
     flags = os.O_RDONLY
     # POSIX: opening a FIFO for reading would wait for a writer, and a terminal become our own.
     flags |= getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
@@ -246,9 +241,7 @@ def _open_without_waiting(path: str | os.PathLike[str]) -> int:
     return os.open(path, flags)
 
 
-def _refuse_irregular(
-    mode: int, path: str | os.PathLike[str], kind: type[CatclfError], folder: str
-) -> None:
+def _refuse_irregular(mode: int, path: AnyPath, kind: type[CatclfError], folder: str) -> None:
     if stat.S_ISDIR(mode):
         raise kind("a folder, not a file", path, folder)
     if not stat.S_ISREG(mode):

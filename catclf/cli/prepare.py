@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import click
 
 from catclf.cli.options import (
     INPUT,
-    FiniteFloat,
+    Number,
     Verb,
-    WholeNumber,
+    given,
     option,
     output_option,
     quiet_option,
@@ -19,6 +20,7 @@ from catclf.cli.options import (
 from catclf.cli.output import Display, note
 from catclf.errors import DatasetError, name_some, printable
 from catclf.features import Preprocessing
+from catclf.fields import Range
 from catclf.operations.preparation import DEFAULT_TEST_SPLIT, Prepared, prepare
 from catclf.sources import NAME_A_SOURCE
 
@@ -60,7 +62,7 @@ Examples:
 @option(
     "--test-split",
     group="Classes and splits",
-    type=FiniteFloat(0, 1, max_open=True),
+    type=Number(Range(least=0, below=1)),
     default=DEFAULT_TEST_SPLIT,
     metavar="FRACTION",
     help="Fraction of each class held out for testing, where the source names no splits.",
@@ -68,7 +70,7 @@ Examples:
 @option(
     "--seed",
     group="Classes and splits",
-    type=WholeNumber(0),
+    type=Number(Range(whole=True, least=0)),
     default=0,
     metavar="N",
     help="Seed of the split.",
@@ -76,7 +78,7 @@ Examples:
 @option(
     "--workers",
     group="Pictures",
-    type=WholeNumber(1, 256),
+    type=Number(Range(whole=True, least=1, most=256)),
     metavar="N",
     show_default="one for each core",
     help="Processes that decode pictures.",
@@ -92,18 +94,17 @@ Examples:
 @click.pass_context
 def command(
     ctx: click.Context,
+    /,
     source: tuple[str, ...],
     output: str,
     force: bool,
-    size: int,
-    fit: str,
-    features: str,
     positive: str | None,
     test_split: float,
     seed: int,
     workers: int | None,
     strict: bool,
     quiet: bool,
+    **options: Any,
 ) -> None:
     """Turn labeled pictures into one dataset file.
 
@@ -119,7 +120,7 @@ def command(
     others, and the exit code is 1.
     """
     try:
-        preprocessing = Preprocessing(size=size, fit=fit, features=features)  # type: ignore[arg-type]
+        preprocessing = given(Preprocessing, options)
     except ValueError as error:
         raise click.UsageError(f"{error}.") from None
     with Display("pictures", quiet) as display:

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 
-from catclf.errors import PictureError
+from catclf.errors import AnyPath, PictureError
 from catclf.model import Model, load_model
 from catclf.observer import Observer
 from catclf.pictures.folders import find_pictures
-from catclf.pictures.formats import PICTURE
-from catclf.pictures.reading import STREAM_NAME, Picture, one_or_many, pixels_of
+from catclf.pictures.reading import PICTURE, STREAM_NAME, Picture, one_or_many, pixels_of
 from catclf.workers import map_in_order
 
 
@@ -53,7 +52,7 @@ class Prediction:
 
 def predict(
     images: Picture | Iterable[Picture],
-    model: Model | str | os.PathLike[str],
+    model: Model | AnyPath,
     *,
     threshold: float = 0.5,
     workers: int | None = None,

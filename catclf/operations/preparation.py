@@ -16,14 +16,21 @@ from numpy.typing import NDArray
 
 from catclf.columns import Pixels, unroll
 from catclf.dataset import NewSplit, write_dataset
-from catclf.errors import DatasetError, PictureError, printable
+from catclf.errors import AnyPath, DatasetError, PictureError, printable
 from catclf.features import Preprocessing, column
 from catclf.files import FileKind
 from catclf.observer import Observer
 from catclf.outputs import check_output, made_folder, unwritable
 from catclf.sources import list_sources
 from catclf.sources.labeled import Labeled
-from catclf.splits import Duplicates, assign_to_test, choose_classes, find_duplicates, fingerprint
+from catclf.splits import (
+    Duplicates,
+    assign_to_test,
+    choose_classes,
+    class_counts,
+    find_duplicates,
+    fingerprint,
+)
 from catclf.workers import CAN_FORK, map_in_order
 
 DEFAULT_TEST_SPLIT = 0.2
@@ -65,8 +72,8 @@ class Prepared:
 
 
 def prepare(
-    sources: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
-    output: str | os.PathLike[str],
+    sources: AnyPath | Sequence[AnyPath],
+    output: AnyPath,
     *,
     preprocessing: Preprocessing | None = None,
     positive: str | None = None,
@@ -178,10 +185,7 @@ def prepare(
     return Prepared(
         path=os.fspath(output),
         classes=classes,
-        counts={
-            "train": _count(labels[~in_test]),
-            "test": _count(labels[in_test]),
-        },
+        counts={"train": class_counts(labels[~in_test]), "test": class_counts(labels[in_test])},
         unreadable=unreadable,
         skipped=listing.skipped,
         duplicates=duplicates,
@@ -195,9 +199,7 @@ class _Staged:
     grow with their number.
     """
 
-    def __init__(
-        self, file: IO[bytes], preprocessing: Preprocessing, output: str | os.PathLike[str]
-    ) -> None:
+    def __init__(self, file: IO[bytes], preprocessing: Preprocessing, output: AnyPath) -> None:
         self._file = file
         self._output = output
         self._n_x, self._pixel_n_x = preprocessing.n_x, preprocessing.pixel_n_x
@@ -245,7 +247,7 @@ class _Staged:
 
 
 @contextmanager
-def _scratch_beside(output: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
+def _scratch_beside(output: AnyPath) -> Iterator[IO[bytes]]:
     """Open a nameless file beside the output: it vanishes with the process, however that ends."""
     folder = Path(output).absolute().parent
     with ExitStack() as stack:
@@ -304,8 +306,3 @@ def _refuse_empty_class(
                 where,
                 "Add readable pictures of it.",
             )
-
-
-def _count(labels: NDArray[np.uint8]) -> tuple[int, int]:
-    positive = int(np.count_nonzero(labels))
-    return labels.size - positive, positive

@@ -9,17 +9,18 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from catclf._version import __version__
+from catclf import __version__
 from catclf.columns import Columns, blocks_of_bytes
 from catclf.dataset import Dataset, open_dataset
+from catclf.errors import AnyPath
 from catclf.files import FileKind
 from catclf.metrics import calibration
 from catclf.model import Model
 from catclf.operations.evaluation import Evaluation, evaluate_candidates, read_candidates
 from catclf.outputs import check_output, replacing
 from catclf.page import encoded, render
-from catclf.pictures.formats import MAX_PIXELS
 from catclf.pictures.jpeg import REDUCTION_MARGINS
+from catclf.pictures.pixels import MAX_PIXELS
 from catclf.splits import SplitName
 from catclf.training import Settings
 
@@ -51,9 +52,9 @@ class Reported:
 
 
 def report(
-    dataset: str | os.PathLike[str],
-    model: str | os.PathLike[str] | Model,
-    output: str | os.PathLike[str],
+    dataset: AnyPath,
+    model: AnyPath | Model,
+    output: AnyPath,
     *,
     force: bool = False,
 ) -> Reported:

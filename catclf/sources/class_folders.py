@@ -6,8 +6,7 @@ import os
 
 from catclf.errors import DatasetError, name_some
 from catclf.observer import Observer
-from catclf.pictures.folders import find_pictures, is_litter, subfolders
-from catclf.pictures.formats import looks_like_picture
+from catclf.pictures.folders import find_pictures, is_litter, looks_like_picture, subfolders
 from catclf.sources.labeled import SPLIT_NAMES, Labeled, Listing, tell_validation, used_splits
 from catclf.splits import SplitName
 
@@ -15,17 +14,7 @@ from catclf.splits import SplitName
 def list_folder(folder: str, observer: Observer) -> Listing:
     """List a folder of class folders, or of split folders of class folders.
 
-    Parameters
-    ----------
-    folder
-        Its path.
-    observer
-        Receives a warning of a validation split that is left out.
-
-    Raises
-    ------
-    DatasetError
-        Where it holds no class folders, or one without pictures, or cannot be opened.
+    DatasetError where it holds no class folders, or one without pictures, or cannot be opened.
     """
     names = _subfolders(folder)
     splits = {name: SPLIT_NAMES[name.lower()] for name in names if name.lower() in SPLIT_NAMES}
