@@ -49,21 +49,10 @@ class Rows:
 def blocks(
     columns: Columns, examples: int, start: int = 0, stop: int | None = None
 ) -> Iterator[tuple[slice, Pixels]]:
-    """Yield the columns a block at a time, so that memory does not grow with m.
+    """Yield a block of columns at a time, so that memory does not grow with m.
 
-    Parameters
-    ----------
-    columns
-        (m, n_x) uint8.
-    examples
-        How many examples a block holds; the last may hold fewer.
-    start, stop
-        The first of them, and the one after the last; all m where they are not given.
-
-    Yields
-    ------
-    rows, block
-        Which examples, and their columns as rows, (examples, n_x).
+    Which examples, and their columns as rows, (examples, n_x); the last may hold fewer. They begin
+    with the example `start` and end before `stop`; all m where these are not given.
     """
     end = columns.shape[0] if stop is None else stop
     for first in range(start, end, examples):
@@ -82,17 +71,9 @@ def n_blocks(m: int) -> int:
 
 
 def unroll(pictures: Pixels) -> Pixels:
-    """Return pictures as the transposed columns of X: all of red, then green, then blue.
+    """Return pictures (m, size, size, 3) as rows (m, n_x): all of red, then green, then blue.
 
-    Parameters
-    ----------
-    pictures
-        (m, size, size, 3).
-
-    Returns
-    -------
-    numpy.ndarray
-        (m, n_x), one picture a row, contiguous; its transpose is X.
+    The rows are contiguous; their transpose is X.
     """
     m, height, width, colors = pictures.shape
     if height != width or colors != 3:

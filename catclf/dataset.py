@@ -28,7 +28,6 @@ accidents, not forgeries.
 from __future__ import annotations
 
 import hashlib
-import os
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -38,9 +37,9 @@ from functools import cached_property, partial
 import numpy as np
 from numpy.typing import NDArray
 
-from catclf._version import __version__
+from catclf import __version__
 from catclf.columns import BLOCK_EXAMPLES, n_blocks
-from catclf.errors import DatasetError
+from catclf.errors import AnyPath, DatasetError
 from catclf.features import Preprocessing
 from catclf.files import PREPARED
 from catclf.npz import NewNpz, Npz, create_npz, open_npz
@@ -204,7 +203,7 @@ class Dataset:
 
 
 @contextmanager
-def open_dataset(path: str | os.PathLike[str]) -> Iterator[Dataset]:
+def open_dataset(path: AnyPath) -> Iterator[Dataset]:
     """Open a prepared dataset; its columns are read when they are used, within the block.
 
     Raises
@@ -271,18 +270,10 @@ def _read_names(npz: Npz, array: str, m: int) -> list[str]:
 class NewSplit:
     """A split of a dataset about to be written.
 
-    Parameters
-    ----------
-    blocks
-        The columns of X as rows, (k, n_x) uint8 at a time.
-    labels
-        (m,) uint8, 0 or 1.
-    names
-        What each picture is called.
-    also_in_train
-        How many of its pictures the train split holds too.
-    pixel_blocks
-        The pictures unrolled, (k, 3 size size) uint8 at a time; none where the features are pixels.
+    `blocks` are the columns of X as rows, (k, n_x) uint8 at a time, `labels` (m,) uint8, 0 or 1,
+    and `names` what each picture is called; the train split holds `also_in_train` of them too.
+    Where the features are not the pixels, `pixel_blocks` are the pictures unrolled, (k, 3 size
+    size) at a time.
     """
 
     blocks: Iterable[NDArray[np.uint8]]
@@ -293,7 +284,7 @@ class NewSplit:
 
 
 def write_dataset(
-    path: str | os.PathLike[str],
+    path: AnyPath,
     classes: tuple[str, str],
     preprocessing: Preprocessing,
     train: NewSplit,

@@ -112,14 +112,9 @@ class Preprocessing:
 
     @classmethod
     def from_record(cls, record: object) -> Preprocessing:
-        """Return the settings that `to_record` wrote.
+        """Return the settings that `to_record` wrote; ValueError where it is not exactly these.
 
         A record without features is of a catclf that knew pixels only.
-
-        Raises
-        ------
-        ValueError
-            If the record is not a dictionary of exactly these settings, each with a known value.
         """
         if not isinstance(record, dict):
             raise ValueError(f"preprocessing must be a table of settings, got {record!r:.80}")
@@ -155,7 +150,7 @@ def _bytes(values: Array, value_at_255: float) -> Pixels:
 
 def edges(pixels: Pixels) -> Array:
     """Return each block's histograms (4, 18, 7, 7) of a picture (size, size, 3)."""
-    return blocks(cells(votes(*gradients(pixels)), neighbors(len(pixels))))
+    return block_histograms(cells(votes(*gradients(pixels)), neighbors(len(pixels))))
 
 
 def gradients(pixels: Pixels) -> tuple[Integers, Integers]:
@@ -221,7 +216,7 @@ def cells(votes: Sequence[Shares], neighbors: Sequence[Shares]) -> Array:
     return inside / pixels_per_cell
 
 
-def blocks(cells: Array, energy_floor: float = BLOCK_ENERGY_FLOOR) -> Array:
+def block_histograms(cells: Array, energy_floor: float = BLOCK_ENERGY_FLOOR) -> Array:
     """Return the overlapping blocks of 2 x 2 cells, each scaled to about length 1.
 
     Of cells (directions, 8, 8), (4, directions, 7, 7): the upper left cell of each block, the upper

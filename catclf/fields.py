@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, fields
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
+
+
+MAX_COUNT = 10**9  # of iterations and the like: beyond it a number is taken for a typing error
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,21 @@ class Range:
     choices: Collection[str] = ()
     unit: str | None = None
 
-    def complaint(self, value: object) -> str | None:
+    def limits(self) -> list[tuple[str, Callable[[Any], bool]]]:
+        """Return each limit that there is, in words, and what holds within it."""
+        found = (
+            ("at least", self.least, operator.le),
+            ("above", self.above, operator.lt),
+            ("at most", self.most, operator.ge),
+            ("below", self.below, operator.gt),
+        )
+        return [
+            (f"{words} {limit:g}", partial(holds, limit))
+            for words, limit, holds in found
+            if limit is not None
+        ]
+
+    def complaint(self, value: Any) -> str | None:
         """Return what a value must be, in words; None where it is."""
         if self.choices:
             return None if value in self.choices else f"must be one of {', '.join(self.choices)}"
@@ -39,16 +57,8 @@ class Range:
             return "must be a whole number"
         if not isinstance(value, int | float) or type(value) is bool or not math.isfinite(value):
             return "must be a finite number"
-        limits = (
-            ("at least", self.least, operator.ge),
-            ("above", self.above, operator.gt),
-            ("at most", self.most, operator.le),
-            ("below", self.below, operator.lt),
-        )
-        for words, limit, holds in limits:
-            if limit is not None and not holds(value, limit):
-                return f"must be {words} {limit:g}"
-        return None
+        broken = [words for words, holds in self.limits() if not holds(value)]
+        return f"must be {broken[0]}" if broken else None
 
 
 def ranged(default: Any, **limits: Any) -> Any:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import BinaryIO
 
-from catclf.errors import CatclfError, printable
+from catclf.errors import AnyPath, CatclfError, printable
 
 HEAD_BYTES = 2**14  # by which a file is known
 _NOT_REGULAR = "not a regular file (a pipe, socket or device)"
@@ -86,7 +86,7 @@ def kind_of_bytes(head: bytes) -> FileKind:
     return FileKind.CONFIG if is_config else FileKind.OTHER
 
 
-def file_kind(path: str | os.PathLike[str]) -> FileKind:
+def file_kind(path: AnyPath) -> FileKind:
     """Return the kind of the file, or folder, at a path.
 
     CatclfError where it is missing, cannot be read, or is a pipe or device.
@@ -120,7 +120,7 @@ class Expected:
     fixes: Mapping[FileKind, str] = field(default_factory=dict)
     missing: str = "Check the path."
 
-    def fix_of(self, found: FileKind, path: str | os.PathLike[str]) -> str:
+    def fix_of(self, found: FileKind, path: AnyPath) -> str:
         """Return how to fix it where the file at a path is of this kind."""
         fix = self.fixes.get(found, self.fix)
         if "{path}" in fix:
@@ -129,9 +129,7 @@ class Expected:
             fix = fix.replace("{path}", printable(shlex.quote(os.fspath(path))))
         return fix
 
-    def mismatch(
-        self, head: bytes, path: str | os.PathLike[str], kind: type[CatclfError]
-    ) -> CatclfError:
+    def mismatch(self, head: bytes, path: AnyPath, kind: type[CatclfError]) -> CatclfError:
         """Return the error, a `kind`, for the file that begins so and is something else."""
         if is_lfs_pointer(head):
             return kind("a Git LFS pointer, not the file itself", path, "Run 'git lfs pull'.")
@@ -144,7 +142,7 @@ class Expected:
             what = f"is {found.value}, not {self.name}"
         return kind(what, path, self.fix_of(found, path))
 
-    def open(self, path: str | os.PathLike[str], kind: type[CatclfError]) -> BinaryIO:
+    def open(self, path: AnyPath, kind: type[CatclfError]) -> BinaryIO:
         """Open the file as `open_regular` does."""
         return open_regular(path, kind, self.missing, self.fix_of(FileKind.FOLDER, path))
 
@@ -164,7 +162,7 @@ PREPARED = Expected(
 
 
 def open_regular(
-    path: str | os.PathLike[str],
+    path: AnyPath,
     kind: type[CatclfError],
     missing: str = "Check the path.",
     folder: str = "Name a file.",
@@ -178,7 +176,7 @@ def open_regular(
 
 
 def read_regular(
-    path: str | os.PathLike[str],
+    path: AnyPath,
     max_bytes: int,
     kind: type[CatclfError],
     missing: str = "Check the path.",
@@ -195,9 +193,7 @@ def read_regular(
     raise kind(f"too large: more than {max_bytes // 2**20} MiB", path, "Name a smaller file.")
 
 
-def _regular(
-    path: str | os.PathLike[str], kind: type[CatclfError], missing: str, folder: str
-) -> tuple[int, int]:
+def _regular(path: AnyPath, kind: type[CatclfError], missing: str, folder: str) -> tuple[int, int]:
     """Return the descriptor of a regular file that is open for reading, and its size in bytes."""
     try:
         if not hasattr(os, "O_NONBLOCK"):
@@ -238,7 +234,7 @@ def _read(descriptor: int, size: int) -> bytes:
     return b"".join(parts)
 
 
-def _open_without_waiting(path: str | os.PathLike[str]) -> int:
+def _open_without_waiting(path: AnyPath) -> int:
     flags = os.O_RDONLY
     # POSIX: opening a FIFO for reading would wait for a writer, and a terminal become our own.
     flags |= getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
@@ -246,9 +242,7 @@ def _open_without_waiting(path: str | os.PathLike[str]) -> int:
     return os.open(path, flags)
 
 
-def _refuse_irregular(
-    mode: int, path: str | os.PathLike[str], kind: type[CatclfError], folder: str
-) -> None:
+def _refuse_irregular(mode: int, path: AnyPath, kind: type[CatclfError], folder: str) -> None:
     if stat.S_ISDIR(mode):
         raise kind("a folder, not a file", path, folder)
     if not stat.S_ISREG(mode):

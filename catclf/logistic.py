@@ -33,14 +33,9 @@ DOT_NUMBERS = 8192
 
 @np.errstate(over="ignore")  # exp(1000) is inf, and 1 / (1 + inf) is the right answer: 0
 def sigmoid(Z: Array, out: Array | None = None) -> Array:
-    """Return ``1 / (1 + exp(-Z))``, element by element, to within a rounding of the true value.
+    """Return ``1 / (1 + exp(-Z))`` of logits of any shape, to within a rounding of the true value.
 
-    Parameters
-    ----------
-    Z
-        Logits, of any shape.
-    out
-        Where to write the result; `Z` itself will do. A new array where it is None.
+    It is written to `out`, for which Z itself will do; to a new array where that is None.
     """
     A = np.negative(Z, out=out)
     A = np.exp(A, out=out)
@@ -78,15 +73,9 @@ def squared_error_dZ(A: Array, Y: Array) -> Array:
 class Loss:
     """A loss, its derivative, and how sharply it can bend.
 
-    Parameters
-    ----------
-    of
-        ``(Z, Y) -> (1, m)``: the loss of each example.
-    dZ
-        ``(A, Y) -> (1, m)``: its derivative by the logit.
-    curvature
-        The largest absolute second derivative of the loss by the logit, which bounds the rates
-        at which the cost cannot rise (`catclf.descent.rates.safe_rate`).
+    `of` is ``(Z, Y) -> (1, m)``, the loss of each example; `dZ` is ``(A, Y) -> (1, m)``, its
+    derivative by the logit; `curvature` is its largest absolute second derivative by the logit,
+    which bounds the rates at which the cost cannot rise (`catclf.descent.rates.safe_rate`).
     """
 
     of: Callable[[Array, Array], Array]
@@ -114,20 +103,10 @@ def backward(X: Array, dZ: Array) -> tuple[Array, float]:
 
 
 def example_weights(Y: Array, class_weight: ClassWeight) -> Array:
-    """Return what each example counts in the cost and its derivatives; 1 on average.
+    """Return what each example counts in the cost, 1 on average: (1, m), or (1, 1) where all alike.
 
-    Parameters
-    ----------
-    Y
-        Labels (1, m).
-    class_weight
-        ``none``: all count 1. ``balanced``: each counts ``m / (2 m_class)``, so that both classes
-        count half.
-
-    Returns
-    -------
-    numpy.ndarray
-        (1, m), or (1, 1) where all count alike.
+    ``none``: all count 1. ``balanced``: each counts ``m / (2 m_class)``, so that both classes count
+    half. Y is (1, m).
     """
     m, positives = Y.size, float(Y.sum())
     if class_weight == "none" or positives in (0, m):
@@ -160,15 +139,7 @@ def cost(
 ) -> float:
     """Return ``J``: the mean loss over the m examples, plus the penalty ``l2 / 2 * |w|^2``.
 
-    Parameters
-    ----------
-    Z, Y
-        Logits and labels, both (1, m).
-    loss
-        A name in `LOSSES`.
-    penalty
-        As `l2_penalty` computes it; gram has its own way to |w|.
-    weights
-        What each example counts in the mean; see `example_weights`.
+    Z and Y are (1, m), `weights` as `example_weights` returns them. `penalty` is as `l2_penalty`
+    computes it; gram has its own way to |w|.
     """
     return float((weights * LOSSES[loss].of(Z, Y)).mean()) + penalty

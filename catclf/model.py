@@ -14,7 +14,6 @@ assumed.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -23,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catclf.columns import Order, reorder, size_of
-from catclf.errors import ModelError
+from catclf.errors import AnyPath, ModelError
 from catclf.features import Preprocessing, column
 from catclf.files import Expected, FileKind
 from catclf.logistic import Array, dot, sigmoid
@@ -141,7 +140,7 @@ class Model:
         )
 
 
-def save_model(path: str | os.PathLike[str], model: Model) -> None:
+def save_model(path: AnyPath, model: Model) -> None:
     """Write a model, whole or not at all; CatclfError where it cannot be written."""
     training = model.training
     record = {
@@ -163,7 +162,7 @@ def save_model(path: str | os.PathLike[str], model: Model) -> None:
 
 
 def load_model(
-    path: str | os.PathLike[str],
+    path: AnyPath,
     order: Order | None = None,
     classes: tuple[str, str] | None = None,
 ) -> Model:
@@ -190,7 +189,7 @@ def load_model(
 
 def completed(
     model: Model,
-    path: str | os.PathLike[str],
+    path: AnyPath,
     order: Order | None,
     classes: tuple[str, str] | None,
 ) -> Model:
@@ -217,7 +216,7 @@ def unrolled(model: Model, order: Order, classes: tuple[str, str] | None = None)
     return replace(model, w=reorder(model.w, order), classes=classes or model.classes)
 
 
-def read_model(path: str | os.PathLike[str]) -> Model:
+def read_model(path: AnyPath) -> Model:
     """Read a model; the weights of a weights-only one as they stand in it."""
     with open_npz(path, MODEL, ModelError, TRAIN_AGAIN) as npz:
         if "record" not in npz:

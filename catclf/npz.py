@@ -60,7 +60,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from catclf.columns import BLOCK_EXAMPLES
-from catclf.errors import CatclfError, printable
+from catclf.errors import AnyPath, CatclfError, printable
 from catclf.files import HEAD_BYTES, ZIP_SIGNATURE, Expected
 from catclf.outputs import replacing
 
@@ -215,9 +215,7 @@ def _read_at(file: BinaryIO, into: memoryview, place: int) -> int:
 
 
 @contextmanager
-def open_npz(
-    path: str | os.PathLike[str], expected: Expected, kind: type[CatclfError], fix: str
-) -> Iterator[Npz]:
+def open_npz(path: AnyPath, expected: Expected, kind: type[CatclfError], fix: str) -> Iterator[Npz]:
     """Open an .npz for reading.
 
     Where it is missing, of another kind or damaged, a `kind` is raised, as `expected` says it or
@@ -338,7 +336,7 @@ class NewNpz:
 
 
 @contextmanager
-def create_npz(path: str | os.PathLike[str], record: dict[str, object]) -> Iterator[NewNpz]:
+def create_npz(path: AnyPath, record: dict[str, object]) -> Iterator[NewNpz]:
     """Write an .npz, whole or not at all, which begins with its `record`."""
     with replacing(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         new = NewNpz(archive)

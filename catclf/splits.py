@@ -99,20 +99,9 @@ def assign_to_test(
 ) -> NDArray[np.bool_]:
     """Return (m,): whether each example is in the test split.
 
-    Parameters
-    ----------
-    given
-        The split that the source puts each example in, None where it leaves that open. A source
-        that names no test split leaves all of it open.
-    labels
-        (m,), 0 or 1.
-    fingerprints
-        Of each example. An open one that is a duplicate of a given one goes where that one is, to
-        train if to any.
-    fraction
-        The fraction of each class to hold out of those that are open.
-    seed
-        Seed of the shuffle.
+    Of `given`, the split that the source puts each example in, None is left open; all are where no
+    test split is named. Of the open ones a `fraction` of each class is held out. One that is a
+    duplicate of a given one goes where that one is, to train if to any.
     """
     if "test" not in given:
         given = [None] * len(given)
@@ -201,21 +190,8 @@ def choose_classes(
     """Return (negative, positive): the classes in the order of their labels.
 
     The class `positive`, where given, against all others. Otherwise, of two classes, one that
-    begins with no, not or non is the negative; else sorted order decides.
-
-    Parameters
-    ----------
-    names
-        The class of each picture.
-    positive
-        The class whose label is to be 1, where it was named.
-    where
-        The source, for messages.
-
-    Raises
-    ------
-    DatasetError
-        For one class, more than two without `positive`, or a `positive` that is none of them.
+    begins with no, not or non is the negative; else sorted order decides. DatasetError for one
+    class, more than two without `positive`, or a `positive` that is none of them.
     """
     found = sorted(set(names))
     for name in found:
@@ -268,17 +244,7 @@ def as_pair(stored: object) -> tuple[str, str] | None:
 def warn_of_imbalance(
     labels: NDArray[np.uint8], classes: tuple[str, str], observer: Observer
 ) -> None:
-    """Warn where one class has more than MAX_RATIO times the other's examples.
-
-    Parameters
-    ----------
-    labels
-        (m,), 0 or 1.
-    classes
-        (negative, positive).
-    observer
-        Receives the warning.
-    """
+    """Warn where one class has more than MAX_RATIO times the other's examples."""
     positives = int(np.count_nonzero(labels))
     counts = sorted(zip((labels.size - positives, positives), classes, strict=True))
     (fewer, rare), (more, frequent) = counts

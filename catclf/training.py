@@ -6,10 +6,8 @@ from dataclasses import asdict, dataclass, field, fields
 from math import inf, isfinite, nan
 from typing import Any
 
-from catclf.fields import check_ranges, ranged
+from catclf.fields import MAX_COUNT, check_ranges, ranged
 from catclf.logistic import CLASS_WEIGHTS, LOSSES, Array, ClassWeight, LossName
-
-MAX_COUNT = 10**9  # beyond it a number is taken for a typing error
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from typing import NoReturn
 
 import click
 
-from catclf._version import __version__
+from catclf import __version__
 from catclf.cli.output import error_text, note
 from catclf.errors import CatclfError, printable
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from catclf.cli.options import Count, Numbers, WholeNumber
+from catclf.cli.options import Number, Numbers
 from catclf.errors import CatclfError, printable
 from catclf.files import HEAD_BYTES, Expected, FileKind, kind_of_bytes, read_regular
 
@@ -25,11 +25,8 @@ def read_config(
 ) -> dict[str, Any]:
     """Return the defaults that a config file gives a verb, each checked, by parameter.
 
-    Raises
-    ------
-    CatclfError
-        Where the file cannot be read, is not TOML, or holds an unknown table or key or a value
-        that the verb's option would not take.
+    CatclfError where the file cannot be read, is not TOML, or holds an unknown table or key or a
+    value that the verb's option would not take.
     """
     stored = read_regular(path, MAX_CONFIG_BYTES, CatclfError)
     if kind_of_bytes(stored[:HEAD_BYTES]) not in (FileKind.CONFIG, FileKind.OTHER):
@@ -69,10 +66,8 @@ def _refuse_other_type(param: click.Parameter, value: object) -> None:
     kinds: tuple[tuple[type, ...], str]
     if isinstance(param, click.Option) and param.is_flag:
         kinds = (bool,), "true or false"
-    elif isinstance(param.type, WholeNumber | Count):
-        kinds = (int,), "a whole number"
-    elif isinstance(param.type, click.FloatRange):
-        kinds = (int, float), "a number"
+    elif isinstance(param.type, Number):
+        kinds = (int,) if param.type.limits.whole else (int, float), f"a {param.type.name}"
     elif isinstance(param.type, Numbers):
         kinds = (int, float, str, list), "a number, or a list of numbers"
     elif param.nargs == -1 or param.multiple:

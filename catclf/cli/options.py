@@ -5,7 +5,6 @@ An option of a dataclass's field has its range, default and metavar from there (
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Callable
 from contextlib import suppress
@@ -16,11 +15,10 @@ import click
 from catclf.cli.output import FLAGS
 from catclf.columns import ORDERS
 from catclf.errors import CatclfError, DatasetError
-from catclf.fields import Range, range_of
+from catclf.fields import MAX_COUNT, Range, range_of
 from catclf.files import PREPARED, FileKind, file_kind
 from catclf.outputs import is_same_file
 from catclf.splits import as_pair
-from catclf.training import MAX_COUNT
 
 F = TypeVar("F", bound=Callable[..., Any])
 INPUT = click.Path(readable=False)  # whether it can be read, the library tells, and what to do
@@ -32,6 +30,13 @@ class GroupedOption(click.Option):
     def __init__(self, *args: Any, group: str, **settings: Any) -> None:
         super().__init__(*args, **{"show_default": True, **settings})
         self.group = group
+
+    def get_help_extra(self, ctx: click.Context) -> Any:
+        """Tell the range of a number too."""
+        extra = super().get_help_extra(ctx)
+        if isinstance(self.type, Number) and self.type.limits.most != MAX_COUNT:
+            extra["range"] = ", ".join(words for words, _ in self.type.limits.limits())
+        return extra
 
 
 def option(*names: str, group: str, **settings: Any) -> Callable[[F], F]:
@@ -45,26 +50,12 @@ def setting(
     """Declare the option of a dataclass's field."""
     limits, default = range_of(owner, field)
     flag = FLAGS.get(field, f"--{field.replace('_', '-')}")
+    kind: Any = click.Choice(list(limits.choices)) if limits.choices else Number(limits)
     if isinstance(default, tuple):
-        settings = {"type": Numbers(limits), **settings}
+        kind = Numbers(limits)
         default = ",".join(f"{number:g}" for number in default) or None
-    else:
-        settings = {"type": _type_of(limits), **settings}
-    named = {"group": group, "help": help, "default": default, "metavar": limits.unit}
-    return option(flag, **{**named, **settings})
-
-
-def _type_of(limits: Range) -> click.ParamType[Any]:
-    if limits.choices:
-        return click.Choice(list(limits.choices))
-    if limits.whole:
-        return Count(limits) if limits.most == MAX_COUNT else WholeNumber(limits.least, limits.most)
-    return FiniteFloat(
-        limits.least if limits.above is None else limits.above,
-        limits.most if limits.below is None else limits.below,
-        min_open=limits.above is not None,
-        max_open=limits.below is not None,
-    )
+    named = {"default": default, "metavar": limits.unit, "type": kind, **settings}
+    return option(flag, group=group, help=help, **named)
 
 
 class Verb(click.Command):
@@ -100,37 +91,23 @@ class Verb(click.Command):
                 formatter.write_dl(groups[heading])
 
 
-class WholeNumber(click.IntRange):
-    """A range of whole numbers; click's own says that "1e3" is not a valid integer range."""
-
-    name = "whole number"
-
-
-class Count(click.ParamType):  # type: ignore[type-arg]
-    """A whole number whose upper limit help does not tell: beyond it is a typing error."""
-
-    name = "whole number"
+class Number(click.ParamType):  # type: ignore[type-arg]
+    """A number in a range."""
 
     def __init__(self, limits: Range) -> None:
-        self.range = WholeNumber(limits.least, limits.most)
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Return the number; a usage error where it is none or out of range."""
-        return int(self.range.convert(value, param, ctx))
-
-
-class FiniteFloat(click.FloatRange):
-    """A range of numbers; click's own lets nan through, and infinity where there is no bound."""
-
-    name = "number"
+        self.limits = limits
+        self.name = "whole number" if limits.whole else "number"
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        """Return the number; a usage error where it is none, not finite, or out of range."""
-        number: float = super().convert(value, param, ctx)
-        if not math.isfinite(number):
-            self.fail(f"{value} is not a finite number.", param, ctx)
+    ) -> int | float:
+        """Return the number; a usage error where it is none or out of range."""
+        try:
+            number = (int if self.limits.whole else float)(value)
+        except (TypeError, ValueError, OverflowError):
+            self.fail(f"{value!r} is not a valid {self.name}.", param, ctx)
+        if (complaint := self.limits.complaint(number)) is not None:
+            self.fail(f"{value} {complaint}.", param, ctx)
         return number
 
 
@@ -268,7 +245,7 @@ def model_options(many: bool = False) -> Callable[[F], F]:
         option(
             "--threshold",
             group="Model",
-            type=FiniteFloat(0, 1),
+            type=Number(Range(least=0, most=1)),
             default=0.5,
             metavar="P",
             help="A picture is the positive class where its probability is above P.",

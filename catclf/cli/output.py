@@ -88,14 +88,8 @@ class Results:
 class Display(Observer):
     """Shows the library's work: notes, and on a terminal a progress bar that leaves nothing behind.
 
-    Parameters
-    ----------
-    unit
-        What is counted, such as ``pictures``.
-    quiet
-        Show results only.
-    signals
-        Those received, of a verb that `stopped_by_signals` stops: the first stops the work.
+    `unit` is what is counted, such as ``pictures``. The first of the `signals`, of a verb that
+    `stopped_by_signals` stops, stops the work.
     """
 
     def __init__(self, unit: str, quiet: bool, signals: Sequence[int] = ()) -> None:

@@ -8,9 +8,8 @@ import click
 
 from catclf.cli.options import (
     INPUT,
-    FiniteFloat,
+    Number,
     Verb,
-    WholeNumber,
     option,
     output_option,
     quiet_option,
@@ -19,6 +18,7 @@ from catclf.cli.options import (
 from catclf.cli.output import Display, note
 from catclf.errors import DatasetError, name_some, printable
 from catclf.features import Preprocessing
+from catclf.fields import Range
 from catclf.operations.preparation import DEFAULT_TEST_SPLIT, Prepared, prepare
 from catclf.sources import NAME_A_SOURCE
 
@@ -60,7 +60,7 @@ Examples:
 @option(
     "--test-split",
     group="Classes and splits",
-    type=FiniteFloat(0, 1, max_open=True),
+    type=Number(Range(least=0, below=1)),
     default=DEFAULT_TEST_SPLIT,
     metavar="FRACTION",
     help="Fraction of each class held out for testing, where the source names no splits.",
@@ -68,7 +68,7 @@ Examples:
 @option(
     "--seed",
     group="Classes and splits",
-    type=WholeNumber(0),
+    type=Number(Range(whole=True, least=0)),
     default=0,
     metavar="N",
     help="Seed of the split.",
@@ -76,7 +76,7 @@ Examples:
 @option(
     "--workers",
     group="Pictures",
-    type=WholeNumber(1, 256),
+    type=Number(Range(whole=True, least=1, most=256)),
     metavar="N",
     show_default="one for each core",
     help="Processes that decode pictures.",

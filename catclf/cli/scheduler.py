@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from catclf.cli.options import INPUT, option
-from catclf.errors import ClusterError
+from catclf.errors import AnyPath, ClusterError
 from catclf.files import read_regular
 
 if TYPE_CHECKING:
@@ -125,7 +124,7 @@ def connected(address: str) -> Iterator[Client]:
             client.close(timeout=CLOSE_SECONDS)
 
 
-def address_in(path: str | os.PathLike[str]) -> str:
+def address_in(path: AnyPath) -> str:
     """Return the address in a scheduler's ``--scheduler-file``; ClusterError where it has none."""
     try:
         stored = json.loads(read_regular(path, MAX_SCHEDULER_FILE_BYTES, ClusterError))

@@ -187,16 +187,7 @@ def _as_before(ctx: click.Context, before: Training, settings: Settings) -> Sett
 class TrainingDisplay(Display):
     """Shows a training, and stops it after a signal.
 
-    Parameters
-    ----------
-    results
-        Where the heading, the method and the costs are written.
-    signals
-        Those received.
-    quiet
-        Write no costs.
-    heading
-        What is trained, and how; None to write none of it, for JSON.
+    The heading (None for JSON), the method and the costs are written to `results`, but where quiet.
     """
 
     def __init__(

@@ -8,8 +8,8 @@ import click
 
 from catclf.cli.evaluate import prediction_line
 from catclf.cli.options import (
+    Number,
     Verb,
-    WholeNumber,
     dataset_argument,
     format_option,
     option,
@@ -21,6 +21,7 @@ from catclf.cli.options import (
 from catclf.cli.output import Display, as_json, note, percent, stopped_by_signals
 from catclf.descent.cross_validation import Metric, Score
 from catclf.errors import CatclfError, printable
+from catclf.fields import Range
 from catclf.logistic import ClassWeight
 from catclf.operations.search import RULES, Rule, Search, Tuned
 from catclf.operations.tuning import tune
@@ -76,7 +77,7 @@ Examples:
 @option(
     "--suspects",
     group="Output",
-    type=WholeNumber(0),
+    type=Number(Range(whole=True, least=0)),
     default=5,
     metavar="N",
     help="Name the N pictures that disagree most with their label, to be looked at: with 5 % of "

@@ -45,12 +45,8 @@ METHODS: dict[str, Callable[[Problem, State | None], Method]] = {
 def start(choice: Choice, problem: Problem, state: State | None = None) -> Method:
     """Return a method, ready to compute its next iteration.
 
-    Raises
-    ------
-    StateError
-        Where it cannot resume from the state.
-    ImportError
-        Where its kernel needs an extra that is not installed.
+    StateError where it cannot resume from the state; ImportError where its kernel needs an extra
+    that is not installed.
     """
     if choice.kernel is not None:
         return Streaming(problem, state, *sums_by(choice.kernel, problem))

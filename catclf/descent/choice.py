@@ -34,17 +34,7 @@ COMPILED_ITERATION_SECONDS = 0.06 * NS  # by numba's kernel
 
 @dataclass(frozen=True)
 class Choice:
-    """A method, and how long it is expected to take.
-
-    Parameters
-    ----------
-    method
-        A name in `catclf.descent.METHODS`.
-    kernel
-        A name in `catclf.descent.KERNELS`, of streaming; None for the other methods.
-    seconds
-        Predicted for the whole descent; None where the method was not chosen by it.
-    """
+    """A method, streaming's kernel (None for others), and the seconds predicted, if they were."""
 
     method: str
     kernel: str | None = None
@@ -109,16 +99,7 @@ def choose(
     """Return the fastest method that fits into the memory available, and streaming's kernel.
 
     gram is left out where K takes more than a quarter of it, vectorized where X does in float64;
-    streaming always fits.
-
-    Parameters
-    ----------
-    m, n_x, iterations, m_test
-        Examples, features, iterations, and examples of the test split.
-    method
-        ``auto``, or the method that is asked for: then only a kernel is chosen.
-    kernels
-        Those that may be chosen.
+    streaming always fits. Where `method` is not ``auto`` only a kernel is chosen, of `kernels`.
     """
     seconds = None
     if method == "auto":

@@ -80,23 +80,10 @@ def compared_iterations(iterations: int) -> list[int]:
 class CrossValidation:
     """Every setting on every fold of every repeat, and on all pictures: rows of one recurrence.
 
-    Parameters
-    ----------
-    K
-        ``X.T @ X``, (m, m).
-    Y
-        Labels (1, m).
-    settings
-        Learning rate and penalty of each setting.
-    fold_of
-        (repeats, m): the fold that holds each example out; see `catclf.splits.divide_into_folds`.
-    class_weight
-        Whether both classes count half, in every training and in the held-out means.
-
-    Notes
-    -----
-    Row ``s * runs + r * folds + f`` is setting s, trained without fold f of repeat r; the last
-    of a setting's ``runs = repeats * folds + 1`` rows is trained on all pictures.
+    `K` is ``X.T @ X`` (m, m), `Y` the labels (1, m), `settings` the learning rate and penalty of
+    each, and `fold_of` (repeats, m) the fold that holds each example out. Row ``s * runs + r *
+    folds + f`` is setting s, trained without fold f of repeat r; the last of a setting's ``runs =
+    repeats * folds + 1`` rows is trained on all pictures.
     """
 
     def __init__(
@@ -196,9 +183,7 @@ class CrossValidation:
         return areas
 
 
-def _folds_by_size(
-    held_out: NDArray[np.bool_],
-) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+def _folds_by_size(held_out: NDArray[np.bool_]) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
     """Return (runs, examples held out) of the folds of each size: (r,) and (r, size)."""
     sizes = held_out.sum(axis=1)
     together = [np.flatnonzero(sizes == size) for size in np.unique(sizes)]

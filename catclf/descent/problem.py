@@ -65,9 +65,10 @@ class Problem:
         return self.columns.shape[1]
 
     @property
-    def weights(self) -> Array:
-        """What each example counts in the cost: (1, m), or (1, 1) where all count alike."""
-        return example_weights(self.Y, self.settings.class_weight)
+    def example_weights(self) -> Array:
+        """What each example counts in the cost, (1, m)."""
+        each = example_weights(self.Y, self.settings.class_weight)
+        return np.broadcast_to(each, self.Y.shape)
 
     def start(self, state: State | None) -> tuple[Array, float]:
         """Return the w (n_x, 1) and b to begin from: zeros where `state` is None.

@@ -26,7 +26,7 @@ MAX_EXAMPLES_RATED = 2000  # the safe rate reads the data 21 times, in one proce
 
 
 class Streaming:
-    """Gradient descent by sums over blocks; see `catclf.descent.loop.Method`.
+    """Gradient descent by sums over blocks; see `catclf.descent.problem.Method`.
 
     Parameters
     ----------

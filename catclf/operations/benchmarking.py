@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from statistics import median
 from time import perf_counter, process_time
@@ -19,7 +18,7 @@ from catclf.descent import (
     memory_needs,
     start,
 )
-from catclf.errors import DatasetError
+from catclf.errors import AnyPath, DatasetError
 from catclf.logistic import Array
 from catclf.observer import Observer
 from catclf.training import Settings
@@ -99,10 +98,7 @@ class Timing:
         return self.spread > BUSY_SPREAD or self.waiting > BUSY_WAITING
 
 
-def benchmark(
-    dataset: str | os.PathLike[str],
-    observer: Observer | None = None,
-) -> list[Timing]:
+def benchmark(dataset: AnyPath, observer: Observer | None = None) -> list[Timing]:
     """Time an iteration of every method on the train split of a dataset, and compare their costs.
 
     Each is timed in several rounds; their spread, and the time the process waited, tell whether

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from catclf.columns import BLOCK_EXAMPLES, ORDERS, Order, blocks
 from catclf.dataset import Dataset, Split, open_dataset
-from catclf.errors import DatasetError
+from catclf.errors import AnyPath, DatasetError
 from catclf.files import PREDICTIONS_HEADER, FileKind
 from catclf.logistic import Array, cross_entropy, sigmoid
 from catclf.metrics import (
@@ -130,14 +130,14 @@ class Evaluation:
 
 
 def evaluate(
-    dataset: str | os.PathLike[str],
-    model: str | os.PathLike[str] | Model,
+    dataset: AnyPath,
+    model: AnyPath | Model,
     *,
     split: SplitName = "test",
     threshold: float = 0.5,
     order: Order | None = None,
     classes: tuple[str, str] | None = None,
-    predictions: str | os.PathLike[str] | None = None,
+    predictions: AnyPath | None = None,
     force: bool = False,
 ) -> Evaluation:
     """Evaluate a model on a split of a prepared dataset.
@@ -182,7 +182,7 @@ def evaluate(
 
 
 def read_candidates(
-    model: str | os.PathLike[str] | Model,
+    model: AnyPath | Model,
     order: Order | None = None,
     classes: tuple[str, str] | None = None,
 ) -> list[Model]:
@@ -200,10 +200,7 @@ def evaluate_candidates(
 ) -> tuple[Model, Evaluation]:
     """Return the one of `read_candidates` with the lowest log loss on a split, and its evaluation.
 
-    Raises
-    ------
-    DatasetError
-        Where the split is empty, or the dataset and the model do not fit together.
+    DatasetError where the split is empty, or the dataset and the model do not fit together.
     """
     _refuse_mismatch(dataset, candidates[0])
     found = [evaluate_split(dataset, each, split, threshold) for each in candidates]
@@ -306,9 +303,9 @@ class Comparison:
 
 
 def compare(
-    dataset: str | os.PathLike[str],
-    first: str | os.PathLike[str] | Model,
-    second: str | os.PathLike[str] | Model,
+    dataset: AnyPath,
+    first: AnyPath | Model,
+    second: AnyPath | Model,
     *,
     split: SplitName = "test",
     threshold: float = 0.5,
@@ -342,7 +339,7 @@ def compare(
     return Comparison(evaluations[0], evaluations[1], only_first, only_second, p_value)
 
 
-def _path_of(model: str | os.PathLike[str] | Model) -> str | None:
+def _path_of(model: AnyPath | Model) -> str | None:
     return None if isinstance(model, Model) else os.fspath(model)
 
 
@@ -370,7 +367,7 @@ class LabeledPrediction:
 
 
 def write_predictions(
-    path: str | os.PathLike[str], predictions: Iterable[LabeledPrediction], positive: str
+    path: AnyPath, predictions: Iterable[LabeledPrediction], positive: str
 ) -> None:
     """Write a CSV file with a line for each picture; `positive` names the positive class."""
     rows = ((p.name, p.label, p.predicted, positive, p.probability, p.loss) for p in predictions)

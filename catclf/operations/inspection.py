@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
-
 from catclf.columns import blocks_of_bytes
 from catclf.dataset import Dataset, open_dataset
-from catclf.errors import CatclfError
+from catclf.errors import AnyPath, CatclfError
 from catclf.files import HEAD_BYTES, ZIP_SIGNATURE, Expected, FileKind, kind_of_bytes
 from catclf.model import Model, read_model
 from catclf.observer import Observer
@@ -19,7 +17,7 @@ READABLE = Expected(
 )
 
 
-def info(path: str | os.PathLike[str], *, observer: Observer | None = None) -> Dataset | Model:
+def info(path: AnyPath, *, observer: Observer | None = None) -> Dataset | Model:
     """Read a dataset or a model, all of it: damage is an error.
 
     A file is known by its content, not by its name.

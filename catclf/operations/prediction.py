@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 
-from catclf.errors import PictureError
+from catclf.errors import AnyPath, PictureError
 from catclf.model import Model, load_model
 from catclf.observer import Observer
 from catclf.pictures.folders import find_pictures
@@ -53,7 +53,7 @@ class Prediction:
 
 def predict(
     images: Picture | Iterable[Picture],
-    model: Model | str | os.PathLike[str],
+    model: Model | AnyPath,
     *,
     threshold: float = 0.5,
     workers: int | None = None,

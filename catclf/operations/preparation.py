@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from catclf.columns import Pixels, unroll
 from catclf.dataset import NewSplit, write_dataset
-from catclf.errors import DatasetError, PictureError, printable
+from catclf.errors import AnyPath, DatasetError, PictureError, printable
 from catclf.features import Preprocessing, column
 from catclf.files import FileKind
 from catclf.observer import Observer
@@ -65,8 +65,8 @@ class Prepared:
 
 
 def prepare(
-    sources: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
-    output: str | os.PathLike[str],
+    sources: AnyPath | Sequence[AnyPath],
+    output: AnyPath,
     *,
     preprocessing: Preprocessing | None = None,
     positive: str | None = None,
@@ -195,9 +195,7 @@ class _Staged:
     grow with their number.
     """
 
-    def __init__(
-        self, file: IO[bytes], preprocessing: Preprocessing, output: str | os.PathLike[str]
-    ) -> None:
+    def __init__(self, file: IO[bytes], preprocessing: Preprocessing, output: AnyPath) -> None:
         self._file = file
         self._output = output
         self._n_x, self._pixel_n_x = preprocessing.n_x, preprocessing.pixel_n_x
@@ -245,7 +243,7 @@ class _Staged:
 
 
 @contextmanager
-def _scratch_beside(output: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
+def _scratch_beside(output: AnyPath) -> Iterator[IO[bytes]]:
     """Open a nameless file beside the output: it vanishes with the process, however that ends."""
     folder = Path(output).absolute().parent
     with ExitStack() as stack:

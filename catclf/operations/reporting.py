@@ -9,9 +9,10 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from catclf._version import __version__
+from catclf import __version__
 from catclf.columns import Columns, blocks_of_bytes
 from catclf.dataset import Dataset, open_dataset
+from catclf.errors import AnyPath
 from catclf.files import FileKind
 from catclf.metrics import calibration
 from catclf.model import Model
@@ -51,9 +52,9 @@ class Reported:
 
 
 def report(
-    dataset: str | os.PathLike[str],
-    model: str | os.PathLike[str] | Model,
-    output: str | os.PathLike[str],
+    dataset: AnyPath,
+    model: AnyPath | Model,
+    output: AnyPath,
     *,
     force: bool = False,
 ) -> Reported:

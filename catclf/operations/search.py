@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
 import zlib
 from dataclasses import dataclass, field
 from itertools import product
 from typing import Literal
 
 from catclf.descent.cross_validation import METRICS, Metric, Score
-from catclf.fields import check_ranges, ranged
+from catclf.errors import AnyPath
+from catclf.fields import MAX_COUNT, check_ranges, ranged
 from catclf.files import CONFIG_LINE
 from catclf.logistic import CLASS_WEIGHTS, ClassWeight
 from catclf.metrics import Z_95
 from catclf.operations.evaluation import LabeledPrediction
 from catclf.outputs import replacing
-from catclf.training import MAX_COUNT, Settings
+from catclf.training import Settings
 
 Rule = Literal["best", "one-se"]
 RULES: dict[Rule, str] = {
@@ -165,7 +165,7 @@ class Tuned:
         return edges
 
 
-def write_config(path: str | os.PathLike[str], tuned: Tuned, chosen: Score) -> None:
+def write_config(path: AnyPath, tuned: Tuned, chosen: Score) -> None:
     """Write a setting, and how it was chosen, as a config file, whole or not at all."""
     search = tuned.search
     dataset = _dataset_line(tuned.dataset)

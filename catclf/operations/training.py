@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from catclf._version import __version__
+from catclf import __version__
 from catclf.dataset import Dataset, open_dataset
 from catclf.descent import (
     KERNELS,
@@ -28,7 +28,7 @@ from catclf.descent import (
     round_down,
     safe_rate,
 )
-from catclf.errors import CatclfError, DatasetError, DivergenceError, ModelError, printable
+from catclf.errors import AnyPath, CatclfError, DatasetError, DivergenceError, ModelError, printable
 from catclf.files import FileKind
 from catclf.model import Model, read_model, save_model
 from catclf.observer import Observer
@@ -59,8 +59,8 @@ class Trained(NamedTuple):
 
 
 def train(
-    dataset: str | os.PathLike[str],
-    output: str | os.PathLike[str],
+    dataset: AnyPath,
+    output: AnyPath,
     settings: Settings | None = None,
     *,
     method: str = "auto",
@@ -250,7 +250,7 @@ def _descend(
     started: Method,
     problem: Problem,
     training: Training,
-    output: str | os.PathLike[str],
+    output: AnyPath,
     observer: Observer,
 ) -> Stand:
     """Run the descent, with checkpoints; an error tells of them, and of a safe learning rate."""
@@ -298,7 +298,7 @@ def _refuse_one_class(dataset: Dataset) -> None:
 
 
 def _resumed(
-    resume: bool | Model, path: str | os.PathLike[str], dataset: Dataset, observer: Observer
+    resume: bool | Model, path: AnyPath, dataset: Dataset, observer: Observer
 ) -> Stand | None:
     """Return where the training to be resumed stands; None, with a warning, where there is none.
 
@@ -335,9 +335,7 @@ def _state(stand: Stand) -> State:
     return {"w": stand.w, "b": np.array(stand.b), **stand.training.state}
 
 
-def _refuse_other_settings(
-    old: Training, settings: Settings, method: str, path: str | os.PathLike[str]
-) -> None:
+def _refuse_other_settings(old: Training, settings: Settings, method: str, path: AnyPath) -> None:
     """Raise ModelError where settings are not those that a run to be resumed had."""
     then = {"method": old.method, **asdict(old.settings)}
     now = {"method": old.method if method == "auto" else method, **asdict(settings)}
@@ -356,7 +354,7 @@ def _refuse_other_settings(
         )
 
 
-def _refuse_missing_kernel(failure: Exception | None, path: str | os.PathLike[str]) -> None:
+def _refuse_missing_kernel(failure: Exception | None, path: AnyPath) -> None:
     """Raise ModelError where the kernel of a run to be resumed failed to load: they round apart."""
     if failure is not None:
         raise ModelError(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -18,7 +17,7 @@ from catclf.descent.cross_validation import (
     compared_iterations,
 )
 from catclf.descent.gram import gram_matrix, gram_safe_rate
-from catclf.errors import CatclfError, DatasetError
+from catclf.errors import AnyPath, CatclfError, DatasetError
 from catclf.files import FileKind
 from catclf.logistic import Array
 from catclf.metrics import constant_log_loss, majority_rate
@@ -42,11 +41,11 @@ BLOCK_BYTES = 2**24  # read at once
 
 
 def tune(
-    dataset: str | os.PathLike[str],
+    dataset: AnyPath,
     search: Search | None = None,
     *,
-    output: str | os.PathLike[str] | None = None,
-    predictions: str | os.PathLike[str] | None = None,
+    output: AnyPath | None = None,
+    predictions: AnyPath | None = None,
     force: bool = False,
     observer: Observer | None = None,
 ) -> Tuned:
@@ -155,9 +154,9 @@ def tune(
 
 
 def _check_outputs(
-    dataset: str | os.PathLike[str],
-    output: str | os.PathLike[str] | None,
-    predictions: str | os.PathLike[str] | None,
+    dataset: AnyPath,
+    output: AnyPath | None,
+    predictions: AnyPath | None,
     force: bool,
 ) -> None:
     if output is not None:

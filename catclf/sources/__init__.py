@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from functools import cache
 
-from catclf.errors import name_some
+from catclf.errors import AnyPath, name_some
 from catclf.files import Expected, FileKind
 from catclf.observer import Observer
 from catclf.sources.class_folders import list_folder
@@ -40,31 +40,20 @@ HDF5_SUFFIXES = (".h5", ".hdf5")
 
 
 def list_sources(
-    sources: Iterable[str | os.PathLike[str]],
+    sources: Iterable[AnyPath],
     files: ExitStack,
     observer: Observer | None = None,
 ) -> Listing:
     """List the pictures of all sources, in the order given, each once.
 
+    A source is a folder of class folders; a folder of split folders of class folders, named as in
+    `catclf.sources.labeled`, or these split folders themselves; a CSV or TSV of
+    ``file,label[,split]``; or an HDF5 file in the course's layout, which `files` keeps open.
+    DatasetError where one is missing or none of these.
+
     A picture that is given more than once, by the same file however its path is written, is used
     once for each class and each split that it is given with. That it is in no split says nothing
     where it is in one as well.
-
-    Parameters
-    ----------
-    sources
-        Each a folder of class folders; a folder of split folders of class folders, named as in
-        `catclf.sources.labeled`, or these split folders themselves; a CSV or TSV of
-        ``file,label[,split]``; or an HDF5 file in the course's layout.
-    files
-        Keeps HDF5 files open until the pictures have been read.
-    observer
-        Receives warnings of what is left out, and of what is given more than once.
-
-    Raises
-    ------
-    DatasetError
-        Where a source is missing or is none of these.
     """
     observer = observer or Observer()
     paths = [os.fspath(source) for source in sources]

@@ -15,17 +15,7 @@ from catclf.splits import SplitName
 def list_folder(folder: str, observer: Observer) -> Listing:
     """List a folder of class folders, or of split folders of class folders.
 
-    Parameters
-    ----------
-    folder
-        Its path.
-    observer
-        Receives a warning of a validation split that is left out.
-
-    Raises
-    ------
-    DatasetError
-        Where it holds no class folders, or one without pictures, or cannot be opened.
+    DatasetError where it holds no class folders, or one without pictures, or cannot be opened.
     """
     names = _subfolders(folder)
     splits = {name: SPLIT_NAMES[name.lower()] for name in names if name.lower() in SPLIT_NAMES}

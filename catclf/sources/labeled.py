@@ -34,16 +34,9 @@ class StoredPicture(Protocol):
 class Labeled:
     """A picture and its class, not yet read.
 
-    Parameters
-    ----------
-    name
-        What messages and results call it: its path, or ``file:array[index]``.
-    class_name
-        Its class.
-    split
-        The split its source puts it in; None leaves that to `prepare`.
-    pixels
-        Where its pixels are: the path of a file, or a place in an HDF5 file.
+    Messages and results call it by its `name`: its path, or ``file:array[index]``. Its `split` is
+    the one its source puts it in; None leaves that to `prepare`. `pixels` is the path of a file, or
+    tells where else they stand.
     """
 
     name: str
@@ -54,10 +47,7 @@ class Labeled:
     def identity(self, real_folder: Callable[[str], str]) -> str:
         """Return what is the same for one picture, by whatever path it is named.
 
-        Parameters
-        ----------
-        real_folder
-            `os.path.realpath`, which asks for every part of a path, or a cache of it.
+        `real_folder` is `os.path.realpath`, which asks for every part of a path, or a cache of it.
         """
         if not isinstance(self.pixels, str):
             return self.pixels.identity
@@ -71,15 +61,9 @@ class Labeled:
             return self.pixels
 
     def read(self, preprocessing: Preprocessing) -> NDArray[np.uint8]:
-        """Return its pixels, (size, size, 3).
+        """Return its pixels, (size, size, 3); PictureError where they cannot be read.
 
-        Raises
-        ------
-        PictureError
-            Where they cannot be read.
-        DatasetError
-            Where they are whole numbers, but not from 0 to 255: those of the others, even where
-            they happen to lie there, mean something else too.
+        DatasetError where the pixels of an HDF5 file are not from 0 to 255.
         """
         if isinstance(self.pixels, str):
             return read_picture(self.pixels, preprocessing)

@@ -25,19 +25,9 @@ DELIMITERS = {".csv": ",", ".tsv": "\t"}
 
 
 def list_table(path: str, observer: Observer) -> Listing:
-    """List a CSV or TSV, in the order of its lines.
+    """List a CSV or TSV, in the order of its lines; the paths in it count from its folder.
 
-    Parameters
-    ----------
-    path
-        The file; its suffix is one of DELIMITERS. The paths in it count from its folder.
-    observer
-        Hears of a validation split that is left out.
-
-    Raises
-    ------
-    DatasetError
-        Where a line is wrong, or the file cannot be read.
+    DatasetError where a line is wrong, or the file cannot be read.
     """
     folder, kind = os.path.dirname(path), os.path.splitext(path)[1].lower()
     listed: list[tuple[str, str, NamedSplit | None]] = []
