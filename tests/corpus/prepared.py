@@ -25,10 +25,7 @@ Builder = Callable[[Path], object]
 ARRAYS = [  # of rows, labels and names, where the features are not the pixels
     f"{split}_{name}"
     for split in ("train", "test")
-    for name in (
-        *("columns", "columns_checksums", "pixels", "pixels_checksums"),
-        *("labels", "names"),
-    )
+    for name in ("columns", "columns_checksums", "pixels", "pixels_checksums", "labels", "names")
 ]
 
 
@@ -185,6 +182,13 @@ PREPARED: dict[str, Builder] = {
     "columns are pickled": columns(lambda rows: rows.astype(object)),
     "columns compressed": compressed,
     "other columns": columns(lambda rows: 255 - rows),
+    "columns and checksums erased": but(
+        train_columns=np.zeros((5, N_X), "u1"), train_columns_checksums=np.zeros(1, "<u4")
+    ),
+    "columns and checksums of ones": but(
+        train_columns=np.full((5, N_X), 255, "u1"),
+        train_columns_checksums=np.full(1, 2**32 - 1, "<u4"),
+    ),
     "no checksums": but(train_columns_checksums=None),
     "too many checksums": but(train_columns_checksums=np.zeros(2, "<u4")),
     "checksums of 64 bits": but(train_columns_checksums=np.zeros(1, "<u8")),
