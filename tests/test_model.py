@@ -288,19 +288,32 @@ def test_a_model_of_the_largest_size_is_read(tmp_path: Path) -> None:
 
 # ------------------------------------------------------------- what others, and catclf 0.1, wrote
 
-RECORD_OF_0_1 = """\
-{"format": "catclf-model", "version": 1, "created_by": "catclf 0.1.0", \
-"dataset": {"name": "v01.h5", "digest": "dca5c60bc4d9", "train": 2, "test": 60}, \
-"settings": {"method": "%s", "learning_rate": 0.005, "iterations": 200, "l2": 0.0, "loss": "cross-entropy", "every": 100}, \
-"results": {"iterations": 150, "cost": 0.5, "train_accuracy": 0.75}, \
-"classes": ["noncat", "cat"], "preprocessing": {"size": 2, "fit": "squash", "filter": "bilinear", \
-"background": "white", "order": "planes"}}"""
+
+def record_of_0_1(method: str) -> str:
+    """Return what catclf 0.1.0 wrote into a model."""
+    record = {
+        "format": "catclf-model",
+        "version": 1,
+        "created_by": "catclf 0.1.0",
+        "dataset": {"name": "v01.h5", "digest": "dca5c60bc4d9", "train": 2, "test": 60},
+        "settings": {
+            **{"method": method, "learning_rate": 0.005, "iterations": 200},
+            **{"l2": 0.0, "loss": "cross-entropy", "every": 100},
+        },
+        "results": {"iterations": 150, "cost": 0.5, "train_accuracy": 0.75},
+        "classes": ["noncat", "cat"],
+        "preprocessing": {
+            **{"size": 2, "fit": "squash", "filter": "bilinear"},
+            **{"background": "white", "order": "planes"},
+        },
+    }
+    return json.dumps(record)
 
 
 @pytest.mark.parametrize(("method", "kernel"), [("gram", None), ("streaming", "numpy")])
 def test_a_model_of_catclf_0_1_is_read(tmp_path: Path, method: str, kernel: str | None) -> None:
     """Its record is UTF-32, perhaps at the end; it knew no test costs, kernels or features."""
-    arrays = {**good_arrays(), "record": np.array(RECORD_OF_0_1 % method)}
+    arrays = {**good_arrays(), "record": np.array(record_of_0_1(method))}
     [case] = written(tmp_path, [("old", npz(**arrays))])
     model = load_model(case.path)
     np.testing.assert_array_equal(model.w, good_model().w)
