@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -69,6 +70,18 @@ def state_of(stand: Stand) -> State:
     """Return what a method is made of to go on from there, in arrays of its own."""
     arrays = {"w": stand.w, "b": np.array(stand.b), **stand.training.state}
     return {name: array.copy() for name, array in arrays.items()}
+
+
+def same_stand(one: Stand, other: Stand) -> bool:
+    """Return whether two descents stand at the same place, bit for bit, by the same way."""
+    states = [{n: a.tolist() for n, a in stand.training.state.items()} for stand in (one, other)]
+    trainings = [replace(stand.training, state={}) for stand in (one, other)]
+    return (
+        one.w.tolist() == other.w.tolist()
+        and one.b == other.b
+        and trainings[0] == trainings[1]
+        and states[0] == states[1]
+    )
 
 
 def gradient_lipschitz(columns: Pixels, loss: LossName, l2: float) -> float:
