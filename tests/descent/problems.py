@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
-from catclf.descent import METHODS, Descent, Problem, Settings, descend
+from catclf.descent import METHODS, Problem, Stand, State, descend
 from catclf.logistic import CLASS_WEIGHTS, LOSSES, ClassWeight, LossName
+from catclf.training import Settings, Training
 
 Array = NDArray[np.float64]
 Pixels = NDArray[np.uint8]
@@ -55,11 +56,32 @@ def run(
     columns: Pixels,
     Y: Array,
     settings: Settings,
-    state: Mapping[str, Array] | None = None,
+    resumed: Stand | None = None,
     **options: Any,
-) -> Descent:
-    """Descend by a method's name."""
-    return descend(METHODS[method](Problem(columns, Y, settings), state), settings, **options)
+) -> Stand:
+    """Descend by a method's name, from where another descent stands or from zero."""
+    problem = Problem(columns, Y, settings)
+    if resumed is None:
+        return descend(METHODS[method](problem, None), Training(settings), **options)
+    return descend(METHODS[method](problem, state_of(resumed)), resumed.training, **options)
+
+
+def state_of(stand: Stand) -> State:
+    """Return what a method is made of to go on from there, in arrays of its own."""
+    arrays = {"w": stand.w, "b": np.array(stand.b), **stand.training.state}
+    return {name: array.copy() for name, array in arrays.items()}
+
+
+def same_stand(one: Stand, other: Stand) -> bool:
+    """Return whether two descents stand at the same place, bit for bit, by the same way."""
+    states = [{n: a.tolist() for n, a in stand.training.state.items()} for stand in (one, other)]
+    trainings = [replace(stand.training, state={}) for stand in (one, other)]
+    return (
+        one.w.tolist() == other.w.tolist()
+        and one.b == other.b
+        and trainings[0] == trainings[1]
+        and states[0] == states[1]
+    )
 
 
 def gradient_lipschitz(columns: Pixels, loss: LossName, l2: float) -> float:
