@@ -43,7 +43,7 @@ from catclf.errors import AnyPath, DatasetError
 from catclf.features import Preprocessing
 from catclf.files import PREPARED
 from catclf.npz import NewNpz, Npz, create_npz, open_npz
-from catclf.splits import as_pair
+from catclf.splits import as_pair, class_counts
 from catclf.workers import available_memory, shared_zeros
 
 FORMAT = "catclf-dataset"
@@ -154,8 +154,7 @@ class Split:
     @property
     def counts(self) -> tuple[int, int]:
         """How many pictures each class has, in the order of the labels."""
-        positives = int(np.count_nonzero(self.labels))
-        return self.m - positives, positives
+        return class_counts(self.labels)
 
     @cached_property
     def X(self) -> NDArray[np.uint8]:

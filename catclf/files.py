@@ -19,13 +19,15 @@ _NOT_REGULAR = "not a regular file (a pipe, socket or device)"
 
 # Regular expressions for the first bytes of a file; a dot is any byte. Not compiled here: most
 # runs need one or two of them.
-JPEG_SIGNATURE = rb"\xff\xd8\xff"
-PNG_SIGNATURE = rb"\x89PNG\r\n\x1a\n"
-WEBP_SIGNATURE = rb"RIFF.{4}WEBP"
-GIF_SIGNATURE = rb"GIF8[79]a"
-TIFF_SIGNATURE = rb"(II[*+]\0|MM\0[*+])(?!.{4}CR)"  # CR: a camera's raw picture
-BMP_SIGNATURE = rb"BM"
-PPM_SIGNATURE = rb"P[1-6][\s#]"
+_PICTURE_SIGNATURES = {
+    "JPEG": rb"\xff\xd8\xff",
+    "PNG": rb"\x89PNG\r\n\x1a\n",
+    "WebP": rb"RIFF.{4}WEBP",
+    "GIF": rb"GIF8[79]a",
+    "TIFF": rb"(II[*+]\0|MM\0[*+])(?!.{4}CR)",  # CR: a camera's raw picture
+    "PPM": rb"P[1-6][\s#]",
+    "BMP": rb"BM",
+}
 ZIP_SIGNATURE = b"PK\x03\x04"
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 PREDICTIONS_HEADER = ("file", "label", "predicted", "positive", "probability", "loss")
@@ -59,21 +61,15 @@ _SIGNATURES = (
         FileKind.REPORT,
     ),
     (",".join(PREDICTIONS_HEADER).encode() + rb"\n", FileKind.PREDICTIONS),
-    (
-        rb"|".join(
-            (
-                JPEG_SIGNATURE,
-                PNG_SIGNATURE,
-                WEBP_SIGNATURE,
-                GIF_SIGNATURE,
-                TIFF_SIGNATURE,
-                BMP_SIGNATURE + rb".{4}\0{4}",  # two letters alone may begin a text
-                PPM_SIGNATURE,
-            )
-        ),
-        FileKind.PICTURE,
-    ),
 )
+
+
+def picture_format(head: bytes) -> str | None:
+    """Return the format of the picture that begins with these bytes; None if it is not read."""
+    for name, signature in _PICTURE_SIGNATURES.items():
+        if re.match(signature, head, re.DOTALL):
+            return name
+    return None
 
 
 def kind_of_bytes(head: bytes) -> FileKind:
@@ -81,6 +77,9 @@ def kind_of_bytes(head: bytes) -> FileKind:
     for signature, kind in _SIGNATURES:
         if re.match(signature, head, re.DOTALL):
             return kind
+    # Two letters alone may begin a text.
+    if picture_format(head) not in (None, "BMP") or re.match(rb"BM.{4}\0{4}", head, re.DOTALL):
+        return FileKind.PICTURE
     first, _, rest = head.partition(b"\n")
     is_config = first + b"\n" == CONFIG_LINE.format(zlib.crc32(rest)).encode()
     return FileKind.CONFIG if is_config else FileKind.OTHER

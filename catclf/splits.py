@@ -61,6 +61,12 @@ def fingerprint(column: NDArray[np.uint8]) -> bytes:
     return hashlib.sha256(column.data).digest()
 
 
+def class_counts(labels: Labels) -> tuple[int, int]:
+    """Return how many of labels (m,) are 0, and how many 1."""
+    positives = int(np.count_nonzero(labels))
+    return labels.size - positives, positives
+
+
 def duplicate_groups(fingerprints: Iterable[bytes]) -> list[list[int]]:
     """Return the indices of equal fingerprints together, in the order of each group's first.
 
@@ -245,8 +251,7 @@ def warn_of_imbalance(
     labels: NDArray[np.uint8], classes: tuple[str, str], observer: Observer
 ) -> None:
     """Warn where one class has more than MAX_RATIO times the other's examples."""
-    positives = int(np.count_nonzero(labels))
-    counts = sorted(zip((labels.size - positives, positives), classes, strict=True))
+    counts = sorted(zip(class_counts(labels), classes, strict=True))
     (fewer, rare), (more, frequent) = counts
     if more > MAX_RATIO * fewer:
         observer.warning(

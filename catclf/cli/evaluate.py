@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import click
@@ -85,13 +85,13 @@ def command(
     }
     if len(model) == 2:
         compared = compare(dataset, *model, **how)
-        record, text = comparison_as_record(compared), comparison_as_text(compared)
+        record, lines = comparison_as_record(compared), comparison_lines(compared)
     else:
         [only] = model
         evaluation = evaluate(dataset, only, predictions=predictions, force=force, **how)
-        record, text = as_record(evaluation), as_text(evaluation)
+        record, lines = as_record(evaluation), lines_of(evaluation)
         record["most_wrong"] = evaluation.worst(NAMED_PICTURES)
-    click.echo(as_json(record) if format == "json" else text)
+    click.echo(as_json(record) if format == "json" else "\n".join(lines))
 
 
 def accuracy_lines(evaluation: Evaluation) -> list[str]:
@@ -148,48 +148,44 @@ def comparison_as_record(compared: Comparison) -> dict[str, object]:
     }
 
 
-def as_text(evaluation: Evaluation) -> str:
-    """Return the results as lines to read."""
+def lines_of(evaluation: Evaluation) -> Iterator[str]:
+    """Yield the results, to be read."""
     negative, positive = (printable(name) for name in evaluation.classes)
     counts = evaluation.confusion
     width = max(len("predicted"), len(negative), len(positive))
-    low, high = evaluation.interval
-    lines = [
-        *_heading(evaluation),
-        f"model              {_model_line(evaluation)}",
-        "",
-        f"accuracy           {percent(evaluation.accuracy)}  "
-        f"(95 % interval {percent(low)} to {percent(high)})",
-        f"majority class     {percent(evaluation.majority_rate)}  (always predicting the same)",
-        f"balanced accuracy  {percent(counts.balanced_accuracy)}",
-        "",
-        f"{'':{width}}  {'predicted':>{width}}  {'predicted':>{width}}",
-        f"{'label':{width}}  {negative:>{width}}  {positive:>{width}}     recall",
-        f"{negative:{width}}  {counts.true_negatives:>{width}}  "
-        f"{counts.false_positives:>{width}}  {percent(counts.specificity):>9}",
-        f"{positive:{width}}  {counts.false_negatives:>{width}}  "
-        f"{counts.true_positives:>{width}}  {percent(counts.recall):>9}",
-        "",
-        f"precision          {number(counts.precision)}",
-        f"F1                 {number(counts.f1)}",
-        f"AUC                {number(evaluation.auc)}",
+    low, high = map(percent, evaluation.interval)
+    constant = number(evaluation.constant_log_loss)
+    yield from _heading(evaluation)
+    yield f"model              {_model_line(evaluation)}\n"
+    yield f"accuracy           {percent(evaluation.accuracy)}  (95 % interval {low} to {high})"
+    yield f"majority class     {percent(evaluation.majority_rate)}  (always predicting the same)"
+    yield f"balanced accuracy  {percent(counts.balanced_accuracy)}\n"
+    yield f"{'':{width}}  {'predicted':>{width}}  {'predicted':>{width}}"
+    yield f"{'label':{width}}  {negative:>{width}}  {positive:>{width}}     recall"
+    for name, *row, recall in (
+        (negative, counts.true_negatives, counts.false_positives, counts.specificity),
+        (positive, counts.false_negatives, counts.true_positives, counts.recall),
+    ):
+        yield f"{name:{width}}  {row[0]:>{width}}  {row[1]:>{width}}  {percent(recall):>9}"
+    yield f"\nprecision          {number(counts.precision)}"
+    yield f"F1                 {number(counts.f1)}"
+    yield f"AUC                {number(evaluation.auc)}"
+    yield (
         f"log loss           {number(evaluation.log_loss)}  "
-        f"(always predicting the fraction: {number(evaluation.constant_log_loss)})",
-    ]
-    lines += [f"warning: {warning}" for warning in _doubts(evaluation)]
+        f"(always predicting the fraction: {constant})"
+    )
+    for doubt in _doubts(evaluation):
+        yield f"warning: {doubt}"
     if evaluation.order_log_losses:
         (fits, loss), (other, other_loss) = evaluation.order_log_losses.items()
-        lines += [
-            "",
-            f"By these labels the order {fits} fits better "
-            f"(log loss {number(loss)}, {other} {number(other_loss)}).",
-            f"To predict, use --order {fits}.",
-        ]
+        losses = f"log loss {number(loss)}, {other} {number(other_loss)}"
+        yield f"\nBy these labels the order {fits} fits better ({losses})."
+        yield f"To predict, use --order {fits}."
     worst = evaluation.worst(NAMED_PICTURES)
     if worst:
-        lines += ["", "most confidently wrong:"]
-        lines += [prediction_line(picture, positive) for picture in worst]
-    return "\n".join(lines)
+        yield "\nmost confidently wrong:"
+    for picture in worst:
+        yield prediction_line(picture, positive)
 
 
 def _heading(evaluation: Evaluation) -> list[str]:
@@ -226,6 +222,8 @@ COMPARED: tuple[tuple[str, Callable[[Evaluation], str]], ...] = (
     ("95 % interval, from", lambda e: percent(e.interval[0])),
     ("to", lambda e: percent(e.interval[1])),
     ("balanced accuracy", lambda e: percent(e.confusion.balanced_accuracy)),
+    ("recall of {negative}", lambda e: percent(e.confusion.specificity)),
+    ("recall of {positive}", lambda e: percent(e.confusion.recall)),
     ("precision", lambda e: number(e.confusion.precision)),
     ("F1", lambda e: number(e.confusion.f1)),
     ("AUC", lambda e: number(e.auc)),
@@ -233,46 +231,37 @@ COMPARED: tuple[tuple[str, Callable[[Evaluation], str]], ...] = (
 )
 
 
-def comparison_as_text(compared: Comparison) -> str:
-    """Return the results of two models side by side, and their difference, as lines to read."""
-    both = (compared.first, compared.second)
-    rows = [(name, *map(text, both)) for name, text in COMPARED]
-    negative, positive = (printable(name) for name in compared.first.classes)
-    rows[4:4] = [
-        (f"recall of {negative}", *(percent(each.confusion.specificity) for each in both)),
-        (f"recall of {positive}", *(percent(each.confusion.recall) for each in both)),
-    ]
-    rows.append(
-        ("right where the other is wrong", str(compared.only_first), str(compared.only_second))
-    )
-    width = max(len(name) for name, *_ in rows)
-    if compared.only_first == compared.only_second == 0:
-        difference = "There is no difference."
-    elif compared.significant:
-        difference = "The difference is significant: chance alone would seldom make it."
-    else:
-        difference = "The difference is not significant: it may be chance."
+def comparison_lines(compared: Comparison) -> Iterator[str]:
+    """Yield the results of two models side by side, and their difference, to be read."""
+    both = {"A": compared.first, "B": compared.second}
     first = compared.first
-    doubts = [
-        f"warning: {letter}: {doubt}"
-        for letter, each in zip("AB", both, strict=True)
-        for doubt in _doubts(each)
+    negative, positive = (printable(name) for name in first.classes)
+    rows = [
+        (name.format(negative=negative, positive=positive), *map(text, both.values()))
+        for name, text in COMPARED
     ]
-    return "\n".join(
-        [
-            *_heading(first),
-            f"majority class: {percent(first.majority_rate)}, log loss of the constant: "
-            f"{number(first.constant_log_loss)}",
-            *(f"{letter}: {_model_line(each)}" for letter, each in zip("AB", both, strict=True)),
-            "",
-            f"{'':{width}}  {'A':>9}  {'B':>9}",
-            *(f"{name:{width}}  {first:>9}  {second:>9}" for name, first, second in rows),
-            "",
-            *doubts,
-            f"McNemar's exact test: p = {compared.p_value:.3g}",
-            difference,
-        ]
-    )
+    right = "right where the other is wrong"
+    rows.append((right, str(compared.only_first), str(compared.only_second)))
+    width = max(len(name) for name, *_ in rows)
+    yield from _heading(first)
+    majority, constant = percent(first.majority_rate), number(first.constant_log_loss)
+    yield f"majority class: {majority}, log loss of the constant: {constant}"
+    for letter, each in both.items():
+        yield f"{letter}: {_model_line(each)}"
+    yield f"\n{'':{width}}  {'A':>9}  {'B':>9}"
+    for name, one, other in rows:
+        yield f"{name:{width}}  {one:>9}  {other:>9}"
+    yield ""
+    for letter, each in both.items():
+        for doubt in _doubts(each):
+            yield f"warning: {letter}: {doubt}"
+    yield f"McNemar's exact test: p = {compared.p_value:.3g}"
+    if compared.only_first == compared.only_second == 0:
+        yield "There is no difference."
+    elif compared.significant:
+        yield "The difference is significant: chance alone would seldom make it."
+    else:
+        yield "The difference is not significant: it may be chance."
 
 
 def prediction_line(picture: LabeledPrediction, positive: str) -> str:

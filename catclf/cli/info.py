@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
 import click
@@ -21,7 +21,14 @@ DIGEST_CHARACTERS = 12  # of 64: as many as tell datasets apart
 KEY_WIDTH = 18
 TEXT_CHARACTERS = 50  # of what a file may hold at any length
 
-Rows = Sequence[tuple[str, str]]
+HOW_TO_USE_WEIGHTS = """
+It does not tell how its pictures were unrolled, nor its classes. To use it:
+  --order interleaved  for X.reshape(m, -1).T
+  --order planes       for one color after the other
+  --classes NEG,POS    to name its classes
+To find out the order: 'catclf evaluate' tries both, and says which one fits."""
+
+Lines = Sequence[tuple[str, str]]  # of a key and its value
 
 
 @click.command(
@@ -44,10 +51,10 @@ def command(file: str, format: str, quiet: bool) -> None:
     with Display("pictures", quiet) as display:
         found = info(file, observer=display)
     if isinstance(found, Dataset):
-        record, text = dataset_as_record(file, found), dataset_as_text(file, found)
+        record, lines = dataset_as_record(file, found), dataset_lines(file, found)
     else:
-        record, text = model_as_record(file, found), model_as_text(file, found)
-    click.echo(as_json(record) if format == "json" else text)
+        record, lines = model_as_record(file, found), model_lines(file, found)
+    click.echo(as_json(record) if format == "json" else "\n".join(lines))
 
 
 def dataset_as_record(path: str, found: Dataset) -> dict[str, object]:
@@ -96,86 +103,63 @@ def model_as_record(path: str, found: Model) -> dict[str, object]:
     }
 
 
-def dataset_as_text(path: str, found: Dataset) -> str:
-    """Return what a dataset holds as lines to read."""
+def dataset_lines(path: str, found: Dataset) -> Iterator[str]:
+    """Yield what a dataset holds, to be read."""
     names = [_shortened(name) for name in found.classes]
     width = max(len("class"), *map(len, names))
     train, test = found.train.counts, found.test.counts
-    return "\n".join(
+    yield f"{printable(path)}: a dataset that catclf prepared"
+    yield from _lines(_origin(DATASET_VERSION, found.created_by))
+    yield f"\nlabel  {'class':{width}}  {'train':>8}  {'test':>8}"
+    for label, name in enumerate(names):
+        yield f"{label:>5}  {name:{width}}  {train[label]:>8}  {test[label]:>8}"
+    yield ""
+    yield from _lines(_texts(found.preprocessing.to_record()))
+    yield from _lines(
         [
-            f"{printable(path)}: a dataset that catclf prepared",
-            *_lines(_origin(DATASET_VERSION, found.created_by)),
-            "",
-            f"label  {'class':{width}}  {'train':>8}  {'test':>8}",
-            *(
-                f"{label:>5}  {names[label]:{width}}  {train[label]:>8}  {test[label]:>8}"
-                for label in (0, 1)
-            ),
-            "",
-            *_lines(
-                [
-                    *_texts(found.preprocessing.to_record()),
-                    ("n_x", str(found.preprocessing.n_x)),
-                    ("also in train", f"{found.test.also_in_train} of the test pictures"),
-                    ("digest", _digest(found.digest)),
-                    ("columns", f"all {sum(train + test)} were read, and are whole"),
-                ]
-            ),
+            ("n_x", str(found.preprocessing.n_x)),
+            ("also in train", f"{found.test.also_in_train} of the test pictures"),
+            ("digest", _digest(found.digest)),
+            ("columns", f"all {sum(train + test)} were read, and are whole"),
         ]
     )
 
 
-def model_as_text(path: str, found: Model) -> str:
-    """Return what a model holds as lines to read."""
+def model_lines(path: str, found: Model) -> Iterator[str]:
+    """Yield what a model holds, to be read."""
+    training = found.training
     weights = [
         ("n_x", str(found.preprocessing.n_x)),
         ("norm of w", f"{found.w_norm:.6g}"),
         ("b", f"{found.b:.6g}"),
     ]
     if found.weights_only:
-        size = found.preprocessing.size
-        return "\n".join(
-            [
-                f"{printable(path)}: a weights-only model, w and b alone",
-                *_lines([("size", f"{size}, if its pictures are RGB"), *weights]),
-                "",
-                "It does not tell how its pictures were unrolled, nor its classes. To use it:",
-                "  --order interleaved  for X.reshape(m, -1).T",
-                "  --order planes       for one color after the other",
-                "  --classes NEG,POS    to name its classes",
-                "To find out the order: 'catclf evaluate' tries both, and says which one fits.",
-            ]
-        )
-    training = found.training
-    return "\n".join(
-        [
-            f"{printable(path)}: a model that catclf trained",
-            *_lines(_origin(MODEL_VERSION, training.created_by if training else "")),
-            *_lines(
-                [
-                    *((f"label {label}", _shortened(found.classes[label])) for label in (0, 1)),
-                    *_texts(found.preprocessing.to_record()),
-                    *weights,
-                ]
-            ),
-            "",
-            *(
-                ["It does not tell how it was trained."]
-                if training is None
-                else _lines(_training(training))
-            ),
-        ]
+        size = f"{found.preprocessing.size}, if its pictures are RGB"
+        yield f"{printable(path)}: a weights-only model, w and b alone"
+        yield from _lines([("size", size), *weights])
+        yield HOW_TO_USE_WEIGHTS
+        return
+    yield f"{printable(path)}: a model that catclf trained"
+    yield from _lines(_origin(MODEL_VERSION, training.created_by if training else ""))
+    yield from _lines(
+        [(f"label {label}", _shortened(name)) for label, name in enumerate(found.classes)]
     )
+    yield from _lines([*_texts(found.preprocessing.to_record()), *weights])
+    yield ""
+    if training is None:
+        yield "It does not tell how it was trained."
+    else:
+        yield from _lines(_training(training))
 
 
-def _origin(version: int, created_by: str) -> Rows:
+def _origin(version: int, created_by: str) -> Lines:
     return [
         ("format version", str(version)),
         ("created by", _shortened(created_by) or "not told"),
     ]
 
 
-def _training(training: Training) -> Rows:
+def _training(training: Training) -> Lines:
     settings = asdict(training.settings)
     asked = settings.pop("iterations")
     every = settings.pop("every")
@@ -202,14 +186,14 @@ def _training(training: Training) -> Rows:
     ]
 
 
-def _texts(settings: dict[str, object]) -> Rows:
+def _texts(settings: dict[str, object]) -> Lines:
     return [
         (name.replace("_", " "), f"{value:g}" if isinstance(value, float) else str(value))
         for name, value in settings.items()
     ]
 
 
-def _lines(rows: Rows) -> list[str]:
+def _lines(rows: Lines) -> list[str]:
     return [f"{key:{KEY_WIDTH}}{value}" for key, value in rows]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import fields
 from typing import Any, TypeVar
 
 import click
@@ -21,6 +22,7 @@ from catclf.outputs import is_same_file
 from catclf.splits import as_pair
 
 F = TypeVar("F", bound=Callable[..., Any])
+S = TypeVar("S")
 INPUT = click.Path(readable=False)  # whether it can be read, the library tells, and what to do
 
 
@@ -56,6 +58,22 @@ def setting(
         default = ",".join(f"{number:g}" for number in default) or None
     named = {"default": default, "metavar": limits.unit, "type": kind, **settings}
     return option(flag, group=group, help=help, **named)
+
+
+def given(owner: type[S], options: dict[str, Any]) -> S:
+    """Return the dataclass that the options declared by `setting` make."""
+    return owner(
+        **{
+            name: options[parameter]
+            for name, parameter in parameters(owner).items()
+            if options.get(parameter) is not None
+        }
+    )
+
+
+def parameters(owner: type[Any]) -> dict[str, str]:
+    """Return what click calls the option of each of a dataclass's fields."""
+    return {each.name: FLAGS.get(each.name, each.name).lstrip("-") for each in fields(owner)}
 
 
 class Verb(click.Command):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import click
 
@@ -10,6 +11,7 @@ from catclf.cli.options import (
     INPUT,
     Number,
     Verb,
+    given,
     option,
     output_option,
     quiet_option,
@@ -92,18 +94,17 @@ Examples:
 @click.pass_context
 def command(
     ctx: click.Context,
+    /,
     source: tuple[str, ...],
     output: str,
     force: bool,
-    size: int,
-    fit: str,
-    features: str,
     positive: str | None,
     test_split: float,
     seed: int,
     workers: int | None,
     strict: bool,
     quiet: bool,
+    **options: Any,
 ) -> None:
     """Turn labeled pictures into one dataset file.
 
@@ -119,7 +120,7 @@ def command(
     others, and the exit code is 1.
     """
     try:
-        preprocessing = Preprocessing(size=size, fit=fit, features=features)  # type: ignore[arg-type]
+        preprocessing = given(Preprocessing, options)
     except ValueError as error:
         raise click.UsageError(f"{error}.") from None
     with Display("pictures", quiet) as display:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Iterator
-from dataclasses import fields, replace
+from dataclasses import replace
+from typing import Any
 
 import click
 from click.core import ParameterSource
@@ -15,12 +16,13 @@ from catclf.cli.options import (
     Verb,
     dataset_argument,
     format_option,
+    given,
     option,
     output_option,
+    parameters,
     setting,
 )
 from catclf.cli.output import (
-    FLAGS,
     Display,
     Results,
     as_json,
@@ -32,7 +34,6 @@ from catclf.cli.output import (
 from catclf.cli.scheduler import cluster_client, scheduler_options
 from catclf.descent import METHODS
 from catclf.errors import ClusterError, DivergenceError, printable
-from catclf.logistic import ClassWeight, LossName
 from catclf.model import read_model
 from catclf.operations.training import Trained, train
 from catclf.training import Settings, Training
@@ -90,28 +91,24 @@ Examples:
 @click.pass_context
 def command(
     ctx: click.Context,
+    /,
     dataset: str,
     output: str,
     force: bool,
-    lr: float,
-    iters: int,
-    l2: float,
-    loss: LossName,
     method: str,
-    class_weight: ClassWeight,
-    every: int,
     resume: bool,
     scheduler: str | None,
     scheduler_file: str | None,
     format: str,
     quiet: bool,
+    **options: Any,
 ) -> None:
     """Train a model on a prepared dataset by gradient descent.
 
     DATASET is a file that prepare wrote; without it, data/dataset.npz. The costs on both splits of
     the dataset are printed, and in the end the accuracy.
     """
-    settings, done = Settings(lr, iters, l2, loss, every, class_weight), 0
+    settings, done = given(Settings, options), 0
     before = read_model(output) if resume and os.path.lexists(output) else None
     if before is not None and before.training is not None:
         settings, done = _as_before(ctx, before.training, settings), before.training.iterations
@@ -158,10 +155,10 @@ def command(
         results.write(as_json(_fields(trained, output, display)))
     training = _training(trained)
     if training.interrupted:
-        given = {"-o": output, "--scheduler": scheduler, "--scheduler-file": scheduler_file}
+        flags = {"-o": output, "--scheduler": scheduler, "--scheduler-file": scheduler_file}
         named = "".join(
             f" {flag} {printable(shlex.quote(value))}"
-            for flag, value in given.items()
+            for flag, value in flags.items()
             if value not in (None, DEFAULT_OUTPUT)
         )
         done, asked = training.iterations, training.settings.iterations
@@ -175,13 +172,12 @@ def command(
 
 def _as_before(ctx: click.Context, before: Training, settings: Settings) -> Settings:
     """Return the settings of a training that is resumed, but for what is given."""
-    options = {each.name: FLAGS.get(each.name, each.name).lstrip("-") for each in fields(Settings)}
-    given = {
+    changed = {
         name: getattr(settings, name)
-        for name, parameter in options.items()
+        for name, parameter in parameters(Settings).items()
         if ctx.get_parameter_source(parameter) != ParameterSource.DEFAULT
     }
-    return replace(before.settings, **given)
+    return replace(before.settings, **changed)
 
 
 class TrainingDisplay(Display):

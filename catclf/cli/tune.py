@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from typing import Any
 
 import click
 
@@ -12,6 +14,7 @@ from catclf.cli.options import (
     Verb,
     dataset_argument,
     format_option,
+    given,
     option,
     output_option,
     quiet_option,
@@ -19,11 +22,10 @@ from catclf.cli.options import (
     setting,
 )
 from catclf.cli.output import Display, as_json, note, percent, stopped_by_signals
-from catclf.descent.cross_validation import Metric, Score
+from catclf.descent.cross_validation import Score
 from catclf.errors import CatclfError, printable
 from catclf.fields import Range
-from catclf.logistic import ClassWeight
-from catclf.operations.search import RULES, Rule, Search, Tuned
+from catclf.operations.search import RULES, Search, Tuned
 from catclf.operations.tuning import tune
 
 
@@ -98,23 +100,15 @@ Examples:
 @click.pass_context
 def command(
     ctx: click.Context,
+    /,
     dataset: str,
-    lr: tuple[float, ...] | None,
-    l2: tuple[float, ...],
-    iters: int,
-    class_weight: ClassWeight,
-    metric: Metric,
-    rule: Rule,
-    folds: int,
-    repeats: int,
-    seed: int,
-    sample: int | None,
     output: str,
     force: bool,
     suspects: int,
     save_predictions: str | None,
     format: str,
     quiet: bool,
+    **options: Any,
 ) -> None:
     """Choose the settings of train by cross-validation.
 
@@ -123,7 +117,7 @@ def command(
     setting is never chosen whose held-out log loss is not below that of always predicting the
     fraction of the positive class.
     """
-    search = Search(lr or (), l2, iters, folds, repeats, seed, sample, metric, rule, class_weight)
+    search = given(Search, options)
     with stopped_by_signals() as signals, Display("iterations", quiet, signals) as display:
         tuned = tune(
             dataset,
@@ -133,9 +127,8 @@ def command(
             force=force,
             observer=display,
         )
-    click.echo(
-        as_json(as_record(tuned, suspects)) if format == "json" else as_text(tuned, suspects)
-    )
+    record, lines = as_record(tuned, suspects), lines_of(tuned, suspects)
+    click.echo(as_json(record) if format == "json" else "\n".join(lines))
     if tuned.interrupted:
         note(f"Interrupted; {printable(output)} is not written.")
         ctx.exit(128 + signals[0])
@@ -180,39 +173,34 @@ def as_record(tuned: Tuned, suspects: int) -> dict[str, object]:
 HEADER = f"{'lr':>8} {'l2':>8} {'iters':>7}  {'accuracy':>18}  {'log loss':>17}  {'AUC':>14}"
 
 
-def as_text(tuned: Tuned, suspects: int) -> str:
-    """Return the verdict, the leaderboard and the choice as lines to read."""
+def lines_of(tuned: Tuned, suspects: int) -> Iterator[str]:
+    """Yield the verdict, the leaderboard and the choice, to be read."""
     search = tuned.search
     repeats = f", {search.repeats} times" if search.repeats > 1 else ""
-    lines = [
-        f"{printable(tuned.dataset)}: {tuned.m} training pictures, {search.folds} folds{repeats}",
-        *_verdict(tuned),
-        "",
-        "interrupted: the means held out up to there" if tuned.interrupted else "held-out means:",
-        HEADER,
-        *map(_line, tuned.scores),
-        f"{'constant':>25}  {percent(tuned.majority_rate):>9}           "
-        f"{tuned.constant_log_loss:>7.4f}",
-    ]
+    dataset = printable(tuned.dataset)
+    majority, constant = percent(tuned.majority_rate), tuned.constant_log_loss
+    yield f"{dataset}: {tuned.m} training pictures, {search.folds} folds{repeats}"
+    yield from _verdict(tuned)
+    up_to_there = "interrupted: the means held out up to there"
+    yield f"\n{up_to_there if tuned.interrupted else 'held-out means:'}"
+    yield HEADER
+    yield from map(_line, tuned.scores)
+    yield f"{'constant':>25}  {majority:>9}           {constant:>7.4f}"
     if tuned.interrupted:
-        return "\n".join(lines)
+        return
     if tuned.edges:
-        lines += [
-            "",
-            f"The best stands at {' and at '.join(tuned.edges)}",
-            "of those tried: a better one may lie beyond.",
-        ]
+        yield f"\nThe best stands at {' and at '.join(tuned.edges)}"
+        yield "of those tried: a better one may lie beyond."
     if tuned.chosen is not None:
-        lines += ["", f"chosen by {search.metric}, {RULES[search.rule]}:", _line(tuned.chosen)]
-    if suspects:
-        lines.append("")
-        withheld = _why_withheld(tuned)
-        if withheld is not None:
-            lines += ["No pictures are suspected of a wrong label:", withheld]
-        else:
-            lines.append("pictures that disagree most with their label:")
-            lines += [prediction_line(p, tuned.positive) for p in tuned.out_of_fold[:suspects]]
-    return "\n".join(lines)
+        yield f"\nchosen by {search.metric}, {RULES[search.rule]}:"
+        yield _line(tuned.chosen)
+    withheld = _why_withheld(tuned)
+    if suspects and withheld is not None:
+        yield f"\nNo pictures are suspected of a wrong label:\n{withheld}"
+    elif suspects:
+        yield "\npictures that disagree most with their label:"
+        for picture in tuned.out_of_fold[:suspects]:
+            yield prediction_line(picture, tuned.positive)
 
 
 def _verdict(tuned: Tuned) -> list[str]:

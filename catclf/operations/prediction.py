@@ -12,8 +12,7 @@ from catclf.errors import AnyPath, PictureError
 from catclf.model import Model, load_model
 from catclf.observer import Observer
 from catclf.pictures.folders import find_pictures
-from catclf.pictures.formats import PICTURE
-from catclf.pictures.reading import STREAM_NAME, Picture, one_or_many, pixels_of
+from catclf.pictures.reading import PICTURE, STREAM_NAME, Picture, one_or_many, pixels_of
 from catclf.workers import map_in_order
 
 

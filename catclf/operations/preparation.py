@@ -23,7 +23,14 @@ from catclf.observer import Observer
 from catclf.outputs import check_output, made_folder, unwritable
 from catclf.sources import list_sources
 from catclf.sources.labeled import Labeled
-from catclf.splits import Duplicates, assign_to_test, choose_classes, find_duplicates, fingerprint
+from catclf.splits import (
+    Duplicates,
+    assign_to_test,
+    choose_classes,
+    class_counts,
+    find_duplicates,
+    fingerprint,
+)
 from catclf.workers import CAN_FORK, map_in_order
 
 DEFAULT_TEST_SPLIT = 0.2
@@ -178,10 +185,7 @@ def prepare(
     return Prepared(
         path=os.fspath(output),
         classes=classes,
-        counts={
-            "train": _count(labels[~in_test]),
-            "test": _count(labels[in_test]),
-        },
+        counts={"train": class_counts(labels[~in_test]), "test": class_counts(labels[in_test])},
         unreadable=unreadable,
         skipped=listing.skipped,
         duplicates=duplicates,
@@ -302,8 +306,3 @@ def _refuse_empty_class(
                 where,
                 "Add readable pictures of it.",
             )
-
-
-def _count(labels: NDArray[np.uint8]) -> tuple[int, int]:
-    positive = int(np.count_nonzero(labels))
-    return labels.size - positive, positive

@@ -19,8 +19,8 @@ from catclf.model import Model
 from catclf.operations.evaluation import Evaluation, evaluate_candidates, read_candidates
 from catclf.outputs import check_output, replacing
 from catclf.page import encoded, render
-from catclf.pictures.formats import MAX_PIXELS
 from catclf.pictures.jpeg import REDUCTION_MARGINS
+from catclf.pictures.pixels import MAX_PIXELS
 from catclf.splits import SplitName
 from catclf.training import Settings
 

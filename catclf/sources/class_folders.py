@@ -6,8 +6,7 @@ import os
 
 from catclf.errors import DatasetError, name_some
 from catclf.observer import Observer
-from catclf.pictures.folders import find_pictures, is_litter, subfolders
-from catclf.pictures.formats import looks_like_picture
+from catclf.pictures.folders import find_pictures, is_litter, looks_like_picture, subfolders
 from catclf.sources.labeled import SPLIT_NAMES, Labeled, Listing, tell_validation, used_splits
 from catclf.splits import SplitName
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from catclf.errors import DatasetError, PictureError
 from catclf.files import HEAD_BYTES, Expected
-from catclf.pictures.formats import MAX_PIXELS
+from catclf.pictures.pixels import MAX_PIXELS
 from catclf.sources.labeled import Labeled, Listing
 from catclf.splits import MAX_CLASS_BYTES, SplitName
 
@@ -214,119 +214,82 @@ def list_course_file(file: HDF5File, held: Set[str]) -> Listing:
     `held` are the names of the arrays in all the files given: labels without pictures are an error,
     unless the pictures stand in another file (which must hold their labels too).
     """
-    names = file.names()
+    names, where = file.names(), file.where
     for split in SPLITS:
-        if f"{split}_set_y" in names and f"{split}_set_x" not in held:
-            raise DatasetError(
-                f"holds {split}_set_y, but no {split}_set_x",
-                file.where,
-                f"Store the pictures as {split}_set_x, or remove their labels.",
-            )
+        x, y = f"{split}_set_x", f"{split}_set_y"
+        fix = f"Store the pictures as {x}, or remove their labels."
+        _require(y not in names or x in held, f"holds {y}, but no {x}", where, fix)
     splits = [split for split in SPLITS if f"{split}_set_x" in names]
-    if not splits and {"train", "test"} <= set(names):
-        raise DatasetError(
-            "holds no pictures but columns: it is a dataset of an older catclf",
-            file.where,
-            "Prepare its pictures again.",
-        )
-    if not splits:
-        raise DatasetError(
-            "holds neither train_set_x nor test_set_x",
-            file.where,
-            "Name an HDF5 file in the course's layout, or a folder of class folders.",
-        )
+    prepared = not splits and {"train", "test"} <= set(names)
+    what = "holds no pictures but columns: it is a dataset of an older catclf"
+    _require(not prepared, what, where, "Prepare its pictures again.")
+    fix = "Name an HDF5 file in the course's layout, or a folder of class folders."
+    _require(bool(splits), "holds neither train_set_x nor test_set_x", where, fix)
     classes = _class_names(file.array("list_classes"))
     pictures: list[Labeled] = []
     for split in splits:
-        x, y = file.array(f"{split}_set_x"), file.array(f"{split}_set_y")
-        _check_pixels(x)
-        labels = _check_labels(y, x.shape[0], len(classes))
+        array = file.array(f"{split}_set_x")
+        _check_pixels(array)
+        labels = _labels(file.array(f"{split}_set_y"), array.shape[0], len(classes))
         for i, label in enumerate(labels):
-            picture = HDF5Picture(x, i)
+            picture = HDF5Picture(array, i)
             pictures.append(Labeled(picture.name, classes[label], split, picture))
     return Listing(pictures, [])
 
 
+def _require(holds: bool, what: str, where: str, fix: str) -> None:
+    if not holds:
+        raise DatasetError(what, where, fix)
+
+
 def _class_names(stored: HDF5Array) -> list[str]:
-    if len(stored.shape) != 1 or not 2 <= stored.shape[0] <= MAX_CLASSES:
-        raise DatasetError(
-            f"must be a list of class names, got {_shape(stored)}",
-            stored.where,
-            f"Store 2 to {MAX_CLASSES} of them.",
-        )
-    if stored.dtype.kind != "S" or stored.dtype.itemsize > MAX_CLASS_BYTES:
-        raise DatasetError(
-            f"must hold strings of 1 to {MAX_CLASS_BYTES} bytes", stored.where, WRITE_AGAIN
-        )
+    where, shape = stored.where, stored.shape
+    what = f"must be a list of class names, got {_shape(stored)}"
+    is_list = len(shape) == 1 and 2 <= shape[0] <= MAX_CLASSES
+    _require(is_list, what, where, f"Store 2 to {MAX_CLASSES} of them.")
+    are_texts = stored.dtype.kind == "S" and stored.dtype.itemsize <= MAX_CLASS_BYTES
+    what = f"must hold strings of 1 to {MAX_CLASS_BYTES} bytes"
+    _require(are_texts, what, where, WRITE_AGAIN)
     # Some writers pad with spaces.
     names = [name.decode("utf-8", "replace").split("\0")[0].strip() for name in stored[:]]
-    if len(set(names)) < len(names) or "" in names:
-        raise DatasetError(
-            "class names must be distinct and not empty",
-            stored.where,
-            "Give each class a name of its own.",
-        )
+    is_each_another = len(set(names)) == len(names) and "" not in names
+    what = "class names must be distinct and not empty"
+    _require(is_each_another, what, where, "Give each class a name of its own.")
     return names
 
 
 def _check_pixels(x: HDF5Array) -> None:
-    if len(x.shape) != 4 or x.shape[3] != 3 or 0 in x.shape:
-        raise DatasetError(
-            f"must be pictures of shape (m, height, width, 3), got {_shape(x)}",
-            x.where,
-            "Store RGB pictures, one a row.",
-        )
-    if x.dtype.kind == "f":
-        raise DatasetError(
-            "pixels must be whole numbers 0 to 255, got floating point",
-            x.where,
-            "If they lie in 0..1, multiply by 255, round, and store them as uint8.",
-        )
+    shape, kind, where = x.shape, x.dtype.kind, x.where
+    are_pictures = len(shape) == 4 and shape[3] == 3 and 0 not in shape
+    what = f"must be pictures of shape (m, height, width, 3), got {_shape(x)}"
+    _require(are_pictures, what, where, "Store RGB pictures, one a row.")
+    what = f"pixels must be whole numbers 0 to 255, got {x.dtype.name}"
+    fix = "If they lie in 0..1, multiply by 255, round, and store them as uint8."
+    _require(kind != "f", what, where, fix)
     # Whole numbers of any size: their values are checked as each picture is read.
-    if x.dtype.kind not in "iu":
-        raise DatasetError(
-            f"pixels must be whole numbers 0 to 255, got {x.dtype.name}",
-            x.where,
-            "Store them as uint8, 0 to 255.",
-        )
-    m, height, width, _ = x.shape
+    _require(kind in "iu", what, where, "Store them as uint8, 0 to 255.")
+    m, height, width, _ = shape
     most = MAX_PIXELS // x.dtype.itemsize
-    if height * width > most:
-        raise DatasetError(
-            f"pictures of more than {most} pixels of {x.dtype.name}, {_shape(x)}",
-            x.where,
-            "Scale them down, and store them as uint8.",
-        )
-    if m > MAX_UNCHECKED_PICTURES and x.stored_bytes < MIN_PICTURE_BYTES * m:
-        raise DatasetError(
-            f"claims {m} pictures, stored in {x.stored_bytes} bytes",
-            x.where,
-            "Fetch or make the file again.",
-        )
+    what = f"pictures of more than {most} pixels of {x.dtype.name}, {_shape(x)}"
+    fix = "Scale them down, and store them as uint8."
+    _require(height * width <= most, what, where, fix)
+    enough = m <= MAX_UNCHECKED_PICTURES or x.stored_bytes >= MIN_PICTURE_BYTES * m
+    what = f"claims {m} pictures, stored in {x.stored_bytes} bytes"
+    _require(enough, what, where, FETCH_AGAIN)
+
+
+def _labels(y: HDF5Array, m: int, classes: int) -> list[int]:
+    what = f"must be {m} labels, one a picture, got {_shape(y)}"
+    _require(y.shape in ((m,), (1, m), (m, 1)), what, y.where, "Store one label a picture.")
+    what = f"labels must be numbers, got {y.dtype.name}"
+    fix = "Store them as whole numbers, 0 for the first class."
+    _require(y.dtype.kind in "iufb", what, y.where, fix)
+    labels = y[:].reshape(-1)
+    fix = "Number the classes in the order of list_classes."
+    are_known = bool(np.isin(labels, np.arange(classes)).all())
+    _require(are_known, f"labels must be whole numbers 0 to {classes - 1}", y.where, fix)
+    return [int(label) for label in labels]
 
 
 def _shape(array: HDF5Array) -> str:
     return f"shape {array.shape}"[:80]  # there may be 32 lengths
-
-
-def _check_labels(y: HDF5Array, m: int, classes: int) -> list[int]:
-    if y.shape not in ((m,), (1, m), (m, 1)):
-        raise DatasetError(
-            f"must be {m} labels, one a picture, got {_shape(y)}",
-            y.where,
-            "Store one label a picture.",
-        )
-    if y.dtype.kind not in "iufb":
-        raise DatasetError(
-            f"labels must be numbers, got {y.dtype.name}",
-            y.where,
-            "Store them as whole numbers, 0 for the first class.",
-        )
-    labels = y[:].reshape(-1)
-    if not np.isin(labels, np.arange(classes)).all():
-        raise DatasetError(
-            f"labels must be whole numbers 0 to {classes - 1}",
-            y.where,
-            "Number the classes in the order of list_classes.",
-        )
-    return [int(label) for label in labels]

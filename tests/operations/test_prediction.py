@@ -22,8 +22,7 @@ from catclf.errors import PictureError
 from catclf.features import Preprocessing
 from catclf.model import Model
 from catclf.operations.prediction import Prediction, predict
-from catclf.pictures.formats import MAX_BYTES
-from catclf.pictures.reading import read_picture
+from catclf.pictures.reading import MAX_BYTES, read_picture
 from catclf.workers import ITEMS_WORTH_A_WORKER, MAX_ITEMS_A_MESSAGE, MESSAGES_AHEAD
 from conftest import Recorder, positive_probability
 

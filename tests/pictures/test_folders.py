@@ -1,4 +1,4 @@
-"""What stands in a folder: pictures and class folders are found, litter is not."""
+"""What stands in a folder: pictures and class folders are found by name, litter is not."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catclf.pictures.folders import find_pictures, is_litter, subfolders
+from catclf.pictures.folders import find_pictures, is_litter, looks_like_picture, subfolders
 
 LITTER = [".DS_Store", "._cat.jpg", ".hidden", "Thumbs.db", "THUMBS.DB", "desktop.ini"]
 LITTER_FOLDERS = [".ipynb_checkpoints", "__MACOSX", "__macosx", "__pycache__", ".git"]
@@ -58,6 +58,18 @@ def test_litter_is_no_subfolder(tmp_path: Path) -> None:
     (tmp_path / "loop").symlink_to("loop")
     (tmp_path / "gone").symlink_to("nowhere")
     assert subfolders(str(tmp_path)) == ["bird", "cat", "dog"]
+
+
+@pytest.mark.parametrize("name", ["cat.jpg", "CAT.JPEG", "a/b.c/cat.Png", "cat.heic", "cat.NEF"])
+def test_pictures_are_told_by_their_suffix(name: str) -> None:
+    """Of whatever case; those of formats that are not read too."""
+    assert looks_like_picture(name)
+
+
+@pytest.mark.parametrize("name", ["cat.txt", "cat", "jpg", ".jpg", "cat.jpg.part", "labels.csv"])
+def test_other_suffixes_are_of_no_picture(name: str) -> None:
+    """A suffix is what follows the last dot, and not a whole name."""
+    assert not looks_like_picture(name)
 
 
 @given(st.text(min_size=1))
@@ -109,28 +121,15 @@ def test_a_folder_named_as_a_picture_is_found_and_not_entered(tmp_path: Path) ->
 
 def test_folders_may_lie_deep(tmp_path: Path) -> None:
     """Depth is bounded by the system's paths, not by recursion."""
-    here = os.getcwd()
-    try:
-        os.chdir(tmp_path)
-        for _ in range(1100):
-            os.mkdir("d")
-            os.chdir("d")
-        Path("cat.jpg").touch()
-    finally:
-        os.chdir(here)
-    pictures, skipped = find_pictures(str(tmp_path))
-    assert len(pictures) + len(skipped) == 1
-    os.chdir(tmp_path)
-    try:
-        while os.path.isdir("d"):  # pytest's own cleaning recurses
-            os.rename("d", "e")
-            if os.path.isdir("e/d"):
-                os.rename("e/d", "d")
-            for name in os.listdir("e"):
-                os.unlink(f"e/{name}")
-            os.rmdir("e")
-    finally:
-        os.chdir(here)
+    folders = [f"{tmp_path}{'/d' * depth}" for depth in range(1, 1101)]
+    for folder in folders:
+        os.mkdir(folder)
+    picture = f"{folders[-1]}/cat.jpg"
+    Path(picture).touch()
+    assert find_pictures(str(tmp_path)) == ([picture], [])
+    os.unlink(picture)
+    for folder in reversed(folders):  # pytest's own cleaning recurses
+        os.rmdir(folder)
 
 
 def test_a_folder_that_cannot_be_opened_is_skipped(

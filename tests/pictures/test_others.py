@@ -15,6 +15,7 @@ from pictures.decoding import decode, photo_40
 
 
 def test_big_endian_16_bit_tiff_is_scaled() -> None:
+    """Pillow reads it in the other order of bytes."""
     values = np.array([[0, 257, 65535, 32896]], dtype=">u2")
     entries = [(256, 4), (257, 1), (258, 16), (259, 1), (262, 1), (273, 8), (277, 1), (279, 8)]
     directory = struct.pack(">H", len(entries))
@@ -38,6 +39,7 @@ def test_odd_tiff_metadata_neither_fails_nor_warns() -> None:
 
 
 def test_a_bitmap_whose_fourth_byte_is_never_set_is_opaque() -> None:
+    """Many writers leave the byte of alpha zero, and browsers show the picture."""
     header = struct.pack(
         "<2sIIIIiiHHIIIIII", b"BM", 0, 0, 122, 108, 4, -4, 1, 32, 3, 64, 0, 0, 0, 0
     )
