@@ -19,7 +19,6 @@ from typing import Any, NoReturn
 import click
 
 from catclf import __version__
-from catclf.cli.options import Number, Numbers
 from catclf.cli.output import error_text, note
 from catclf.errors import CatclfError, printable
 from catclf.files import HEAD_BYTES, Expected, FileKind, kind_of_bytes, read_regular
@@ -27,8 +26,6 @@ from catclf.files import HEAD_BYTES, Expected, FileKind, kind_of_bytes, read_reg
 # Each verb is a module of this package with a `command`; it is imported when it is called,
 # so that no verb pays for another's imports.
 VERBS = ("prepare", "train", "predict", "evaluate", "report", "tune", "info", "benchmark")
-
-
 PREFIX = "CATCLF"  # of the variables in the environment that set options
 MAX_CONFIG_BYTES = 2**20
 CONFIG = Expected(
@@ -144,6 +141,8 @@ def _read_config(path: str, verb: str, command: click.Command) -> dict[str, Any]
 
 def _refuse_other_type(param: click.Parameter, value: object) -> None:
     """Raise TypeError where click would convert a value in silence: 10.7 to 10, 1 to true."""
+    from catclf.cli.options import Number, Numbers  # here, for --version to load no numpy
+
     kinds: tuple[tuple[type, ...], str]
     if isinstance(param, click.Option) and param.is_flag:
         kinds = (bool,), "true or false"

@@ -22,6 +22,8 @@ both_losses = pytest.mark.parametrize("loss", LOSSES)
 every_cost = pytest.mark.parametrize(
     ("loss", "class_weight"), [(loss, weight) for loss in LOSSES for weight in CLASS_WEIGHTS]
 )
+any_loss = st.sampled_from(list(LOSSES))
+any_class_weight = st.sampled_from(CLASS_WEIGHTS)
 
 
 @st.composite
@@ -84,8 +86,10 @@ def same_stand(one: Stand, other: Stand) -> bool:
     )
 
 
-def gradient_lipschitz(columns: Pixels, loss: LossName, l2: float) -> float:
+def gradient_lipschitz(
+    columns: Pixels, loss: LossName, l2: float, weights: Array | float = 1.0
+) -> float:
     """Return L, from the singular values of X with a row of ones, by numpy."""
     m = len(columns)
-    X = np.vstack([columns.T / 255, np.ones(m)])  # (n_x + 1, m)
+    X = np.vstack([columns.T / 255, np.ones(m)]) * np.sqrt(weights)  # (n_x + 1, m)
     return LOSSES[loss].curvature * float(np.linalg.norm(X, 2)) ** 2 / m + l2
