@@ -96,7 +96,7 @@ class Pool(Generic[T, R]):
             self._finalize()
 
     def map(self, items: Sequence[T]) -> list[R]:
-        """Return ``function(item)`` for each item; the k-th is the same worker's in every call."""
+        """Return ``function(item)`` for each item, in order."""
         return list(self.stream(items))
 
     def stream(self, items: Iterable[T], items_a_message: int = 1) -> Iterator[R]:

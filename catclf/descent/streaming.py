@@ -116,8 +116,8 @@ def sums_over(examples: Examples, kernel: str, workers: int | None = None) -> Su
 class ProcessSums:
     """Sums over examples by forked processes, one for each core where `workers` is None.
 
-    Every worker sums over a run of blocks, in each iteration over the same: it keeps what it has
-    read. A single block is summed in this process. See `catclf.descent.sums.Sum`.
+    Each sums over a run of blocks; a single block is summed in this process. See
+    `catclf.descent.sums.Sum`.
     """
 
     def __init__(self, examples: Examples, workers: int | None = None) -> None:

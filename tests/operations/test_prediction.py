@@ -24,7 +24,7 @@ from catclf.model import Model
 from catclf.operations.prediction import Prediction, predict
 from catclf.pictures.formats import MAX_BYTES
 from catclf.pictures.reading import read_picture
-from catclf.workers import ITEMS_WORTH_A_WORKER, ITEMS_A_MESSAGE, MESSAGES_AHEAD
+from catclf.workers import ITEMS_A_MESSAGE, ITEMS_WORTH_A_WORKER, MESSAGES_AHEAD
 from conftest import Recorder, positive_probability
 
 
