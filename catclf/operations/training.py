@@ -383,7 +383,7 @@ def problem_of(dataset: Dataset, settings: Settings) -> Problem:
 class SharedDataset:
     """A problem whose dataset is on storage that other machines see too.
 
-    See `catclf.descent.shard.SharedProblem`.
+    See `catclf.descent.cluster.SharedProblem`.
 
     Parameters
     ----------
