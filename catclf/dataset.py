@@ -120,28 +120,14 @@ class StoredRows:
 
 @dataclass(frozen=True)
 class Split:
-    """The train or the test split of a dataset.
+    """The train or the test split of a dataset."""
 
-    Parameters
-    ----------
-    columns
-        (m, n_x) uint8 on disk: the columns of X, one a row, read when they are indexed.
-    pixels
-        (m, 3 size size) uint8 on disk: the pictures, unrolled, one a row; the columns themselves
-        where the features are the pixels.
-    labels
-        (m,) uint8, 0 or 1.
-    read_names
-        Reads what each picture is called.
-    also_in_train
-        How many of these pictures the train split holds too (0 for the train split itself).
-    """
-
-    columns: StoredRows
+    columns: StoredRows  # (m, n_x) uint8 in the file: the columns of X, one a row
+    # (m, 3 size size): the pictures unrolled; where they are features, `columns`
     pixels: StoredRows
-    labels: NDArray[np.uint8]
-    read_names: Callable[[], list[str]]
-    also_in_train: int
+    labels: NDArray[np.uint8]  # (m,), 0 or 1
+    read_names: Callable[[], list[str]]  # reads what each picture is called
+    also_in_train: int  # how many of these pictures the train split holds too
 
     def __repr__(self) -> str:
         return f"<Split: m {self.m}, n_x {self.columns.shape[1]}>"

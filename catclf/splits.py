@@ -24,15 +24,7 @@ Labels = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Duplicates:
-    """Pictures with identical pixels.
-
-    Parameters
-    ----------
-    names
-        What they are called, in source order.
-    splits, labels
-        The split and the label of each.
-    """
+    """Pictures with identical pixels, in source order: their names, splits and labels."""
 
     names: tuple[str, ...]
     splits: tuple[SplitName, ...]

@@ -30,57 +30,27 @@ from catclf.splits import SplitName, refuse_other_classes
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The evaluation of a model on one split of a dataset.
+    """The evaluation of a model on one split of a dataset: m pictures."""
 
-    Parameters
-    ----------
-    dataset, model
-        Their files; the model's is None where it came from memory.
-    split
-        ``train`` or ``test``.
-    classes
-        (negative, positive).
-    threshold
-        A picture is predicted positive where its probability is above this.
-    confusion
-        Counts of the four outcomes.
-    interval
-        95 % Wilson interval of the accuracy.
-    majority_rate, constant_log_loss
-        The accuracy of always predicting the more frequent class, and the log loss of always
-        predicting the fraction of the positive class.
-    auc
-        Area under the ROC curve; None where a class is absent.
-    log_loss
-        Mean cross-entropy, in nats.
-    also_in_train
-        How many of the pictures the train split of the dataset holds too.
-    names, labels, probabilities, losses
-        The m pictures: what they are called, (m,) 0 or 1, and (m,) numbers.
-    other_data
-        The dataset that the model was trained on, where it is not this one as it is now.
-    order_log_losses
-        Of a weights-only model whose order was not given: the log loss by each order. The rest is
-        by that of the lower one, which stands first.
-    """
-
-    dataset: str
-    model: str | None
-    split: str
-    classes: tuple[str, str]
-    threshold: float
+    dataset: str  # its file
+    model: str | None  # its file; None where it came from memory
+    split: str  # ``train`` or ``test``
+    classes: tuple[str, str]  # (negative, positive)
+    threshold: float  # predicted positive where the probability is above it
     confusion: Confusion
-    interval: tuple[float, float]
-    majority_rate: float
-    constant_log_loss: float
-    auc: float | None
-    log_loss: float
-    also_in_train: int
+    interval: tuple[float, float]  # 95 % Wilson interval of the accuracy
+    majority_rate: float  # accuracy of always predicting the more frequent class
+    constant_log_loss: float  # of always predicting the fraction of the positive class
+    auc: float | None  # area under the ROC curve; None where a class is absent
+    log_loss: float  # mean cross-entropy, in nats
+    also_in_train: int  # how many of the pictures the train split holds too
     names: list[str] = field(repr=False)
-    labels: NDArray[np.uint8] = field(repr=False)
-    probabilities: Array = field(repr=False)
-    losses: Array = field(repr=False)
+    labels: NDArray[np.uint8] = field(repr=False)  # (m,), 0 or 1
+    probabilities: Array = field(repr=False)  # (m,)
+    losses: Array = field(repr=False)  # (m,)
+    # what the model was trained on, where it is not this dataset as it is now
     other_data: str | None = None
+    # of a weights-only model, whose lower one the rest is by
     order_log_losses: dict[Order, float] = field(default_factory=dict)
 
     @property
@@ -278,23 +248,13 @@ SIGNIFICANT_P = 0.05
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two evaluations on one split, held against each other.
-
-    Parameters
-    ----------
-    first, second
-        The evaluations.
-    only_first, only_second
-        How many pictures the first model alone, and the second alone, predicts right.
-    p_value
-        Of McNemar's exact test that both are right equally often; see `catclf.metrics.mcnemar_p`.
-    """
+    """Two evaluations on one split, held against each other."""
 
     first: Evaluation
     second: Evaluation
-    only_first: int
-    only_second: int
-    p_value: float
+    only_first: int  # how many pictures the first model alone predicts right
+    only_second: int  # and the second alone
+    p_value: float  # of McNemar's exact test that both are right equally often
 
     @property
     def significant(self) -> bool:
@@ -345,25 +305,13 @@ def _path_of(model: AnyPath | Model) -> str | None:
 
 @dataclass(frozen=True)
 class LabeledPrediction:
-    """The prediction of a picture whose label is known.
-
-    Parameters
-    ----------
-    name
-        What the picture is called.
-    label, predicted
-        Classes, by name.
-    probability
-        Of the positive class; of an out-of-fold prediction, the mean over the repeats.
-    loss
-        Cross-entropy in nats, likewise.
-    """
+    """The prediction of a picture whose label is known; out of fold, means over the repeats."""
 
     name: str
-    label: str
-    predicted: str
-    probability: float
-    loss: float
+    label: str  # its class
+    predicted: str  # the class predicted
+    probability: float  # of the positive class
+    loss: float  # cross-entropy, in nats
 
 
 def write_predictions(

@@ -40,30 +40,14 @@ MIN_WRITE_BYTES = 2**18  # rows are collected up to it: a write for each takes l
 
 @dataclass(frozen=True)
 class Prepared:
-    """What `prepare` wrote, and what it left out.
-
-    Parameters
-    ----------
-    path
-        The dataset file.
-    classes
-        (negative, positive), in the order of their labels.
-    counts
-        ``counts[split][label]``: how many pictures.
-    unreadable
-        What was wrong with each picture that could not be read.
-    skipped
-        Files and folders that are no pictures by name.
-    duplicates
-        Every group of pictures with identical pixels.
-    """
+    """What `prepare` wrote, and what it left out."""
 
     path: str
-    classes: tuple[str, str]
-    counts: dict[str, tuple[int, int]]
-    unreadable: list[PictureError]
-    skipped: list[str]
-    duplicates: list[Duplicates]
+    classes: tuple[str, str]  # (negative, positive), in the order of their labels
+    counts: dict[str, tuple[int, int]]  # ``counts[split][label]``: how many pictures
+    unreadable: list[PictureError]  # what was wrong with each picture that could not be read
+    skipped: list[str]  # files and folders that are no pictures by name
+    duplicates: list[Duplicates]  # each group of pictures with identical pixels
 
     @property
     def leaked(self) -> int:

@@ -34,17 +34,7 @@ BLOCK_BYTES = 2**22  # read at once
 
 @dataclass(frozen=True)
 class Reported:
-    """What `report` wrote.
-
-    Parameters
-    ----------
-    path
-        The page's file.
-    size_bytes
-        Its size.
-    test
-        The evaluation on the test split; None where the dataset has none.
-    """
+    """The file that `report` wrote, its size, and the evaluation on the test split, if any."""
 
     path: str
     size_bytes: int
