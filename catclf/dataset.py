@@ -95,7 +95,7 @@ class StoredRows:
         # Whole blocks, read once: the rows that are returned are those that were checked.
         rows = self._rows_of(blocks)
         whole = self._fill(rows.start, np.empty((len(rows), self.shape[1]), np.uint8))
-        for block in blocks:
+        for block in unchecked:
             self._check(block, whole[block * BLOCK_EXAMPLES - rows.start :][:BLOCK_EXAMPLES])
         return whole[run.start - rows.start : run.stop - rows.start]
 

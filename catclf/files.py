@@ -137,6 +137,8 @@ class Expected:
             what = f"is not {self.name}"
         elif found.value == self.name:
             what = "is of an older format, which this catclf does not read"
+            if head.startswith(ZIP_SIGNATURE):
+                what = "damaged: its record cannot be read"
         else:
             what = f"is {found.value}, not {self.name}"
         return kind(what, path, self.fix_of(found, path))

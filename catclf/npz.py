@@ -242,7 +242,8 @@ def open_npz(path: AnyPath, expected: Expected, kind: type[CatclfError], fix: st
 
 def _refuse_claims(npz: Npz, members: list[zipfile.ZipInfo]) -> None:
     """Raise the error of what the directory claims that cannot be, or is not read."""
-    if len({member.filename for member in members}) < len(members):
+    # numpy takes a member `w` for the array w, before `w.npy`.
+    if len({member.filename.removesuffix(".npy") for member in members}) < len(members):
         raise npz.damaged("holds one name twice")
     if any(member.flag_bits & 1 for member in members):
         raise npz.kind("is encrypted", npz.where, "Save it without a password.")

@@ -1,7 +1,13 @@
 """What tests of several modules share: data, made or found."""
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+
+# Products here are small, and tests run beside each other: threads would wait for each other.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("MKL_NUM_THREADS", "1")
 
 import numpy as np
 import pytest
@@ -10,11 +16,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import catclf
-from catclf.dataset import NewSplit, write_dataset
 from catclf.observer import Observer
 from catclf.operations.prediction import Prediction
 from catclf.training import Training
 from dask_cluster import DaskCluster
+from datasets import write_small
 
 # The same examples every time, however slow the machine: a failure is the change's, not luck's.
 settings.register_profile("catclf", deadline=None, derandomize=True)
@@ -132,13 +138,7 @@ def small_dataset(small_pictures: Path, tmp_path_factory: pytest.TempPathFactory
 @pytest.fixture(scope="session")
 def noise_dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Prepare 40 pictures of 2x2 whose labels have nothing to do with them: there is no model."""
-    path = tmp_path_factory.mktemp("noise") / "noise.h5"
-    columns = np.random.default_rng(2).integers(0, 256, (40, 12), dtype=np.uint8)
-    labels = (np.arange(40) % 2).astype(np.uint8)
-    train = NewSplit([columns], labels, [f"{i}.png" for i in range(40)])
-    empty = NewSplit([], labels[:0], [])
-    write_dataset(path, ("noncat", "cat"), catclf.Preprocessing(size=2), train, empty)
-    return path
+    return write_small(tmp_path_factory.mktemp("noise") / "noise.npz", 40, size=2, seed=2)
 
 
 ColumnsMaker = Callable[..., NDArray[np.uint8]]

@@ -8,7 +8,8 @@ from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
 from catclf.columns import blocks, reorder, size_of, unroll
-from catclf.descent import METHODS, Problem, Settings
+from catclf.descent import METHODS, Problem
+from catclf.training import Settings
 
 Array = NDArray[np.float64]
 Pixels = NDArray[np.uint8]

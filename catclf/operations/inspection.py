@@ -13,7 +13,6 @@ READ_BYTES = 2**22  # at once
 READABLE = Expected(
     "a dataset or a model",
     "'catclf info' reads a dataset that catclf prepared, or a model (.npz).",
-    {FileKind.DATASET: "Run 'catclf prepare' again."},
 )
 
 
@@ -44,13 +43,13 @@ def info(path: AnyPath, *, observer: Observer | None = None) -> Dataset | Model:
     """
     with READABLE.open(path, CatclfError) as file:
         head = file.read(HEAD_BYTES)
+    if kind_of_bytes(head) is FileKind.DATASET:
+        with open_dataset(path) as dataset:
+            _read_all(dataset, observer or Observer())
+            return dataset
     if not head.startswith(ZIP_SIGNATURE):
         raise READABLE.mismatch(head, path, CatclfError)
-    if kind_of_bytes(head) is not FileKind.DATASET:
-        return read_model(path)
-    with open_dataset(path) as dataset:
-        _read_all(dataset, observer or Observer())
-        return dataset
+    return read_model(path)
 
 
 def _read_all(dataset: Dataset, observer: Observer) -> None:

@@ -14,36 +14,47 @@ from numpy.typing import NDArray
 from catclf.errors import ModelError
 from catclf.features import Preprocessing
 from catclf.model import Model, load_model, save_model
-from corpus.npz import N_X, SIZE, Case, bad_npz, bad_places, npz
-
-
-def good_arrays() -> dict[str, NDArray[Any]]:
-    """Return the arrays of a small good model."""
-    record = {
-        "format": "catclf-model",
-        "version": 1,
-        "classes": ["noncat", "cat"],
-        "preprocessing": Preprocessing(size=SIZE).to_record(),
-    }
-    return {
-        "w": np.linspace(-1, 1, N_X).reshape(N_X, 1),
-        "b": np.array(0.25),
-        "costs": np.array([0.7, 0.6]),
-        "iterations": np.array([0, 100]),
-        "record": np.array(json.dumps(record)),
-    }
+from catclf.training import Settings, Training
+from corpus.npz import N_X, SIZE, Case, bad_npz, bad_places, npz, written
 
 
 def good_model() -> Model:
-    """Return a small good model, as `catclf.load_model` would."""
-    arrays = good_arrays()
-    return Model(
-        w=arrays["w"],
-        b=0.25,
-        classes=("noncat", "cat"),
-        preprocessing=Preprocessing(size=SIZE),
+    """Return a small good model."""
+    training = Training(
+        Settings(0.01, 150),
+        method="gram",
+        dataset="d.npz",
+        digest="0" * 64,
+        train_examples=2,
+        created_by="catclf",
+        iterations=150,
         costs={0: 0.7, 100: 0.6},
+        cost=0.5,
+        state={"u": np.zeros(2), "c": np.ones(2)},
     )
+    w = np.linspace(-1, 1, N_X).reshape(N_X, 1)
+    return Model(w, 0.25, ("noncat", "cat"), Preprocessing(size=SIZE), training)
+
+
+def good_arrays() -> dict[str, NDArray[Any]]:
+    """Return the arrays of its file, as catclf 0.1 wrote them."""
+    model = good_model()
+    assert model.training is not None
+    record = {
+        "format": "catclf-model",
+        "version": 1,
+        **model.training.to_record(),
+        "classes": model.classes,
+        "preprocessing": model.preprocessing.to_record(),
+    }
+    return {
+        "w": model.w,
+        "b": np.array(0.25),
+        "costs": np.array([0.7, 0.6]),
+        "iterations": np.array([0, 100]),
+        **{f"state_{name}": array for name, array in model.training.state.items()},
+        "record": np.array(json.dumps(record)),
+    }
 
 
 def but(**changed: object) -> bytes:
@@ -64,19 +75,21 @@ def preprocessing_but(**changed: object) -> bytes:
     return record_but(preprocessing={**Preprocessing(size=SIZE).to_record(), **changed})
 
 
+def bad_contents() -> Iterator[tuple[str, bytes]]:
+    """Yield the names and bytes of models whose arrays or record are wrong."""
+    yield from _arrays()
+    yield from _records()
+
+
 def bad_models(folder: Path) -> list[Case]:
-    """Write every bad model into a folder."""
+    """Write every bad model into a folder, those of no sound .npz too."""
     scratch = folder / "good.npz"
     save_model(scratch, good_model())
     good = scratch.read_bytes()
     scratch.unlink()
     file = io.BytesIO()
     np.savez_compressed(file, **good_arrays())  # type: ignore[arg-type]
-    cases = []
-    for name, data in (*bad_npz(good, file.getvalue()), *_arrays(), *_records()):
-        path = folder / f"{name}.npz"
-        path.write_bytes(data)
-        cases.append(Case(name, path))
+    cases = written(folder, (*bad_npz(good, file.getvalue()), *bad_contents()))
     return [*cases, *bad_places(folder, good)]
 
 
@@ -100,7 +113,7 @@ def _arrays() -> Iterator[tuple[str, bytes]]:
     yield "record-alone", but(w=None, b=None)
     yield "pickled-w", npz(w=w.astype(object), b=0.0)
     yield "pickled-b", npz(w=w, b=np.array(None))
-    yield "pickled-neighbor", npz(w=w, b=0.0, history=np.array({"costs": [0.7]}))
+    yield "pickled-costs", but(costs=np.array({"costs": [0.7]}))
     yield "complex", npz(w=w.astype(complex), b=0.0)
     yield "complex-b", npz(w=w, b=1j)
     yield "bool", npz(w=w.astype(bool), b=0.0)
@@ -130,6 +143,8 @@ def _arrays() -> Iterator[tuple[str, bytes]]:
     yield "costs-missing", but(costs=None)
     yield "costs-without-iterations", but(iterations=None)
     yield "costs-of-another-length", but(costs=[0.7])
+    yield "more-test-costs-than-costs", but(test_costs=[0.7, 0.6, 0.5])
+    yield "test-costs-whole-numbers", but(test_costs=[1])
     yield "costs-square", but(costs=np.zeros((2, 2)), iterations=np.zeros((2, 2), int))
     yield "costs-nan", but(costs=[0.7, np.nan])
     yield "costs-complex", but(costs=[0.7, 1j])
@@ -147,7 +162,6 @@ def _records() -> Iterator[tuple[str, bytes]]:
     yield "record-a-number", but(record=np.array(1.0))
     yield "record-two", but(record=np.array([json.dumps(good)] * 2))
     yield "record-one-in-a-row", but(record=np.array([json.dumps(good)]))
-    yield "record-bytes", but(record=np.array(json.dumps(good).encode()))
     yield "record-pickled", but(record=np.array(good))
     yield "record-nested", but(record=np.array("[" * 100_000))
     yield "record-nested-table", but(record=np.array('{"a":' * 100_000))

@@ -1,4 +1,4 @@
-"""Files that are no model because they are no sound .npz, or no regular file.
+"""Files that are no sound .npz, or no regular file, and how a bad file must be refused.
 
 Both layers of an .npz are built here byte by byte, so that either can lie (zip: PKWARE's APPNOTE
 6.3.10, sections 4.3 and 4.4; .npy: numpy.lib.format).
@@ -15,14 +15,17 @@ import pickle
 import socket
 import struct
 import sys
+import tracemalloc
 import warnings
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+
+from catclf.errors import CatclfError, printable
 
 SIZE = 2
 N_X = 3 * SIZE * SIZE
@@ -31,10 +34,57 @@ STORED, DEFLATED = zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED
 
 @dataclass(frozen=True)
 class Case:
-    """A bad model file: what is wrong with it, and where it is."""
+    """A bad file: what is wrong with it, and where it is."""
 
     name: str
     path: Path
+
+
+def written(folder: Path, files: Iterable[tuple[str, bytes]]) -> list[Case]:
+    """Write files, given by name and content, into a folder."""
+    cases = []
+    for name, data in files:
+        cases.append(Case(name, folder / f"{name}.npz"))
+        cases[-1].path.write_bytes(data)
+    return cases
+
+
+def wrongly_met(
+    cases: Iterable[Case], read: Callable[[Path], object], kind: type[CatclfError]
+) -> dict[str, str]:
+    """Return the bad files that are not refused as they must be, and how they are met instead.
+
+    That is by one error of two lines that names the file, never by a word of numpy's, which advises
+    to load a damaged file with allow_pickle=True, and would run it; nor is what the file claims
+    allocated, or the file left open.
+    """
+    wrong = {}
+    for case in cases:
+        probe = os.open(os.devnull, os.O_RDONLY)
+        os.close(probe)
+        tracemalloc.start()
+        try:
+            read(case.path)
+            wrong[case.name] = "accepted"
+        except kind as error:
+            text, where = str(error), printable(case.path)
+            rest = text.removeprefix(where)
+            if rest == text or rest[0] not in ":":
+                wrong[case.name] = f"does not name the file: {text}"
+            elif len(rest) > 300 or len(rest.split("\n")) != 2 or "\x1b" in rest:
+                wrong[case.name] = f"is not short: {text}"
+            elif "pickle=" in rest or "Unpickl" in rest:
+                wrong[case.name] = f"advises to unpickle: {text}"
+        finally:
+            peak = tracemalloc.get_traced_memory()[1]
+            tracemalloc.stop()
+        if peak > 16 * 2**20:
+            wrong[case.name] = f"takes {peak / 2**20:.0f} MiB"
+        again = os.open(os.devnull, os.O_RDONLY)
+        os.close(again)
+        if again != probe:
+            wrong[case.name] = "stays open"
+    return wrong
 
 
 @dataclass(frozen=True)
@@ -47,6 +97,7 @@ class Member:
     flags: int = 0
     size: int | None = None  # what it claims to be once it is inflated
     crc: int | None = None
+    at: int | None = None  # where it claims to stand; then it stands nowhere
 
 
 def pack(*members: Member) -> bytes:
@@ -60,9 +111,10 @@ def pack(*members: Member) -> bytes:
             "<HHHHHIIIHH",
             *(20, member.flags, member.method, 0, 33, crc, len(member.data), size, len(name), 0),
         )
-        directory += b"PK\x01\x02\x14\x00" + common + struct.pack("<HHHII", 0, 0, 0, 0, len(body))
-        directory += name
-        body += b"PK\x03\x04" + common + name + member.data
+        at = len(body) if member.at is None else member.at
+        directory += b"PK\x01\x02\x14\x00" + common + struct.pack("<HHHII", 0, 0, 0, 0, at) + name
+        if member.at is None:
+            body += b"PK\x03\x04" + common + name + member.data
     count = len(members)
     end = struct.pack("<HHHHIIH", 0, 0, count, count, len(directory), len(body), 0)
     return body + directory + b"PK\x05\x06" + end
@@ -148,7 +200,7 @@ def _damaged(good: bytes, deflated: bytes) -> Iterator[tuple[str, bytes]]:
     w = np.linspace(-1, 1, N_X).tobytes()
     yield "flipped-weight", flipped(good, good.index(w) + 5)
     yield "flipped-header", flipped(good, good.index(b"'descr'"))
-    yield "flipped-record", flipped(good, good.index(b"n\0\0\0o\0\0\0n\0\0\0c"))
+    yield "flipped-record", flipped(good, good.index(b"noncat"))
     yield "flipped-local-name", flipped(good, good.index(b"w.npy"))
     directory = good.index(b"PK\x01\x02")
     yield "flipped-checksum", flipped(good, directory + 16)
@@ -176,6 +228,11 @@ def _archives() -> Iterator[tuple[str, bytes]]:
     yield "claims-less-than-it-holds", pack(replace(w, size=100), b)
     yield "claims-more-than-it-holds", pack(replace(w, size=len(w.data) + 8), b)
     yield "wrong-checksum", pack(replace(w, crc=12345), b)
+    yield "one-place-for-two", pack(w, b, replace(w, name="v.npy", at=0))
+    inner = pack(b).split(b"PK\x01\x02")[0]
+    yield "an-array-within-another", pack(replace(w, data=inner), replace(b, at=30 + len("w.npy")))
+    yield "a-place-before-the-file", pack(w, replace(b, at=2**32 - 2))
+    yield "directory-of-2-MiB", pack(*(Member(f"{i}" + 60_000 * "x", b"") for i in range(35)), w, b)
     yield "w-in-a-folder", pack(replace(w, name="model/w.npy"), b)
     yield "w-outside", pack(replace(w, name="../w.npy"), b)
     yield "long-name", pack(w, b, Member("\x1b[31m" + "x" * 60_000 + ".npy", b"junk"))
@@ -195,7 +252,7 @@ def _bombs() -> Iterator[tuple[str, bytes]]:
         Member(f"state_{i}.npy", zeros_deflated(32), DEFLATED, size=32 * 2**20) for i in range(9)
     ]
     yield "bomb-in-pieces", pack(*many)
-    squeezed = lzma.compress(bytes(2**26), lzma.FORMAT_RAW, filters=[{"id": lzma.FILTER_LZMA1}])
+    squeezed = lzma.compress(bytes(2**24), lzma.FORMAT_RAW, filters=[{"id": lzma.FILTER_LZMA1}])
     properties = b"\x09\x04\x05\x00\x5d\x00\x00\x80\x00"
     yield "lzma-bomb", pack(Member("w.npy", properties + squeezed, zipfile.ZIP_LZMA, size=500), b)
     yield "claims-10^12-entries", claim("(1000000000000, 1)")

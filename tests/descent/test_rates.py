@@ -10,17 +10,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from catclf.descent import METHODS, Problem, Settings, rates, round_down, safe_rate
+from catclf.descent import METHODS, Problem, rates, round_down, safe_rate
 from catclf.logistic import LossName
+from catclf.training import Settings
 from conftest import ColumnsMaker
-from descent.problems import both_losses, gradient_lipschitz, half_and_half, problems
+from descent.problems import any_loss, gradient_lipschitz, half_and_half, problems
 
 Array = NDArray[np.float64]
 Pixels = NDArray[np.uint8]
 
 
-@both_losses
-@given(problem=problems(), l2=st.sampled_from([0.0, 0.1, 10.0]), block=st.integers(1, 9))
+@given(
+    loss=any_loss,
+    problem=problems(),
+    l2=st.sampled_from([0.0, 0.1, 10.0]),
+    block=st.integers(1, 9),
+)
 def test_safe_rate_is_just_below_two_over_L(
     loss: LossName, problem: tuple[Pixels, Array], l2: float, block: int
 ) -> None:
@@ -70,8 +75,7 @@ def test_golden_safe_rate_of_one_color(
         assert safe_rate(problem) == pytest.approx(expected, rel=1e-12)
 
 
-@both_losses
-@given(problem=problems(), l2=st.sampled_from([0.0, 0.1, 10.0]))
+@given(loss=any_loss, problem=problems(), l2=st.sampled_from([0.0, 0.1, 10.0]))
 def test_the_cost_never_rises_at_the_safe_rate(
     loss: LossName, problem: tuple[Pixels, Array], l2: float
 ) -> None:
