@@ -202,16 +202,7 @@ def open_dataset(path: AnyPath) -> Iterator[Dataset]:
 
 
 def _read_dataset(npz: Npz) -> Dataset:
-    record = npz.record(FORMAT) if "record" in npz else None
-    if record is None:
-        raise npz.mismatch()
-    version = record.get("version")
-    if version != FORMAT_VERSION:
-        raise DatasetError(
-            f"has format version {version!r:.20}; this catclf reads {FORMAT_VERSION}",
-            npz.where,
-            "Update catclf, or prepare the dataset again.",
-        )
+    record = npz.record(FORMAT, FORMAT_VERSION)
     classes, created_by = as_pair(record.get("classes")), record.get("created_by")
     digest = npz.array("digest")
     if classes is None or digest.dtype != "S64" or digest.shape != ():

@@ -221,16 +221,7 @@ def read_model(path: AnyPath) -> Model:
     with open_npz(path, MODEL, ModelError, TRAIN_AGAIN) as npz:
         if "record" not in npz:
             return _weights_only_model(npz)
-        record = npz.record(FORMAT)
-        if record is None:
-            raise npz.mismatch()
-        version = record.get("version")
-        if version != FORMAT_VERSION:
-            raise ModelError(
-                f"has format version {version!r:.20}; this catclf reads {FORMAT_VERSION}",
-                path,
-                "Update catclf, or train the model again.",
-            )
+        record = npz.record(FORMAT, FORMAT_VERSION)
         w, b = _weights(npz)
         try:
             preprocessing = Preprocessing.from_record(record.get("preprocessing"))
