@@ -80,11 +80,8 @@ def check_output(
             if _is_there(name, output):
                 raise CatclfError("is an input too", path, "Write to another file.")
         if output.st_size > 0 and not force and not _is_of_kind(target, kind):
-            raise CatclfError(
-                f"exists, and is not {kind.value}; nothing was changed",
-                path,
-                "Write to another file, or replace this one with `force`.",
-            )
+            fix = "Write to another file, or replace this one with `force`."
+            raise CatclfError(f"exists, and is not {kind.value}; nothing was changed", path, fix)
 
 
 def is_same_file(one: AnyPath, other: AnyPath) -> bool:

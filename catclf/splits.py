@@ -194,11 +194,8 @@ def choose_classes(
     found = sorted(set(names))
     for name in found:
         if len(os.fsencode(name)) > MAX_CLASS_BYTES:
-            raise DatasetError(
-                f"the class name {name[:20]!r}... is longer than {MAX_CLASS_BYTES} bytes",
-                where,
-                "Shorten it.",
-            )
+            what = f"the class name {name[:20]!r}... is longer than {MAX_CLASS_BYTES} bytes"
+            raise DatasetError(what, where, "Shorten it.")
     listed = ", ".join(repr(name) for name in found[:LISTED_CLASSES])
     if len(found) > LISTED_CLASSES:
         listed += f" and {len(found) - LISTED_CLASSES} more"
@@ -214,11 +211,8 @@ def choose_classes(
         others = [name for name in found if name != positive]
         return (others[0] if len(others) == 1 else f"non-{positive}"), positive
     if len(found) > 2:
-        raise DatasetError(
-            f"{len(found)} classes: {listed}",
-            where,
-            f"Choose one against all others, for example `positive` {found[0]!r}.",
-        )
+        fix = f"Choose one against all others, for example `positive` {found[0]!r}."
+        raise DatasetError(f"{len(found)} classes: {listed}", where, fix)
     first, second = found
     if _is_negative(second) and not _is_negative(first):
         return second, first

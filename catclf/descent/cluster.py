@@ -173,11 +173,8 @@ class Cluster:
             raise
         except Exception as error:
             self._look()
-            raise ClusterError(
-                f"the cluster failed ({type(error).__name__}: {error!s:.200})",
-                worker,
-                SAME_MACHINES,
-            ) from error
+            what = f"the cluster failed ({type(error).__name__}: {error!s:.200})"
+            raise ClusterError(what, worker, SAME_MACHINES) from error
         finally:
             for future in asked:
                 future.release()

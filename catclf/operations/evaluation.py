@@ -214,11 +214,8 @@ def evaluate_split(
         raise ValueError(f"split must be train or test, got {split!r}")
     chosen: Split = dataset.test if split == "test" else dataset.train
     if chosen.m == 0:
-        raise DatasetError(
-            f"its {split} split is empty",
-            dataset.path,
-            "Prepare it with a `test_split` above 0, or evaluate the `split` train.",
-        )
+        fix = "Prepare it with a `test_split` above 0, or evaluate the `split` train."
+        raise DatasetError(f"its {split} split is empty", dataset.path, fix)
     Z = np.concatenate([model.logits(block) for _, block in blocks(chosen.columns, BLOCK_EXAMPLES)])
     losses = cross_entropy(Z, chosen.labels.astype(np.float64))
     probabilities = sigmoid(Z)

@@ -145,11 +145,8 @@ def prepare(
             )
         in_test = assign_to_test(given, labels, staged.fingerprints, test_split, seed)
         if given and all(split == "test" for split in given):
-            raise DatasetError(
-                "names only a test split: there is nothing to train on",
-                where,
-                "Name the source of the train split beside it.",
-            )
+            what = "names only a test split: there is nothing to train on"
+            raise DatasetError(what, where, "Name the source of the train split beside it.")
         _refuse_empty_class(labels[~in_test], classes, unreadable, where)
         names = [picture.name for picture in pictures]
         duplicates = find_duplicates(names, labels, in_test, staged.fingerprints)
@@ -285,8 +282,5 @@ def _refuse_empty_class(
                     f"; {len(unreadable)} cannot be read, first "
                     f"{printable(first.where or '')}: {first.what}"
                 )
-            raise DatasetError(
-                f"no picture of class {name!r} is left to train on{left_out}",
-                where,
-                "Add readable pictures of it.",
-            )
+            what = f"no picture of class {name!r} is left to train on{left_out}"
+            raise DatasetError(what, where, "Add readable pictures of it.")
