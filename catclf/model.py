@@ -162,9 +162,7 @@ def save_model(path: AnyPath, model: Model) -> None:
 
 
 def load_model(
-    path: AnyPath,
-    order: Order | None = None,
-    classes: tuple[str, str] | None = None,
+    path: AnyPath, order: Order | None = None, classes: tuple[str, str] | None = None
 ) -> Model:
     """Read a model, ours or a weights-only ``np.savez(path, w=w, b=b)``.
 
@@ -188,10 +186,7 @@ def load_model(
 
 
 def completed(
-    model: Model,
-    path: AnyPath,
-    order: Order | None,
-    classes: tuple[str, str] | None,
+    model: Model, path: AnyPath, order: Order | None, classes: tuple[str, str] | None
 ) -> Model:
     """Return a model as it was read, a weights-only one with what it does not tell."""
     if model.weights_only and order is not None:

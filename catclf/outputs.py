@@ -55,11 +55,7 @@ def replacing(path: AnyPath) -> Iterator[Path]:
 
 
 def check_output(
-    path: AnyPath,
-    kind: FileKind,
-    inputs: Iterable[AnyPath] = (),
-    *,
-    force: bool = False,
+    path: AnyPath, kind: FileKind, inputs: Iterable[AnyPath] = (), *, force: bool = False
 ) -> None:
     """Check, before the work, that its output can be written and takes no other file's place.
 

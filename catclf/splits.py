@@ -71,10 +71,7 @@ def duplicate_groups(fingerprints: Iterable[bytes]) -> list[list[int]]:
 
 
 def find_duplicates(
-    names: Sequence[str],
-    labels: Labels,
-    in_test: NDArray[np.bool_],
-    fingerprints: Sequence[bytes],
+    names: Sequence[str], labels: Labels, in_test: NDArray[np.bool_], fingerprints: Sequence[bytes]
 ) -> list[Duplicates]:
     """Return every group of duplicates, given each picture's name, label, split and fingerprint."""
     return [

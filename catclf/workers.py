@@ -43,10 +43,7 @@ ITEMS_A_MESSAGE = 4
 MESSAGES_AHEAD = 3  # given to a worker before its first is taken: bounds the results in memory
 
 # What a container allows: control groups, version 2 and 1.
-CONTAINER_LIMITS = (
-    "/sys/fs/cgroup/memory.max",
-    "/sys/fs/cgroup/memory/memory.limit_in_bytes",
-)
+CONTAINER_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 UNKNOWN_MEMORY_BYTES = 4 * 2**30  # where the system does not tell: a small machine's
 
 

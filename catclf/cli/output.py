@@ -156,11 +156,7 @@ class Display(Observer):
 
 
 # What the library calls a parameter, where its flag has another name.
-FLAGS = {
-    "learning_rate": "--lr",
-    "learning_rates": "--lr",
-    "iterations": "--iters",
-}
+FLAGS = {"learning_rate": "--lr", "learning_rates": "--lr", "iterations": "--iters"}
 
 
 def with_flags(message: str) -> str:

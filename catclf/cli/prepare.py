@@ -92,12 +92,7 @@ Examples:
 @quiet_option
 @click.pass_context
 def command(
-    ctx: click.Context,
-    /,
-    source: tuple[str, ...],
-    output: str,
-    quiet: bool,
-    **options: Any,
+    ctx: click.Context, /, source: tuple[str, ...], output: str, quiet: bool, **options: Any
 ) -> None:
     """Turn labeled pictures into one dataset file.
 
@@ -118,11 +113,7 @@ def command(
         raise click.UsageError(f"{error}.") from None
     with Display("pictures", quiet) as display:
         prepared = prepare(
-            source or _sample(),
-            output,
-            preprocessing=preprocessing,
-            observer=display,
-            **options,
+            source or _sample(), output, preprocessing=preprocessing, observer=display, **options
         )
     _warn(prepared, quiet)
     _show(prepared, preprocessing)

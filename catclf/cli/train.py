@@ -24,15 +24,7 @@ from catclf.cli.options import (
     setting,
     taken,
 )
-from catclf.cli.output import (
-    Display,
-    Results,
-    as_json,
-    note,
-    percent,
-    short,
-    stopped_by_signals,
-)
+from catclf.cli.output import Display, Results, as_json, note, percent, short, stopped_by_signals
 from catclf.cli.scheduler import cluster_client, scheduler_options
 from catclf.descent import METHODS
 from catclf.errors import ClusterError, DivergenceError, printable

@@ -152,9 +152,7 @@ def evaluate(
 
 
 def read_candidates(
-    model: AnyPath | Model,
-    order: Order | None = None,
-    classes: tuple[str, str] | None = None,
+    model: AnyPath | Model, order: Order | None = None, classes: tuple[str, str] | None = None
 ) -> list[Model]:
     """Return a model; a weights-only one whose order is not given, by each of ORDERS."""
     if isinstance(model, Model):

@@ -42,11 +42,7 @@ class Reported:
 
 
 def report(
-    dataset: AnyPath,
-    model: AnyPath | Model,
-    output: AnyPath,
-    *,
-    force: bool = False,
+    dataset: AnyPath, model: AnyPath | Model, output: AnyPath, *, force: bool = False
 ) -> Reported:
     """Write a page that shows what a model learned and how good it is on the test split.
 
@@ -124,11 +120,7 @@ def _data(
         if training is None or training.train_accuracy is None
         else {"accuracy": training.train_accuracy, "examples": training.train_examples},
         "test": None if test is None else _test_data(dataset, model, test),
-        "costs": {
-            "train": _thinned(train_costs),
-            "test": _thinned(test_costs),
-            "lowest": lowest,
-        },
+        "costs": {"train": _thinned(train_costs), "test": _thinned(test_costs), "lowest": lowest},
         "details": _details(dataset, model, model_path),
     }
 

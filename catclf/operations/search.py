@@ -19,10 +19,7 @@ from catclf.outputs import replacing
 from catclf.training import Settings
 
 Rule = Literal["best", "one-se"]
-RULES: dict[Rule, str] = {
-    "best": "the best",
-    "one-se": "the simplest within one standard error",
-}
+RULES: dict[Rule, str] = {"best": "the best", "one-se": "the simplest within one standard error"}
 """What each rule chooses, in words."""
 
 
