@@ -100,18 +100,16 @@ def assign_to_test(
     """
     if "test" not in given:
         given = [None] * len(given)
-    in_test = np.array([split == "test" for split in given], dtype=bool)
-    of_given: dict[bytes, bool] = {}
-    for index, split in enumerate(given):
+    examples = list(zip(fingerprints, given, strict=True))
+    placed: dict[bytes, bool] = {}
+    for each, split in examples:
         if split is not None:
-            each = fingerprints[index]
-            of_given[each] = of_given.get(each, True) and bool(in_test[index])
-    free = []
-    for index, split in enumerate(given):
-        if split is None and fingerprints[index] in of_given:
-            in_test[index] = of_given[fingerprints[index]]
-        elif split is None:
-            free.append(index)
+            placed[each] = placed.get(each, True) and split == "test"
+    in_test = np.array(
+        [placed.get(each, False) if split is None else split == "test" for each, split in examples],
+        dtype=bool,
+    )
+    free = [i for i, (each, split) in enumerate(examples) if split is None and each not in placed]
     if free:
         groups = duplicate_groups(fingerprints[index] for index in free)
         in_test[free] = hold_out(groups, labels[free], fraction, seed)
@@ -241,15 +239,4 @@ def warn_of_imbalance(
             f"{more} pictures are {printable(frequent)} and only {fewer} {printable(rare)}\n"
             "Judge by the balanced accuracy and the recall of each class, and consider "
             "`class_weight` balanced."
-        )
-
-
-def refuse_other_classes(found: tuple[str, str], wanted: tuple[str, str], where: str) -> None:
-    """Raise DatasetError where a dataset's classes are not those of the model."""
-    if found != wanted:
-        raise DatasetError(
-            f"has the classes {found[0]!r} and {found[1]!r}, the model {wanted[0]!r} and "
-            f"{wanted[1]!r}",
-            where,
-            "Prepare the dataset as the model's was, or train a model on this one.",
         )

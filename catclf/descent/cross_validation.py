@@ -55,11 +55,8 @@ class Score:
 
     def error(self, metric: Metric) -> float:
         """Return the standard error of a mean."""
-        return {
-            "log-loss": self.log_loss_error,
-            "accuracy": self.accuracy_error,
-            "auc": self.auc_error,
-        }[metric]
+        error: float = getattr(self, f"{metric.replace('-', '_')}_error")
+        return error
 
 
 def compared_iterations(iterations: int) -> list[int]:

@@ -25,7 +25,7 @@ from catclf.metrics import (
 )
 from catclf.model import WEIGHTS_ONLY_CLASSES, Model, completed, read_model, unrolled
 from catclf.outputs import check_output, write_csv
-from catclf.splits import SplitName, refuse_other_classes
+from catclf.splits import SplitName
 
 
 @dataclass(frozen=True)
@@ -200,8 +200,11 @@ def _refuse_mismatch(dataset: Dataset, model: Model) -> None:
             f"Prepare it with `size` {wanted.size}, `fit` {wanted.fit} and `features` "
             f"{wanted.features}, or train a model on this one.",
         )
-    if model.classes != WEIGHTS_ONLY_CLASSES:
-        refuse_other_classes(dataset.classes, model.classes, dataset.path)
+    if model.classes not in (dataset.classes, WEIGHTS_ONLY_CLASSES):
+        found, needed = (" and ".join(map(repr, each.classes)) for each in (dataset, model))
+        what = f"has the classes {found}, the model {needed}"
+        fix = "Prepare the dataset as the model's was, or train a model on this one."
+        raise DatasetError(what, dataset.path, fix)
 
 
 def evaluate_split(
