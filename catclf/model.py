@@ -162,9 +162,7 @@ def save_model(path: AnyPath, model: Model) -> None:
 
 
 def load_model(
-    path: AnyPath,
-    order: Order | None = None,
-    classes: tuple[str, str] | None = None,
+    path: AnyPath, order: Order | None = None, classes: tuple[str, str] | None = None
 ) -> Model:
     """Read a model, ours or a weights-only ``np.savez(path, w=w, b=b)``.
 
@@ -188,10 +186,7 @@ def load_model(
 
 
 def completed(
-    model: Model,
-    path: AnyPath,
-    order: Order | None,
-    classes: tuple[str, str] | None,
+    model: Model, path: AnyPath, order: Order | None, classes: tuple[str, str] | None
 ) -> Model:
     """Return a model as it was read, a weights-only one with what it does not tell."""
     if model.weights_only and order is not None:
@@ -221,16 +216,7 @@ def read_model(path: AnyPath) -> Model:
     with open_npz(path, MODEL, ModelError, TRAIN_AGAIN) as npz:
         if "record" not in npz:
             return _weights_only_model(npz)
-        record = npz.record(FORMAT)
-        if record is None:
-            raise npz.mismatch()
-        version = record.get("version")
-        if version != FORMAT_VERSION:
-            raise ModelError(
-                f"has format version {version!r:.20}; this catclf reads {FORMAT_VERSION}",
-                path,
-                "Update catclf, or train the model again.",
-            )
+        record = npz.record(FORMAT, FORMAT_VERSION)
         w, b = _weights(npz)
         try:
             preprocessing = Preprocessing.from_record(record.get("preprocessing"))
