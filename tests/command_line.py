@@ -19,9 +19,7 @@ CATCLF = [sys.executable, "-m", "catclf"]
 Completed = subprocess.CompletedProcess[Any]  # of text, unless encoding=None
 
 
-def run(
-    *arguments: object, cwd: Path | None = None, env: Any = (), **settings: Any
-) -> Completed:
+def run(*arguments: object, cwd: Path | None = None, env: Any = (), **settings: Any) -> Completed:
     """Run the command line as its users do."""
     return subprocess.run(
         [*CATCLF, *map(str, arguments)],

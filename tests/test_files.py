@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -155,7 +156,10 @@ def test_every_picture_is_one(name: str) -> None:
 
 
 def test_what_catclf_writes_is_known(small_dataset: Path, tmp_path: Path) -> None:
-    """All five kinds of it; a folder; and nothing where there is no file."""
+    """All five kinds of it, cut short too; a folder; and nothing where there is no file.
+
+    An .npz of w and b is its author's: it is read as a model, and not replaced by one.
+    """
     model, report = tmp_path / "m", tmp_path / "r"
     config, predictions = tmp_path / "c", tmp_path / "p"
     catclf.train(small_dataset, model, catclf.Settings(iterations=2))
@@ -171,6 +175,11 @@ def test_what_catclf_writes_is_known(small_dataset: Path, tmp_path: Path) -> Non
         (tmp_path, FileKind.FOLDER),
     ):
         assert file_kind(path) is kind
+        if path.is_file() and kind is not FileKind.CONFIG:  # which is known by all of it
+            (tmp_path / "cut").write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+            assert file_kind(tmp_path / "cut") is kind
+    np.savez(tmp_path / "w.npz", w=np.zeros(192), b=0.0)
+    assert file_kind(tmp_path / "w.npz") is FileKind.OTHER
     with pytest.raises(CatclfError, match="no such file"):
         file_kind(tmp_path / "missing")
 
