@@ -250,8 +250,7 @@ def test_enormous_weights_have_a_page(
 ) -> None:
     """What overflows is not a number that JSON has."""
     save_model(
-        tmp_path / "m.npz",
-        Model(np.zeros((N_X, 1)), 1e308, ("noncat", "cat"), PREPROCESSING),
+        tmp_path / "m.npz", Model(np.zeros((N_X, 1)), 1e308, ("noncat", "cat"), PREPROCESSING)
     )
     with np.errstate(over="ignore"):
         catclf.report(small_dataset, tmp_path / "m.npz", tmp_path / "r.html")
