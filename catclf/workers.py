@@ -162,7 +162,6 @@ class _Worker:
                 warnings.simplefilter("ignore", DeprecationWarning)
                 self.process.start()
         except OSError as error:
-            self.connection.close()
             raise CatclfError(
                 f"cannot start another process ({error.strerror})",
                 fix="Allow more processes: ulimit -u.",
