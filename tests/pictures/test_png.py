@@ -37,22 +37,24 @@ NOT_NEEDED = {
 
 
 def beside_pixels(chunks: list[bytes], place: str) -> bytes:
-    """Return a PNG with some chunks before or after its pixel data."""
-    around = (chunks, []) if place == "before" else ([], chunks)
-    return png(10, 8, 8, 2, *around[0], idat(ROWS), *around[1])
+    """Return a PNG with some chunks before, between or after its pixel data."""
+    stream = zlib.compress(ROWS)
+    pixels = [png_chunk(b"IDAT", stream[:9]), png_chunk(b"IDAT", stream[9:])]
+    at = {"before": 0, "between": 1, "after": 2}[place]
+    return png(10, 8, 8, 2, *pixels[:at], *chunks, *pixels[at:])
 
 
 @pytest.mark.parametrize("name", NOT_NEEDED)
-@pytest.mark.parametrize("place", ["before", "after"])
+@pytest.mark.parametrize("place", ["before", "between", "after"])
 def test_what_pixels_do_not_need_changes_nothing(name: str, place: str) -> None:
     """Texts, profiles and animation may be huge, damaged or malicious: the picture is whole."""
     expected = decode(beside_pixels([], place))
     np.testing.assert_array_equal(decode(beside_pixels(NOT_NEEDED[name], place)), expected)
 
 
-@pytest.mark.parametrize("place", ["before", "after"])
-def test_orientation_stands_before_or_after_the_pixels(place: str) -> None:
-    """The EXIF chunk may stand on either side; 3 is upside down."""
+@pytest.mark.parametrize("place", ["before", "between", "after"])
+def test_orientation_may_stand_anywhere(place: str) -> None:
+    """On either side of the pixels the EXIF chunk is well placed; 3 is upside down."""
     exif = png_chunk(b"eXIf", b"MM\0*\0\0\0\x08\0\1\1\x12\0\3\0\0\0\1\0\3\0\0")
     turned = decode(beside_pixels([exif], place))
     np.testing.assert_array_equal(turned, decode(beside_pixels([], place))[::-1, ::-1])
