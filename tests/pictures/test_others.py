@@ -1,4 +1,4 @@
-"""WebP, GIF, TIFF, BMP and PPM: what each has of its own."""
+"""PNG, WebP, GIF, TIFF, BMP and PPM: what each has of its own, and what pixels do not need."""
 
 from __future__ import annotations
 
