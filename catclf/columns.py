@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Literal, Protocol
 
 import numpy as np
@@ -25,25 +24,6 @@ class Columns(Protocol):
 
     def __getitem__(self, rows: slice, /) -> Pixels:
         """Read a run of rows."""
-
-
-@dataclass(frozen=True)
-class Rows:
-    """A run of the rows of some columns, read when they are indexed; see `Columns`."""
-
-    columns: Columns
-    run: slice
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """(the run's rows, n_x)."""
-        m, n_x = self.columns.shape
-        return len(range(m)[self.run]), n_x
-
-    def __getitem__(self, rows: slice) -> Pixels:
-        """Read a run of them."""
-        chosen = range(self.columns.shape[0])[self.run][rows]
-        return self.columns[chosen.start : chosen.stop]
 
 
 def blocks(

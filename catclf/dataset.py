@@ -120,28 +120,14 @@ class StoredRows:
 
 @dataclass(frozen=True)
 class Split:
-    """The train or the test split of a dataset.
+    """The train or the test split of a dataset."""
 
-    Parameters
-    ----------
-    columns
-        (m, n_x) uint8 on disk: the columns of X, one a row, read when they are indexed.
-    pixels
-        (m, 3 size size) uint8 on disk: the pictures, unrolled, one a row; the columns themselves
-        where the features are the pixels.
-    labels
-        (m,) uint8, 0 or 1.
-    read_names
-        Reads what each picture is called.
-    also_in_train
-        How many of these pictures the train split holds too (0 for the train split itself).
-    """
-
-    columns: StoredRows
+    columns: StoredRows  # (m, n_x) uint8 in the file: the columns of X, one a row
+    # (m, 3 size size): the pictures unrolled; where they are features, `columns`
     pixels: StoredRows
-    labels: NDArray[np.uint8]
-    read_names: Callable[[], list[str]]
-    also_in_train: int
+    labels: NDArray[np.uint8]  # (m,), 0 or 1
+    read_names: Callable[[], list[str]]  # reads what each picture is called
+    also_in_train: int  # how many of these pictures the train split holds too
 
     def __repr__(self) -> str:
         return f"<Split: m {self.m}, n_x {self.columns.shape[1]}>"
@@ -216,16 +202,7 @@ def open_dataset(path: AnyPath) -> Iterator[Dataset]:
 
 
 def _read_dataset(npz: Npz) -> Dataset:
-    record = npz.record(FORMAT) if "record" in npz else None
-    if record is None:
-        raise npz.mismatch()
-    version = record.get("version")
-    if version != FORMAT_VERSION:
-        raise DatasetError(
-            f"has format version {version!r:.20}; this catclf reads {FORMAT_VERSION}",
-            npz.where,
-            "Update catclf, or prepare the dataset again.",
-        )
+    record = npz.record(FORMAT, FORMAT_VERSION)
     classes, created_by = as_pair(record.get("classes")), record.get("created_by")
     digest = npz.array("digest")
     if classes is None or digest.dtype != "S64" or digest.shape != ():

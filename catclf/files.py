@@ -177,10 +177,7 @@ def open_regular(
 
 
 def read_regular(
-    path: AnyPath,
-    max_bytes: int,
-    kind: type[CatclfError],
-    missing: str = "Check the path.",
+    path: AnyPath, max_bytes: int, kind: type[CatclfError], missing: str = "Check the path."
 ) -> bytes:
     """Return the contents of a regular file of at most `max_bytes`; errors as `open_regular`."""
     descriptor, size = _regular(path, kind, missing, "Name a file.")

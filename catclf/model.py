@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catclf.columns import Order, reorder, size_of
-from catclf.errors import AnyPath, ModelError
+from catclf.errors import AnyPath, ModelError, printable
 from catclf.features import Preprocessing, column
 from catclf.files import Expected, FileKind
 from catclf.logistic import Array, dot, sigmoid
@@ -37,6 +37,9 @@ WEIGHTS_ONLY_CLASSES = ("class 0", "class 1")
 FORMAT = "catclf-model"
 FORMAT_VERSION = 1
 TRAIN_AGAIN = "Train the model again, or fetch the file again."
+NAME_ITS_ORDER = """\
+Give its `order`: interleaved for X.reshape(m, -1).T, planes for one color after the other.
+To find out, evaluate it on a dataset with labels: 'catclf evaluate' tries both."""
 MODEL = Expected(
     FileKind.MODEL.value,
     "Name a model that catclf trained, or an .npz of w and b: np.savez(path, w=w, b=b).",
@@ -162,9 +165,7 @@ def save_model(path: AnyPath, model: Model) -> None:
 
 
 def load_model(
-    path: AnyPath,
-    order: Order | None = None,
-    classes: tuple[str, str] | None = None,
+    path: AnyPath, order: Order | None = None, classes: tuple[str, str] | None = None
 ) -> Model:
     """Read a model, ours or a weights-only ``np.savez(path, w=w, b=b)``.
 
@@ -188,22 +189,14 @@ def load_model(
 
 
 def completed(
-    model: Model,
-    path: AnyPath,
-    order: Order | None,
-    classes: tuple[str, str] | None,
+    model: Model, path: AnyPath, order: Order | None, classes: tuple[str, str] | None
 ) -> Model:
     """Return a model as it was read, a weights-only one with what it does not tell."""
     if model.weights_only and order is not None:
         return unrolled(model, order, classes)
     if model.weights_only:
-        raise ModelError(
-            "holds w and b alone, and does not tell how its pictures were unrolled",
-            path,
-            "Give its `order`: interleaved for X.reshape(m, -1).T, planes for one color after the "
-            "other.\nTo find out, evaluate it on a dataset with labels: 'catclf evaluate' tries "
-            "both.",
-        )
+        what = "holds w and b alone, and does not tell how its pictures were unrolled"
+        raise ModelError(what, path, NAME_ITS_ORDER)
     for name, given in (("order", order), ("classes", classes)):
         if given is not None:
             fix = f"Leave out `{name}`: it is for weights-only files."
@@ -221,16 +214,7 @@ def read_model(path: AnyPath) -> Model:
     with open_npz(path, MODEL, ModelError, TRAIN_AGAIN) as npz:
         if "record" not in npz:
             return _weights_only_model(npz)
-        record = npz.record(FORMAT)
-        if record is None:
-            raise npz.mismatch()
-        version = record.get("version")
-        if version != FORMAT_VERSION:
-            raise ModelError(
-                f"has format version {version!r:.20}; this catclf reads {FORMAT_VERSION}",
-                path,
-                "Update catclf, or train the model again.",
-            )
+        record = npz.record(FORMAT, FORMAT_VERSION)
         w, b = _weights(npz)
         try:
             preprocessing = Preprocessing.from_record(record.get("preprocessing"))
@@ -269,9 +253,9 @@ def _weights(npz: Npz) -> tuple[Array, float]:
             raise ModelError(f"holds no {name}", npz.where, MODEL.fix)
     w, b = _real(npz, "w"), _real(npz, "b")
     if w.size == 0 or w.shape not in ((w.size,), (w.size, 1), (1, w.size)):
-        raise npz.damaged(f"w must have the shape (n_x, 1), got {w.shape}")
+        raise ModelError(f"w must have the shape (n_x, 1), got {w.shape}", npz.where, MODEL.fix)
     if b.size != 1:
-        raise npz.damaged(f"b must be one number, got the shape {b.shape}")
+        raise ModelError(f"b must be one number, got the shape {b.shape}", npz.where, MODEL.fix)
     w, bias = np.ascontiguousarray(w, dtype=np.float64).reshape(-1, 1), float(b.reshape(-1)[0])
     with np.errstate(over="ignore"):  # pixels are at most 1: no logit is beyond this sum
         if not np.isfinite(np.abs(w).sum() + abs(bias)):
@@ -283,7 +267,8 @@ def _real(npz: Npz, name: str) -> NDArray[Any]:
     """Return an array of finite real numbers."""
     array = npz.array(name)
     if array.dtype.kind not in "fiu" or array.dtype.itemsize > 8:
-        raise npz.damaged(f"must be real numbers, got {array.dtype!s:.40}", name)
+        what = f"{printable(name):.40} must be real numbers, got {array.dtype!s:.40}"
+        raise ModelError(what, npz.where, MODEL.fix)
     if not np.isfinite(array).all():
         raise npz.damaged("holds nan or infinity", name)
     return array

@@ -50,7 +50,7 @@ import warnings
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any, BinaryIO
@@ -136,16 +136,21 @@ class Npz:
             array = np.frombuffer(data, dtype, offset=offset)
             return array.reshape(shape, order="F" if fortran else "C")
 
-    def record(self, format_: str) -> dict[str, Any] | None:
-        """Return the JSON object in the array ``record``; None where it is of another format."""
-        stored = self.array("record")
-        if stored.dtype.kind not in "SU" or stored.shape != ():  # models of 0.1 hold a U
-            return None
-        try:
-            record = json.loads(stored.item(), parse_constant=_refuse_constant)
-        except (ValueError, RecursionError):
-            return None
-        return record if isinstance(record, dict) and record.get("format") == format_ else None
+    def record(self, format_: str, version: int) -> dict[str, Any]:
+        """Return the JSON object in the array ``record``, of this format and version."""
+        record = None
+        if "record" in self:
+            stored = self.array("record")
+            if stored.dtype.kind in "SU" and stored.shape == ():  # models of 0.1 hold a U
+                with suppress(ValueError, RecursionError):
+                    record = json.loads(stored.item(), parse_constant=_refuse_constant)
+        if not isinstance(record, dict) or record.get("format") != format_:
+            raise self.mismatch()
+        if (found := record.get("version")) != version:
+            what = f"has format version {found!r:.20}; this catclf reads {version}"
+            fix = f"Update catclf, or {self.fix[0].lower()}{self.fix[1:]}"
+            raise self.kind(what, self.where, fix)
+        return record
 
     def rows(self, name: str, shape: tuple[int, int]) -> int:
         """Return where in the file the rows (m, n_x) uint8 of an array begin; all are there."""

@@ -55,11 +55,7 @@ def replacing(path: AnyPath) -> Iterator[Path]:
 
 
 def check_output(
-    path: AnyPath,
-    kind: FileKind,
-    inputs: Iterable[AnyPath] = (),
-    *,
-    force: bool = False,
+    path: AnyPath, kind: FileKind, inputs: Iterable[AnyPath] = (), *, force: bool = False
 ) -> None:
     """Check, before the work, that its output can be written and takes no other file's place.
 
@@ -80,11 +76,8 @@ def check_output(
             if _is_there(name, output):
                 raise CatclfError("is an input too", path, "Write to another file.")
         if output.st_size > 0 and not force and not _is_of_kind(target, kind):
-            raise CatclfError(
-                f"exists, and is not {kind.value}; nothing was changed",
-                path,
-                "Write to another file, or replace this one with `force`.",
-            )
+            fix = "Write to another file, or replace this one with `force`."
+            raise CatclfError(f"exists, and is not {kind.value}; nothing was changed", path, fix)
 
 
 def is_same_file(one: AnyPath, other: AnyPath) -> bool:

@@ -24,15 +24,7 @@ Labels = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Duplicates:
-    """Pictures with identical pixels.
-
-    Parameters
-    ----------
-    names
-        What they are called, in source order.
-    splits, labels
-        The split and the label of each.
-    """
+    """Pictures with identical pixels, in source order: their names, splits and labels."""
 
     names: tuple[str, ...]
     splits: tuple[SplitName, ...]
@@ -79,10 +71,7 @@ def duplicate_groups(fingerprints: Iterable[bytes]) -> list[list[int]]:
 
 
 def find_duplicates(
-    names: Sequence[str],
-    labels: Labels,
-    in_test: NDArray[np.bool_],
-    fingerprints: Sequence[bytes],
+    names: Sequence[str], labels: Labels, in_test: NDArray[np.bool_], fingerprints: Sequence[bytes]
 ) -> list[Duplicates]:
     """Return every group of duplicates, given each picture's name, label, split and fingerprint."""
     return [
@@ -111,18 +100,16 @@ def assign_to_test(
     """
     if "test" not in given:
         given = [None] * len(given)
-    in_test = np.array([split == "test" for split in given], dtype=bool)
-    of_given: dict[bytes, bool] = {}
-    for index, split in enumerate(given):
+    examples = list(zip(fingerprints, given, strict=True))
+    placed: dict[bytes, bool] = {}
+    for each, split in examples:
         if split is not None:
-            each = fingerprints[index]
-            of_given[each] = of_given.get(each, True) and bool(in_test[index])
-    free = []
-    for index, split in enumerate(given):
-        if split is None and fingerprints[index] in of_given:
-            in_test[index] = of_given[fingerprints[index]]
-        elif split is None:
-            free.append(index)
+            placed[each] = placed.get(each, True) and split == "test"
+    in_test = np.array(
+        [placed.get(each, False) if split is None else split == "test" for each, split in examples],
+        dtype=bool,
+    )
+    free = [i for i, (each, split) in enumerate(examples) if split is None and each not in placed]
     if free:
         groups = duplicate_groups(fingerprints[index] for index in free)
         in_test[free] = hold_out(groups, labels[free], fraction, seed)
@@ -202,11 +189,8 @@ def choose_classes(
     found = sorted(set(names))
     for name in found:
         if len(os.fsencode(name)) > MAX_CLASS_BYTES:
-            raise DatasetError(
-                f"the class name {name[:20]!r}... is longer than {MAX_CLASS_BYTES} bytes",
-                where,
-                "Shorten it.",
-            )
+            what = f"the class name {name[:20]!r}... is longer than {MAX_CLASS_BYTES} bytes"
+            raise DatasetError(what, where, "Shorten it.")
     listed = ", ".join(repr(name) for name in found[:LISTED_CLASSES])
     if len(found) > LISTED_CLASSES:
         listed += f" and {len(found) - LISTED_CLASSES} more"
@@ -222,11 +206,8 @@ def choose_classes(
         others = [name for name in found if name != positive]
         return (others[0] if len(others) == 1 else f"non-{positive}"), positive
     if len(found) > 2:
-        raise DatasetError(
-            f"{len(found)} classes: {listed}",
-            where,
-            f"Choose one against all others, for example `positive` {found[0]!r}.",
-        )
+        fix = f"Choose one against all others, for example `positive` {found[0]!r}."
+        raise DatasetError(f"{len(found)} classes: {listed}", where, fix)
     first, second = found
     if _is_negative(second) and not _is_negative(first):
         return second, first
@@ -258,15 +239,4 @@ def warn_of_imbalance(
             f"{more} pictures are {printable(frequent)} and only {fewer} {printable(rare)}\n"
             "Judge by the balanced accuracy and the recall of each class, and consider "
             "`class_weight` balanced."
-        )
-
-
-def refuse_other_classes(found: tuple[str, str], wanted: tuple[str, str], where: str) -> None:
-    """Raise DatasetError where a dataset's classes are not those of the model."""
-    if found != wanted:
-        raise DatasetError(
-            f"has the classes {found[0]!r} and {found[1]!r}, the model {wanted[0]!r} and "
-            f"{wanted[1]!r}",
-            where,
-            "Prepare the dataset as the model's was, or train a model on this one.",
         )

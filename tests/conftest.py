@@ -78,10 +78,10 @@ class Recorder(Observer):
 SHARED = Path(__file__).parents[2] / "shared"  # beside the checkout; not ours to ship
 
 
-@pytest.fixture
-def dask(tmp_path: Path) -> Iterator[DaskCluster]:
-    """Start a Dask scheduler; its workers are each test's to start."""
-    started = DaskCluster(tmp_path)
+@pytest.fixture(scope="session")
+def dask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaskCluster]:
+    """Start a Dask scheduler; each test begins with how many workers it is to `use`."""
+    started = DaskCluster(tmp_path_factory.mktemp("dask"))
     yield started
     started.close()
 

@@ -269,7 +269,7 @@ def test_every_bad_dataset_is_refused_in_few_words(bad: list[Case]) -> None:
         ("an HDF5 file", "is an HDF5 file, not a dataset that catclf prepared\nPrepare it first: "),
         ("of catclf 0.1", "is of an older format, which this catclf does not read\nRun 'catclf p"),
         ("a model", "is a model that catclf trained, not a dataset"),
-        ("version 2", "has format version 2; this catclf reads 3\nUpdate catclf, or prepare"),
+        ("version 2", "has format version 2; this catclf reads 3\nUpdate catclf, or run 'ca"),
         ("left by a killed writer", "damaged: cut short\nRun 'catclf prepare' again."),
         ("other columns", "train_columns: damaged: rows 0 to 4 are not what was written"),
     ],

@@ -191,15 +191,18 @@ def test_any_bytes_are_refused(
 
 @pytest.mark.parametrize(
     "stored",
-    [np.array('{"format": "test"}'), np.array(b'{"format": "test"}')],
+    [np.array('{"format": "test", "version": 1}'), np.array(b'{"format": "test", "version": 1}')],
     ids=["as catclf 0.1 wrote it", "UTF-8"],
 )
 def test_a_record_is_text_in_either_encoding(tmp_path: Path, stored: NDArray[Any]) -> None:
     """UTF-8 as bytes, or UTF-32 as numpy keeps a text."""
     [case] = written(tmp_path, [("a", npz(record=stored))])
     with opened(case.path) as archive:
-        assert archive.record("test") == {"format": "test"}
-        assert archive.record("another") is None
+        assert archive.record("test", 1) == {"format": "test", "version": 1}
+        with pytest.raises(DatasetError, match="is not"):
+            archive.record("another", 1)
+        with pytest.raises(DatasetError, match="has format version 1; this catclf reads 2"):
+            archive.record("test", 2)
 
 
 @pytest.mark.parametrize(
@@ -224,11 +227,8 @@ def test_a_record_is_text_in_either_encoding(tmp_path: Path, stored: NDArray[Any
 def test_what_is_no_json_object_is_no_record(tmp_path: Path, stored: object) -> None:
     """Whatever it is, it is none of ours, or damaged."""
     [case] = written(tmp_path, [("a", npz(record=stored))])
-    with opened(case.path) as archive:
-        try:
-            assert archive.record("test") is None
-        except DatasetError as error:
-            assert "record" in str(error.where)  # noqa: PT017
+    with opened(case.path) as archive, pytest.raises(DatasetError):
+        archive.record("test", 1)
 
 
 # ------------------------------------------------------------------------------------- rows

@@ -17,7 +17,6 @@ from catclf.splits import (
     duplicate_groups,
     fingerprint,
     hold_out,
-    refuse_other_classes,
     stratified_sample,
 )
 
@@ -234,10 +233,3 @@ def test_an_unknown_positive_is_an_error_that_lists_the_classes() -> None:
 def test_a_pair_is_two_different_names(stored: object, pair: tuple[str, str] | None) -> None:
     """Whatever a file holds as its classes is a pair or nothing."""
     assert as_pair(stored) == pair
-
-
-def test_classes_that_differ_are_refused() -> None:
-    """The same names in the other order are another pair: the labels would change places."""
-    refuse_other_classes(("noncat", "cat"), ("noncat", "cat"), "d.h5")
-    with pytest.raises(DatasetError, match="has the classes"):
-        refuse_other_classes(("cat", "noncat"), ("noncat", "cat"), "d.h5")

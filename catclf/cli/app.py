@@ -29,8 +29,7 @@ VERBS = ("prepare", "train", "predict", "evaluate", "report", "tune", "info", "b
 PREFIX = "CATCLF"  # of the variables in the environment that set options
 MAX_CONFIG_BYTES = 2**20
 CONFIG = Expected(
-    "a config file",
-    "Name a TOML file with a table for each verb, as 'catclf tune' writes.",
+    "a config file", "Name a TOML file with a table for each verb, as 'catclf tune' writes."
 )
 
 

@@ -23,10 +23,7 @@ Examples:
 )
 @dataset_argument
 @setting(
-    Settings,
-    "iterations",
-    "Descent",
-    "Iterations of the whole descent whose time is shown too.",
+    Settings, "iterations", "Descent", "Iterations of the whole descent whose time is shown too."
 )
 @format_option
 @quiet_option

@@ -17,7 +17,6 @@ from catclf.cli.options import (
     refuse_config,
 )
 from catclf.cli.output import as_json, percent
-from catclf.columns import Order
 from catclf.errors import NAMED_PICTURES, printable
 from catclf.operations.evaluation import (
     Comparison,
@@ -26,7 +25,6 @@ from catclf.operations.evaluation import (
     compare,
     evaluate,
 )
-from catclf.splits import SplitName
 
 
 @click.command(
@@ -57,17 +55,7 @@ Examples:
     help="Also write a CSV file with every picture's label, prediction, probability and loss.",
 )
 @force_option
-def command(
-    dataset: str,
-    model: tuple[str, ...],
-    threshold: float,
-    order: Order | None,
-    classes: tuple[str, str] | None,
-    split: SplitName,
-    format: str,
-    predictions: str | None,
-    force: bool,
-) -> None:
+def command(dataset: str, model: tuple[str, ...], format: str, **options: Any) -> None:
     """Evaluate a model, or compare two, on a split of a dataset.
 
     DATASET is a file that prepare wrote; without it, data/dataset.npz. The accuracy is shown with
@@ -75,22 +63,16 @@ def command(
     """
     if len(model) > 2:
         raise click.UsageError(f"--model names {len(model)} models; at most two are compared.")
-    if len(model) == 2 and predictions is not None:
-        raise click.UsageError("--predictions is for one model.")
-    how: dict[str, Any] = {
-        "split": split,
-        "threshold": threshold,
-        "order": order,
-        "classes": classes,
-    }
-    if len(model) == 2:
-        compared = compare(dataset, *model, **how)
-        record, lines = comparison_as_record(compared), comparison_lines(compared)
-    else:
-        [only] = model
-        evaluation = evaluate(dataset, only, predictions=predictions, force=force, **how)
+    if len(model) == 1:
+        evaluation = evaluate(dataset, *model, **options)
         record, lines = as_record(evaluation), lines_of(evaluation)
         record["most_wrong"] = evaluation.worst(NAMED_PICTURES)
+    else:
+        if options.pop("predictions") is not None:
+            raise click.UsageError("--predictions is for one model.")
+        del options["force"]
+        compared = compare(dataset, *model, **options)
+        record, lines = comparison_as_record(compared), comparison_lines(compared)
     click.echo(as_json(record) if format == "json" else "\n".join(lines))
 
 

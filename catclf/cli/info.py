@@ -153,10 +153,7 @@ def model_lines(path: str, found: Model) -> Iterator[str]:
 
 
 def _origin(version: int, created_by: str) -> Lines:
-    return [
-        ("format version", str(version)),
-        ("created by", _shortened(created_by) or "not told"),
-    ]
+    return [("format version", str(version)), ("created by", _shortened(created_by) or "not told")]
 
 
 def _training(training: Training) -> Lines:

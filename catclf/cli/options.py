@@ -60,15 +60,11 @@ def setting(
     return option(flag, group=group, help=help, **named)
 
 
-def given(owner: type[S], options: dict[str, Any]) -> S:
-    """Return the dataclass that the options declared by `setting` make."""
-    return owner(
-        **{
-            name: options[parameter]
-            for name, parameter in parameters(owner).items()
-            if options.get(parameter) is not None
-        }
-    )
+def taken(owner: type[S], options: dict[str, Any]) -> S:
+    """Take the options declared by `setting` out of all, and return the dataclass of them."""
+    known = parameters(owner).items()
+    found = {name: options.pop(parameter) for name, parameter in known if parameter in options}
+    return owner(**{name: value for name, value in found.items() if value is not None})
 
 
 def parameters(owner: type[Any]) -> dict[str, str]:
@@ -204,14 +200,8 @@ def force_option(function: F) -> F:
 
     On the command line alone: no config file or variable lets files be replaced from now on.
     """
-    return option(
-        "--force",
-        group="Output",
-        is_flag=True,
-        show_default=False,
-        allow_from_autoenv=False,
-        help="Replace a file that catclf did not write.",
-    )(function)
+    help = "Replace a file that catclf did not write."
+    return flag("--force", group="Output", help=help, allow_from_autoenv=False)(function)
 
 
 def refuse_config(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
@@ -220,6 +210,11 @@ def refuse_config(ctx: click.Context, param: click.Parameter, value: str | None)
     if value and config and is_same_file(value, config):
         raise CatclfError("is the config file", value, "Write to another file.")
     return value
+
+
+def flag(*names: str, group: str, help: str, **settings: Any) -> Callable[[F], F]:
+    """Declare an option that takes no value."""
+    return option(*names, group=group, help=help, is_flag=True, show_default=False, **settings)
 
 
 def format_option(function: F) -> F:
@@ -235,14 +230,7 @@ def format_option(function: F) -> F:
 
 def quiet_option(function: F) -> F:
     """Declare -q/--quiet."""
-    return option(
-        "-q",
-        "--quiet",
-        group="Output",
-        is_flag=True,
-        show_default=False,
-        help="Show results and warnings only.",
-    )(function)
+    return flag("-q", "--quiet", group="Output", help="Show results and warnings only.")(function)
 
 
 def model_options(many: bool = False) -> Callable[[F], F]:

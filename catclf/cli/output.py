@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import fields, is_dataclass
 from math import isfinite
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import TYPE_CHECKING, Any, Self
 
 import click
@@ -101,12 +101,7 @@ class Display(Observer):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         if self.bar is not None:
             self.bar.close()
 
@@ -156,11 +151,7 @@ class Display(Observer):
 
 
 # What the library calls a parameter, where its flag has another name.
-FLAGS = {
-    "learning_rate": "--lr",
-    "learning_rates": "--lr",
-    "iterations": "--iters",
-}
+FLAGS = {"learning_rate": "--lr", "learning_rates": "--lr", "iterations": "--iters"}
 
 
 def with_flags(message: str) -> str:

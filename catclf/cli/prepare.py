@@ -11,11 +11,12 @@ from catclf.cli.options import (
     INPUT,
     Number,
     Verb,
-    given,
+    flag,
     option,
     output_option,
     quiet_option,
     setting,
+    taken,
 )
 from catclf.cli.output import Display, note
 from catclf.errors import DatasetError, name_some, printable
@@ -83,28 +84,15 @@ Examples:
     show_default="one for each core",
     help="Processes that decode pictures.",
 )
-@option(
+@flag(
     "--strict",
     group="Pictures",
-    is_flag=True,
-    show_default=False,
     help="Stop at the first picture that cannot be read, instead of leaving it out.",
 )
 @quiet_option
 @click.pass_context
 def command(
-    ctx: click.Context,
-    /,
-    source: tuple[str, ...],
-    output: str,
-    force: bool,
-    positive: str | None,
-    test_split: float,
-    seed: int,
-    workers: int | None,
-    strict: bool,
-    quiet: bool,
-    **options: Any,
+    ctx: click.Context, /, source: tuple[str, ...], output: str, quiet: bool, **options: Any
 ) -> None:
     """Turn labeled pictures into one dataset file.
 
@@ -120,21 +108,12 @@ def command(
     others, and the exit code is 1.
     """
     try:
-        preprocessing = given(Preprocessing, options)
+        preprocessing = taken(Preprocessing, options)
     except ValueError as error:
         raise click.UsageError(f"{error}.") from None
     with Display("pictures", quiet) as display:
         prepared = prepare(
-            source or _sample(),
-            output,
-            preprocessing=preprocessing,
-            positive=positive,
-            test_split=test_split,
-            seed=seed,
-            workers=workers,
-            strict=strict,
-            force=force,
-            observer=display,
+            source or _sample(), output, preprocessing=preprocessing, observer=display, **options
         )
     _warn(prepared, quiet)
     _show(prepared, preprocessing)

@@ -15,22 +15,16 @@ from catclf.cli.evaluate import accuracy_lines, as_record
 from catclf.cli.options import (
     Verb,
     dataset_argument,
+    flag,
     format_option,
-    given,
     option,
     output_option,
     parameters,
+    quiet_option,
     setting,
+    taken,
 )
-from catclf.cli.output import (
-    Display,
-    Results,
-    as_json,
-    note,
-    percent,
-    short,
-    stopped_by_signals,
-)
+from catclf.cli.output import Display, Results, as_json, note, percent, short, stopped_by_signals
 from catclf.cli.scheduler import cluster_client, scheduler_options
 from catclf.descent import METHODS
 from catclf.errors import ClusterError, DivergenceError, printable
@@ -70,32 +64,21 @@ Examples:
     "balanced: both classes count half in the cost, however many pictures each has.",
 )
 @setting(Settings, "every", "Output", "Iterations between two recorded costs.")
-@option(
+@flag(
     "--resume",
     group="Descent",
-    is_flag=True,
-    show_default=False,
     help="Resume the training of the model in --output, to --iters in all. DATASET and settings "
     "that are not given are the model's.",
 )
 @scheduler_options
 @format_option
-@option(
-    "-q",
-    "--quiet",
-    group="Output",
-    is_flag=True,
-    show_default=False,
-    help="Show results and warnings only, without the cost lines.",
-)
+@quiet_option
 @click.pass_context
 def command(
     ctx: click.Context,
     /,
     dataset: str,
     output: str,
-    force: bool,
-    method: str,
     resume: bool,
     scheduler: str | None,
     scheduler_file: str | None,
@@ -108,14 +91,14 @@ def command(
     DATASET is a file that prepare wrote; without it, data/dataset.npz. The costs on both splits of
     the dataset are printed, and in the end the accuracy.
     """
-    settings, done = given(Settings, options), 0
+    settings, done = taken(Settings, options), 0
     before = read_model(output) if resume and os.path.lexists(output) else None
     if before is not None and before.training is not None:
         settings, done = _as_before(ctx, before.training, settings), before.training.iterations
         if ctx.get_parameter_source("dataset") == ParameterSource.DEFAULT:
             dataset = before.training.dataset
-    if (scheduler or scheduler_file) and method not in ("auto", "streaming"):
-        raise click.UsageError(f"a cluster computes by streaming: leave out --method {method}")
+    if (scheduler or scheduler_file) and options["method"] not in ("auto", "streaming"):
+        raise click.UsageError("a cluster computes by streaming: leave out --method")
     results = Results()
     show_text = format == "text"
     heading = f"dataset: {printable(dataset)}\nsettings: {_settings_line(settings)}"
@@ -131,11 +114,10 @@ def command(
                 dataset,
                 output,
                 settings,
-                method=method,
                 resume=before or resume,
-                force=force,
                 client=client,
                 observer=display,
+                **options,
             )
         except ClusterError:
             if signals:  # while it waited for workers; what was done before is saved
@@ -143,7 +125,8 @@ def command(
             raise
         except DivergenceError as error:
             if not show_text:
-                results.write(as_json(_diverged(dataset, settings, display, error)))
+                record = _record(dataset, settings, display, error=error.what)
+                results.write(as_json(record))
             raise
     if show_text:
         for line in _result_lines(trained):
@@ -272,21 +255,17 @@ def _fields(trained: Trained, output: str, display: TrainingDisplay) -> dict[str
         None if each is None else as_record(replace(each, model=output))
         for each in (trained.train, trained.test)
     )
-    return {
-        "dataset": training.dataset,
+    record = _record(training.dataset, training.settings, display, output)
+    return record | {
         "digest": training.digest,
-        "model": output,
         "created_by": training.created_by,
         "method": training.method,
         "kernel": training.kernel,
-        "workers": display.n_workers,
-        "settings": training.settings,
-        "warnings": display.warnings,
         "costs": [
             {"iteration": at, "cost": cost, "test_cost": training.test_costs.get(at)}
             for at, cost in training.costs.items()
         ],
-        "error": None,
+        "workers": display.n_workers,
         "iterations": training.iterations,
         "interrupted": training.interrupted,
         "final_cost": training.cost,
@@ -296,16 +275,20 @@ def _fields(trained: Trained, output: str, display: TrainingDisplay) -> dict[str
     }
 
 
-def _diverged(
-    dataset: str, settings: Settings, display: TrainingDisplay, error: DivergenceError
+def _record(
+    dataset: str,
+    settings: Settings,
+    display: TrainingDisplay,
+    model: str | None = None,
+    error: str | None = None,
 ) -> dict[str, object]:
-    """Return the settings and the costs of a training that diverged, for JSON."""
+    """Return what is known of a training that diverged too, for JSON."""
     return {
         "dataset": dataset,
-        "model": None,
+        "model": model,
         "method": display.method_used,
         "settings": settings,
         "warnings": display.warnings,
         "costs": display.costs,
-        "error": error.what,
+        "error": error,
     }

@@ -14,12 +14,12 @@ from catclf.cli.options import (
     Verb,
     dataset_argument,
     format_option,
-    given,
     option,
     output_option,
     quiet_option,
     refuse_config,
     setting,
+    taken,
 )
 from catclf.cli.output import Display, as_json, note, percent, stopped_by_signals
 from catclf.descent.cross_validation import Score
@@ -117,7 +117,7 @@ def command(
     setting is never chosen whose held-out log loss is not below that of always predicting the
     fraction of the positive class.
     """
-    search = given(Search, options)
+    search = taken(Search, options)
     with stopped_by_signals() as signals, Display("iterations", quiet, signals) as display:
         tuned = tune(
             dataset,

@@ -1,20 +1,19 @@
-"""The lecture's update from sums over the examples, wherever and by whomever they are taken.
+"""The lecture's update from sums over the examples, and who takes them on this machine.
 
-One pass over the data an iteration, in blocks of float32: pixels stay uint8 where they are, in an
-array or in the dataset file, and memory does not grow with m. Who computes the sums, and by which
-kernel, is all that differs between machines.
+An iteration is one pass over the data. Pixels stay uint8 where they are, in an array or in the
+dataset file, and are read a block at a time: memory does not grow with m. From the sums that such
+a pass comes to, `Streaming` makes the update. It is the same whoever takes them: worker processes
+by numpy's kernel (`ProcessSums`), threads by numba's, or the workers of a cluster.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import reduce
+from functools import partial, reduce
 from operator import add
 
 import numpy as np
 from numpy.typing import NDArray
 
-from catclf.columns import BLOCK_EXAMPLES
 from catclf.descent.problem import IterationError, Problem, State
 from catclf.descent.rates import safe_rate
 from catclf.descent.sums import Examples, NumpyKernel, Sum, Sums, divide, scaled
@@ -26,15 +25,10 @@ MAX_EXAMPLES_RATED = 2000  # the safe rate reads the data 21 times, in one proce
 
 
 class Streaming:
-    """Gradient descent by sums over blocks; see `catclf.descent.problem.Method`.
+    """Gradient descent by sums over all examples; see `catclf.descent.problem.Method`.
 
-    Parameters
-    ----------
-    problem, state
-        As of every method.
-    sums, test_sums
-        Over the examples of the problem, and of its test split where it has one; where they are
-        not given, those of `sums_by` numpy.
+    `sums` are over the examples of the problem, `test_sums` over those of its test split where it
+    has one; where they are not given, they are those of `sums_by` numpy.
     """
 
     def __init__(
@@ -52,7 +46,7 @@ class Streaming:
         self.before: tuple[Array, float, float] | None = None
 
     def step(self, with_cost: bool) -> float | None:
-        """Update w and b once; return the cost before the update.
+        """Update w and b once; return the cost before the update where it is asked for.
 
         IterationError where the sums cannot be had: a worker was killed, for example.
         """
@@ -120,52 +114,38 @@ def sums_over(examples: Examples, kernel: str, workers: int | None = None) -> Su
 
 
 class ProcessSums:
-    """Sums over examples, computed by forked processes; see `catclf.descent.sums.Sum`.
+    """Sums over examples by forked processes, one for each core where `workers` is None.
 
-    Parameters
-    ----------
-    examples
-        What is summed over.
-    workers
-        How many processes; None for one a core. A single block is summed in this process.
+    Each sums over a run of blocks; a single block is summed in this process. See
+    `catclf.descent.sums.Sum`.
     """
 
     def __init__(self, examples: Examples, workers: int | None = None) -> None:
         m, n_x = examples.columns.shape
-        alone = not CAN_FORK or m <= BLOCK_EXAMPLES
-        self.runs = divide(m, 1 if alone else workers or available_cores())
-        self.w = shared_zeros((n_x,), np.float32)
+        self.runs = divide(m, (workers or available_cores()) if CAN_FORK else 1)
+        self.w, self.b = shared_zeros((n_x,), np.float32), shared_zeros((1,), np.float64)
         self.dw = shared_zeros((len(self.runs), n_x), np.int64)
         # The workers' function does not refer to the pool: they end when nothing else does.
-        shared = _SharedSums(examples, self.runs, self.w, self.dw)
-        self.pool: Pool[_Call, tuple[int | float, int | float]] = Pool(shared, len(self.runs))
+        function = partial(_sums_of_run, examples, self.runs, self.w, self.b, self.dw)
+        self.pool = Pool(function, len(self.runs))
 
     def __call__(self, w: Array, b: float) -> Sums:
         """Return the sums over all examples, given w (n_x, 1) and b."""
-        self.w[:] = scaled(w)
-        answers = self.pool.map([_Call(number, b) for number in range(len(self.runs))])
+        self.w[:], self.b[0] = scaled(w), b
+        answers = self.pool.map(range(len(self.runs)))
         found = zip(self.dw, answers, strict=True)
         return reduce(add, [Sums(dw, db, loss) for dw, (db, loss) in found])
 
 
-@dataclass(frozen=True, slots=True)
-class _Call:
-    """Which run to sum over, and with what b; w stands in shared memory."""
-
-    run: int
-    b: float
-
-
-@dataclass(frozen=True)
-class _SharedSums:
-    """The sums over a run, of which dw (runs, n_x) is left in shared memory."""
-
-    examples: Examples
-    runs: list[slice]
-    w: NDArray[np.float32]
-    dw: NDArray[np.int64]
-
-    def __call__(self, call: _Call) -> tuple[int | float, int | float]:
-        run, out = self.runs[call.run], self.dw[call.run]
-        sums = self.examples.sums(NumpyKernel(self.w.size), self.w, call.b, run, out)
-        return sums.db, sums.loss
+def _sums_of_run(
+    examples: Examples,
+    runs: list[slice],
+    w: NDArray[np.float32],
+    b: NDArray[np.float64],
+    dw: NDArray[np.int64],
+    number: int,
+) -> tuple[int | float, int | float]:
+    """Leave the sum of ``dZ x`` in ``dw[number]``, and return those of dZ and of the loss."""
+    kernel = NumpyKernel(w.size)
+    sums = examples.sums(kernel, w, float(b[0]), runs[number], out=dw[number])
+    return sums.db, sums.loss

@@ -25,62 +25,32 @@ from catclf.metrics import (
 )
 from catclf.model import WEIGHTS_ONLY_CLASSES, Model, completed, read_model, unrolled
 from catclf.outputs import check_output, write_csv
-from catclf.splits import SplitName, refuse_other_classes
+from catclf.splits import SplitName
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The evaluation of a model on one split of a dataset.
+    """The evaluation of a model on one split of a dataset: m pictures."""
 
-    Parameters
-    ----------
-    dataset, model
-        Their files; the model's is None where it came from memory.
-    split
-        ``train`` or ``test``.
-    classes
-        (negative, positive).
-    threshold
-        A picture is predicted positive where its probability is above this.
-    confusion
-        Counts of the four outcomes.
-    interval
-        95 % Wilson interval of the accuracy.
-    majority_rate, constant_log_loss
-        The accuracy of always predicting the more frequent class, and the log loss of always
-        predicting the fraction of the positive class.
-    auc
-        Area under the ROC curve; None where a class is absent.
-    log_loss
-        Mean cross-entropy, in nats.
-    also_in_train
-        How many of the pictures the train split of the dataset holds too.
-    names, labels, probabilities, losses
-        The m pictures: what they are called, (m,) 0 or 1, and (m,) numbers.
-    other_data
-        The dataset that the model was trained on, where it is not this one as it is now.
-    order_log_losses
-        Of a weights-only model whose order was not given: the log loss by each order. The rest is
-        by that of the lower one, which stands first.
-    """
-
-    dataset: str
-    model: str | None
-    split: str
-    classes: tuple[str, str]
-    threshold: float
+    dataset: str  # its file
+    model: str | None  # its file; None where it came from memory
+    split: str  # ``train`` or ``test``
+    classes: tuple[str, str]  # (negative, positive)
+    threshold: float  # predicted positive where the probability is above it
     confusion: Confusion
-    interval: tuple[float, float]
-    majority_rate: float
-    constant_log_loss: float
-    auc: float | None
-    log_loss: float
-    also_in_train: int
+    interval: tuple[float, float]  # 95 % Wilson interval of the accuracy
+    majority_rate: float  # accuracy of always predicting the more frequent class
+    constant_log_loss: float  # of always predicting the fraction of the positive class
+    auc: float | None  # area under the ROC curve; None where a class is absent
+    log_loss: float  # mean cross-entropy, in nats
+    also_in_train: int  # how many of the pictures the train split holds too
     names: list[str] = field(repr=False)
-    labels: NDArray[np.uint8] = field(repr=False)
-    probabilities: Array = field(repr=False)
-    losses: Array = field(repr=False)
+    labels: NDArray[np.uint8] = field(repr=False)  # (m,), 0 or 1
+    probabilities: Array = field(repr=False)  # (m,)
+    losses: Array = field(repr=False)  # (m,)
+    # what the model was trained on, where it is not this dataset as it is now
     other_data: str | None = None
+    # of a weights-only model, whose lower one the rest is by
     order_log_losses: dict[Order, float] = field(default_factory=dict)
 
     @property
@@ -182,9 +152,7 @@ def evaluate(
 
 
 def read_candidates(
-    model: AnyPath | Model,
-    order: Order | None = None,
-    classes: tuple[str, str] | None = None,
+    model: AnyPath | Model, order: Order | None = None, classes: tuple[str, str] | None = None
 ) -> list[Model]:
     """Return a model; a weights-only one whose order is not given, by each of ORDERS."""
     if isinstance(model, Model):
@@ -232,8 +200,11 @@ def _refuse_mismatch(dataset: Dataset, model: Model) -> None:
             f"Prepare it with `size` {wanted.size}, `fit` {wanted.fit} and `features` "
             f"{wanted.features}, or train a model on this one.",
         )
-    if model.classes != WEIGHTS_ONLY_CLASSES:
-        refuse_other_classes(dataset.classes, model.classes, dataset.path)
+    if model.classes not in (dataset.classes, WEIGHTS_ONLY_CLASSES):
+        found, needed = (" and ".join(map(repr, each.classes)) for each in (dataset, model))
+        what = f"has the classes {found}, the model {needed}"
+        fix = "Prepare the dataset as the model's was, or train a model on this one."
+        raise DatasetError(what, dataset.path, fix)
 
 
 def evaluate_split(
@@ -244,11 +215,8 @@ def evaluate_split(
         raise ValueError(f"split must be train or test, got {split!r}")
     chosen: Split = dataset.test if split == "test" else dataset.train
     if chosen.m == 0:
-        raise DatasetError(
-            f"its {split} split is empty",
-            dataset.path,
-            "Prepare it with a `test_split` above 0, or evaluate the `split` train.",
-        )
+        fix = "Prepare it with a `test_split` above 0, or evaluate the `split` train."
+        raise DatasetError(f"its {split} split is empty", dataset.path, fix)
     Z = np.concatenate([model.logits(block) for _, block in blocks(chosen.columns, BLOCK_EXAMPLES)])
     losses = cross_entropy(Z, chosen.labels.astype(np.float64))
     probabilities = sigmoid(Z)
@@ -278,23 +246,13 @@ SIGNIFICANT_P = 0.05
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two evaluations on one split, held against each other.
-
-    Parameters
-    ----------
-    first, second
-        The evaluations.
-    only_first, only_second
-        How many pictures the first model alone, and the second alone, predicts right.
-    p_value
-        Of McNemar's exact test that both are right equally often; see `catclf.metrics.mcnemar_p`.
-    """
+    """Two evaluations on one split, held against each other."""
 
     first: Evaluation
     second: Evaluation
-    only_first: int
-    only_second: int
-    p_value: float
+    only_first: int  # how many pictures the first model alone predicts right
+    only_second: int  # and the second alone
+    p_value: float  # of McNemar's exact test that both are right equally often
 
     @property
     def significant(self) -> bool:
@@ -345,25 +303,13 @@ def _path_of(model: AnyPath | Model) -> str | None:
 
 @dataclass(frozen=True)
 class LabeledPrediction:
-    """The prediction of a picture whose label is known.
-
-    Parameters
-    ----------
-    name
-        What the picture is called.
-    label, predicted
-        Classes, by name.
-    probability
-        Of the positive class; of an out-of-fold prediction, the mean over the repeats.
-    loss
-        Cross-entropy in nats, likewise.
-    """
+    """The prediction of a picture whose label is known; out of fold, means over the repeats."""
 
     name: str
-    label: str
-    predicted: str
-    probability: float
-    loss: float
+    label: str  # its class
+    predicted: str  # the class predicted
+    probability: float  # of the positive class
+    loss: float  # cross-entropy, in nats
 
 
 def write_predictions(

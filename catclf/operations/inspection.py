@@ -11,8 +11,7 @@ from catclf.observer import Observer
 
 READ_BYTES = 2**22  # at once
 READABLE = Expected(
-    "a dataset or a model",
-    "'catclf info' reads a dataset that catclf prepared, or a model (.npz).",
+    "a dataset or a model", "'catclf info' reads a dataset that catclf prepared, or a model (.npz)."
 )
 
 

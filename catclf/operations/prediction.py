@@ -20,21 +20,11 @@ from catclf.workers import map_in_order
 class Prediction:
     """The prediction of one picture, or why it could not be read.
 
-    Parameters
-    ----------
-    name
-        The picture's path, or ``-`` where it has none.
-    predicted
-        The class predicted; None where the picture could not be read.
-    probabilities
-        The probability of each class, in the order of their labels; they sum to 1. None where the
-        picture could not be read.
-    error
-        What was wrong with the picture, or None.
+    The probabilities are by class, in the order of their labels, and sum to 1.
     """
 
-    name: str
-    predicted: str | None
+    name: str  # its path, or ``-`` where it has none
+    predicted: str | None  # None where it could not be read
     probabilities: dict[str, float] | None
     error: PictureError | None = None
 

@@ -40,30 +40,14 @@ MIN_WRITE_BYTES = 2**18  # rows are collected up to it: a write for each takes l
 
 @dataclass(frozen=True)
 class Prepared:
-    """What `prepare` wrote, and what it left out.
-
-    Parameters
-    ----------
-    path
-        The dataset file.
-    classes
-        (negative, positive), in the order of their labels.
-    counts
-        ``counts[split][label]``: how many pictures.
-    unreadable
-        What was wrong with each picture that could not be read.
-    skipped
-        Files and folders that are no pictures by name.
-    duplicates
-        Every group of pictures with identical pixels.
-    """
+    """What `prepare` wrote, and what it left out."""
 
     path: str
-    classes: tuple[str, str]
-    counts: dict[str, tuple[int, int]]
-    unreadable: list[PictureError]
-    skipped: list[str]
-    duplicates: list[Duplicates]
+    classes: tuple[str, str]  # (negative, positive), in the order of their labels
+    counts: dict[str, tuple[int, int]]  # ``counts[split][label]``: how many pictures
+    unreadable: list[PictureError]  # what was wrong with each picture that could not be read
+    skipped: list[str]  # files and folders that are no pictures by name
+    duplicates: list[Duplicates]  # each group of pictures with identical pixels
 
     @property
     def leaked(self) -> int:
@@ -161,11 +145,8 @@ def prepare(
             )
         in_test = assign_to_test(given, labels, staged.fingerprints, test_split, seed)
         if given and all(split == "test" for split in given):
-            raise DatasetError(
-                "names only a test split: there is nothing to train on",
-                where,
-                "Name the source of the train split beside it.",
-            )
+            what = "names only a test split: there is nothing to train on"
+            raise DatasetError(what, where, "Name the source of the train split beside it.")
         _refuse_empty_class(labels[~in_test], classes, unreadable, where)
         names = [picture.name for picture in pictures]
         duplicates = find_duplicates(names, labels, in_test, staged.fingerprints)
@@ -301,8 +282,5 @@ def _refuse_empty_class(
                     f"; {len(unreadable)} cannot be read, first "
                     f"{printable(first.where or '')}: {first.what}"
                 )
-            raise DatasetError(
-                f"no picture of class {name!r} is left to train on{left_out}",
-                where,
-                "Add readable pictures of it.",
-            )
+            what = f"no picture of class {name!r} is left to train on{left_out}"
+            raise DatasetError(what, where, "Add readable pictures of it.")

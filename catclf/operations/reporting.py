@@ -34,17 +34,7 @@ BLOCK_BYTES = 2**22  # read at once
 
 @dataclass(frozen=True)
 class Reported:
-    """What `report` wrote.
-
-    Parameters
-    ----------
-    path
-        The page's file.
-    size_bytes
-        Its size.
-    test
-        The evaluation on the test split; None where the dataset has none.
-    """
+    """The file that `report` wrote, its size, and the evaluation on the test split, if any."""
 
     path: str
     size_bytes: int
@@ -52,11 +42,7 @@ class Reported:
 
 
 def report(
-    dataset: AnyPath,
-    model: AnyPath | Model,
-    output: AnyPath,
-    *,
-    force: bool = False,
+    dataset: AnyPath, model: AnyPath | Model, output: AnyPath, *, force: bool = False
 ) -> Reported:
     """Write a page that shows what a model learned and how good it is on the test split.
 
@@ -134,11 +120,7 @@ def _data(
         if training is None or training.train_accuracy is None
         else {"accuracy": training.train_accuracy, "examples": training.train_examples},
         "test": None if test is None else _test_data(dataset, model, test),
-        "costs": {
-            "train": _thinned(train_costs),
-            "test": _thinned(test_costs),
-            "lowest": lowest,
-        },
+        "costs": {"train": _thinned(train_costs), "test": _thinned(test_costs), "lowest": lowest},
         "details": _details(dataset, model, model_path),
     }
 

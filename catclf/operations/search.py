@@ -19,10 +19,7 @@ from catclf.outputs import replacing
 from catclf.training import Settings
 
 Rule = Literal["best", "one-se"]
-RULES: dict[Rule, str] = {
-    "best": "the best",
-    "one-se": "the simplest within one standard error",
-}
+RULES: dict[Rule, str] = {"best": "the best", "one-se": "the simplest within one standard error"}
 """What each rule chooses, in words."""
 
 
@@ -81,50 +78,23 @@ class Search:
 
 @dataclass(frozen=True)
 class Tuned:
-    """The leaderboard, the choice, and what it rests on.
-
-    Parameters
-    ----------
-    dataset
-        The dataset file.
-    search
-        What was asked, with the learning rates that were tried.
-    scores
-        Every learning rate and penalty after its best number of iterations, the best first; then
-        those whose log loss is not below the constant's, and the diverged ones.
-    chosen
-        The setting chosen; None where none beats the constant's log loss, or it was interrupted.
-    majority_rate, constant_log_loss
-        Accuracy of always predicting the more frequent class, and log loss of always predicting the
-        fraction of the positive class.
-    m, total
-        Pictures used, and pictures in the train split.
-    features
-        What the columns hold; see `catclf.Preprocessing`.
-    safe_rate
-        The learning rate up to which the cost cannot rise on these pictures, without a penalty.
-    positive
-        The class whose probability is reported.
-    out_of_fold
-        Predictions of each picture by trainings that held it out, by the setting of the best score,
-        the largest loss first; none where it was interrupted.
-    interrupted
-        Whether the observer stopped it: the scores are those up to there.
-    """
+    """The leaderboard, the choice, and what it rests on."""
 
     dataset: str
-    search: Search
+    search: Search  # what was asked, with the learning rates that were tried
+    # each setting after its best number of iterations, the best first
     scores: list[Score] = field(repr=False)
-    chosen: Score | None
-    majority_rate: float
-    constant_log_loss: float
-    m: int
-    total: int
+    chosen: Score | None  # None where none beats the constant's log loss, or it was interrupted
+    majority_rate: float  # accuracy of always predicting the more frequent class
+    constant_log_loss: float  # of always predicting the fraction of the positive class
+    m: int  # pictures used
+    total: int  # pictures in the train split
     features: str
-    safe_rate: float
-    positive: str
+    safe_rate: float  # the rate up to which the cost cannot rise on them, without a penalty
+    positive: str  # the class whose probability is reported
+    # by trainings that held each picture out, the largest loss first
     out_of_fold: list[LabeledPrediction] = field(repr=False)
-    interrupted: bool = False
+    interrupted: bool = False  # the scores are those up to there
 
     @property
     def settings(self) -> Settings | None:

@@ -290,11 +290,8 @@ def _refuse_too_large(method: str, problem: Problem, dataset: Dataset) -> None:
 def _refuse_one_class(dataset: Dataset) -> None:
     labels = dataset.train.labels
     if labels.size == 0 or labels.min() == labels.max():
-        raise DatasetError(
-            f"its train split holds {labels.size} pictures, not of both classes",
-            dataset.path,
-            "Prepare it with pictures of both.",
-        )
+        what = f"its train split holds {labels.size} pictures, not of both classes"
+        raise DatasetError(what, dataset.path, "Prepare it with pictures of both.")
 
 
 def _resumed(
@@ -321,11 +318,8 @@ def _resumed(
         raise ModelError("does not tell how it was trained", path, RESUME_FIX)
     if resume.preprocessing != dataset.preprocessing:
         theirs, ours = resume.preprocessing.difference(dataset.preprocessing)
-        raise ModelError(
-            f"was trained on pictures with {theirs}; {dataset.path} holds them with {ours}",
-            path,
-            RESUME_FIX,
-        )
+        what = f"was trained on pictures with {theirs}; {dataset.path} holds them with {ours}"
+        raise ModelError(what, path, RESUME_FIX)
     if training.digest != dataset.digest or resume.classes != dataset.classes:
         raise ModelError(f"was trained on other data than {dataset.path}", path, RESUME_FIX)
     return Stand(resume.w, resume.b, training)
@@ -341,24 +335,16 @@ def _refuse_other_settings(old: Training, settings: Settings, method: str, path:
     now = {"method": old.method if method == "auto" else method, **asdict(settings)}
     for name in ("learning_rate", "l2", "loss", "class_weight", "method"):
         if then[name] != now[name]:
-            raise ModelError(
-                f"was trained with {name.replace('_', ' ')} {then[name]}, not {now[name]}",
-                path,
-                RESUME_FIX,
-            )
+            what = f"was trained with {name.replace('_', ' ')} {then[name]}, not {now[name]}"
+            raise ModelError(what, path, RESUME_FIX)
     if old.iterations > settings.iterations:
-        raise ModelError(
-            f"has {old.iterations} iterations already, more than {settings.iterations}",
-            path,
-            "Ask for more `iterations`.",
-        )
+        what = f"has {old.iterations} iterations already, more than {settings.iterations}"
+        raise ModelError(what, path, "Ask for more `iterations`.")
 
 
 def _refuse_missing_kernel(failure: Exception | None, path: AnyPath) -> None:
     """Raise ModelError where the kernel of a run to be resumed failed to load: they round apart."""
     if failure is not None:
-        raise ModelError(
-            f"was trained by numba's compiled code, which cannot be loaded ({failure})",
-            path,
-            f"Install it: pip install 'catclf[fast]'.\nOr {RESUME_FIX[0].lower()}{RESUME_FIX[1:]}",
-        )
+        what = f"was trained by numba's compiled code, which cannot be loaded ({failure})"
+        fix = f"Install it: pip install 'catclf[fast]'.\nOr {RESUME_FIX[0].lower()}{RESUME_FIX[1:]}"
+        raise ModelError(what, path, fix)

@@ -12,10 +12,7 @@ from numpy.typing import NDArray
 from catclf.columns import Columns, blocks_of_bytes
 from catclf.dataset import open_dataset
 from catclf.descent import Problem, round_down
-from catclf.descent.cross_validation import (
-    CrossValidation,
-    compared_iterations,
-)
+from catclf.descent.cross_validation import CrossValidation, compared_iterations
 from catclf.descent.gram import gram_matrix, gram_safe_rate
 from catclf.errors import AnyPath, CatclfError, DatasetError
 from catclf.files import FileKind
@@ -154,10 +151,7 @@ def tune(
 
 
 def _check_outputs(
-    dataset: AnyPath,
-    output: AnyPath | None,
-    predictions: AnyPath | None,
-    force: bool,
+    dataset: AnyPath, output: AnyPath | None, predictions: AnyPath | None, force: bool
 ) -> None:
     if output is not None:
         check_output(output, FileKind.CONFIG, [dataset], force=force)

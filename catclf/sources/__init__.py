@@ -40,9 +40,7 @@ HDF5_SUFFIXES = (".h5", ".hdf5")
 
 
 def list_sources(
-    sources: Iterable[AnyPath],
-    files: ExitStack,
-    observer: Observer | None = None,
+    sources: Iterable[AnyPath], files: ExitStack, observer: Observer | None = None
 ) -> Listing:
     """List the pictures of all sources, in the order given, each once.
 

@@ -31,22 +31,16 @@ def list_folder(folder: str, observer: Observer) -> Listing:
     if not splits:
         _list_classes(folder, None, listing)
     if not listing.pictures and any(map(looks_like_picture, listing.skipped)):
-        raise DatasetError(
-            "holds pictures, but no class folders",
-            folder,
-            "Name the folder above it, or sort the pictures into a folder for each class.",
-        )
+        fix = "Name the folder above it, or sort the pictures into a folder for each class."
+        raise DatasetError("holds pictures, but no class folders", folder, fix)
     hdf5 = [path for path in listing.skipped if path.lower().endswith((".h5", ".hdf5"))]
     if not listing.pictures and hdf5:
         raise DatasetError(
             "holds no class folders, but HDF5 files", folder, f"Name the files: {name_some(hdf5)}"
         )
     if not listing.pictures:
-        raise DatasetError(
-            "holds no class folders with pictures",
-            folder,
-            "Make a folder for each class inside it, such as cat/ and noncat/.",
-        )
+        fix = "Make a folder for each class inside it, such as cat/ and noncat/."
+        raise DatasetError("holds no class folders with pictures", folder, fix)
     beside = [name for name in names if name not in splits] if splits else []
     listing.skipped.extend(os.path.join(folder, name) for name in beside)
     return listing
@@ -68,11 +62,8 @@ def _list_classes(folder: str, split: SplitName | None, listing: Listing) -> Non
         listing.pictures.extend(Labeled(path, name, split, path) for path in pictures)
         listing.skipped.extend(skipped)
         if not pictures:
-            raise DatasetError(
-                "a class folder without pictures",
-                os.path.join(folder, name),
-                "Put pictures of the class into it, or move it elsewhere.",
-            )
+            fix = "Put pictures of the class into it, or move it elsewhere."
+            raise DatasetError("a class folder without pictures", os.path.join(folder, name), fix)
     with os.scandir(folder) as entries:
         files = sorted(entry.path for entry in entries if not is_litter(entry.name))
     listing.skipped.extend(path for path in files if not os.path.isdir(path))

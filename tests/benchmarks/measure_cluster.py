@@ -23,7 +23,7 @@ from catclf import Settings, open_dataset
 from catclf.cli.scheduler import connected
 from catclf.columns import BLOCK_EXAMPLES
 from catclf.descent import KERNELS, Choice, Method, Problem
-from catclf.descent.cluster import Cluster, groups_of
+from catclf.descent.cluster import Cluster
 from catclf.descent.streaming import Streaming, sums_over
 from catclf.descent.sums import Examples, Sums
 from catclf.observer import Observer
