@@ -19,7 +19,7 @@ import pytest
 from PIL import Image
 
 from catclf import open_dataset, prepare, train
-from catclf.descent import Settings
+from catclf.training import Settings
 from conftest import training_of
 
 if sys.platform == "win32":
@@ -27,7 +27,8 @@ if sys.platform == "win32":
 
 import resource
 
-KILLS = 50  # of each verb
+pytestmark = pytest.mark.slow
+KILLS = 50  # of each verb, by each signal
 SIZE_LIMITS = 60  # along a whole file
 
 
@@ -102,10 +103,11 @@ def output(request: pytest.FixtureRequest, small_dataset: Path, tmp_path: Path) 
     return Output(path, lambda: prepare([source], path, workers=2), pictures, 40, 39)
 
 
-def test_killed_at_any_time_the_output_is_whole(output: Output) -> None:
-    """After SIGKILL at random times, 50 of each verb, it is the old or the new one, complete.
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_killed_at_any_time_the_output_is_whole(output: Output, number: signal.Signals) -> None:
+    """After a signal at random times, 50 of each verb, it is the old or the new one, complete.
 
-    What a killed process leaves beside it is gone after the next run.
+    What such a process leaves beside it is gone after the next run.
     """
     began = time.monotonic()
     in_child(output.replace)
@@ -113,15 +115,21 @@ def test_killed_at_any_time_the_output_is_whole(output: Output) -> None:
     rng = random.Random(0)
 
     def again_and_again() -> None:
-        while True:
-            output.replace()
+        try:
+            while True:
+                output.replace()
+        finally:
+            os._exit(1)
 
     for _ in range(KILLS):
         child = fork()
         if child == 0:
             again_and_again()
         time.sleep(2 * took * rng.random())
-        os.kill(child, signal.SIGKILL)
+        os.kill(child, number)
+        if number == signal.SIGINT:  # which Python may lose, just after a fork
+            time.sleep(took)
+            os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
         assert output.read() in (output.old, output.new)
     output.assert_alone()

@@ -172,7 +172,9 @@ def test_pixels_that_fail_name_the_features(pictures: Path, tmp_path: Path) -> N
 
 def test_too_small_a_size_is_a_usage_error(pictures: Path, tmp_path: Path) -> None:
     """Cells need a pixel each."""
-    ended = invoke("prepare", pictures, "--size", "7", "--features", "hog-color", "-o", tmp_path / "d")
+    ended = invoke(
+        "prepare", pictures, "--size", "7", "--features", "hog-color", "-o", tmp_path / "d"
+    )
     assert ended.exit_code == 2
     assert "8 or more for hog-color" in ended.stderr
     assert not (tmp_path / "d").exists()
