@@ -13,8 +13,7 @@ from PIL import Image
 
 from catclf import DatasetError, prepare
 from catclf.dataset import open_dataset
-from corpus.course_hdf5 import good_course
-from corpus.hdf5 import pixels
+from corpus.course_hdf5 import good_course, pixels
 from operations.conftest import SETTINGS, contents, draw, names
 
 # ------------------------------------------------------------------------------ the split
