@@ -171,13 +171,10 @@ class Cluster:
             return gathered.result()
         except CatclfError:
             raise
-        except Exception as error:
+        except (Exception, asyncio.CancelledError) as error:
             self._look()
-            raise ClusterError(
-                f"the cluster failed ({type(error).__name__}: {error!s:.200})",
-                worker,
-                SAME_MACHINES,
-            ) from error
+            what = f"the cluster failed ({type(error).__name__}: {error!s:.200})"
+            raise ClusterError(what, worker, SAME_MACHINES) from error
         finally:
             for future in asked:
                 future.release()
@@ -188,8 +185,10 @@ class Cluster:
         found = {*self._ask("ncores")}
         self.looked = monotonic()
         if lost := self.workers - found:
-            which = f"worker{'s' * (len(lost) > 1)} {name_some(sorted(lost))}"
-            self.observer.warning(f"the cluster lost {which}: others read the examples again")
+            self.observer.warning(
+                f"the cluster lost worker{'s' * (len(lost) > 1)} {name_some(sorted(lost))}: "
+                "others read the examples again"
+            )
         self.workers = found
         if found:
             self.told.discard(WITHOUT_WORKERS)

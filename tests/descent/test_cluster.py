@@ -272,35 +272,22 @@ def test_a_worker_that_dies_while_it_reads_is_replaced(trial: Trial, tmp_path: P
 
 
 @pytest.mark.parametrize(
-    ("program", "losses", "why"),
+    ("program", "why"),
     [
-        (WITHOUT_MEMORY, 3, "the cluster failed .MemoryError: no memory"),
-        (DYING, 0, "the cluster failed .KilledWorker: Attempted to run task 'read-"),
-        (OTHER_CODE, 3, "every worker is lost when it is asked"),
+        (WITHOUT_MEMORY, "the cluster failed .MemoryError: no memory"),
+        (OTHER_CODE, "every worker is lost when it is asked"),
     ],
-    ids=["no memory", "dying", "other code"],
+    ids=["no memory", "other code"],
 )
 def test_what_goes_wrong_on_every_worker_is_an_error(
-    trial: Trial,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    program: str,
-    losses: int,
-    why: str,
+    trial: Trial, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str, why: str
 ) -> None:
     """With its cause, and what to look for; after four losses, of which one is made here."""
-
-    def allow_losses(dask_scheduler: Any, number: int) -> None:
-        dask_scheduler.allowed_failures = number
-
     monkeypatch.setattr(cluster, "MAX_LOSSES", 1)
     trial.dask.use(0)
     trial.dask.add_worker(**preloaded(tmp_path, program))
     trial.dask.wait_for(1)
-    trial.client.run_on_scheduler(allow_losses, number=losses)
-    error = trial.error(why)
-    trial.client.run_on_scheduler(allow_losses, number=3)
-    assert error.fix == "Has each machine the same catclf, and memory enough?"
+    assert trial.error(why).fix == "Has each machine the same catclf, and memory enough?"
 
 
 @NEEDS_SIGSTOP
