@@ -14,8 +14,10 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from catclf import Preprocessing, open_dataset
-from catclf.dataset import NewSplit, write_dataset
+from catclf import open_dataset
+from datasets import write_small
+
+pytestmark = pytest.mark.slow  # each starts many processes
 
 # numpy first: it asks os.uname for the version of a Linux.
 REMOVALS = """
@@ -114,7 +116,7 @@ def test_every_verb_runs_on_a_system_with_little_to_it(
         ("anywhere", [sys.executable, program]),
         ("here", [sys.executable, "-m", "catclf"]),
     ):
-        data, model = tmp_path / f"{name}.h5", tmp_path / f"{name}.npz"
+        data, model = tmp_path / f"{name}-data.npz", tmp_path / f"{name}.npz"
         run(command, "prepare", pictures, "-o", data, "--size", 8, "--workers", 2)
         assert name == "here" or spawned_workers(program) == 2
         run(command, "train", data, "-o", model, "--iters", 50)
@@ -129,14 +131,7 @@ def test_every_verb_runs_on_a_system_with_little_to_it(
 
 def test_a_training_for_workers_ends_the_same_without_them(program: Path, tmp_path: Path) -> None:
     """Streaming spreads examples over forked workers; where there are none the bits are equal."""
-    data, m = tmp_path / "data.h5", 600  # enough for worker processes
-    split = NewSplit(
-        [np.random.default_rng(0).integers(0, 256, (m, 192), dtype=np.uint8)],
-        np.arange(m, dtype=np.uint8) % 2,
-        [str(i) for i in range(m)],
-    )
-    empty = NewSplit([], np.zeros(0, np.uint8), [])
-    write_dataset(data, ("noncat", "cat"), Preprocessing(size=8), split, empty)
+    data = write_small(tmp_path / "data.npz", 600)  # enough for worker processes
     options = ["--method", "streaming", "--iters", "20"]
     run([sys.executable, program], "train", data, "-o", tmp_path / "anywhere.npz", *options)
     run([sys.executable, "-m", "catclf"], "train", data, "-o", tmp_path / "here.npz", *options)

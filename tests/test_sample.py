@@ -26,24 +26,18 @@ def pixels(path: Path) -> npt.NDArray[np.int16]:
         return np.asarray(image.convert("RGB"), dtype=np.int16)
 
 
-@pytest.fixture(scope="module")
-def redrawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Draw the sample anew, once, by the command the README of data/ gives."""
-    out = tmp_path_factory.mktemp("sample")
-    subprocess.run([sys.executable, str(DATA / "draw_sample.py"), str(out)], check=True)
-    return out
+@pytest.mark.slow
+def test_redrawing_gives_the_same_pictures(tmp_path: Path) -> None:
+    """By the command that the README of data/ gives: the same names, and pictures.
 
-
-def test_redrawing_gives_the_same_names(redrawn: Path) -> None:
-    """No committed picture is left over from an older script, and none is missing."""
-    assert names(redrawn) == names(SAMPLE)
-
-
-def test_redrawing_gives_the_same_pictures(redrawn: Path) -> None:
-    """Each picture redrawn differs from the committed one by at most TOLERANCE on average."""
+    None is left over from an older script, and none is missing; each differs from the committed one
+    by at most TOLERANCE on average.
+    """
+    subprocess.run([sys.executable, str(DATA / "draw_sample.py"), str(tmp_path)], check=True)
+    assert names(tmp_path) == names(SAMPLE)
     off = {}
     for name in names(SAMPLE):
-        drawn, committed = pixels(redrawn / name), pixels(SAMPLE / name)
+        drawn, committed = pixels(tmp_path / name), pixels(SAMPLE / name)
         assert drawn.shape == committed.shape, name
         difference = float(np.abs(drawn - committed).mean())
         if difference > TOLERANCE:
