@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from corpus.hdf5 import write_cases
 
 import catclf
 from catclf.cli.info import dataset_as_text, model_as_text
@@ -16,7 +17,6 @@ from catclf.errors import CatclfError
 from catclf.model import save_model
 from command_line import invoke, results, run
 from conftest import Recorder, training_of
-from corpus.hdf5 import write_cases
 from corpus.models import bad_models, good_model
 from corpus.prepared import PREPARED
 

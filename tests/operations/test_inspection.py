@@ -9,6 +9,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from corpus.hdf5 import write_cases
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
@@ -20,7 +21,6 @@ from catclf.model import save_model
 from catclf.operations.evaluation import write_predictions
 from conftest import Recorder, training_of
 from corpus.course_hdf5 import COURSE, good_course
-from corpus.hdf5 import write_cases
 from corpus.models import bad_models, good_model
 from corpus.npz import N_X, Case
 from corpus.prepared import PREPARED, good_prepared

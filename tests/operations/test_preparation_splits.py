@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from corpus.hdf5 import pixels
 from PIL import Image
 
 from catclf import DatasetError, prepare
 from catclf.dataset import open_dataset
 from corpus.course_hdf5 import good_course
-from corpus.hdf5 import pixels
 from operations.conftest import SETTINGS, contents, draw, names
 
 # ------------------------------------------------------------------------------ the split

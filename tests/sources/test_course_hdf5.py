@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from corpus.hdf5 import pixels
 
 from catclf import DatasetError, Preprocessing, prepare
 from catclf.sources import list_sources
 from corpus.course_hdf5 import good_course
-from corpus.hdf5 import pixels
 from sources.conftest import listing
 
 

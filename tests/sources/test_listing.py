@@ -6,10 +6,10 @@ import os
 from pathlib import Path
 
 import pytest
+from corpus.hdf5 import pixels
 
 from catclf import DatasetError
 from corpus.course_hdf5 import good_course
-from corpus.hdf5 import pixels
 from sources.conftest import Warned, listing, rows, touch
 
 
