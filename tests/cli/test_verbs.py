@@ -62,26 +62,6 @@ def test_the_verbs_work_without_options(
     }
 
 
-def test_stdout_holds_results_alone(
-    small_pictures: Path, weights_only: Path, tmp_path: Path
-) -> None:
-    """Notes and warnings are on stderr, and --quiet leaves the warnings alone."""
-    folder = tmp_path / "pets"
-    shutil.copytree(small_pictures, folder)
-    (folder / "cat" / "notes.txt").touch()
-    (folder / "cat" / "bad.png").touch()
-    shutil.copy(folder / "cat" / "00.png", folder / "noncat" / "duplicate.png")
-    for words in (
-        ["prepare", folder, "-o", tmp_path / "d.npz", "--size", "8"],
-        ["predict", folder, "-m", weights_only, "--order", "planes"],
-    ):
-        loud, quiet = invoke(*words), invoke(*words, "-q")
-        assert (loud.exit_code, quiet.exit_code) == (1, 1)  # for bad.png
-        notes = re.compile(r"^(Skipped|Left out|Under both|Model)", re.MULTILINE)
-        assert (bool(notes.search(loud.stderr)), notes.search(quiet.stderr)) == (True, None)
-        assert loud.stdout == quiet.stdout
-
-
 @pytest.mark.parametrize("verb", ["prepare", "train", "evaluate", "predict cat.png", "report"])
 def test_what_is_missing_is_one_message(
     verb: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
