@@ -23,6 +23,7 @@ from catclf.errors import CatclfError
 from command_line import invoke
 from datasets import write_small
 
+COLUMNS = 80
 TRANSCRIPT = Path(__file__).with_name("transcript.md")
 
 
@@ -31,6 +32,8 @@ def shown(command: str) -> Iterator[str]:
     yield f"$ catclf {command}"
     result = invoke(*shlex.split(command))
     told, code = result.stderr, result.exit_code
+    for line in (result.stdout + told).splitlines():
+        assert len(line) <= COLUMNS or "/" in line, "only paths may be longer"
     if isinstance(result.exception, CatclfError):
         told, code = f"{told}Error: {error_text(result.exception)}\n", result.exception.exit_code
     for line in result.stdout.replace(catclf.__version__, "VERSION").splitlines():
@@ -60,7 +63,7 @@ def folder(small_pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.usefixtures("folder")
 def test_the_verbs_print_what_the_transcript_shows() -> None:
-    """To the last letter; its numbers are those of the library, which other tests check."""
+    """To the last letter, in 80 columns; its numbers are the library's, which other tests check."""
     text = TRANSCRIPT.read_text(encoding="utf-8")
     parts = re.split(r"^(\$ catclf .*)\n(?:(?!\$ catclf |```).*\n)*", text, flags=re.MULTILINE)
     parts[1::2] = ["".join(f"{line}\n" for line in shown(part[9:])) for part in parts[1::2]]
