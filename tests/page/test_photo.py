@@ -158,26 +158,21 @@ def test_a_turned_webp_is_said_to_differ(sample_report: Path, open_page: OpenPag
     assert "Not every browser turns a WebP upright" in page.inner_text("#photo-result")
 
 
-@pytest.mark.parametrize(
-    ("data", "words"),
-    [
+def test_what_cannot_be_read_is_told(sample_report: Path, open_page: OpenPage) -> None:
+    """In a sentence, with the file's name; and the next picture is answered again."""
+    page = open_page(sample_report)
+    for data, words in (
         (encode(photo_like(), "TIFF"), "Browsers cannot read TIFF files"),
         (encode(photo_like(), "PPM"), "Browsers cannot read PPM files"),
         (b"%PDF-1.7", "not a picture of JPEG, PNG, WebP, GIF or BMP format"),
         (b"", "not a picture of JPEG, PNG, WebP, GIF or BMP format"),
         (encode(photo_like(), "JPEG")[:3000], "a damaged or unusual JPEG"),
         (encode(photo_like(), "PNG")[:3000], "a damaged or unusual PNG"),
-    ],
-)
-def test_what_cannot_be_read_is_told(
-    sample_report: Path, open_page: OpenPage, data: bytes, words: str
-) -> None:
-    """In a sentence, with the file's name; and the next picture is answered again."""
-    page = open_page(sample_report)
-    drop(page, data, "<b>odd</b>.tif")
-    assert words in page.inner_text("#photo-error")
-    assert page.inner_text("#photo-error").startswith("<b>odd</b>.tif: ")
-    assert page.inner_text("#photo-result") == ""
+    ):
+        drop(page, data, "<b>odd</b>.tif")
+        assert words in page.inner_text("#photo-error")
+        assert page.inner_text("#photo-error").startswith("<b>odd</b>.tif: ")
+        assert page.inner_text("#photo-result") == ""
     drop(page, encode(photo_like(), "PNG"))
     assert page.inner_text("#photo-error") == ""
     assert "P(cat) = " in page.inner_text("#photo-result")
