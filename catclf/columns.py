@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Literal, Protocol
 
 import numpy as np
@@ -24,6 +25,24 @@ class Columns(Protocol):
 
     def __getitem__(self, rows: slice, /) -> Pixels:
         """Read a run of rows."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run of the rows of some columns, read when they are indexed; see `Columns`."""
+
+    columns: Columns
+    rows: slice
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(the run's rows, n_x)."""
+        return self.rows.stop - self.rows.start, self.columns.shape[1]
+
+    def __getitem__(self, rows: slice) -> Pixels:
+        """Read a run of them."""
+        chosen = range(self.rows.start, self.rows.stop)[rows]
+        return self.columns[chosen.start : chosen.stop]
 
 
 def blocks(

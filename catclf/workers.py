@@ -121,20 +121,24 @@ class Pool(Generic[T, R]):
 
     def _results(self, asked: deque[_Worker]) -> Iterator[R]:
         """Yield the results of the oldest message, or raise what took the place of one."""
-        from multiprocessing.connection import wait
-
         worker = asked.popleft()
         while not worker.answers:
-            if len(asked) < len(self._workers):  # one message each: nobody waits for another's turn
+            if len(asked) < len(self._workers):  # one message each: none is held up by another's
                 worker.receive()
-                continue
-            by_connection = {each.connection: each for each in self._workers}
-            for ready in wait(by_connection):  # of any, so that none waits long to send its own
-                by_connection[ready].receive()
+            else:
+                self._receive_any()
         for result, error in worker.answers.popleft():
             if error is not None:
                 raise error
             yield result
+
+    def _receive_any(self) -> None:
+        """Receive an answer of any worker, so that none waits long to send its own."""
+        from multiprocessing.connection import wait
+
+        by_connection = {worker.connection: worker for worker in self._workers}
+        for ready in wait(by_connection):
+            by_connection[ready].receive()
 
 
 class _Worker:
@@ -162,7 +166,6 @@ class _Worker:
                 warnings.simplefilter("ignore", DeprecationWarning)
                 self.process.start()
         except OSError as error:
-            self.connection.close()
             raise CatclfError(
                 f"cannot start another process ({error.strerror})",
                 fix="Allow more processes: ulimit -u.",
@@ -171,13 +174,18 @@ class _Worker:
             theirs.close()
 
     def send(self, items: Sequence[Any]) -> None:
-        with _loss_explained():
-            self.connection.send_bytes(pickle.dumps(items, pickle.HIGHEST_PROTOCOL))
+        message = pickle.dumps(items, pickle.HIGHEST_PROTOCOL)
+        try:
+            self.connection.send_bytes(message)
+        except OSError as error:
+            raise _lost() from error
 
     def receive(self) -> None:
-        with _loss_explained():
-            stored = self.connection.recv_bytes()
-        self.answers.append(pickle.loads(stored))
+        try:
+            message = self.connection.recv_bytes()
+        except (EOFError, OSError) as error:
+            raise _lost() from error
+        self.answers.append(pickle.loads(message))
 
 
 def _serve(
@@ -223,16 +231,12 @@ def _signals_blocked() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-@contextmanager
-def _loss_explained() -> Iterator[None]:
-    """Raise a CatclfError where a process is gone."""
-    try:
-        yield
-    except (EOFError, OSError) as error:  # OSError: also of a connection that is closed
-        raise CatclfError(
-            "a worker process was killed before its work was done",
-            fix="Was memory short? Free some, and try again.",
-        ) from error
+def _lost() -> CatclfError:
+    """Return the error for a connection that ended, or was closed when its pool was."""
+    return CatclfError(
+        "a worker process was killed before its work was done",
+        fix="Was memory short? Free some, and try again.",
+    )
 
 
 def _end(workers: list[_Worker]) -> None:

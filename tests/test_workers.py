@@ -10,14 +10,12 @@ import operator
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -117,6 +115,7 @@ def test_in_a_daemonic_process_all_is_computed_there() -> None:
 
     daemon = context.Process(target=nested, daemon=True)
     daemon.start()
+    sending.close()
     assert set(receiving.recv()) == {daemon.pid}
     daemon.join()
 
@@ -237,9 +236,12 @@ def test_workers_end_with_their_owner(program: str) -> None:
         time.sleep(0.02)
 
 
-@pytest.mark.parametrize("make", [partial(Pool, pid), partial(map_in_order, pid, range(MANY))])
+@pytest.mark.parametrize(
+    ("owner", "name", "message"),
+    [(os, "fork", "start another process"), (socket, "socketpair", "open a connection")],
+)
 def test_where_no_process_can_be_started_it_is_one_message(
-    make: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+    owner: object, name: str, message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Neither signals stay held back, nor connections open."""
 
@@ -248,14 +250,32 @@ def test_where_no_process_can_be_started_it_is_one_message(
         opened = [os.path.realpath(f"/proc/self/fd/{name}") for name in os.listdir("/proc/self/fd")]
         return signal.pthread_sigmask(signal.SIG_BLOCK, []), sum("socket:" in it for it in opened)
 
-    def fail() -> int:
+    def fail() -> None:
         raise BlockingIOError(11, "Resource temporarily unavailable")
 
     before = held()
-    monkeypatch.setattr(os, "fork", fail)
-    with pytest.raises(CatclfError, match="cannot start another process"):
-        next(make(workers=2))
+    monkeypatch.setattr(owner, name, fail)
+    with pytest.raises(CatclfError, match=f"^cannot {message}.*unavailable"):
+        Pool(pid, 2)
     assert held() == before
+
+
+def test_a_ctrl_c_while_workers_start_leaves_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not the one that was just forked either."""
+    fork, workers = os.fork, []
+
+    def interrupted() -> int:
+        if worker := fork():
+            workers.append(worker)
+            signal.raise_signal(signal.SIGINT)
+        return worker
+
+    monkeypatch.setattr(os, "fork", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        Pool(pid, 2)
+    gc.collect()
+    with pytest.raises(ProcessLookupError):
+        os.kill(workers[0], 0)
 
 
 def test_children_that_nobody_waits_for_are_no_error() -> None:

@@ -42,10 +42,12 @@ class Verbs(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import a verb's module and return its command."""
-        if cmd_name not in VERBS:
+        if cmd_name in VERBS:
+            command: click.Command = import_module(f"catclf.cli.{cmd_name}").command
+            return command
+        if ctx.resilient_parsing:
             return None
-        command: click.Command = import_module(f"catclf.cli.{cmd_name}").command
-        return command
+        raise click.exceptions.NoSuchCommand(cmd_name, possibilities=VERBS, ctx=ctx)
 
 
 @click.group(

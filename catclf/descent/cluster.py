@@ -15,7 +15,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent import futures
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property, partial, reduce
 from importlib import metadata
 from operator import add
@@ -26,7 +26,7 @@ from typing import Any, Protocol
 import numpy as np
 from distributed import Client, Future, get_worker
 
-from catclf.columns import BLOCK_EXAMPLES, Columns, Pixels, blocks, n_blocks
+from catclf.columns import BLOCK_EXAMPLES, Columns, Run, blocks, n_blocks
 from catclf.descent import Choice, installed_kernels, kernel_failure
 from catclf.descent.problem import Method, Problem, State
 from catclf.descent.streaming import Streaming, sums_over
@@ -171,7 +171,7 @@ class Cluster:
             return gathered.result()
         except CatclfError:
             raise
-        except Exception as error:
+        except (Exception, asyncio.CancelledError) as error:
             self._look()
             what = f"the cluster failed ({type(error).__name__}: {error!s:.200})"
             raise ClusterError(what, worker, SAME_MACHINES) from error
@@ -185,8 +185,10 @@ class Cluster:
         found = {*self._ask("ncores")}
         self.looked = monotonic()
         if lost := self.workers - found:
-            which = f"worker{'s' * (len(lost) > 1)} {name_some(sorted(lost))}"
-            self.observer.warning(f"the cluster lost {which}: others read the examples again")
+            self.observer.warning(
+                f"the cluster lost worker{'s' * (len(lost) > 1)} {name_some(sorted(lost))}: "
+                "others read the examples again"
+            )
         self.workers = found
         if found:
             self.told.discard(WITHOUT_WORKERS)
@@ -310,24 +312,6 @@ class Shard:
             self.kept_bytes += n_bytes
         y, weights = whole.y[run].copy(), whole.weights[run].copy()
         return replace(whole, columns=columns, y=y, weights=weights)
-
-
-@dataclass(frozen=True)
-class Run:
-    """A run of some columns, read when they are indexed; see `Columns`."""
-
-    columns: Columns
-    run: slice
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """(its rows, n_x)."""
-        return self.run.stop - self.run.start, self.columns.shape[1]
-
-    def __getitem__(self, rows: slice) -> Pixels:
-        """Read some of its rows."""
-        chosen = range(self.run.start, self.run.stop)[rows]
-        return self.columns[chosen.start : chosen.stop]
 
 
 def splits_of(problem: Problem) -> dict[str, Problem]:

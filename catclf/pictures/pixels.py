@@ -89,8 +89,9 @@ def _orientation(exif: bytes) -> int:
 def _upright(picture: DecodedPicture) -> tuple[Image.Image, Box]:
     """Return the image turned as its EXIF block tells, and the part of it that is the picture."""
     image = picture.image
+    left: float = 0
+    top: float = 0
     right, bottom = picture.size or image.size
-    left = top = 0.0
     orientation = _orientation(picture.exif)
     if orientation > 1:
         image = image.transpose(_TRANSPOSES[orientation])

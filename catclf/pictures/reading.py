@@ -7,8 +7,7 @@ import os
 import re
 import struct
 import zlib
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from typing import BinaryIO, TypeGuard, cast
 
 import numpy as np
@@ -147,10 +146,7 @@ def pixels_of(image: Picture, preprocessing: Preprocessing) -> NDArray[np.uint8]
     if isinstance(image, np.ndarray):
         return fit_pixels(image, preprocessing)
     if isinstance(image, Image.Image):
-        with _errors_told(STREAM_NAME):
-            image.load()  # an opened file; of some formats Pillow finds EXIF only then
-            decoded = DecodedPicture(image, image.info.get("exif", b""))
-            return fit_picture(decoded, preprocessing)
+        return _fitted(lambda: _decode_image(image), preprocessing, STREAM_NAME)
     if _is_stream(image):
         return decode_picture(_read_stream(image), preprocessing, STREAM_NAME)
     raise TypeError(f"a picture must be {_ACCEPTED}, got {type(image).__name__}{_hint(image)}")
@@ -200,15 +196,38 @@ def _read_stream(stream: BinaryIO) -> bytes:
 
 def decode_picture(data: bytes, preprocessing: Preprocessing, where: str) -> NDArray[np.uint8]:
     """Decode the bytes of a picture file; like `read_picture`. Errors call it what `where` says."""
-    with _errors_told(where):
-        if not data:
-            raise PictureError("empty file", fix=REPLACE)
-        if len(data) > MAX_BYTES:
-            raise PictureError(f"too large: more than {MAX_BYTES // 2**20} MiB", fix=REPLACE)
-        container = picture_format(data)
-        if container is None:
-            raise _not_read(data)
-        return fit_picture(DECODERS[container](data, preprocessing), preprocessing)
+    return _fitted(lambda: _decode(data, preprocessing), preprocessing, where)
+
+
+def _fitted(
+    decode: Callable[[], DecodedPicture], preprocessing: Preprocessing, where: str
+) -> NDArray[np.uint8]:
+    """Decode a picture and fit it; what decoders raise becomes an error that says where."""
+    try:
+        return fit_picture(decode(), preprocessing)
+    except PictureError as error:
+        raise PictureError(error.what, where, error.fix) from None
+    except MemoryError:
+        raise PictureError("too large for the memory there is", where, REPLACE) from None
+    except _DECODER_ERRORS as error:
+        what = "truncated" if "truncated" in str(error) else "damaged"
+        raise PictureError(f"not a readable picture ({what})", where, REPLACE) from None
+
+
+def _decode_image(image: Image.Image) -> DecodedPicture:
+    image.load()  # an opened file is decoded now, and of some formats EXIF is known only then
+    return DecodedPicture(image, image.info.get("exif", b""))
+
+
+def _decode(data: bytes, preprocessing: Preprocessing) -> DecodedPicture:
+    if not data:
+        raise PictureError("empty file", fix=REPLACE)
+    if len(data) > MAX_BYTES:
+        raise PictureError(f"too large: more than {MAX_BYTES // 2**20} MiB", fix=REPLACE)
+    container = picture_format(data)
+    if container is None:
+        raise _not_read(data)
+    return DECODERS[container](data, preprocessing)
 
 
 def _not_read(data: bytes) -> CatclfError:
@@ -224,17 +243,3 @@ def _not_read(data: bytes) -> CatclfError:
         what = f"not a picture of a supported format ({', '.join(DECODERS)})"
         return PictureError(what, fix=PICTURE.fix)
     return PICTURE.mismatch(head, "", PictureError)
-
-
-@contextmanager
-def _errors_told(where: str) -> Iterator[None]:
-    """Raise all that decoders raise as a `PictureError` that says which picture it was."""
-    try:
-        yield
-    except PictureError as error:
-        raise PictureError(error.what, where, error.fix) from None
-    except MemoryError:
-        raise PictureError("too large for the memory there is", where, REPLACE) from None
-    except _DECODER_ERRORS as error:
-        what = "truncated" if "truncated" in str(error) else "damaged"
-        raise PictureError(f"not a readable picture ({what})", where, REPLACE) from None

@@ -92,10 +92,13 @@ class HDF5Array:
     def _check_chunks(self, row: int | slice) -> None:
         """Raise ValueError where a chunk of a row is too short: h5py returns any memory then."""
         size = math.prod(self.dataset.chunks) * self.dataset.dtype.itemsize
-        for chunk in self.dataset.iter_chunks(
-            row if isinstance(row, slice) else slice(row, row + 1)
-        ):
+        rows = row if isinstance(row, slice) else slice(row, row + 1)
+        for chunk in self.dataset.iter_chunks((rows, *[slice(None)] * (len(self.shape) - 1))):
             first = [s.start // n * n for s, n in zip(chunk, self.dataset.chunks, strict=True)]
+            # h5py takes memory for what a chunk should be, and HDF5 fills it with what it claims.
+            claimed = self.dataset.id.get_chunk_info_by_coord(tuple(first)).size
+            if claimed > MAX_CHUNK_BYTES or (claimed != size and not self.dataset.compression):
+                raise ValueError("a chunk of a wrong size")
             skipped, stored = self.dataset.id.read_direct_chunk(first)
             if self.dataset.compression and not skipped:
                 stored = zlib.decompressobj().decompress(stored, size + 1)

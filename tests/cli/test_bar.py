@@ -15,7 +15,10 @@ import catclf
 from cli.terminal import run_on_terminal, screen, wrapped
 from command_line import run
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals"),
+]
 WIDTHS = [60, 80]
 BAR = re.compile(r"\r *\d+%\|[^|\r]*\| (\d+)/(\d+) (\w+) \[[\d:?]+ left(?:, cost ([\d.]+))?\]")
 

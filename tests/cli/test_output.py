@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 import ast
+import json
+import math
 import re
 import signal
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
 import click
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import catclf
 from catclf.cli import VERBS, app
-from catclf.cli.output import Display, Results, percent, short, stopped_by_signals, with_flags
+from catclf.cli.output import (
+    Display,
+    Results,
+    as_json,
+    percent,
+    short,
+    stopped_by_signals,
+    with_flags,
+)
 
 
 @pytest.mark.parametrize(
@@ -31,6 +44,29 @@ def test_percent(fraction: float | None, shown: str) -> None:
 def test_a_cost_is_short(cost: float, shown: str) -> None:
     """As the course prints it, unless it is enormous."""
     assert short(cost) == shown
+
+
+@dataclass
+class Found:
+    """A result, as the verbs have them."""
+
+    value: float
+    rest: tuple[object, ...] = ()
+
+
+def test_a_result_is_one_json_object() -> None:
+    """Of a dataclass its fields, at any depth; what is not a finite number is null."""
+    found = {"best": Found(0.1, (Found(math.nan), None)), "all": [math.inf, -math.inf, True, "a"]}
+    assert json.loads(as_json(found)) == {
+        "best": {"value": 0.1, "rest": [{"value": None, "rest": []}, None]},
+        "all": [None, None, True, "a"],
+    }
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_json_has_numbers_to_the_last_bit(number: float) -> None:
+    """A program reads what the library computed."""
+    assert json.loads(as_json(Found(number)))["value"] == number
 
 
 def test_results_that_cannot_be_written_cost_no_work(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 from dask.config import set as dask_config
-from distributed import Client
+from distributed import Client, LocalCluster
 
 from catclf import ClusterError, train
 from catclf.cli.scheduler import connected
@@ -96,7 +96,7 @@ class Meanwhile(Observer):
 class Trial:
     """A training on the cluster, by a client that is connected to it."""
 
-    dask: DaskCluster
+    dask: Any  # a DaskCluster, where it is one
     client: Client
     data: Path
     output: Path
@@ -145,13 +145,29 @@ def trial(dask: DaskCluster, data: Path, tmp_path: Path) -> Iterator[Trial]:
         yield Trial(dask, client, data, tmp_path / "m.npz")
 
 
+@pytest.fixture
+def notebook(data: Path, tmp_path: Path) -> Iterator[Callable[..., Trial]]:
+    """Connect to a cluster of threads of this process, as a notebook may have one."""
+    with ExitStack() as started:
+
+        def start(n_workers: int, threads: int = 1) -> Trial:
+            many = {"n_workers": n_workers, "threads_per_worker": threads, "processes": False}
+            local = started.enter_context(LocalCluster(**many, dashboard_address=":0"))
+            client = started.enter_context(Client(local))
+            return Trial(None, client, data, tmp_path / "m.npz")
+
+        yield start
+
+
 # ------------------------------------------------------------------------------------ the bits
 
 
 @pytest.mark.parametrize("number", [1, 2, 3])
-def test_any_number_of_workers_gives_the_bits_of_one_machine(trial: Trial, number: int) -> None:
+def test_any_number_of_workers_gives_the_bits_of_one_machine(
+    notebook: Callable[..., Trial], number: int
+) -> None:
     """Both losses, l2 and class weights, on both splits; nothing is left on the cluster."""
-    trial.dask.use(number)
+    trial = notebook(number)
     for settings in (SETTINGS, Settings(0.05, 10, 0.01, "squared-error", 4, "balanced")):
         seen = Meanwhile()
         assert bits(trial.train(seen, settings)) == trial.here(settings)
@@ -163,13 +179,11 @@ def test_any_number_of_workers_gives_the_bits_of_one_machine(trial: Trial, numbe
 
 
 def test_compiled_sums_are_those_of_one_machine(
-    trial: Trial, monkeypatch: pytest.MonkeyPatch
+    notebook: Callable[..., Trial], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By numba's kernel, of as many threads as a worker has; such a run resumes anywhere."""
     monkeypatch.setattr(choice, "COMPILED_START_SECONDS", -1.0)
-    trial.dask.use(1)
-    trial.dask.add_worker(threads=3)
-    trial.dask.wait_for(2)
+    trial = notebook(2, threads=3)
     expected = trial.here()
     assert bits(trial.train()) == expected
     assert training_of(trial.output).kernel == "numba"
@@ -242,17 +256,7 @@ def test_where_the_scheduler_is_gone_a_checkpoint_is_left(
 
 # A worker runs what is preloaded more than once.
 DYING = "import os\nfrom catclf.descent.cluster import Shard\nShard._read = lambda *_: os._exit(1)"
-WITHOUT_MEMORY = """
-from catclf.descent.cluster import Shard
-def read(*_):
-    raise MemoryError("no memory")
-Shard._read = read
-"""
 OTHER_CODE = "from catclf.descent import cluster\nvars(cluster).pop('survey', None)"
-WITHOUT_NUMBA = """
-from catclf.descent import cluster
-cluster.installed_kernels = lambda: ["numpy"]
-"""
 
 
 def preloaded(folder: Path, program: str) -> Any:
@@ -271,35 +275,28 @@ def test_a_worker_that_dies_while_it_reads_is_replaced(trial: Trial, tmp_path: P
     assert any("the cluster lost worker" in text for text in seen.warnings)
 
 
-@pytest.mark.parametrize(
-    ("program", "losses", "why"),
-    [
-        (WITHOUT_MEMORY, 3, "the cluster failed .MemoryError: no memory"),
-        (DYING, 0, "the cluster failed .KilledWorker: Attempted to run task 'read-"),
-        (OTHER_CODE, 3, "every worker is lost when it is asked"),
-    ],
-    ids=["no memory", "dying", "other code"],
-)
 def test_what_goes_wrong_on_every_worker_is_an_error(
-    trial: Trial,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    program: str,
-    losses: int,
-    why: str,
+    notebook: Callable[..., Trial], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With its cause, and what to look for; after four losses, of which one is made here."""
+    """With its cause, and what to look for."""
 
-    def allow_losses(dask_scheduler: Any, number: int) -> None:
-        dask_scheduler.allowed_failures = number
+    def read(*arguments: object) -> None:
+        raise MemoryError("too many")
 
+    monkeypatch.setattr(Shard, "_read", read)
+    error = notebook(1).error("the cluster failed .MemoryError: too many.")
+    assert error.fix == "Has each machine the same catclf, and memory enough?"
+
+
+def test_workers_that_all_end_when_they_are_asked_are_an_error(
+    trial: Trial, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As those of other code do, which cannot load ours; after four times, once here."""
     monkeypatch.setattr(cluster, "MAX_LOSSES", 1)
     trial.dask.use(0)
-    trial.dask.add_worker(**preloaded(tmp_path, program))
+    trial.dask.add_worker(**preloaded(tmp_path, OTHER_CODE))
     trial.dask.wait_for(1)
-    trial.client.run_on_scheduler(allow_losses, number=losses)
-    error = trial.error(why)
-    trial.client.run_on_scheduler(allow_losses, number=3)
+    error = trial.error("every worker is lost when it is asked")
     assert error.fix == "Has each machine the same catclf, and memory enough?"
 
 
@@ -422,39 +419,36 @@ def test_a_worker_of_another_version_is_named(
     assert str(error.where).startswith("tcp://127.0.0.1:")
 
 
-@pytest.mark.parametrize(
-    ("program", "jit", "why"),
-    [
-        (WITHOUT_NUMBA, "0", "numba is not installed on {}: no worker computes by it"),
-        ("", "1", "numba cannot be loaded ({}: NUMBA_DISABLE_JIT is set): training goes on"),
-    ],
-)
+@pytest.mark.parametrize("installed", [True, False])
 def test_numba_is_left_out_where_a_worker_lacks_it(
-    trial: Trial, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str, jit: str, why: str
+    notebook: Callable[..., Trial], monkeypatch: pytest.MonkeyPatch, installed: bool
 ) -> None:
     """All compute by one kernel, or the bits would be others; the user is told of which worker."""
+    why = "numba cannot be loaded (inproc://"
     monkeypatch.setattr(choice, "COMPILED_START_SECONDS", -1.0)
-    trial.dask.use(1)
-    lacking = trial.dask.add_worker(NUMBA_DISABLE_JIT=jit, **preloaded(tmp_path, program))
-    trial.dask.wait_for(2)
-    seen = Meanwhile()
-    trial.train(seen)
+    monkeypatch.setitem(sys.modules, "catclf.descent.compiled", None)  # it cannot be imported
+    if not installed:
+        kernels = iter([["numpy", "numba"], ["numpy"]])
+        monkeypatch.setattr(cluster, "installed_kernels", lambda: next(kernels))
+        why = "numba is not installed on inproc://"
+    trial, seen = notebook(2), Meanwhile()
+    assert bits(trial.train(seen)) == trial.here()
     assert training_of(trial.output).kernel == "numpy"
-    assert why.format(trial.address_of(lacking)) in seen.warnings[0]
+    assert seen.warnings[0].startswith(why)
 
 
 def test_damaged_rows_are_named_with_their_worker(
-    trial: Trial, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    notebook: Callable[..., Trial], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A flipped bit ends the training before its first iteration, and no model is written."""
     monkeypatch.setattr(streaming, "MAX_EXAMPLES_RATED", 0)  # for which this process reads them
-    trial.dask.use(1)
     path = write(tmp_path / "d.h5")
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
-    error = replace(trial, data=path).error("damaged: rows")
-    assert str(error.where).startswith("tcp://127.0.0.1:")
+    trial = replace(notebook(1), data=path)
+    error = trial.error("damaged: rows")
+    assert str(error.where).startswith("inproc://")
     assert f"{path}:" in str(error.where)
     assert not trial.output.exists()
 

@@ -243,6 +243,18 @@ def test_an_empty_stream_is_an_answer(model: Model) -> None:
     assert str(answer.error).startswith("-: empty file")
 
 
+@pytest.mark.parametrize(
+    ("predicted", "confidence"), [("noncat", 0.75), ("cat", 0.25), (None, None)]
+)
+def test_confidence_is_the_probability_of_the_class_predicted(
+    predicted: str | None, confidence: float | None
+) -> None:
+    """Whichever it is: the threshold decides the class, and may choose the less probable one."""
+    probabilities = None if predicted is None else {"noncat": 0.75, "cat": 0.25}
+    answer = Prediction("-", predicted, probabilities)
+    assert (answer.confidence, answer.error) == (confidence, None)
+
+
 def test_nothing_asked_gives_nothing(model: Model) -> None:
     """No pictures, no answers."""
     assert list(predict([], model)) == []

@@ -59,8 +59,8 @@ def test_photographs_give_the_columns_that_predicting_them_gives(
         for file in sorted((photos / kind).iterdir())[:6]:
             shutil.copyfile(file, tmp_path / "few" / kind / file.name)
     settings = Preprocessing(fit=fit)  # type: ignore[arg-type]
-    prepare([tmp_path / "few"], tmp_path / "a.h5", preprocessing=settings)
-    with open_dataset(tmp_path / "a.h5") as dataset:
+    prepare([tmp_path / "few"], tmp_path / "a.npz", preprocessing=settings)
+    with open_dataset(tmp_path / "a.npz") as dataset:
         assert dataset.preprocessing == settings
         assert dataset.train.m + dataset.test.m == 12
         for split in (dataset.train, dataset.test):
@@ -70,10 +70,10 @@ def test_photographs_give_the_columns_that_predicting_them_gives(
 
 
 def test_source_order_is_kept_whatever_the_workers(pets: Path, tmp_path: Path) -> None:
-    """1, 2 or 8 threads write the same file, byte for byte, in the order of the source."""
+    """1 or 3 processes, or one a core, write the same file, byte for byte, in source order."""
     files = []
-    for workers in (1, 2, 8, None):
-        path = tmp_path / "same" / "a.h5"
+    for workers in (1, 3, None):
+        path = tmp_path / "same" / "a.npz"
         prepare([pets], path, preprocessing=SETTINGS, workers=workers)
         files.append(path.read_bytes())
     assert len(set(files)) == 1
@@ -155,11 +155,11 @@ def test_the_courses_files_are_prepared_as_they_are(
     """209 and 50 pictures of 64x64, unchanged; non-cat is 0 and cat is 1, as in the course."""
     import h5py
 
-    prepared = prepare(course_files, tmp_path / "a.h5")
+    prepared = prepare(course_files, tmp_path / "a.npz")
     assert prepared.classes == ("non-cat", "cat")
     assert prepared.counts == {"train": (137, 72), "test": (17, 33)}
     assert prepared.unreadable == []
-    with open_dataset(tmp_path / "a.h5") as dataset:
+    with open_dataset(tmp_path / "a.npz") as dataset:
         for split, file, name in zip(
             (dataset.train, dataset.test), course_files, ("train", "test"), strict=True
         ):
@@ -172,7 +172,7 @@ def test_the_courses_files_are_prepared_as_they_are(
 def test_the_sample_is_prepared(tmp_path: Path) -> None:
     """The pictures that come with the project give 240 and 60, all different."""
     sample = Path(__file__).parents[2] / "data" / "sample"
-    prepared = prepare([sample], tmp_path / "a.h5", preprocessing=Preprocessing(size=16))
+    prepared = prepare([sample], tmp_path / "a.npz", preprocessing=Preprocessing(size=16))
     assert prepared.classes == ("noncat", "cat")
     assert prepared.counts == {"train": (120, 120), "test": (30, 30)}
     assert prepared.unreadable == []
@@ -240,7 +240,7 @@ def test_a_place_that_cannot_be_written_to_is_an_error(pets: Path, tmp_path: Pat
     (tmp_path / "file").touch()
     heard = Recorder()
     with pytest.raises(CatclfError, match="file"):
-        prepare([pets], tmp_path / "file" / "a.h5", observer=heard)
+        prepare([pets], tmp_path / "file" / "a.npz", observer=heard)
     assert heard.calls == []
 
 

@@ -19,6 +19,7 @@ from catclf.pictures.reading import decode_picture
 from corpus.good_pictures import encode, good_files, idat, photo_like, png
 from page.conftest import SAMPLE, OpenPage, decoded, drop
 
+pytestmark = pytest.mark.slow
 NOT_IN_BROWSERS = (".tif", ".ppm", ".pgm", ".pbm")
 ROUNDED_OTHERWISE = "deep.png"  # gray of 16 bits: by a level
 SHAPES = [(1, 1), (1, 90), (90, 1), (2, 3), (63, 64), (64, 64), (65, 64), (129, 128), (640, 480)]
@@ -103,7 +104,7 @@ def test_every_size_and_fit_is_that_of_predict(
 ) -> None:
     """The page obeys the preprocessing of its model."""
     preprocessing = Preprocessing(size=size, fit=fit, features=features)
-    dataset, model = tmp_path / "d.h5", tmp_path / "m.npz"
+    dataset, model = tmp_path / "d.npz", tmp_path / "m.npz"
     catclf.prepare(small_pictures, dataset, preprocessing=preprocessing, test_split=0.25)
     catclf.train(dataset, model, catclf.Settings(iterations=20))
     catclf.report(dataset, model, tmp_path / "report.html")

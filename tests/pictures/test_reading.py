@@ -254,7 +254,7 @@ MESSAGES = {
     "lfs.jpg": "a Git LFS pointer, not the file itself\nRun 'git lfs pull'.",
     "photo.heic": "HEIC pictures are not supported\nConvert it to JPEG or PNG.",
     "noise.jpg": "not a picture of a supported format (JPEG, PNG, WebP, BMP, GIF, TIFF, PPM)",
-    "page.jpg": "is a web page, not a picture\nFetch the picture itself.",
+    "page.jpg": "not a picture of a supported format (JPEG, PNG, WebP, BMP, GIF, TIFF, PPM)",
     "cut-50-baseline.jpg": "not a readable picture (truncated)\nFetch it again, or",
     "closed-50-baseline.jpg": "not a readable picture (truncated)",
     "half-stream.png": "not a readable picture (truncated)",

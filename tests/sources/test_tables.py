@@ -136,7 +136,7 @@ def test_any_bytes_as_a_csv_are_listed_or_refused(
     tmp_path_factory: pytest.TempPathFactory, data: bytes
 ) -> None:
     """No bytes at all give anything but pictures or a DatasetError."""
-    path = tmp_path_factory.mktemp("csv") / "any.csv"
+    path = tmp_path_factory.getbasetemp() / "any.csv"
     path.write_bytes(data)
     try:
         found = listing(path)
@@ -162,7 +162,7 @@ def test_what_the_csv_module_writes_is_read_back(
     tmp_path_factory: pytest.TempPathFactory, lines: list[tuple[str, str]]
 ) -> None:
     """Commas, quotes and newlines in names and labels survive."""
-    path = tmp_path_factory.mktemp("csv") / "a.csv"
+    path = tmp_path_factory.getbasetemp() / "written.csv"
     with open(path, "w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([("file", "label"), *lines])
     found = listing(path).pictures
