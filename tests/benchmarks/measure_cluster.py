@@ -34,11 +34,7 @@ SETTINGS = Settings(0.0005)
 SMALL = 1000  # pictures whose sums take no time to speak of
 ITERATIONS = 10
 SHARDS = 1000
-<<<<<<< HEAD
-GROUPS = [range(SHARDS)[k :: math.isqrt(SHARDS)] for k in range(math.isqrt(SHARDS))]
-=======
 GROUPS = math.isqrt(SHARDS)  # as `Cluster` makes of them
->>>>>>> main
 
 
 def measure_cluster(folder: Path) -> list[Row]:
@@ -135,16 +131,10 @@ def adding_up() -> Row:
         total: Sums = reduce(add, map(deserialize_bytes, messages))
         return total
 
-<<<<<<< HEAD
-    flat = median(seconds(lambda: added(sent)) for _ in range(5))
-    level = median(seconds(lambda: added([sent[k] for k in GROUPS[0]])) for _ in range(20))
-    of_groups = [serialize_bytes(added([sent[k] for k in group])) for group in GROUPS]
-=======
     groups = [sent[k::GROUPS] for k in range(GROUPS)]
     flat = median(seconds(lambda: added(sent)) for _ in range(5))
     level = median(seconds(lambda: added(groups[0])) for _ in range(20))
     of_groups = [serialize_bytes(added(group)) for group in groups]
->>>>>>> main
     top = median(seconds(lambda: added(of_groups)) for _ in range(20))
     first, whole = added(of_groups), added(sent)
     assert (first.db, first.loss) == (whole.db, whole.loss)
@@ -152,11 +142,7 @@ def adding_up() -> Row:
     return Row(
         f"adding up the sums of {SHARDS} shards, {len(sent[0]) * SHARDS / 1e6:.0f} MB",
         f"by the client alone {flat * 1e3:.0f} ms",
-<<<<<<< HEAD
-        f"in {len(GROUPS)} groups {level * 1e3:.1f} ms, and these {top * 1e3:.1f} ms",
-=======
         f"in {GROUPS} groups {level * 1e3:.1f} ms, and these {top * 1e3:.1f} ms",
->>>>>>> main
         f"{flat / (level + top):.0f}x faster",
     )
 
@@ -179,10 +165,6 @@ def many_shards(path: Path) -> Row:
     return Row(
         f"an iteration at m = {SHARDS * BLOCK_EXAMPLES}, numba, by 2 Dask workers, in many shards",
         f"2 shards {two:.0f} ms; 64 {few:.0f} ms",
-<<<<<<< HEAD
-        f"{SHARDS}, flat {flat:.0f} ms, in {len(GROUPS)} groups {tree:.0f} ms",
-=======
         f"{SHARDS}, flat {flat:.0f} ms, in {GROUPS} groups {tree:.0f} ms",
->>>>>>> main
         f"{(few - two) / 62:.1f} ms a shard of 64, {(flat - two) / SHARDS:.1f} of {SHARDS}",
     )

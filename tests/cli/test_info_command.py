@@ -8,19 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from corpus.hdf5 import write_cases
 
 import catclf
 from catclf.cli import info as module
 from catclf.model import save_model
 from command_line import results
 from conftest import Recorder, training_of
-<<<<<<< HEAD
-from corpus.models import bad_models, good_model
-from corpus.prepared import PREPARED
-=======
 from corpus.models import good_model
->>>>>>> main
 
 
 def test_a_dataset_in_text(dataset: Path) -> None:

@@ -8,30 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from corpus.hdf5 import write_cases
 from hypothesis import given
 from hypothesis import strategies as st
 
 import catclf
-<<<<<<< HEAD
-from catclf.dataset import open_dataset
-from catclf.errors import CatclfError, DatasetError, ModelError, printable
-from catclf.model import save_model
-from catclf.operations.evaluation import write_predictions
-from conftest import Recorder, training_of
-from corpus.course_hdf5 import COURSE, good_course
-from corpus.models import bad_models, good_model
-from corpus.npz import N_X, Case
-from corpus.prepared import PREPARED, good_prepared
-
-DATASET = "The file is a dataset that catclf prepared. "
-MODEL = "The file is a model that catclf trained. "
-=======
 from catclf.errors import CatclfError, DatasetError, ModelError
 from catclf.files import HDF5_SIGNATURE, ZIP_SIGNATURE
 from conftest import Recorder
 from datasets import damage, write_small
->>>>>>> main
 
 
 @pytest.fixture(scope="module")

@@ -9,16 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from corpus.hdf5 import pixels
 from PIL import Image
 
 from catclf import DatasetError, prepare
 from catclf.dataset import open_dataset
-<<<<<<< HEAD
-from corpus.course_hdf5 import good_course
-=======
 from corpus.course_hdf5 import good_course, pixels
->>>>>>> main
 from operations.conftest import SETTINGS, contents, draw, names
 
 # ------------------------------------------------------------------------------ the split

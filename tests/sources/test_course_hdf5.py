@@ -13,13 +13,6 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
-<<<<<<< HEAD
-from corpus.hdf5 import pixels
-
-from catclf import DatasetError, Preprocessing, prepare
-from catclf.sources import list_sources
-from corpus.course_hdf5 import good_course
-=======
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -27,7 +20,6 @@ from catclf import DatasetError, PictureError, Preprocessing, prepare
 from catclf.sources import SOURCE, list_sources
 from catclf.sources.course_hdf5 import open_hdf5
 from corpus.course_hdf5 import CHUNKS, COURSE, SETTINGS, good_course, pixels, read_course
->>>>>>> main
 from sources.conftest import listing
 
 TESTS = Path(__file__).parents[1]
