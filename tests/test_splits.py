@@ -23,13 +23,13 @@ from catclf.splits import (
 
 @given(
     groups=st.lists(st.tuples(st.integers(0, 1), st.integers(1, 4)), min_size=2, max_size=30),
-    share=st.floats(0, 0.8),
+    share=st.floats(0, 0.99),
     seed=st.integers(0, 2**32),
 )
 def test_groups_stay_together_and_classes_in_proportion(
     groups: list[tuple[int, int]], share: float, seed: int
 ) -> None:
-    """Of each class the share is held out, to within one group, and some is left."""
+    """Of each class the share is held out, to within one group, and some is left, however large."""
     labels = np.array([label for label, size in groups for _ in range(size)], np.uint8)
     kind = np.array([i for i, (_, size) in enumerate(groups) for _ in range(size)])
     indices = [np.flatnonzero(kind == i).tolist() for i in range(len(groups))]
@@ -42,14 +42,6 @@ def test_groups_stay_together_and_classes_in_proportion(
         assert not own.all()
         if np.count_nonzero(~own) > largest:
             assert abs(np.count_nonzero(own) - share * own.size) <= largest
-
-
-def test_the_last_group_is_not_held_out() -> None:
-    """However large the share, one group of each class is left to train on."""
-    labels = np.array([0, 1, 1], np.uint8)
-    held_out = hold_out([[0], [1], [2]], labels, 0.99, 0)
-    assert not held_out[0]
-    assert not held_out[1:].all()
 
 
 @given(
@@ -76,19 +68,6 @@ def test_what_a_source_puts_in_a_split_stays_there(
             assert open_ones == {fixed == {"test"}}
 
 
-def test_duplicates_are_held_out_together() -> None:
-    """Else a training would be asked of a picture it has seen."""
-    columns = np.random.default_rng(0).integers(0, 200, (40, 12)).astype(np.uint8)
-    labels = (np.arange(40) % 2).astype(np.uint8)
-    columns[20:] = columns[:20]
-    groups = duplicate_groups(map(fingerprint, columns))
-    fold_of = divide_into_folds(groups, labels, 4, 3, seed=1)
-    assert fold_of.shape == (3, 40)
-    assert np.array_equal(fold_of[:, :20], fold_of[:, 20:])
-    assert not np.array_equal(fold_of[0], fold_of[1])
-    assert set(fold_of[0]) == {0, 1, 2, 3}
-
-
 @given(
     sizes=st.lists(st.integers(1, 9), min_size=8, max_size=30),
     labels=st.lists(st.integers(0, 1), min_size=30, max_size=30),
@@ -107,6 +86,7 @@ def test_folds_are_stratified_and_none_is_empty(
     of = np.array(labels, np.uint8)[kind]
     groups = duplicate_groups(map(fingerprint, kind.astype(np.uint8).reshape(-1, 1)))
     fold_of = divide_into_folds(groups, of, folds, 2, seed)
+    assert fold_of.shape == (2, of.size)
     assert np.array_equal(fold_of, divide_into_folds(groups, of, folds, 2, seed))
     for fold in fold_of:
         assert all(len(set(fold[kind == k])) == 1 for k in range(len(sizes)))
@@ -169,13 +149,6 @@ def test_positive_overrides(names: list[str], data: st.DataObject) -> None:
     assert negative != positive
 
 
-@given(names=st.lists(st.text(min_size=1), min_size=2, max_size=2, unique=True))
-def test_classes_do_not_depend_on_the_order_of_pictures(names: list[str]) -> None:
-    """Nor on how many there are of each."""
-    first, second = names
-    assert choose_classes([first, second], None) == choose_classes([second, first, second], None)
-
-
 def test_more_than_two_classes_are_listed_with_what_to_type() -> None:
     """The error shows the classes, and what to write for `positive`."""
     with pytest.raises(DatasetError) as caught:
@@ -186,21 +159,12 @@ def test_more_than_two_classes_are_listed_with_what_to_type() -> None:
     )
 
 
-def test_what_to_type_is_quoted_for_the_shell() -> None:
-    """A name with spaces or control characters can be copied, and harms no terminal."""
-    with pytest.raises(DatasetError) as caught:
-        choose_classes(["a cat", "b", "c"], None)
-    assert caught.value.fix is not None
-    assert caught.value.fix.endswith("`positive` 'a cat'.")
-    with pytest.raises(DatasetError) as caught:
-        choose_classes(["\x1b[2J", "b", "c"], None)
-    assert "\x1b" not in str(caught.value)
-
-
-def test_a_thousand_classes_are_counted_and_not_all_listed() -> None:
-    """The message stays short."""
+def test_names_from_outside_are_quoted_counted_and_not_all_listed() -> None:
+    """One with control characters harms no terminal, and of a thousand the message stays short."""
+    names = ["\x1b[2J", *(f"class {i}" for i in range(999))]
     with pytest.raises(DatasetError, match=r"1000 classes: .* and 980 more") as caught:
-        choose_classes([f"class {i}" for i in range(1000)], None)
+        choose_classes(names, None)
+    assert "\x1b" not in str(caught.value)
     assert len(str(caught.value)) < 500
 
 

@@ -129,25 +129,6 @@ def test_a_step_computes_no_cost_unasked(method: str, make_columns: ColumnsMaker
 
 
 @every_method
-@given(problem=problems(), data=st.data())
-def test_permuting_columns_leaves_the_descent_unchanged(
-    method: str, problem: tuple[Pixels, Array], data: st.DataObject
-) -> None:
-    """The order of the examples changes w and b by rounding alone."""
-    columns, Y = problem
-    order = data.draw(st.permutations(range(len(columns))))
-    settings = Settings(0.1, 5)
-    straight = METHODS[method](Problem(columns, Y, settings), None)
-    permuted = METHODS[method](Problem(columns[order], Y[:, order], settings), None)
-    for _ in range(5):
-        straight.step(with_cost=False)
-        permuted.step(with_cost=False)
-    near = 10 * TOLERANCE[method]
-    assert permuted.parameters()[0] == pytest.approx(straight.parameters()[0], abs=near)
-    assert permuted.parameters()[1] == pytest.approx(straight.parameters()[1], abs=near)
-
-
-@every_method
 @both_losses
 @pytest.mark.parametrize("cut", [1, 7, 19])
 def test_a_resumed_descent_is_the_uninterrupted_one(
