@@ -27,6 +27,8 @@ from catclf.model import WEIGHTS_ONLY_CLASSES, Model, completed, read_model, unr
 from catclf.outputs import check_output, write_csv
 from catclf.splits import SplitName
 
+SIGNIFICANT_P = 0.05
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -239,9 +241,6 @@ def evaluate_split(
         probabilities=probabilities,
         losses=losses,
     )
-
-
-SIGNIFICANT_P = 0.05
 
 
 @dataclass(frozen=True)

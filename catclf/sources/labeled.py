@@ -18,6 +18,18 @@ from catclf.pictures.pixels import fit_pixels
 from catclf.pictures.reading import read_picture
 from catclf.splits import SplitName
 
+NamedSplit = Literal["train", "test", "validation"]
+# In any case.
+SPLIT_NAMES: dict[str, NamedSplit] = {
+    "train": "train",
+    "training": "train",
+    "test": "test",
+    "testing": "test",
+    "val": "validation",
+    "valid": "validation",
+    "validation": "validation",
+}
+
 
 class StoredPicture(Protocol):
     """A picture that stands in no file of its own."""
@@ -76,19 +88,6 @@ class Listing:
 
     pictures: list[Labeled]
     skipped: list[str]
-
-
-NamedSplit = Literal["train", "test", "validation"]
-# In any case.
-SPLIT_NAMES: dict[str, NamedSplit] = {
-    "train": "train",
-    "training": "train",
-    "test": "test",
-    "testing": "test",
-    "val": "validation",
-    "valid": "validation",
-    "validation": "validation",
-}
 
 
 def used_splits(named: Iterable[NamedSplit]) -> dict[NamedSplit, SplitName]:
