@@ -1,4 +1,4 @@
-"""Which examples are duplicates, and which are trained on, held out, or left out of a sample.
+"""The two classes, and which examples are duplicates, trained on, held out, or left out.
 
 Duplicates are pictures with identical pixels. They stay together in every split and fold: a picture
 that is trained on is never held out as well.

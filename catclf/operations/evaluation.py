@@ -1,4 +1,4 @@
-"""What `evaluate` does: a model's predictions held against the labels of a dataset."""
+"""What `evaluate` and `compare` do: predictions held against the labels of a dataset."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A labeled picture, not yet read, and lists of them."""
+"""A labeled picture, not yet read, lists of them, and how people name their splits."""
 
 from __future__ import annotations
 
