@@ -16,7 +16,6 @@ from catclf.descent import (
     Stand,
     StateError,
     descend,
-    divergence_factor,
     loop,
 )
 from catclf.descent.streaming import Streaming, sums_by
@@ -213,12 +212,6 @@ def test_a_cost_that_cannot_fall_is_no_divergence(make_columns: ColumnsMaker) ->
     assert stand.training.cost == pytest.approx(math.log(2), rel=1e-12)
 
 
-def test_divergence_factor_lets_a_thousand_iterations_rise() -> None:
-    """Twice the first cost below a thousand iterations; from there on, its rounding alone."""
-    assert [divergence_factor(iterations) for iterations in (0, 1, 999)] == [2, 2, 2]
-    assert [divergence_factor(iterations) for iterations in (1000, 10**6)] == [1 + 1e-6, 1 + 1e-6]
-
-
 # -------------------------------------------------------------------------- checkpoints
 
 
@@ -322,21 +315,14 @@ def test_an_iteration_that_fails_at_once_leaves_nothing(
 # ---------------------------------------------------------------------------- a problem
 
 
-def test_without_a_state_a_descent_begins_from_zeros(make_columns: ColumnsMaker) -> None:
-    """W is a column of n_x zeros, and b is 0; columns of X stand as rows."""
+def test_a_descent_begins_from_zeros_or_from_a_state(make_columns: ColumnsMaker) -> None:
+    """W is a column of n_x numbers; what else a method keeps in a state is not looked at here."""
     problem = Problem(make_columns(5, 12), half_and_half(5), Settings())
     assert (problem.m, problem.n_x) == (5, 12)
     w, b = problem.start(None)
-    assert np.array_equal(w, np.zeros((12, 1)))
-    assert w.dtype == np.float64
-    assert b == 0
-
-
-def test_with_a_state_a_descent_begins_from_its_w_and_b(make_columns: ColumnsMaker) -> None:
-    """What else a method keeps in a state is not looked at here."""
+    assert (w.tolist(), str(w.dtype), b) == ([[0]] * 12, "float64", 0)
     given_w = np.linspace(-1, 1, 12).reshape(12, 1)
-    state = {"w": given_w, "b": np.array(0.25), "u": np.zeros(99)}
-    w, b = Problem(make_columns(5, 12), half_and_half(5), Settings()).start(state)
+    w, b = problem.start({"w": given_w, "b": np.array(0.25), "u": np.zeros(99)})
     assert np.array_equal(w, given_w)
     assert (b, type(b)) == (0.25, float)
 
