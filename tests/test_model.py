@@ -398,7 +398,7 @@ def test_evaluate_finds_the_order(lesson: Any, tmp_path: Path) -> None:
     known = catclf.evaluate(data, path, split="train", order=order)
     assert known.probabilities.tolist() == found.probabilities.tolist()
     shown = invoke("evaluate", data, "-m", path, "--split", "train").stdout
-    assert f"By these labels the order {order} fits better (log loss " in shown
+    assert f"By these labels the order {order} fits better\n(log loss " in shown
     assert f"To predict, use --order {order}." in shown
 
 
