@@ -84,9 +84,9 @@ def output(request: pytest.FixtureRequest, small_dataset: Path, tmp_path: Path) 
 
     source = tmp_path / "source"
     for name in ("cat", "noncat"):
-        for path in sorted((SAMPLE / name).iterdir())[:20]:  # enough for worker processes
+        for picture in sorted((SAMPLE / name).iterdir())[:20]:  # enough for worker processes
             (source / name).mkdir(parents=True, exist_ok=True)
-            shutil.copy(path, source / name)
+            shutil.copy(picture, source / name)
 
     def pictures() -> int:
         with open_dataset(path) as dataset:
