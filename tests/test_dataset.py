@@ -67,24 +67,6 @@ for start in range(len(data)):
 print(refused)
 """
 
-# Writes into a file system that takes no more than so many bytes a file.
-WRITE_LIMITED = """
-import resource, sys
-import numpy as np
-from catclf import CatclfError, Preprocessing
-from catclf.dataset import NewSplit, write_dataset
-limit = int(sys.argv[2])
-resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-blocks = (np.full((64, 12288), i, np.uint8) for i in range(64))
-labels = np.arange(4096, dtype=np.uint8) % 2
-split = NewSplit(blocks, labels, [str(i) for i in range(4096)])
-empty = NewSplit([], labels[:0], [])
-try:
-    write_dataset(sys.argv[1], ("a", "b"), Preprocessing(), split, empty)
-except CatclfError as error:
-    print(error.what)
-"""
-
 
 def run(code: str, *arguments: object) -> str:
     """Run Python code in a process of its own, which may hang or crash; return its output."""
@@ -227,14 +209,6 @@ def test_a_failure_leaves_the_old_dataset(tmp_path: Path) -> None:
         write_dataset(tmp_path / "a.npz", CLASSES, Preprocessing(size=4), none, none)
     assert (tmp_path / "a.npz").read_bytes() == before
     assert os.listdir(tmp_path) == ["a.npz"]
-
-
-@pytest.mark.parametrize("limit", [0, 1000, 10**7])
-def test_a_full_disk_is_an_ordinary_error(tmp_path: Path, limit: int) -> None:
-    """Where there is no room, it is said, nothing is left, and the process lives on."""
-    said = run(WRITE_LIMITED, tmp_path / "a.npz", limit)
-    assert "nothing was changed" in said
-    assert os.listdir(tmp_path) == []
 
 
 # ------------------------------------------------------------------------- bad files
