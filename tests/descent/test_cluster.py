@@ -27,7 +27,7 @@ from catclf.descent.cluster import Shard, versions
 from catclf.features import Preprocessing
 from catclf.observer import Observer
 from catclf.operations.training import SharedDataset, Trained
-from catclf.training import Settings
+from catclf.training import Settings, Training
 from conftest import training_of
 from dask_cluster import NEEDS_PROC, DaskCluster, kill, wait_until
 
@@ -133,8 +133,14 @@ class Trial:
 
 def bits(trained: Trained) -> tuple[object, ...]:
     """Return w, b and the costs."""
-    model = trained.model
-    return model.w.tolist(), model.b, model.costs, model.test_costs, trained.record.cost
+    model, training = trained.model, training_in(trained)
+    return model.w.tolist(), model.b, training.costs, training.test_costs, training.cost
+
+
+def training_in(trained: Trained) -> Training:
+    """Return the training that the model holds."""
+    assert trained.model.training is not None
+    return trained.model.training
 
 
 @pytest.fixture
@@ -225,7 +231,7 @@ def test_a_stop_while_it_waits_leaves_a_checkpoint(trial: Trial) -> None:
     """As by Ctrl-C; it is resumed on one machine, and ends with the same bits."""
     workers = trial.dask.use(1)
     seen = Meanwhile(17, lambda: kill(*workers), lambda text: text == WAITING)
-    assert trial.train(seen).interrupted
+    assert training_in(trial.train(seen)).interrupted
     assert training_of(trial.output).iterations == 16
     assert trial.resumed() == trial.here()
 
@@ -318,7 +324,7 @@ def test_a_worker_that_does_not_answer_is_named_and_keeps_nobody_from_stopping(
         monkeypatch.setattr(cluster, "SILENT_SECONDS", 1.0)
 
     seen = Meanwhile(17, fall_silent, lambda text: address in text)
-    assert trial.train(seen).interrupted
+    assert training_in(trial.train(seen)).interrupted
     assert training_of(trial.output).iterations == 16
     assert any(text.startswith("no answer for 1 s from worker tcp://") for text in seen.warnings)
 
@@ -378,7 +384,7 @@ def test_a_worker_that_reads_no_or_other_data_is_named(
     write(folders[1] / "d.h5", seed=1)
     refused("is not the dataset that is trained on")
     (folders[1] / "d.h5").write_text("something else")
-    refused("is a text file, not a prepared dataset")
+    refused("is not a dataset that catclf prepared")
 
 
 @NEEDS_PROC

@@ -11,12 +11,10 @@ import pytest
 
 from catclf.descent import (
     METHODS,
-    Method,
     Problem,
     Stand,
     StateError,
     descend,
-    divergence_factor,
     loop,
 )
 from catclf.descent.streaming import Streaming, sums_by
@@ -58,12 +56,6 @@ def told(*costs: float, iterations: int, every: int = 100, **options: object) ->
     """Descend by what is told, at the rate 0.25."""
     training = Training(Settings(0.25, iterations, every=every))
     return descend(Told(*costs), training, **options)  # type: ignore[arg-type]
-
-
-def test_told_is_a_method() -> None:
-    """The stand-in of the tests below has the methods' interface, as mypy checks."""
-    method: Method = Told(0.0)
-    assert method.cost() == 0
 
 
 # ---------------------------------------------------------------------- what it records
@@ -124,15 +116,11 @@ def test_a_finished_descent_resumed_makes_no_step() -> None:
         (0.51, 1000, "to 0.510000 in 1000 iterations"),
         (1.01, 999, "to 1.010000 in 999 iterations"),
         (math.inf, 100, "beyond all bounds in 10 iterations"),
-        (math.nan, 100, "beyond all bounds in 10 iterations"),
         (math.nan, 10, "beyond all bounds in 10 iterations"),
     ],
 )
 def test_a_cost_that_rose_is_an_error(later: float, iterations: int, how: str) -> None:
-    """A descent that ends above its beginning, or beyond all bounds, says so and names the rate.
-
-    Below a thousand iterations, above twice its beginning.
-    """
+    """One that ends above its beginning, below 1000 iterations above its double, names the rate."""
     with pytest.raises(DivergenceError) as raised:
         told(0.5, later, iterations=iterations, every=10)
     message = f"the cost rose from 0.500000 {how}: the learning rate 0.25 is too high"
@@ -201,22 +189,13 @@ def test_an_overflowing_descent_is_our_error(
 
 
 def test_a_cost_that_cannot_fall_is_no_divergence(make_columns: ColumnsMaker) -> None:
-    """At a safe rate, pictures that all stand in both classes leave the cost at log 2: no error.
-
-    The cost then moves by its rounding alone, and not always down.
-    """
+    """Of pictures that all stand in both classes it moves by rounding alone, not always down."""
     columns, Y = make_columns(20, 192), np.zeros((1, 20))
     columns, Y = np.concatenate([columns, columns]), np.concatenate([Y, 1 - Y], axis=1)
     settings = Settings()
     assert settings.learning_rate < 2 / gradient_lipschitz(columns, settings.loss, 0)
     stand = run("vectorized", columns, Y, settings)
     assert stand.training.cost == pytest.approx(math.log(2), rel=1e-12)
-
-
-def test_divergence_factor_lets_a_thousand_iterations_rise() -> None:
-    """Twice the first cost below a thousand iterations; from there on, its rounding alone."""
-    assert [divergence_factor(iterations) for iterations in (0, 1, 999)] == [2, 2, 2]
-    assert [divergence_factor(iterations) for iterations in (1000, 10**6)] == [1 + 1e-6, 1 + 1e-6]
 
 
 # -------------------------------------------------------------------------- checkpoints
@@ -319,29 +298,7 @@ def test_an_iteration_that_fails_at_once_leaves_nothing(
     assert not saved
 
 
-# ---------------------------------------------------------------------------- a problem
-
-
-def test_without_a_state_a_descent_begins_from_zeros(make_columns: ColumnsMaker) -> None:
-    """W is a column of n_x zeros, and b is 0; columns of X stand as rows."""
-    problem = Problem(make_columns(5, 12), half_and_half(5), Settings())
-    assert (problem.m, problem.n_x) == (5, 12)
-    w, b = problem.start(None)
-    assert np.array_equal(w, np.zeros((12, 1)))
-    assert w.dtype == np.float64
-    assert b == 0
-
-
-def test_with_a_state_a_descent_begins_from_its_w_and_b(make_columns: ColumnsMaker) -> None:
-    """What else a method keeps in a state is not looked at here."""
-    given_w = np.linspace(-1, 1, 12).reshape(12, 1)
-    state = {"w": given_w, "b": np.array(0.25), "u": np.zeros(99)}
-    w, b = Problem(make_columns(5, 12), half_and_half(5), Settings()).start(state)
-    assert np.array_equal(w, given_w)
-    assert (b, type(b)) == (0.25, float)
-
-
-@pytest.mark.parametrize("shape", [(12,), (1, 12), (11, 1), (13, 1), (12, 2), (0, 1), ()])
+@pytest.mark.parametrize("shape", [(12,), (13, 1), ()])
 def test_a_w_of_another_shape_is_refused(
     shape: tuple[int, ...], make_columns: ColumnsMaker
 ) -> None:
