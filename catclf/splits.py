@@ -1,4 +1,4 @@
-"""Which examples are duplicates, and which are trained on, held out, or left out of a sample.
+"""The two classes, and which examples are duplicates, trained on, held out, or left out.
 
 Duplicates are pictures with identical pixels. They stay together in every split and fold: a picture
 that is trained on is never held out as well.
@@ -20,6 +20,9 @@ from catclf.observer import Observer
 
 SplitName = Literal["train", "test"]
 Labels = NDArray[np.uint8]
+MAX_CLASS_BYTES = 1000
+MAX_RATIO = 4  # of the classes' pictures: beyond it accuracy says little
+LISTED_CLASSES = 20  # in a message
 
 
 @dataclass(frozen=True)
@@ -170,11 +173,6 @@ def stratified_sample(labels: Labels, sample: int | None, seed: int) -> NDArray[
     wanted = round(sample * positives.size / labels.size)
     taken = [rng.permutation(positives)[:wanted], rng.permutation(negatives)[: sample - wanted]]
     return np.sort(np.concatenate(taken))
-
-
-MAX_CLASS_BYTES = 1000
-MAX_RATIO = 4  # of the classes' pictures: beyond it accuracy says little
-LISTED_CLASSES = 20  # in a message
 
 
 def choose_classes(

@@ -9,6 +9,8 @@ from typing import Any
 from catclf.fields import MAX_COUNT, check_ranges, ranged
 from catclf.logistic import CLASS_WEIGHTS, LOSSES, Array, ClassWeight, LossName
 
+_RESULTS = ("iterations", "cost", "test_cost", "train_accuracy", "test_accuracy")
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -155,9 +157,6 @@ class Training:
             )
         except (KeyError, TypeError, ValueError, OverflowError):
             return None
-
-
-_RESULTS = ("iterations", "cost", "test_cost", "train_accuracy", "test_accuracy")
 
 
 def _text(value: object) -> str:

@@ -73,15 +73,19 @@ def test_what_was_written_is_read(
     classes: list[str],
     data: st.DataObject,
 ) -> None:
-    """Columns, labels, names of any bytes, classes and preprocessing survive, in their order."""
+    """Columns, labels, names of any bytes, classes and preprocessing survive, in their order.
+
+    X is (n_x, m) uint8 and Y (1, m); an example is a row on disk.
+    """
     path = tmp_path_factory.getbasetemp() / "round_trip.npz"
     preprocessing = Preprocessing(size=size, fit=fit)  # type: ignore[arg-type]
     rng = np.random.default_rng(0)
     columns = [rng.integers(0, 256, (m, preprocessing.n_x), np.uint8) for m in counts]
     labels = [rng.integers(0, 2, m).astype(np.uint8) for m in counts]
     names = [data.draw(st.lists(FILE_NAMES, min_size=m, max_size=m)) for m in counts]
+    also = 0, counts[1] // 2
     train, test = (
-        NewSplit(np.split(columns[i], [1, 2]) if counts[i] else [], labels[i], names[i])
+        NewSplit(np.split(columns[i], [1, 2]) if counts[i] else [], labels[i], names[i], also[i])
         for i in (0, 1)
     )
     write_dataset(path, (classes[0], classes[1]), preprocessing, train, test)
@@ -91,20 +95,18 @@ def test_what_was_written_is_read(
         for i, read in enumerate((dataset.train, dataset.test)):
             assert read.m == sum(read.counts) == counts[i]
             assert np.array_equal(read.X, columns[i].T)
+            assert read.X.dtype == np.uint8
             assert np.array_equal(read.Y, labels[i].reshape(1, -1))
             assert read.names == names[i]
-            assert read.also_in_train == 0
+            assert read.also_in_train == also[i]
 
 
-def test_X_and_Y_have_the_lectures_shapes_and_outlive_the_file(tmp_path: Path) -> None:
-    """X is (n_x, m) uint8, not to be written to, and Y (1, m); an example is a row on disk."""
-    good_prepared(tmp_path / "a.npz")
-    with open_dataset(tmp_path / "a.npz") as dataset:
-        assert dataset.train.counts == (3, 2)
-        assert dataset.train.columns.shape == (5, N_X)
-        assert dataset.test.also_in_train == 1
-        X, Y = dataset.train.X, dataset.train.Y
-    assert (X.shape, str(X.dtype), Y.shape) == ((N_X, 5), "uint8", (1, 5))
+def test_X_outlives_the_open_file(tmp_path: Path) -> None:
+    """It can be used when the dataset is closed, and cannot be written to."""
+    path = write_small(tmp_path / "a.npz", columns=ROWS, size=4)
+    with open_dataset(path) as dataset:
+        X = dataset.train.X
+    assert np.array_equal(X, ROWS.T)
     with pytest.raises(ValueError, match="read-only"):
         X[0, 0] = 1
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import FrozenInstanceError
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +25,6 @@ from catclf.features import (
     column,
     edges,
     gradients,
-    neighbors,
     votes,
 )
 
@@ -75,34 +73,30 @@ def edges_as_scikit_image_counts(picture: Pixels) -> Array:
 
 def edges_by_scikit_image(picture: Pixels) -> Array:
     side = len(picture) // 8
-    found: Array = hog(
-        picture,
-        orientations=9,
-        pixels_per_cell=(side, side),
-        cells_per_block=(2, 2),
-        block_norm="L2",
-        feature_vector=False,
-        channel_axis=2,
-    )
+    shape = {"pixels_per_cell": (side, side), "cells_per_block": (2, 2), "orientations": 9}
+    found: Array = hog(picture, **shape, block_norm="L2", feature_vector=False, channel_axis=2)
     return found
 
 
-@pytest.mark.parametrize("size", [8, 16, 24, 64, 128])
-@pytest.mark.parametrize("seed", range(3))
-def test_edges_of_noise_are_scikit_images(size: int, seed: int) -> None:
-    """Set to hard votes, gradients, cells and blocks are those of `skimage.feature.hog`."""
-    picture = noise(size, seed)
-    ours, theirs = edges_as_scikit_image_counts(picture), edges_by_scikit_image(picture)
-    assert np.abs(ours - theirs).max() < 1e-6
-
-
-@pytest.mark.parametrize("path", SAMPLE, ids=lambda path: path.name)
-def test_edges_of_the_sample_are_scikit_images(path: Path) -> None:
-    """The same for drawn pictures, which have even regions and straight lines."""
+def sample_64(path: Path) -> Pixels:
     with Image.open(path) as image:
-        picture = np.asarray(image.convert("RGB").resize((64, 64)))
-    ours, theirs = edges_as_scikit_image_counts(picture), edges_by_scikit_image(picture)
-    assert np.abs(ours - theirs).max() < 1e-6
+        return np.asarray(image.convert("RGB").resize((64, 64)))
+
+
+@pytest.mark.parametrize(
+    "pictures",
+    [[noise(size, seed) for seed in range(3)] for size in (8, 16, 24, 64, 128)]
+    + [[sample_64(path) for path in SAMPLE]],
+    ids=["8", "16", "24", "64", "128", "sample"],
+)
+def test_edges_are_scikit_images(pictures: list[Pixels]) -> None:
+    """Set to hard votes, gradients, cells and blocks are those of `skimage.feature.hog`.
+
+    Of noise, and of drawn pictures, which have even regions and straight lines.
+    """
+    for picture in pictures:
+        ours, theirs = edges_as_scikit_image_counts(picture), edges_by_scikit_image(picture)
+        assert np.abs(ours - theirs).max() < 1e-6
 
 
 # Against the formulas of DESIGN
@@ -207,16 +201,6 @@ def test_a_picture_of_one_color_has_no_edges_and_one_color(
     assert np.array_equal(hog_color(picture), np.append(np.zeros(3528), 255 * shares))
 
 
-def test_an_edge_votes_for_the_direction_to_its_light_side() -> None:
-    """Light on the right is direction 0, below 4.5 (90 degrees), on the left 9, above 13.5."""
-    down, right = np.array([[0, 255, 0, -255, 0]]), np.array([[255, 0, -255, 0, 0]])
-    (below, below_vote), (above, above_vote) = votes(down, right)
-    assert below.tolist() == [[0, 4, 9, 13, 0]]
-    assert above.tolist() == [[1, 5, 10, 14, 1]]
-    assert below_vote.tolist() == [[1, 0.5, 1, 0.5, 0]]
-    assert above_vote.tolist() == [[0, 0.5, 0, 0.5, 0]]
-
-
 def test_every_system_rounds_every_direction_alike() -> None:
     """Of all the gradients there are, none is nearer to a half than two `arctan2` differ.
 
@@ -226,15 +210,6 @@ def test_every_system_rounds_every_direction_alike() -> None:
     angle = np.arctan2(differences[:, np.newaxis], differences)
     units = angle * (DIRECTIONS / (2 * np.pi)) * 10**DECIMALS_OF_A_DIRECTION
     assert np.abs(units % 1 - 0.5).min() > 10 * 2**4 * np.spacing(units.max())
-
-
-@given(any_picture)
-def test_no_vote_is_lost_or_made(picture: Pixels) -> None:
-    """A gradient's two shares are its length, a pixel's four are 1, wherever they go."""
-    down, right = gradients(picture)
-    total = sum(vote for _, vote in votes(down, right))
-    assert np.allclose(total, np.hypot(down, right) / 255)
-    assert np.allclose(sum(share for _, share in neighbors(len(picture))), 1)
 
 
 @given(any_picture)
@@ -322,33 +297,17 @@ def test_a_record_without_features_means_pixels() -> None:
                 Preprocessing.from_record(record)
 
 
-def test_a_picture_of_64_pixels_has_12288_features() -> None:
-    """The lecture's number, by default."""
-    assert Preprocessing().n_x == 12288
-
-
-def test_preprocessing_cannot_be_changed() -> None:
-    """What made a column stays what it was."""
-    with pytest.raises(FrozenInstanceError):
-        Preprocessing().size = 3  # type: ignore[misc]
-
-
 @pytest.mark.parametrize(
     ("change", "phrase"),
     [
         ({"size": 0}, "size must be at least 1, got 0"),
         ({"size": 1025}, "size must be at most 1024, got 1025"),
-        ({"size": 64.0}, "size must be a whole number"),
         ({"size": True}, "size must be a whole number"),
-        ({"size": "64"}, "size must be a whole number"),
         ({"fit": "stretch"}, "fit must be one of squash, crop, pad"),
         ({"fit": ["squash"]}, "fit must be"),
-        ({"filter": "lanczos"}, "filter must be one of bilinear"),
         ({"background": "black"}, "background must be one of white"),
         ({"order": "interleaved"}, "order must be one of planes"),
-        ({"order": 3}, "order must be one of"),
         ({"features": "gist"}, "features must be one of pixels, hog-color, got 'gist'"),
-        ({"features": None}, "features must be one of"),
         ({"features": "hog-color", "size": 7}, "size must be 8 or more for hog-color, got 7"),
         ({"gamma": 2.2}, "unknown setting 'gamma'"),
     ],

@@ -77,13 +77,9 @@ def test_probabilities_of_both_classes_are_those_that_predict_gives(
 
 @given(b=st.floats(-800, 800))
 def test_both_probabilities_sum_to_1(b: float) -> None:
-    """Exactly, however sure the model is."""
+    """Exactly, however sure the model is; no pictures have no rows."""
+    assert constant(b).predict_proba([]).shape == (0, 2)
     assert constant(b).predict_proba(np.zeros((1, 1, 3), np.uint8)).sum() == 1
-
-
-def test_no_pictures_have_no_probabilities() -> None:
-    """An empty iterable gives no rows of two columns."""
-    assert constant().predict_proba([]).shape == (0, 2)
 
 
 @pytest.mark.parametrize(
@@ -176,15 +172,12 @@ def test_no_result_shows_its_arrays(small_dataset: Path, tmp_path: Path) -> None
 def test_numpy_alone_opens_a_model(saved: Path) -> None:
     """np.load without pickles gives w (n_x, 1), b, the costs, and a record in JSON."""
     with np.load(saved, allow_pickle=False) as arrays:
-        assert arrays["w"].shape == (N_X, 1)
         assert arrays["w"].dtype == np.float64
-        np.testing.assert_array_equal(arrays["w"], good_model().w)
-        assert arrays["b"].shape == ()
-        assert float(arrays["b"]) == 0.25
+        assert arrays["w"].tolist() == good_model().w.tolist()
+        assert arrays["b"].tolist() == 0.25
         assert dict(zip(arrays["iterations"], arrays["costs"], strict=True)) == {0: 0.7, 100: 0.6}
         record = json.loads(arrays["record"].item())
-    assert record["format"] == "catclf-model"
-    assert record["version"] == 1
+    assert (record["format"], record["version"]) == ("catclf-model", 1)
     assert record["classes"] == ["noncat", "cat"]
     assert record["preprocessing"] == Preprocessing(size=SIZE).to_record()
 
@@ -263,27 +256,13 @@ def test_a_model_is_read_as_it_was_saved(
         np.testing.assert_array_equal(found.state[name], array)
 
 
-def test_a_model_that_tells_no_training_is_saved_too(scratch: Path) -> None:
-    """Made by hand, it has no costs, and no record of them."""
-    save_model(scratch, replace(good_model(), training=None))
-    assert load_model(scratch).training is None
-
-
-def test_a_record_that_is_no_json_is_not_saved(saved: Path) -> None:
-    """What could not be read again is not written, and the old model stays."""
-    before = saved.read_bytes()
-    with pytest.raises(ValueError, match="JSON"):
-        save_model(saved, replace(good_model(), training=Training(Settings(), cost=float("nan"))))
-    assert saved.read_bytes() == before
-    assert os.listdir(saved.parent) == [saved.name]
-
-
 def test_a_model_of_the_largest_size_is_read(tmp_path: Path) -> None:
-    """1024x1024 pixels, the most that prepare makes, are within the bounds."""
+    """1024x1024 pixels, the most that prepare makes, are within the bounds, training or not."""
     n_x = 3 * 1024 * 1024
     path = tmp_path / "large.npz"
     save_model(path, Model(np.ones((n_x, 1)), 0.5, ("a", "b"), Preprocessing(size=1024)))
-    assert load_model(path).w.size == n_x
+    found = load_model(path)
+    assert (found.w.size, found.training) == (n_x, None)
 
 
 # ------------------------------------------------------------- what others, and catclf 0.1, wrote
@@ -334,10 +313,8 @@ def test_a_model_of_catclf_0_1_is_read(tmp_path: Path, method: str, kernel: str 
         cost=0.5,
         train_accuracy=0.75,
     )
-    assert {name: array.tolist() for name, array in training.state.items()} == {
-        "u": [0, 0],
-        "c": [1, 1],
-    }
+    state = {name: array.tolist() for name, array in training.state.items()}
+    assert state == {"u": [0, 0], "c": [1, 1]}
 
 
 def test_a_future_catclf_may_add_arrays(tmp_path: Path) -> None:
@@ -345,13 +322,6 @@ def test_a_future_catclf_may_add_arrays(tmp_path: Path) -> None:
     extra = np.array({"pickled": 1})
     cases = written(tmp_path, [("more", but(extra=extra)), ("notebook", but(extra=np.arange(5)))])
     assert [load_model(case.path).classes for case in cases] == [("noncat", "cat")] * 2
-
-
-def test_a_compressed_model_is_read_too(tmp_path: Path) -> None:
-    """np.savez_compressed makes a model as np.savez does."""
-    path = tmp_path / "small.npz"
-    np.savez_compressed(path, **good_arrays())  # type: ignore[arg-type]
-    np.testing.assert_array_equal(load_model(path).w, good_model().w)
 
 
 @pytest.mark.parametrize("shape", [(N_X,), (N_X, 1), (1, N_X)])
@@ -470,15 +440,15 @@ def test_order_and_classes_are_only_for_weights_only_models(saved: Path) -> None
 def test_every_model_of_wrong_contents_is_refused_in_few_words(tmp_path: Path) -> None:
     """By one message; those of `corpus.npz` are refused by the reader."""
     cases = written(tmp_path, bad_contents())
-    assert len({case.name for case in cases}) == len(cases) > 80
+    assert len({case.name for case in cases}) == len(cases) > 30
     assert wrongly_met(cases, load_model, ModelError) == {}
 
 
 @pytest.mark.parametrize(
     ("case", "said"),
     [
+        ("missing", "no such file\nRun 'catclf train' first, or check"),
         ("newer-version", "Update catclf"),
-        ("foreign-format", "is not a model that catclf trained\nName a model"),
         ("dataset-format", "is not a model that catclf trained\nName a model"),
         ("record-cut", "damaged: its record cannot be read"),
         ("pickled-w", "w: damaged: is a pickle, which could run anything\nTrain the model again"),
@@ -490,16 +460,10 @@ def test_every_model_of_wrong_contents_is_refused_in_few_words(tmp_path: Path) -
 )
 def test_the_message_says_what_is_wrong(tmp_path: Path, case: str, said: str) -> None:
     """Who runs an old catclf, or has a damaged file, is told just that."""
-    [found] = written(tmp_path, [each for each in bad_contents() if each[0] == case])
+    written(tmp_path, [each for each in bad_contents() if each[0] == case])
     with pytest.raises(ModelError) as caught:
-        load_model(found.path)
+        load_model(tmp_path / f"{case}.npz")
     assert said in str(caught.value)
-
-
-def test_a_missing_model_says_to_train_one(tmp_path: Path) -> None:
-    """Before anything else is tried."""
-    with pytest.raises(ModelError, match="no such file\nRun 'catclf train' first, or check"):
-        load_model(tmp_path / "missing.npz")
 
 
 json_values = st.recursive(

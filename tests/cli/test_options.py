@@ -15,7 +15,7 @@ from catclf.cli.output import with_flags
 from catclf.fields import MAX_COUNT
 from catclf.operations.search import Search
 from catclf.training import Settings
-from command_line import invoke, results, run
+from command_line import invoke, results
 
 OWNERS: list[tuple[str, Any]] = [
     ("train", Settings),
@@ -151,20 +151,3 @@ def test_a_number_that_is_none_says_what_it_must_be() -> None:
         ("predict --classes cat x.png", "'cat' does not name two classes, such as noncat,cat."),
     ):
         assert said in invoke(*words.split()).stderr
-
-
-def test_a_usage_error_of_the_real_command() -> None:
-    """The process ends with 2, the reason on stderr, no traceback, and nothing that it escapes."""
-    ended = run("train", "--lr", "\x1b[31mred")
-    assert (ended.returncode, ended.stdout) == (2, "")
-    assert ended.stderr.startswith("Usage: catclf train")
-    assert "Traceback" not in ended.stderr
-    assert "\x1b" not in ended.stderr
-
-
-@pytest.mark.parametrize("words", ["", "prdict", "--bogus"])
-def test_without_a_verb_there_is_nothing_to_do(words: str) -> None:
-    """The usage, or the help, on stderr: exit 2."""
-    result = invoke(*words.split())
-    assert (result.exit_code, result.stdout) == (2, "")
-    assert result.stderr.startswith("Usage: ")

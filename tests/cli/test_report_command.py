@@ -56,7 +56,4 @@ def test_flags_are_the_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "report", watched)
     results("report", "d", "-m", "m", "-o", "r", "--force")
     results("report")
-    assert asked == [
-        ("d", "m", "r", True),
-        ("data/dataset.npz", "model.npz", "report.html", False),
-    ]
+    assert asked == [("d", "m", "r", True), ("data/dataset.npz", "model.npz", "report.html", False)]

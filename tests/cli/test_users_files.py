@@ -26,11 +26,7 @@ WRITERS = {
     "evaluate --predictions": (FileKind.PREDICTIONS, "evaluate d.npz -m m.npz --predictions"),
     "report -o": (FileKind.REPORT, "report d.npz -m m.npz -o"),
 }
-INPUTS = {
-    "prepare -o": "pets/cat/00.png",
-    "evaluate --predictions": "m.npz",
-    "report -o": "m.npz",
-}
+INPUTS = {"prepare -o": "pets/cat/00.png", "evaluate --predictions": "m.npz", "report -o": "m.npz"}
 every_writer = pytest.mark.parametrize("writer", WRITERS)
 
 

@@ -11,10 +11,32 @@ from pathlib import Path
 import click
 import pytest
 
-import catclf
+import readme
 from catclf.cli import VERBS, app
 from catclf.errors import CatclfError
-from command_line import invoke, results, run
+from catclf.operations import benchmarking
+from command_line import invoke, results
+
+COLUMNS = 80
+STEPS = """
+prepare sample --size 16
+train --iters 50 --lr 0.01
+train --iters 50 --lr 1 --loss squared-error -o other.npz
+evaluate
+evaluate -m model.npz -m other.npz
+predict sample/test/cat
+tune --iters 200
+tune --iters 200 --lr 0.0001234,12345 --l2 0.0001234,123.4
+benchmark --iters 10000000
+report
+info data/dataset.npz
+info model.npz
+"""
+
+
+def too_long(text: str) -> list[str]:
+    """Return the lines that do not fit."""
+    return [line for line in text.splitlines() if len(line) > COLUMNS]
 
 
 def test_the_verbs_work_without_options(
@@ -97,6 +119,7 @@ def test_every_verb_is_explained(verb: str) -> None:
     shown = results(verb, "--help")
     assert shown.startswith(f"Usage: app {verb} ") or shown.startswith(f"Usage: catclf {verb} ")
     assert f"  catclf {verb}" in shown
+    assert too_long(shown) == []
     for param in command.params:
         if isinstance(param, click.Option):
             assert param.help, param.name
@@ -121,16 +144,13 @@ def test_the_examples_in_help_can_be_parsed(verb: str) -> None:
         shown.make_context(words[0], words[1:]).close()
 
 
-def test_the_group_lists_every_verb() -> None:
-    """`catclf --help` names each verb with its summary, and shows the first commands."""
-    shown = results("--help")
-    for verb in VERBS:
-        assert f"\n  {verb} " in shown
-    assert "..." not in shown.split("Commands:")[1]  # every summary fits
-    assert "catclf prepare && catclf train && catclf evaluate" in shown
-
-
-def test_version() -> None:
-    """`catclf --version` and `python -m catclf --version` tell the one version there is."""
-    assert results("--version") == f"catclf, version {catclf.__version__}\n"
-    assert run("--version").stdout == f"catclf, version {catclf.__version__}\n"
+@pytest.mark.slow
+def test_results_and_notes_fit_80_columns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a whole run on the sample, on stdout and on stderr, where names are of usual length."""
+    (tmp_path / "sample").symlink_to(readme.ROOT / "data" / "sample")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(benchmarking, "ROUND_SECONDS", 0.001)
+    for step in STEPS.strip().splitlines():
+        ended = invoke(*step.split())
+        assert ended.exit_code == 0, ended.output
+        assert too_long(ended.stdout + ended.stderr) == [], step

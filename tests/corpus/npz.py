@@ -6,9 +6,7 @@ Both layers of an .npz are built here byte by byte, so that either can lie (zip:
 
 from __future__ import annotations
 
-import gzip
 import io
-import json
 import lzma
 import os
 import pickle
@@ -175,19 +173,10 @@ def bad_npz(good: bytes, deflated: bytes) -> Iterator[tuple[str, bytes]]:
 
 def _no_zip(good: bytes) -> Iterator[tuple[str, bytes]]:
     yield "empty", b""
-    yield "one-byte", b"P"
     yield "text", b"w = 0.5\nb = 1\n"
-    yield "zeros", bytes(4096)
-    pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 98304\n"
-    yield "lfs-pointer", pointer
-    yield "hdf5", b"\x89HDF\r\n\x1a\n" + bytes(512)
-    yield "one-array", npy(np.zeros(N_X))
     yield "pickled", pickle.dumps({"w": [0.0] * N_X, "b": 0.0})
-    yield "json", json.dumps({"w": [0.0] * N_X, "b": 0.0}).encode()
-    yield "gzipped", gzip.compress(good)
     yield "junk-before-the-zip", b"#!/bin/sh\n" + good
     yield "empty-zip", pack()
-    yield "wrong-magic", b"PK\x03\x05" + good[4:]
 
 
 def _damaged(good: bytes, deflated: bytes) -> Iterator[tuple[str, bytes]]:
@@ -215,15 +204,10 @@ def _damaged(good: bytes, deflated: bytes) -> Iterator[tuple[str, bytes]]:
 def _archives() -> Iterator[tuple[str, bytes]]:
     w, b = Member("w.npy", npy(np.zeros((N_X, 1)))), Member("b.npy", npy(0.0))
     yield "w-twice", pack(w, w, b)
-    yield "b-twice", pack(w, b, replace(b, data=npy(1.0)))
     yield "w-with-and-without-suffix", pack(w, replace(w, name="w"), b)
     yield "encrypted", pack(replace(w, flags=1), b)
-    yield "strongly-encrypted", pack(replace(w, flags=0x41), b)
     yield "patched-data", pack(replace(w, flags=0x20), b)
     yield "unknown-compression", pack(replace(w, method=99), b)
-    yield "implode", pack(replace(w, method=6), b)
-    yield "bzip2", pack(replace(w, method=zipfile.ZIP_BZIP2), b)
-    yield "lzma", pack(replace(w, method=zipfile.ZIP_LZMA), b)
     yield "no-deflate-stream", pack(replace(w, method=DEFLATED), b)
     yield "claims-less-than-it-holds", pack(replace(w, size=100), b)
     yield "claims-more-than-it-holds", pack(replace(w, size=len(w.data) + 8), b)
@@ -233,11 +217,9 @@ def _archives() -> Iterator[tuple[str, bytes]]:
     yield "an-array-within-another", pack(replace(w, data=inner), replace(b, at=30 + len("w.npy")))
     yield "a-place-before-the-file", pack(w, replace(b, at=2**32 - 2))
     yield "directory-of-2-MiB", pack(*(Member(f"{i}" + 60_000 * "x", b"") for i in range(35)), w, b)
-    yield "w-in-a-folder", pack(replace(w, name="model/w.npy"), b)
     yield "w-outside", pack(replace(w, name="../w.npy"), b)
     yield "long-name", pack(w, b, Member("\x1b[31m" + "x" * 60_000 + ".npy", b"junk"))
     yield "nested-zip", pack(Member("model.npz", pack(w, b)))
-    yield "zip-as-array", weights_only(pack(w, b))
     yield "not-an-array", weights_only(b"0.5 0.5 0.5")
     yield "empty-member", weights_only(b"")
 
@@ -256,7 +238,6 @@ def _bombs() -> Iterator[tuple[str, bytes]]:
     properties = b"\x09\x04\x05\x00\x5d\x00\x00\x80\x00"
     yield "lzma-bomb", pack(Member("w.npy", properties + squeezed, zipfile.ZIP_LZMA, size=500), b)
     yield "claims-10^12-entries", claim("(1000000000000, 1)")
-    yield "claims-10^30-entries", claim(f"({10**30}, 1)")
     yield "claims-nothing-of-10^30", claim(f"(0, {10**30})", body=b"")
     yield "claims-2^64-bytes", claim(f"({2**61}, 1)", body=b"")
     yield "claims-a-huge-header", weights_only(b"\x93NUMPY\x02\x00\xff\xff\xff\xff{'descr'")
@@ -264,18 +245,13 @@ def _bombs() -> Iterator[tuple[str, bytes]]:
 
 
 def _headers() -> Iterator[tuple[str, bytes]]:
-    yield "negative-shape", claim(f"(-{N_X}, 1)")
     yield "twice-negative-shape", claim(f"(-{N_X}, -1)")
     yield "shape-no-tuple", claim(str(N_X))
-    yield "shape-of-fractions", claim(f"({N_X}.0, 1)")
     yield "body-too-short", claim(f"({N_X}, 1)", body=bytes(8 * N_X - 1))
     yield "body-too-long", claim(f"({N_X}, 1)", body=bytes(8 * N_X + 1))
     yield "zero-itemsize", claim("(1000000000000,)", "'<U0'", b"")
-    yield "zero-itemsize-void", claim(f"({N_X}, 1)", "'|V0'", b"")
     yield "array-without-magic", weights_only(b"\x94NUMPY" + npy(np.zeros(N_X))[6:])
     yield "array-version-9", weights_only(raw_npy("{}", version=(9, 9)))
-    yield "header-no-table", weights_only(raw_npy("[1, 2, 3]"))
-    yield "header-lacks-shape", weights_only(raw_npy("{'descr': '<f8', 'fortran_order': False}"))
     yield "header-runs-code", weights_only(raw_npy("__import__('os').getcwd()"))
     yield "header-not-closed", weights_only(raw_npy("{'descr': '''<f8"))
     yield "header-nested", weights_only(raw_npy("(" * 5000 + ")" * 5000))

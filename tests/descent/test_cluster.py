@@ -384,7 +384,7 @@ def test_a_worker_that_reads_no_or_other_data_is_named(
     write(folders[1] / "d.h5", seed=1)
     refused("is not the dataset that is trained on")
     (folders[1] / "d.h5").write_text("something else")
-    refused("is a text file, not a prepared dataset")
+    refused("is not a dataset that catclf prepared")
 
 
 @NEEDS_PROC

@@ -304,9 +304,7 @@ def test_a_line_a_picture_in_the_order_given(small_dataset: Path, tmp_path: Path
 
 @given(predictions=st.lists(labeled_predictions, max_size=5), positive=st.text())
 def test_any_predictions_are_read_back(
-    predictions: list[LabeledPrediction],
-    positive: str,
-    tmp_path_factory: pytest.TempPathFactory,
+    predictions: list[LabeledPrediction], positive: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """One line each, whatever their names hold; numbers are the same to the last bit."""
     path = tmp_path_factory.getbasetemp() / "any-predictions.csv"

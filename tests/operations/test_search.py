@@ -48,8 +48,7 @@ def test_a_search_that_is_none_is_refused(wrong: dict[str, Any], said: str) -> N
 
 
 @pytest.mark.parametrize(
-    "name",
-    ["a b", 'a"b', "a\\b", "a\nb", "a\tb", "a\x7fb", "caf\u00e9", "\U0001f600", "\u200b"],
+    "name", ["a b", 'a"b', "a\\b", "a\nb", "a\tb", "a\x7fb", "caf\u00e9", "\U0001f600", "\u200b"]
 )
 def test_any_name_of_a_dataset_comes_back_from_the_config(
     name: str, small_dataset: Path, tmp_path: Path

@@ -222,11 +222,7 @@ def test_a_model_of_another_training_is_not_resumed(
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("l2", [0.0, 0.5])
 def test_a_rate_too_high_names_a_safe_one(
-    method: str,
-    loss: LossName,
-    l2: float,
-    make_columns: ColumnsMaker,
-    tmp_path: Path,
+    method: str, loss: LossName, l2: float, make_columns: ColumnsMaker, tmp_path: Path
 ) -> None:
     """The error says what happened and a rate; taken at its word, the cost falls throughout."""
     # Each picture stands once in one class and twice in the other: no leap happens to end well.
