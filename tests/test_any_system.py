@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image
 
 from catclf import open_dataset
 from datasets import write_small
@@ -58,6 +57,7 @@ if __name__ == "__main__":
         print(pool.apply(found))
 """
 )
+SAMPLE = Path(__file__).parents[1] / "data" / "sample" / "test"  # 60 pictures: enough for workers
 CHILD_SECONDS = 120  # a hang, and no measurement
 
 
@@ -67,19 +67,6 @@ def program(tmp_path: Path) -> Path:
     path = tmp_path / "catclf_anywhere.py"
     path.write_text(PROGRAM)
     return path
-
-
-@pytest.fixture(scope="module")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Make a folder of two class folders of 24 pictures each: enough for two workers."""
-    folder = tmp_path_factory.mktemp("pictures")
-    rng = np.random.default_rng(0)
-    for name, tint in (("cat", (60, 0, 0)), ("noncat", (0, 0, 60))):
-        (folder / name).mkdir()
-        for number in range(24):
-            noise = rng.integers(0, 196, (32, 32, 3)) + np.array(tint)
-            Image.fromarray(noise.astype(np.uint8)).save(folder / name / f"{number:02}.png")
-    return folder
 
 
 def run(command: Sequence[object], *words: object) -> str:
@@ -107,9 +94,7 @@ def weights(model: Path) -> NDArray[np.float64]:
         return np.append(arrays["w"], arrays["b"])
 
 
-def test_every_verb_runs_on_a_system_with_little_to_it(
-    program: Path, pictures: Path, tmp_path: Path
-) -> None:
+def test_every_verb_runs_on_a_system_with_little_to_it(program: Path, tmp_path: Path) -> None:
     """Prepare with two workers, train, predict, evaluate: the results are those of any system."""
     answers = []
     for name, command in (
@@ -117,14 +102,14 @@ def test_every_verb_runs_on_a_system_with_little_to_it(
         ("here", [sys.executable, "-m", "catclf"]),
     ):
         data, model = tmp_path / f"{name}-data.npz", tmp_path / f"{name}.npz"
-        run(command, "prepare", pictures, "-o", data, "--size", 8, "--workers", 2)
+        run(command, "prepare", SAMPLE, "-o", data, "--size", 8, "--workers", 2)
         assert name == "here" or spawned_workers(program) == 2
         run(command, "train", data, "-o", model, "--iters", 50)
-        predicted = run(command, "predict", pictures, "-m", model, "--format", "jsonl")
+        predicted = run(command, "predict", SAMPLE, "-m", model, "--format", "jsonl")
         evaluated = json.loads(run(command, "evaluate", data, "-m", model, "--format", "json"))
         with open_dataset(data) as dataset:
             columns = [split.columns[:].tolist() for split in (dataset.train, dataset.test)]
-        assert len(predicted.splitlines()) == 48
+        assert len(predicted.splitlines()) == 60
         answers.append((columns, weights(model).tolist(), predicted, evaluated["accuracy"]))
     assert answers[0] == answers[1]
 

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import os
+import subprocess
 import sys
 import warnings
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from random import Random
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from catclf import CatclfError, DatasetError, Preprocessing, open_dataset
+from catclf import DatasetError, Preprocessing, open_dataset
 from catclf import dataset as module
 from catclf.dataset import NewSplit, StoredRows, write_dataset
 from corpus.npz import Case, wrongly_met
@@ -31,9 +31,55 @@ from corpus.prepared import (
 )
 from datasets import CLASSES, write_small
 
+TESTS = Path(__file__).parent
 M, N_X = 1000, 48  # four blocks of 256 rows, the last of 232
 ROWS = np.random.default_rng(0).integers(0, 256, (M, N_X), np.uint8)
 BLOCKS = -(-M // 256)
+
+# Reads a prepared file with a change at every so many-th byte; each must be refused or harmless.
+FLIP = """
+import pathlib, random, resource, signal, sys
+from corpus.prepared import read_dataset
+from catclf import DatasetError
+taken = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+limit = taken + 512 * 2**20
+resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+good, changed = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[1] + ".changed")
+data, right, rng = good.read_bytes(), read_dataset(good), random.Random(0)
+refused = 0
+for start in range(len(data)):
+    kind = rng.choice(["bit", "bit", "zeros", "ones", "byte"])
+    length = rng.choice([1, 8, 64, 512]) if kind in ("zeros", "ones") else 1
+    damage = {
+        "bit": bytes([data[start] ^ 1 << rng.randrange(8)]),
+        "byte": bytes([rng.randrange(256)]),
+        "zeros": bytes(length),
+        "ones": bytes([255]) * length,
+    }[kind]
+    changed.write_bytes((data[:start] + damage + data[start + length :])[: len(data)])
+    signal.alarm(30)
+    try:
+        found = read_dataset(changed)
+    except DatasetError:
+        refused += 1
+    else:
+        assert found == right, f"silently changed by {kind} x {length} at {start}"
+print(refused)
+"""
+
+
+def run(code: str, *arguments: object) -> str:
+    """Run Python code in a process of its own, which may hang or crash; return its output."""
+    child = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code, *map(str, arguments)],
+        env={**os.environ, "PYTHONPATH": f"{TESTS}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert child.returncode == 0, f"exit {child.returncode}: {child.stderr}"
+    return child.stdout
 
 
 def change(path: Path, start: int, data: bytes) -> None:
@@ -165,26 +211,6 @@ def test_a_failure_leaves_the_old_dataset(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["a.npz"]
 
 
-@pytest.mark.parametrize("limit", [0, 1000, 10**7])
-def test_a_full_disk_is_an_ordinary_error(tmp_path: Path, limit: int) -> None:
-    """Where there is no room, it is said, nothing is left, and the process lives on."""
-    if sys.platform == "win32":
-        pytest.skip("a file's size has no limit")
-    import resource
-
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    labels = np.arange(4096, dtype=np.uint8) % 2
-    blocks = (np.full((64, 12288), i, np.uint8) for i in range(64))
-    split = NewSplit(blocks, labels, [str(i) for i in range(4096)])
-    try:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limits[1]))
-        with pytest.raises(CatclfError, match="nothing was changed"):
-            write_dataset(tmp_path / "a.npz", CLASSES, Preprocessing(), split, split)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    assert os.listdir(tmp_path) == []
-
-
 # ------------------------------------------------------------------------- bad files
 
 
@@ -237,49 +263,46 @@ def test_what_to_type_is_safe_for_shell_and_terminal(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="limits its memory")
 def test_no_change_to_the_bytes_goes_unseen(tmp_path: Path) -> None:
-    """A bit flipped, a byte overwritten, or a stretch erased: refused, or of no effect at all."""
-    good, changed, rng = tmp_path / "a.npz", tmp_path / "changed.npz", Random(0)
-    good_prepared(good)
-    data, right, refused = good.read_bytes(), read_dataset(good), 0
-    for start in range(0, len(data), 2):
-        length = rng.choice([1, 8, 64, 512])
-        damage = rng.choice(
-            [
-                bytes([data[start] ^ 1 << rng.randrange(8)]),
-                rng.randbytes(1),
-                bytes(length),
-                bytes([255]) * length,
-            ]
-        )
-        stop = start + len(damage)
-        changed.write_bytes((data[:start] + damage + data[stop:])[: len(data)])
-        try:
-            assert read_dataset(changed) == right, f"silently changed from {start} to {stop}"
-        except DatasetError:
-            refused += 1
-    assert refused > len(data) / 4  # the rest are fields of the zip that nobody reads
+    """Bits flipped, bytes overwritten, stretches erased: refused, or of no effect at all."""
+    good_prepared(tmp_path / "a.npz")
+    size = (tmp_path / "a.npz").stat().st_size
+    refused = int(run(FLIP, tmp_path / "a.npz"))
+    assert refused > size / 2  # the rest are fields of the zip that nobody reads
+
+
+@pytest.mark.parametrize("name", ["record", "digest", *ARRAYS])
+@pytest.mark.parametrize("value", [0, 255])
+def test_an_array_that_was_erased_is_refused(tmp_path: Path, name: str, value: int) -> None:
+    """All of an array zeroed is what a lost block looks like: it is no data."""
+    path = tmp_path / "a.npz"
+    good_prepared_hog(path)
+    where = span(path, name)
+    change(path, where.start, bytes([value]) * (where.stop - where.start))
+    with pytest.raises(DatasetError, match="damaged"):
+        read_dataset(path)
 
 
 @pytest.mark.parametrize("name", ARRAYS)
-def test_a_damaged_array_is_refused_and_named(tmp_path: Path, name: str) -> None:
-    """In whatever array it is, checksums too, and where all of it is erased.
-
-    The message tells which is damaged.
-    """
+def test_a_flipped_bit_is_refused_and_named(tmp_path: Path, name: str) -> None:
+    """In whatever array it is, checksums too: the message tells which is damaged."""
     path = tmp_path / "a.npz"
-    good_prepared_hog(path)
-    where, good = span(path, name), path.read_bytes()
-    entries = good[where]
-    for bad in (
-        bytes([entries[0] ^ 1]) + entries[1:],
-        entries[:-1] + bytes([entries[-1] ^ 128]),
-        bytes(len(entries)),
-        b"\xff" * len(entries),
-    ):
-        path.write_bytes(good[: where.start] + bad + good[where.stop :])
+    for end, bit in ((0, 0), (0, 7), (-1, 0), (-1, 7)):
+        good_prepared_hog(path)
+        where = span(path, name)
+        flip(path, range(where.start, where.stop)[end], bit)
         with pytest.raises(DatasetError, match=f"{name}: damaged"):
             read_dataset(path)
+
+
+@pytest.mark.parametrize("value", [0, 255])
+def test_black_and_white_are_not_mistaken(tmp_path: Path, value: int) -> None:
+    """A black stretch turned white is seen, which a checksum by sums modulo 65535 is blind to."""
+    path = write_small(tmp_path / "a.npz", columns=np.full((8, N_X), value, np.uint8), size=4)
+    change(path, span(path, "train_columns").start + 64, bytes([255 - value]) * 64)
+    with pytest.raises(DatasetError, match="damaged"):
+        read_dataset(path)
 
 
 def test_a_file_cut_anywhere_is_refused(tmp_path: Path) -> None:
@@ -344,7 +367,6 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
     return found
 
 
-@settings(max_examples=50)
 @given(m=st.integers(0, 1100), run=st.integers(1, 700), kept=st.booleans(), data=st.data())
 def test_any_slice_is_that_of_the_array(
     tmp_path_factory: pytest.TempPathFactory, m: int, run: int, kept: bool, data: st.DataObject

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -31,6 +28,7 @@ from command_line import invoke, run
 from conftest import positive_probability
 from corpus.models import bad_contents, but, good_arrays, good_model, loads_or_refuses
 from corpus.npz import N_X, SIZE, Member, npy, npz, pack, written, wrongly_met
+from descent.problems import printed_by_any_threads
 
 
 @pytest.fixture(scope="module")
@@ -119,18 +117,7 @@ for size in (64, 128):
 
 def test_threads_of_the_matrix_library_change_no_probability() -> None:
     """OpenBLAS with one thread or with four: the same bits."""
-    printed = [
-        subprocess.run(
-            [sys.executable, "-c", THREADS],
-            env={**os.environ, "OPENBLAS_NUM_THREADS": threads, "OMP_NUM_THREADS": threads},
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-        for threads in ("1", "4")
-    ]
-    assert printed[0] == printed[1]
-    assert len(printed[0].splitlines()) == 2
+    assert len(printed_by_any_threads(THREADS)) == 2
 
 
 def test_the_norm_of_w_is_finite() -> None:
@@ -398,7 +385,7 @@ def test_evaluate_finds_the_order(lesson: Any, tmp_path: Path) -> None:
     known = catclf.evaluate(data, path, split="train", order=order)
     assert known.probabilities.tolist() == found.probabilities.tolist()
     shown = invoke("evaluate", data, "-m", path, "--split", "train").stdout
-    assert f"By these labels the order {order} fits better (log loss " in shown
+    assert f"By these labels the order {order} fits better\n(log loss " in shown
     assert f"To predict, use --order {order}." in shown
 
 

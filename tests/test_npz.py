@@ -28,9 +28,9 @@ from catclf.npz import Npz, create_npz, open_npz
 from corpus.npz import (
     DEFLATED,
     N_X,
+    Case,
     Member,
     bad_npz,
-    bad_places,
     claim,
     npy,
     npz,
@@ -38,6 +38,7 @@ from corpus.npz import (
     written,
     wrongly_met,
 )
+from corpus.places import bad_places
 
 ROWS = np.random.default_rng(0).integers(0, 256, (600, 48), np.uint8)
 ARRAYS: dict[str, NDArray[Any]] = {
@@ -117,7 +118,8 @@ def test_what_is_no_sound_npz_is_refused_in_few_words(tmp_path: Path) -> None:
     np.savez_compressed(file, **ARRAYS)  # type: ignore[arg-type]
     cases = written(tmp_path, bad_npz(good, file.getvalue()))
     assert len({case.name for case in cases}) == len(cases) > 70
-    cases += bad_places(tmp_path, good)
+    (tmp_path / "places").mkdir()
+    cases += [Case(path.name, path) for path in bad_places(tmp_path / "places", ".npz")]
     assert wrongly_met(cases, arrays_of, DatasetError) == dict.fromkeys(SOUND, "accepted")
 
 

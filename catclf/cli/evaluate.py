@@ -161,7 +161,7 @@ def lines_of(evaluation: Evaluation) -> Iterator[str]:
     if evaluation.order_log_losses:
         (fits, loss), (other, other_loss) = evaluation.order_log_losses.items()
         losses = f"log loss {number(loss)}, {other} {number(other_loss)}"
-        yield f"\nBy these labels the order {fits} fits better ({losses})."
+        yield f"\nBy these labels the order {fits} fits better\n({losses})."
         yield f"To predict, use --order {fits}."
     worst = evaluation.worst(NAMED_PICTURES)
     if worst:

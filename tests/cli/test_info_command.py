@@ -1,4 +1,4 @@
-"""catclf info: text of 80 columns or JSON, of what the library returns."""
+"""catclf info: JSON of what the library returns; transcript.md has what it prints."""
 
 from __future__ import annotations
 
@@ -17,37 +17,16 @@ from conftest import Recorder, training_of
 from corpus.models import good_model
 
 
-def test_a_dataset_in_text(dataset: Path) -> None:
-    """All that it holds, with a prefix of the digest, and that its columns are whole."""
-    with catclf.open_dataset(dataset) as opened:
-        digest = opened.digest
-    assert results("info", dataset).splitlines() == [
-        f"{dataset}: a dataset that catclf prepared",
-        "format version    3",
-        f"created by        catclf {catclf.__version__}",
-        "",
-        "label  class      train      test",
-        "    0  noncat         9         3",
-        "    1  cat            9         3",
-        "",
-        "size              8",
-        "fit               squash",
-        "filter            bilinear",
-        "background        white",
-        "order             planes",
-        "features          pixels",
-        "n_x               192",
-        "also in train     0 of the test pictures",
-        f"digest            {digest[:12]} (of the train split)",
-        "columns           all 24 were read, and are whole",
-    ]
+def in_json(path: Path) -> Any:
+    """Return what is printed as JSON."""
+    return json.loads(results("info", path, "--format", "json"))
 
 
 def test_a_dataset_in_json(dataset: Path) -> None:
-    """The same, with the whole digest."""
+    """All that it holds, with the whole digest."""
     with catclf.open_dataset(dataset) as opened:
         digest = opened.digest
-    assert json.loads(results("info", dataset, "--format", "json")) == {
+    assert in_json(dataset) == {
         "path": str(dataset),
         "kind": "dataset",
         "format_version": 3,
@@ -61,38 +40,9 @@ def test_a_dataset_in_json(dataset: Path) -> None:
     }
 
 
-def test_a_model_in_text(model: Path, dataset: Path) -> None:
-    """Everything of its training: data, method, every setting, iterations and results."""
-    record = training_of(model)
-    lines = results("info", model).splitlines()
-    assert lines[0] == f"{model}: a model that catclf trained"
-    rows = {line[:18].strip(): line[18:] for line in lines[1:] if line}
-    for name, value in {
-        "created by": record.created_by,
-        "label 0": "noncat",
-        "label 1": "cat",
-        "size": "8",
-        "n_x": "192",
-        "dataset": str(dataset),
-        "digest": f"{record.digest[:12]} (of the train split)",
-        "pictures": "18 train, 6 test",
-        "method": record.method,
-        "learning rate": "0.005",
-        "l2": "0",
-        "loss": "cross-entropy",
-        "class weight": "none",
-        "iterations": "20 of 20",
-        "recorded costs": "1, one every 100 iterations",
-        "final cost": f"{record.cost:.6f}",
-        "final test cost": f"{record.test_cost:.6f}",
-    }.items():
-        assert rows[name] == value
-    assert {"norm of w", "b", "lowest test cost", "train accuracy", "test accuracy"} <= set(rows)
-
-
 def test_a_model_in_json(model: Path) -> None:
     """Its record, every setting, and what its arrays tell."""
-    found = json.loads(results("info", model, "--format", "json"))
+    found = in_json(model)
     record, loaded = training_of(model), catclf.load_model(model)
     told = {**found, "dataset": found["trained_on"]}
     assert {name: told[name] for name in record.to_record()} == record.to_record()
@@ -104,32 +54,23 @@ def test_a_model_in_json(model: Path) -> None:
     assert (found["b"], found["w_norm"]) == (loaded.b, loaded.w_norm)
 
 
-def test_what_is_not_known_of_a_training_is_not_made_up(
-    noise_dataset: Path, tmp_path: Path
+def test_what_is_not_known_is_not_made_up(
+    noise_dataset: Path, weights_only: Path, tmp_path: Path
 ) -> None:
-    """Of a checkpoint without a test split: how far it is, and dashes; null in JSON."""
+    """Of a checkpoint, of a model that tells no training, and of weights: null in JSON."""
     path, settings = tmp_path / "m.npz", catclf.Settings(iterations=40)
     catclf.train(noise_dataset, path, settings, observer=Recorder(stop_after=7))
-    shown = results("info", path)
-    assert "\niterations        7 of 40: interrupted\n" in shown
-    assert "\nfinal test cost   -\n" in shown
-    assert shown.endswith("\ntest accuracy     -\n")
-    assert "lowest test cost" not in shown
+    assert "\niterations        7 of 40: interrupted\n" in results("info", path)
+    assert in_json(path)["interrupted"] is True
     save_model(path, dataclasses.replace(good_model(), training=None))
     assert results("info", path).endswith("\nIt does not tell how it was trained.\n")
-    found = json.loads(results("info", path, "--format", "json"))
-    assert (found["settings"], found["lowest_test_cost"], found["interrupted"]) == (None,) * 3
-
-
-def test_a_weights_only_model_says_how_to_use_it(weights_only: Path) -> None:
-    """The sizes, the options that it needs, and who finds out the order."""
-    shown = results("info", weights_only)
-    assert shown.startswith(f"{weights_only}: a weights-only model, w and b alone\n")
-    for word in ("n_x               192", "--order interleaved", "--order planes", "--classes"):
-        assert word in shown
-    assert "'catclf evaluate' tries both" in shown
-    found = json.loads(results("info", weights_only, "--format", "json"))
-    assert (found["weights_only"], found["classes"], found["n_x"]) == (True, None, 192)
+    for file, keys in (
+        (path, ("settings", "lowest_test_cost", "interrupted")),
+        (weights_only, ("format_version", "classes", "preprocessing", "settings")),
+    ):
+        found = in_json(file)
+        assert [found[key] for key in keys] == [None] * len(keys)
+        assert found["weights_only"] == (file == weights_only)
 
 
 def test_text_fits_80_columns_and_a_terminal(

@@ -70,69 +70,28 @@ def test_help_tells_default_and_range(verb: str, words: list[str]) -> None:
     assert str(MAX_COUNT) not in shown
 
 
-USAGE_ERRORS = """
-train --bogus
-train --lr nan
-train --lr inf
-train --lr -inf
-train --lr 0
-train --lr -1
-train --lr 1e999
-train --lr x
-train --lr
-train --iters 0
-train --iters 1.5
-train --iters nan
-train --iters 1000000001
-train --every 0
-train --l2 -1
-train --l2 nan
-train --loss hinge
-train --class-weight even
-train --method fast
-prepare --size 0
-prepare --size 1025
-prepare --size 99999999999999999999
-prepare --size 8.5
-prepare --size 7 --features hog-color
-prepare --fit stretch
-prepare --test-split 1
-prepare --test-split -0.1
-prepare --test-split nan
-prepare --seed -1
-prepare --workers 0
-prepare --workers 1000000
-predict --threshold 1.1 x.png
-predict --threshold nan x.png
-predict --order rows x.png
-predict --format xml x.png
-predict --classes cat x.png
-predict --classes cat,cat x.png
-evaluate --split valid
-evaluate --format csv
-evaluate --predictions p.csv -m a -m b
-evaluate -m a -m b -m c
-tune --folds 1
-tune --repeats 0
-tune --sample 3
-tune --suspects -1
-tune --lr 0.1,nan
-tune --lr 0
-tune --lr ,
-tune --l2 x
-tune --l2 0,-1
-tune --metric f1
-tune --rule two-se
-benchmark --iters 0
-benchmark --lr 1
-info
-info a b
-info a --format csv
-report --format json
-"""
+USAGE_ERRORS = {
+    "train": "--bogus; --lr nan; --lr inf; --lr -inf; --lr 0; --lr -1; --lr 1e999; --lr x; --lr; "
+    "--iters 0; --iters 1.5; --iters nan; --iters 1000000001; --every 0; --l2 -1; --l2 nan; "
+    "--loss hinge; --class-weight even; --method fast",
+    "prepare": "--size 0; --size 1025; --size 99999999999999999999; --size 8.5; --fit stretch; "
+    "--size 7 --features hog-color; --test-split 1; --test-split -0.1; --test-split nan; "
+    "--seed -1; --workers 0; --workers 1000000",
+    "predict x.png": "--threshold 1.1; --threshold nan; --order rows; --format xml; --classes cat; "
+    "--classes cat,cat",
+    "evaluate": "--split valid; --format csv; --predictions p -m a -m b; -m a -m b -m c",
+    "tune": "--folds 1; --repeats 0; --sample 3; --suspects -1; --lr 0.1,nan; --lr 0; --lr ,; "
+    "--l2 x; --l2 0,-1; --metric f1; --rule two-se",
+    "benchmark": "--iters 0; --lr 1",
+    "info": "; a b; a --format csv",
+    "report": "--format json",
+}
 
 
-@pytest.mark.parametrize("words", USAGE_ERRORS.strip().splitlines())
+@pytest.mark.parametrize(
+    "words",
+    [f"{verb} {words}" for verb, each in USAGE_ERRORS.items() for words in each.split("; ")],
+)
 def test_a_usage_error_is_exit_2(words: str) -> None:
     """What is not possible is refused before any work, by the option's name, on stderr."""
     result = invoke(*words.split())

@@ -1,4 +1,4 @@
-"""catclf predict: its formats, standard input and weights-only models."""
+"""catclf predict: csv and jsonl, and standard input; transcript.md has its text."""
 
 from __future__ import annotations
 
@@ -10,25 +10,8 @@ from pathlib import Path
 import pytest
 
 import catclf
-from catclf.errors import ModelError
 from catclf.model import load_model, save_model
 from command_line import CATCLF, invoke, records, results
-
-
-def test_text_is_a_line_a_picture(pictures: Path, model: Path) -> None:
-    """A class and its probability for each, in order; what cannot be read is told on stderr."""
-    result = invoke("predict", pictures, "-m", model)
-    assert result.exit_code == 1
-    assert result.stdout.splitlines() == [
-        f"{answer.name}: {answer.predicted}, P({answer.predicted}) = {answer.confidence:.4f}"
-        for answer in catclf.predict([pictures], model)
-        if not answer.error
-    ]
-    assert result.stderr.splitlines()[:2] == [
-        f"Model: {model}, noncat or cat",
-        f"Skipped, not named as pictures: 1 ({pictures / 'notes.txt'})",
-    ]
-    assert f"Error: {pictures / '2.png'}: " in result.stderr
 
 
 @pytest.mark.parametrize("form", ["csv", "jsonl"])
@@ -86,13 +69,6 @@ def test_any_class_name_has_a_column_of_its_own(
     assert row["P(file)"] + row[f"P({name})"] == 1
 
 
-def test_input_order_is_kept(pictures: Path, model: Path) -> None:
-    """Named twice, or in any order, pictures are answered as they were asked."""
-    asked = [str(pictures / f"{i}.png") for i in (3, 0, 2, 0, 1)]
-    result = invoke("predict", *asked, "-m", model, "--format", "jsonl")
-    assert [record["file"] for record in records("jsonl", result.stdout)] == asked
-
-
 def test_a_picture_on_stdin(pictures: Path, model: Path) -> None:
     """A dash is one picture on stdin, with the probability it has as a file."""
     data = BytesIO((pictures / "0.png").read_bytes())
@@ -111,30 +87,3 @@ def test_no_picture_on_stdin(model: Path, stdin: str) -> None:
     assert (shell.returncode, shell.stdout) == (1, "")
     assert shell.stderr.startswith("Error: -: ")
     assert "Traceback" not in shell.stderr
-
-
-def test_a_weights_only_model_says_what_is_assumed(
-    pictures: Path, weights_only: Path, model: Path
-) -> None:
-    """A notebook's w and b predict as the model does, and stderr tells what was assumed."""
-    words = ["predict", pictures / "0.png", "-m"]
-    planes = invoke(*words, weights_only, "--order", "planes")
-    assert planes.exit_code == 0
-    assert planes.stderr == (
-        f"Model: {weights_only}, class 0 or class 1; w and b alone, so assumed:\n"
-        "pictures of 8x8 pixels, squashed, divided by 255, planes\n"
-    )
-    by_model = results(*words, model)
-    assert planes.stdout.split(" = ")[1] == by_model.split(" = ")[1]
-    turned = invoke(*words, weights_only, "--order", "interleaved")
-    assert turned.stdout != planes.stdout
-    assert "interleaved" in turned.stderr
-    named = ["--order", "planes", "--classes", "noncat,cat"]
-    assert results(*words, weights_only, *named) == by_model
-    for path, more, said in (
-        (weights_only, [], "does not tell how its pictures were unrolled"),
-        (model, named, "records its own order"),
-    ):
-        refused = invoke(*words, path, *more)
-        assert isinstance(refused.exception, ModelError)
-        assert said in refused.exception.what

@@ -1,4 +1,4 @@
-"""catclf tune: the leaderboard and the choice, in words and in JSON, and its exit codes."""
+"""catclf tune: its options, its JSON, and signals; transcript.md has what it prints."""
 
 from __future__ import annotations
 
@@ -11,10 +11,8 @@ from typing import Any
 
 import pytest
 
-from catclf import CatclfError
 from catclf.cli import tune as module
-from catclf.cli.output import Display, error_text
-from catclf.descent.cross_validation import Score
+from catclf.cli.output import Display
 from catclf.operations.search import Search, Tuned
 from catclf.operations.tuning import tune
 from command_line import invoke, results
@@ -28,47 +26,6 @@ SEARCH = Search((0.005, 1000.0), (0.1,), iterations=50, folds=3)
 def expected(dataset: Path) -> Tuned:
     """Tune as FLAGS say: one setting of two diverges."""
     return tune(dataset, SEARCH)
-
-
-def test_tune_in_words(dataset: Path, expected: Tuned, tmp_path: Path) -> None:
-    """The verdict, a line for each setting, the constant, the choice, the suspects."""
-    config = tmp_path / "t.toml"
-    result = invoke("tune", dataset, "-o", config, *FLAGS, "--suspects", "2")
-    assert result.exit_code == 0
-    best, diverged = expected.scores
-
-    def line(score: Score) -> str:
-        return (
-            f"   0.005      0.1 {score.iterations:>7}  {100 * score.accuracy:>7.2f} % +- "
-            f"{100 * score.accuracy_error:5.2f}   {score.log_loss:.4f} +- "
-            f"{score.log_loss_error:.4f}  {score.auc:.3f} +- {score.auc_error:.3f}"
-        )
-
-    assert expected.chosen == best
-    assert result.stdout.splitlines() == [
-        f"{dataset}: 18 training pictures, 3 folds",
-        "The best setting surely beats always predicting the same",
-        f"(log loss {best.log_loss:.4f} +- {best.log_loss_error:.4f}, constant 0.6931).",
-        "",
-        "held-out means:",
-        "      lr       l2   iters            accuracy           log loss             AUC",
-        line(best),
-        f"   1e+03      0.1 {diverged.iterations:>7}            diverged",
-        "                 constant    50.00 %            0.6931",
-        "",
-        "The best stands at the largest number of iterations",
-        "of those tried: a better one may lie beyond.",
-        "",
-        "chosen by log-loss, the best:",
-        line(best),
-        "",
-        "pictures that disagree most with their label:",
-        *(
-            f"  P(cat) = {held.probability:.4f}, label {held.label}: {held.name}"
-            for held in expected.out_of_fold[:2]
-        ),
-    ]
-    assert result.stderr == f"{config}: saved\nNext: catclf --config {config} train\n"
 
 
 def test_tune_in_json(dataset: Path, expected: Tuned, tmp_path: Path) -> None:
@@ -95,20 +52,6 @@ def test_tune_in_json(dataset: Path, expected: Tuned, tmp_path: Path) -> None:
     assert [wrong["name"] for wrong in found["suspects"]] == [
         held.name for held in expected.out_of_fold[:5]
     ]
-
-
-def test_nothing_chosen_is_exit_1_after_the_leaderboard(
-    noise_dataset: Path, tmp_path: Path
-) -> None:
-    """A script with && does not train on an old config file; no picture is suspected."""
-    config = tmp_path / "t.toml"
-    result = invoke("tune", noise_dataset, "-o", config, "--folds", "5")
-    assert result.stdout.splitlines()[1] == "Nothing beats always predicting the same"
-    assert "Try prepare --features hog-color, or more pictures." in result.stdout
-    assert "No pictures are suspected of a wrong label:" in result.stdout.splitlines()
-    assert isinstance(result.exception, CatclfError)
-    assert result.exception.what == f"nothing is chosen, and {config} is not written"
-    assert not config.exists()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -150,14 +93,6 @@ def test_flags_are_the_search(
         (str(dataset), search, "t.toml", "p.csv"),
         (str(dataset), Search(), "tuned.toml", None),
     ]
-
-
-def test_an_error_names_the_flag(dataset: Path, tmp_path: Path) -> None:
-    """Nine of a class cannot be dealt into the ten folds of the default."""
-    result = invoke("tune", dataset, "-o", tmp_path / "t.toml")
-    assert isinstance(result.exception, CatclfError)
-    assert error_text(result.exception).endswith("too few for 10 folds\nUse --folds 9.")
-    assert (result.stdout, list(tmp_path.iterdir())) == ("", [])
 
 
 def test_the_config_trains_with_the_choice(dataset: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Files that are no sound .npz, or no regular file, and how a bad file must be refused.
+"""Files that are no sound .npz, and how a bad file must be refused.
 
 Both layers of an .npz are built here byte by byte, so that either can lie (zip: PKWARE's APPNOTE
 6.3.10, sections 4.3 and 4.4; .npy: numpy.lib.format).
@@ -10,9 +10,7 @@ import io
 import lzma
 import os
 import pickle
-import socket
 import struct
-import sys
 import tracemalloc
 import warnings
 import zipfile
@@ -267,49 +265,3 @@ def _headers() -> Iterator[tuple[str, bytes]]:
         claim(f"({N_X}, 1)", str([(f"f{i}", "|u1") for i in range(200)]), bytes(200 * N_X)),
     )
     yield "subarray-type", claim("(1, 1)", f"('<f8', ({N_X},))")
-
-
-def bad_places(folder: Path, good: bytes) -> Iterator[Case]:
-    """Yield what stands where a model should and is no regular file."""
-    yield Case("missing", folder / "missing.npz")
-    yield Case("folder-missing", folder / "missing" / "model.npz")
-    yield Case("below-a-file", folder / "empty.npz" / "model.npz")
-    yield Case("name-too-long", folder / ("x" * 300 + ".npz"))
-    yield Case("name-with-nul", folder / "model\0.npz")
-    yield Case("folder", folder)
-    named = folder / "folder" / "model.npz"
-    named.mkdir(parents=True)
-    yield Case("folder-named-model", named)
-    if sys.platform == "win32":
-        return  # no pipes nor sockets in folders
-    fifo = folder / "fifo.npz"
-    os.mkfifo(fifo)
-    yield Case("fifo", fifo)
-    listening = folder / "socket.npz"
-    with socket.socket(socket.AF_UNIX) as server:
-        here = os.open(folder, os.O_RDONLY)  # the name of a socket is limited to 107 bytes
-        try:
-            server.bind(f"/proc/self/fd/{here}/{listening.name}")
-            yield Case("socket", listening)
-        except OSError:  # no /proc
-            pass
-        finally:
-            os.close(here)
-    for name, target in (
-        ("loop", "loop.npz"),
-        ("dangling-link", "nowhere"),
-        ("link-to-device", os.devnull),
-    ):
-        link = folder / f"{name}.npz"
-        link.symlink_to(target)
-        yield Case(name, link)
-    sparse = folder / "sparse.npz"
-    with open(sparse, "wb") as file:
-        file.write(b"PK\x03\x04")
-        file.truncate(2**38)
-    yield Case("256-GiB-sparse", sparse)
-    if os.geteuid() != 0:  # root may read everything
-        locked = folder / "locked.npz"
-        locked.write_bytes(good)
-        locked.chmod(0)
-        yield Case("locked", locked)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from typing import Any
 
@@ -93,3 +96,19 @@ def gradient_lipschitz(
     m = len(columns)
     X = np.vstack([columns.T / 255, np.ones(m)]) * np.sqrt(weights)  # (n_x + 1, m)
     return LOSSES[loss].curvature * float(np.linalg.norm(X, 2)) ** 2 / m + l2
+
+
+def printed_by_any_threads(program: str) -> list[str]:
+    """Return the lines that Python code prints, the same where OpenBLAS has one thread or four."""
+    one, four = (
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env={**os.environ, "OPENBLAS_NUM_THREADS": threads, "OMP_NUM_THREADS": threads},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for threads in ("1", "4")
+    )
+    assert one == four
+    return one.splitlines()

@@ -11,7 +11,6 @@ import pytest
 
 from catclf.descent import (
     METHODS,
-    Method,
     Problem,
     Stand,
     StateError,
@@ -57,12 +56,6 @@ def told(*costs: float, iterations: int, every: int = 100, **options: object) ->
     """Descend by what is told, at the rate 0.25."""
     training = Training(Settings(0.25, iterations, every=every))
     return descend(Told(*costs), training, **options)  # type: ignore[arg-type]
-
-
-def test_told_is_a_method() -> None:
-    """The stand-in of the tests below has the methods' interface, as mypy checks."""
-    method: Method = Told(0.0)
-    assert method.cost() == 0
 
 
 # ---------------------------------------------------------------------- what it records
@@ -123,15 +116,11 @@ def test_a_finished_descent_resumed_makes_no_step() -> None:
         (0.51, 1000, "to 0.510000 in 1000 iterations"),
         (1.01, 999, "to 1.010000 in 999 iterations"),
         (math.inf, 100, "beyond all bounds in 10 iterations"),
-        (math.nan, 100, "beyond all bounds in 10 iterations"),
         (math.nan, 10, "beyond all bounds in 10 iterations"),
     ],
 )
 def test_a_cost_that_rose_is_an_error(later: float, iterations: int, how: str) -> None:
-    """A descent that ends above its beginning, or beyond all bounds, says so and names the rate.
-
-    Below a thousand iterations, above twice its beginning.
-    """
+    """One that ends above its beginning, below 1000 iterations above its double, names the rate."""
     with pytest.raises(DivergenceError) as raised:
         told(0.5, later, iterations=iterations, every=10)
     message = f"the cost rose from 0.500000 {how}: the learning rate 0.25 is too high"
@@ -200,10 +189,7 @@ def test_an_overflowing_descent_is_our_error(
 
 
 def test_a_cost_that_cannot_fall_is_no_divergence(make_columns: ColumnsMaker) -> None:
-    """At a safe rate, pictures that all stand in both classes leave the cost at log 2: no error.
-
-    The cost then moves by its rounding alone, and not always down.
-    """
+    """Of pictures that all stand in both classes it moves by rounding alone, not always down."""
     columns, Y = make_columns(20, 192), np.zeros((1, 20))
     columns, Y = np.concatenate([columns, columns]), np.concatenate([Y, 1 - Y], axis=1)
     settings = Settings()
@@ -312,22 +298,7 @@ def test_an_iteration_that_fails_at_once_leaves_nothing(
     assert not saved
 
 
-# ---------------------------------------------------------------------------- a problem
-
-
-def test_a_descent_begins_from_zeros_or_from_a_state(make_columns: ColumnsMaker) -> None:
-    """W is a column of n_x numbers; what else a method keeps in a state is not looked at here."""
-    problem = Problem(make_columns(5, 12), half_and_half(5), Settings())
-    assert (problem.m, problem.n_x) == (5, 12)
-    w, b = problem.start(None)
-    assert (w.tolist(), str(w.dtype), b) == ([[0]] * 12, "float64", 0)
-    given_w = np.linspace(-1, 1, 12).reshape(12, 1)
-    w, b = problem.start({"w": given_w, "b": np.array(0.25), "u": np.zeros(99)})
-    assert np.array_equal(w, given_w)
-    assert (b, type(b)) == (0.25, float)
-
-
-@pytest.mark.parametrize("shape", [(12,), (1, 12), (11, 1), (13, 1), (12, 2), (0, 1), ()])
+@pytest.mark.parametrize("shape", [(12,), (13, 1), ()])
 def test_a_w_of_another_shape_is_refused(
     shape: tuple[int, ...], make_columns: ColumnsMaker
 ) -> None:

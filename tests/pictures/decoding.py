@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +13,6 @@ from catclf.pictures.reading import decode_picture
 from corpus.good_pictures import photo_like
 
 Pixels = NDArray[np.uint8]
-PHOTOS = Path(__file__).parents[3] / "shared" / "photos"
 SIZE_5 = Preprocessing(size=5)
 SIZE_40 = Preprocessing(size=40)  # the size of `photo_40` and `colors`: nothing is resized
 
