@@ -119,10 +119,7 @@ def test_what_was_written_is_read(
     classes: list[str],
     data: st.DataObject,
 ) -> None:
-    """Columns, labels, names of any bytes, classes and preprocessing survive, in their order.
-
-    X is (n_x, m) uint8 and Y (1, m); an example is a row on disk.
-    """
+    """X (n_x, m) uint8, Y (1, m), names of any bytes, classes and preprocessing, in their order."""
     path = tmp_path_factory.getbasetemp() / "round_trip.npz"
     preprocessing = Preprocessing(size=size, fit=fit)  # type: ignore[arg-type]
     rng = np.random.default_rng(0)

@@ -55,10 +55,7 @@ def compiled_run(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_resumed_run_ends_where_an_uninterrupted_one_does(
     method: str, small_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The files are equal, bit for bit: weights, costs, state and record, with penalty and all.
-
-    A compiled run goes on by numba's kernel, also where another would be chosen now.
-    """
+    """Bit for bit: weights, costs, state and record; by its kernel, whatever were chosen now."""
     settings = Settings(0.002, 30, 0.01, every=4)
     whole, paused = tmp_path / "whole.npz", tmp_path / "paused.npz"
     kernel = {"streaming": "numpy", "numba": "numba"}.get(method)
@@ -205,10 +202,7 @@ def test_a_record_of_nonsense_is_not_resumed(
 def test_a_signal_saves_the_model_and_says_how_to_resume(
     number: signal.Signals, read: bool, small_dataset: Path, tmp_path: Path
 ) -> None:
-    """Train ends after its iteration with 130 or 143; the command it names resumes it.
-
-    Also where nobody reads its output any more: Ctrl-C ends the reader of a pipe too.
-    """
+    """With 130 or 143, also where Ctrl-C ended the reader of its output; the command resumes it."""
     model = tmp_path / "model.npz"
     process = begin_training(small_dataset, model)
     if not read:

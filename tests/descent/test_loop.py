@@ -120,10 +120,7 @@ def test_a_finished_descent_resumed_makes_no_step() -> None:
     ],
 )
 def test_a_cost_that_rose_is_an_error(later: float, iterations: int, how: str) -> None:
-    """A descent that ends above its beginning, or beyond all bounds, says so and names the rate.
-
-    Below a thousand iterations, above twice its beginning.
-    """
+    """One that ends above its beginning, below 1000 iterations above its double, names the rate."""
     with pytest.raises(DivergenceError) as raised:
         told(0.5, later, iterations=iterations, every=10)
     message = f"the cost rose from 0.500000 {how}: the learning rate 0.25 is too high"
@@ -192,10 +189,7 @@ def test_an_overflowing_descent_is_our_error(
 
 
 def test_a_cost_that_cannot_fall_is_no_divergence(make_columns: ColumnsMaker) -> None:
-    """At a safe rate, pictures that all stand in both classes leave the cost at log 2: no error.
-
-    The cost then moves by its rounding alone, and not always down.
-    """
+    """Of pictures that all stand in both classes it moves by rounding alone, not always down."""
     columns, Y = make_columns(20, 192), np.zeros((1, 20))
     columns, Y = np.concatenate([columns, columns]), np.concatenate([Y, 1 - Y], axis=1)
     settings = Settings()

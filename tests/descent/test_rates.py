@@ -46,10 +46,7 @@ def test_safe_rate_of_bright_pictures(make_columns: ColumnsMaker) -> None:
 
 
 def test_safe_rate_of_pictures_that_are_mostly_black() -> None:
-    """It is safe where the largest singular vector is far from the bright one it is sought from.
-
-    263 black pictures with 47 white values, and two gray ones that are bright all over.
-    """
+    """It is safe where the largest singular vector is far from the bright one it is sought from."""
     columns = np.zeros((265, 12288), np.uint8)
     columns[:263, :47] = 255
     columns[263:, 47:] = 177
