@@ -101,10 +101,7 @@ def output(request: pytest.FixtureRequest, small_dataset: Path, tmp_path: Path) 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 def test_killed_at_any_time_the_output_is_whole(output: Output, number: signal.Signals) -> None:
-    """After a signal at random times, 50 of each verb, it is the old or the new one, complete.
-
-    What such a process leaves beside it is gone after the next run.
-    """
+    """The old or the new one; what is left beside it is gone after the next run."""
     began = time.monotonic()
     in_child(output.replace)
     took = time.monotonic() - began

@@ -68,20 +68,6 @@ print(refused)
 """
 
 
-def run(code: str, *arguments: object) -> str:
-    """Run Python code in a process of its own, which may hang or crash; return its output."""
-    child = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code, *map(str, arguments)],
-        env={**os.environ, "PYTHONPATH": f"{TESTS}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert child.returncode == 0, f"exit {child.returncode}: {child.stderr}"
-    return child.stdout
-
-
 def change(path: Path, start: int, data: bytes) -> None:
     """Overwrite bytes of a file in place."""
     with path.open("r+b") as file:
@@ -119,10 +105,7 @@ def test_what_was_written_is_read(
     classes: list[str],
     data: st.DataObject,
 ) -> None:
-    """Columns, labels, names of any bytes, classes and preprocessing survive, in their order.
-
-    X is (n_x, m) uint8 and Y (1, m); an example is a row on disk.
-    """
+    """X (n_x, m) uint8, Y (1, m), names of any bytes, classes and preprocessing, in their order."""
     path = tmp_path_factory.getbasetemp() / "round_trip.npz"
     preprocessing = Preprocessing(size=size, fit=fit)  # type: ignore[arg-type]
     rng = np.random.default_rng(0)
@@ -267,9 +250,17 @@ def test_what_to_type_is_safe_for_shell_and_terminal(tmp_path: Path) -> None:
 def test_no_change_to_the_bytes_goes_unseen(tmp_path: Path) -> None:
     """Bits flipped, bytes overwritten, stretches erased: refused, or of no effect at all."""
     good_prepared(tmp_path / "a.npz")
+    path = f"{TESTS}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
+    child = subprocess.run(  # which may hang or crash
+        [sys.executable, "-W", "error", "-c", FLIP, str(tmp_path / "a.npz")],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert child.returncode == 0, f"exit {child.returncode}: {child.stderr}"
     size = (tmp_path / "a.npz").stat().st_size
-    refused = int(run(FLIP, tmp_path / "a.npz"))
-    assert refused > size / 2  # the rest are fields of the zip that nobody reads
+    assert int(child.stdout) > size / 2  # the rest are fields of the zip that nobody reads
 
 
 @pytest.mark.parametrize("name", ["record", "digest", *ARRAYS])

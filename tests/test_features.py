@@ -57,11 +57,9 @@ def by_block(picture: Pixels) -> Array:
 
 
 def edges_as_scikit_image_counts(picture: Pixels) -> Array:
-    """Return (7, 7, 2, 2, 9), by our gradients, cells and blocks, with its hard votes.
-
-    A gradient votes whole for the direction below its own, a pixel for the cell that it lies in;
-    opposite directions are one; pixels are not divided by 255.
-    """
+    """Return (7, 7, 2, 2, 9), by our gradients, cells and blocks, with its hard votes."""
+    # A gradient votes whole for the direction below its own, a pixel for the cell that it lies in;
+    # opposite directions are one; pixels are not divided by 255.
     size = len(picture)
     (below, vote), (_, rest) = votes(*gradients(picture))
     cell = np.arange(size) // (size // 8) + 1
@@ -90,10 +88,7 @@ def sample_64(path: Path) -> Pixels:
     ids=["8", "16", "24", "64", "128", "sample"],
 )
 def test_edges_are_scikit_images(pictures: list[Pixels]) -> None:
-    """Set to hard votes, gradients, cells and blocks are those of `skimage.feature.hog`.
-
-    Of noise, and of drawn pictures, which have even regions and straight lines.
-    """
+    """Set to hard votes, edges of noise, and of drawn pictures, are `skimage.feature.hog`'s."""
     for picture in pictures:
         ours, theirs = edges_as_scikit_image_counts(picture), edges_by_scikit_image(picture)
         assert np.abs(ours - theirs).max() < 1e-6

@@ -79,10 +79,7 @@ def test_workers_change_no_byte(tmp_path: Path) -> None:
 
 
 def test_the_model_tells_what_pixels_hardly_show(dataset: Path, model: Path) -> None:
-    """Of the direction of stripes in noise, edges say more than pixels of these few pictures.
-
-    Predict and predict_proba give evaluate's probabilities, bit for bit.
-    """
+    """The direction of stripes in noise; evaluate, predict and predict_proba agree on every bit."""
     assert catclf.evaluate(dataset, model).accuracy == 1.0
     found, loaded = catclf.evaluate(dataset, model, split="train"), catclf.load_model(model)
     assert loaded.w.shape == (5576, 1)

@@ -108,16 +108,6 @@ def test_cost_is_finite_and_not_negative(loss: LossName, example: tuple[Array, A
     assert J >= 0
 
 
-@given(loss=any_loss, example=examples(), data=st.data())
-def test_permuting_columns_leaves_the_cost_unchanged(
-    loss: LossName, example: tuple[Array, Array], data: st.DataObject
-) -> None:
-    """The cost knows nothing of the order of the examples, up to the rounding of its sum."""
-    Z, Y = example
-    order = data.draw(st.permutations(range(Z.shape[1])))
-    assert cost(Z[:, order], Y[:, order], loss) == pytest.approx(cost(Z, Y, loss), rel=1e-13)
-
-
 @both_losses
 def test_dZ_equals_central_differences(loss: LossName) -> None:
     """The derivative of each example's loss by its logit is that of the loss itself."""

@@ -77,10 +77,7 @@ def test_any_number_of_threads_gives_the_same_bits(
 
 
 def test_where_pixels_lie_and_who_may_write_them_changes_no_bit(make_columns: ColumnsMaker) -> None:
-    """A map of a file is read-only and at any address, labels may be every second of some others.
-
-    And all of them are one type of array: the code is compiled, and loaded, once.
-    """
+    """Read-only, at any address, labels every second of others: all by code compiled once."""
     columns, y = make_columns(300, 20), (np.arange(600.0) % 3 == 0)[::2] * 1.0
     frozen = columns.copy()
     frozen.flags.writeable = False

@@ -86,10 +86,7 @@ def test_the_penalty_counts_where_divergence_is_judged() -> None:
 
 @pytest.mark.parametrize("class_weight", ["none", "balanced"])
 def test_the_held_out_means_are_those_of_each_fold(class_weight: ClassWeight) -> None:
-    """AUC, loss and accuracy of the other folds' training, also of folds of unequal sizes.
-
-    With balanced weights each training is that of them, and each mean that of both classes'.
-    """
+    """AUC, loss and accuracy of the others' training; if balanced, means of both classes'."""
     curves = curves_of(SETTINGS, UNEQUAL, class_weight, unequal=True)
     for fold in range(4):
         settings = Settings(0.1, 200, 0.1, class_weight=class_weight)

@@ -68,22 +68,3 @@ def test_the_weights_are_X_times_the_dual_coefficients(make_columns: ColumnsMake
     """Also where the examples come in more than one block."""
     columns, C = make_columns(600, 12), np.random.default_rng(0).normal(size=(3, 600))
     assert primal_weights(columns, C) == pytest.approx(columns.T / 255 @ C.T, rel=1e-12)
-
-
-def test_an_iteration_allocates_nothing(make_columns: ColumnsMaker) -> None:
-    """A step without its cost leaves no array behind, and makes none of the size of m."""
-    import tracemalloc
-
-    m = 400
-    gram = Gram(Problem(make_columns(m, 12), np.ones((1, m)), Settings(0.01)), None)
-    gram.step(False)
-    tracemalloc.start()
-    try:
-        before = tracemalloc.get_traced_memory()[0]
-        tracemalloc.reset_peak()
-        for _ in range(10):
-            gram.step(False)
-        peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-    assert peak - before < 8 * m

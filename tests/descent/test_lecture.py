@@ -118,10 +118,7 @@ def test_the_penalty_is_in_the_cost_and_not_on_b(way: Way, loss: LossName) -> No
 def test_logits_of_a_thousand_cost_what_they_should(
     way: Way, loss: LossName, Y: list[float], cost: float, w_after: float
 ) -> None:
-    """A white and a black example, right or wrong: finite, without a warning on the way.
-
-    exp() of 1000 is never taken; where both are right the step goes nowhere.
-    """
+    """A white and a black example, right or wrong: finite, exp() of 1000 is never taken."""
     columns, state = np.array([[255], [0]], np.uint8), {"w": np.full((1, 1), 2e3)}
     problem = Problem(columns, np.array([Y]), Settings(0.5, loss=loss))
     method = way(problem, {**state, "b": np.array(-1e3)})

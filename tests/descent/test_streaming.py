@@ -20,7 +20,7 @@ from catclf.training import Settings, Training
 from catclf.workers import CAN_FORK
 from conftest import ColumnsMaker
 from datasets import damage, write_small
-from descent.problems import both_losses, every_cost, problem_of, run, same_stand
+from descent.problems import every_cost, problem_of, run, same_stand
 
 every_kernel = pytest.mark.parametrize(
     "kernel", ["numpy", pytest.param("numba", marks=pytest.mark.slow)]
@@ -33,18 +33,6 @@ def test_streaming_equals_vectorized_on_the_courses_files(course_dataset: Path) 
     with open_dataset(course_dataset) as opened:
         columns, Y = opened.train.columns[:], opened.train.Y
     streamed, expected = (run(name, columns, Y, settings) for name in ("streaming", "vectorized"))
-    assert streamed.training.costs == pytest.approx(expected.training.costs, rel=1e-5)
-
-
-@both_losses
-@pytest.mark.parametrize("m", [1, 7, 8, 33, 700])
-def test_blocks_of_any_number_give_the_same_costs(m: int, loss: LossName) -> None:
-    """Fewer examples than shards, a rest, several blocks: costs within 1e-5 of vectorized."""
-    problem = problem_of(m, 48, loss)
-    settings = Settings(0.02, 30, 0.01, loss, every=1)
-    streamed, expected = (
-        run(name, problem.columns[:], problem.Y, settings) for name in ("streaming", "vectorized")
-    )
     assert streamed.training.costs == pytest.approx(expected.training.costs, rel=1e-5)
 
 

@@ -88,17 +88,13 @@ def test_linked_folders_are_entered(tmp_path: Path) -> None:
     assert found == [str(tmp_path / "class/linked/cat.jpg")]
 
 
-def test_a_link_to_nothing_is_found(tmp_path: Path) -> None:
-    """A picture that is a dangling link is listed: reading it will say so."""
-    (tmp_path / "cat.jpg").symlink_to("nowhere")
+def test_what_cannot_be_read_as_a_picture_is_found_by_its_name(tmp_path: Path) -> None:
+    """A link to nothing, and a folder, which is not entered: reading it will say so."""
+    (tmp_path / "bird.jpg").symlink_to("nowhere")
     (tmp_path / "dog.jpg").symlink_to("dog.jpg")
-    assert len(find_pictures(str(tmp_path))[0]) == 2
-
-
-def test_a_folder_named_as_a_picture_is_found_and_not_entered(tmp_path: Path) -> None:
-    """It cannot be read as a picture, and will be named."""
     touch(tmp_path, "cat.jpg/inside.jpg")
-    assert find_pictures(str(tmp_path)) == ([str(tmp_path / "cat.jpg")], [])
+    found = [str(tmp_path / f"{name}.jpg") for name in ("bird", "cat", "dog")]
+    assert find_pictures(str(tmp_path)) == (found, [])
 
 
 def test_folders_may_lie_deep(tmp_path: Path) -> None:

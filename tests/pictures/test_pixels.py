@@ -67,11 +67,7 @@ AS_STORED = {  # how a camera held so sees the upright picture
 def test_orientation_is_applied_once(
     container: str, options: dict[str, Any], shape: tuple[int, int], near: float, orientation: int
 ) -> None:
-    """In each container that tells it, at each fit.
-
-    At a reduced scale too, of sides that it does not divide: the last column and row stand for less
-    than a pixel.
-    """
+    """In each container that tells it, at each fit, at a reduced scale that divides no side too."""
     assert choose_reduction(251, 333, Preprocessing(size=12)) == 8
     pixels = np.asarray(photo_like(*shape))
     exif = Image.Exif()

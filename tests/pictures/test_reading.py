@@ -33,7 +33,7 @@ from catclf.pictures.reading import (
 )
 from corpus.good_pictures import adam7_png, encode, good_files, idat, photo_like, png
 from corpus.pictures import BAD_FILES, odd_paths
-from pictures.decoding import SIZE_5, SIZE_40, colors, decode, photo_40
+from pictures.decoding import SIZE_5, colors, decode, photo_40
 
 LARGER = 140  # than the good files: no JPEG of them is decoded at a reduced scale
 
@@ -170,17 +170,19 @@ def test_an_array_of_another_shape_or_type_is_a_value_error(pixels: Any) -> None
         pixels_of(pixels, SIZE_5)
 
 
-def test_a_truncated_file_opened_by_pillow_is_a_picture_error() -> None:
+@pytest.mark.parametrize(
+    ("image", "said"),
+    [
+        (Image.open(io.BytesIO(encode(photo_like(), "PNG")[:2000])), ".*truncated"),
+        (Image.new("F", (8, 8), 3.5), "floating-point pixels"),
+    ],
+)
+def test_an_image_without_pixels_of_8_bits_is_a_picture_error(
+    image: Image.Image, said: str
+) -> None:
     """Pillow decodes an opened file when its pixels are asked for, and it may fail then."""
-    image = Image.open(io.BytesIO(encode(photo_like(), "PNG")[:2000]))
-    with pytest.raises(PictureError, match=r"^-: .*truncated"):
+    with pytest.raises(PictureError, match=f"^-: {said}"):
         pixels_of(image, SIZE_5)
-
-
-def test_numbers_out_of_range_are_a_picture_error() -> None:
-    """An image of floats has no 8 bits to be brought to."""
-    with pytest.raises(PictureError, match=r"^-: floating-point pixels"):
-        pixels_of(Image.new("F", (8, 8), 3.5), SIZE_5)
 
 
 @pytest.mark.parametrize("image", [None, 2.5, b"\x89PNG", bytearray(b"x"), memoryview(b"x")])
@@ -193,16 +195,13 @@ def test_what_is_no_picture_is_a_type_error(image: Any) -> None:
             function(image)
 
 
-def test_many_pictures_are_not_one() -> None:
-    """A list has no pixels of its own."""
-    with pytest.raises(TypeError, match="got list"):
-        pixels_of(["a.png"], SIZE_5)  # type: ignore[arg-type]
-
-
-def test_a_text_stream_is_a_type_error() -> None:
-    """A file that was opened without "b" holds no picture."""
-    with pytest.raises(TypeError, match="a stream must be binary"):
-        pixels_of(io.StringIO("cat"), SIZE_40)  # type: ignore[arg-type]
+@pytest.mark.parametrize(
+    ("image", "said"), [(["a.png"], "got list"), (io.StringIO("cat"), "a stream must be binary")]
+)
+def test_a_list_or_a_text_stream_is_no_picture(image: Any, said: str) -> None:
+    """A list has no pixels of its own, nor has a file that was opened without "b"."""
+    with pytest.raises(TypeError, match=said):
+        pixels_of(image, SIZE_5)
 
 
 def test_a_stream_that_fails_is_a_picture_error() -> None:
