@@ -10,6 +10,7 @@ import operator
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, fields
 from functools import partial
+from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -53,10 +54,9 @@ class Range:
         """Return what a value must be, in words; None where it is."""
         if self.choices:
             return None if value in self.choices else f"must be one of {', '.join(self.choices)}"
-        if self.whole and type(value) is not int:
-            return "must be a whole number"
-        if not isinstance(value, int | float) or type(value) is bool or not math.isfinite(value):
-            return "must be a finite number"
+        kind = Integral if self.whole else Real  # numpy's numbers are such too
+        if isinstance(value, bool) or not (isinstance(value, kind) and math.isfinite(value)):
+            return "must be a whole number" if self.whole else "must be a finite number"
         broken = [words for words, holds in self.limits() if not holds(value)]
         return f"must be {broken[0]}" if broken else None
 
@@ -81,7 +81,7 @@ def check_ranges(instance: DataclassInstance) -> None:
         value = getattr(instance, each.name)
         if "range" not in each.metadata or (value is None and each.default is None):
             continue
-        for entry in value if isinstance(value, tuple) else (value,):
+        for entry in value if isinstance(each.default, tuple) else (value,):
             complaint = each.metadata["range"].complaint(entry)
             if complaint is not None:
                 raise ValueError(f"{each.name} {complaint}, got {value!r}")
