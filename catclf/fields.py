@@ -75,13 +75,18 @@ def range_of(owner: type[DataclassInstance], name: str) -> tuple[Range, Any]:
 def check_ranges(instance: DataclassInstance) -> None:
     """Raise ValueError where a field's value, or an entry of it, is out of its range.
 
-    None is allowed where it is the default.
+    None is allowed where it is the default. Numbers become Python's own, which JSON can hold.
     """
     for each in fields(instance):
-        value = getattr(instance, each.name)
-        if "range" not in each.metadata or (value is None and each.default is None):
+        value, limits = getattr(instance, each.name), each.metadata.get("range")
+        if limits is None or (value is None and each.default is None):
             continue
-        for entry in value if isinstance(each.default, tuple) else (value,):
-            complaint = each.metadata["range"].complaint(entry)
+        many = isinstance(each.default, tuple)
+        for entry in value if many else (value,):
+            complaint = limits.complaint(entry)
             if complaint is not None:
                 raise ValueError(f"{each.name} {complaint}, got {value!r}")
+        if not limits.choices:
+            plain = int if limits.whole else float
+            value = tuple(map(plain, value)) if many else plain(value)
+            object.__setattr__(instance, each.name, value)

@@ -143,9 +143,8 @@ def train(
             choice = _choose(problem, method, backend, observer)
             training = _new_training(opened, settings, choice)
         else:
-            made_by = _new_training(opened, settings, Choice("")).created_by
             training = replace(
-                old.training, settings=settings, dataset=opened.path, created_by=made_by
+                old.training, settings=settings, dataset=opened.path, created_by=CREATED_BY
             )
             choice = Choice(training.method, training.kernel)
             _refuse_other_settings(old.training, settings, method, output)
