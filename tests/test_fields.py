@@ -78,7 +78,8 @@ def test_a_range_and_a_default_are_found_by_name() -> None:
 
 def test_numpys_numbers_and_lists_are_as_good() -> None:
     """What a notebook computes goes in as it is."""
-    asked = Settings(iterations=np.int64(5), learning_rate=np.float32(0.5))
+    numbers: dict[str, Any] = {"iterations": np.int64(5), "learning_rate": np.float32(0.5)}
+    asked = Settings(**numbers)
     assert (type(asked.iterations), type(asked.learning_rate)) == (int, float)
     assert Search(learning_rates=[0.1], l2=[0.0]).settings() == [(0.1, 0.0)]  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="iterations must be a whole number"):
