@@ -70,7 +70,7 @@ def test_results_are_those_of_map(count: int, workers: int | None) -> None:
         assert pool.map(range(n)) == list(map(operator.neg, range(n)))
 
 
-@pytest.mark.parametrize(("workers", "ahead"), [(1, 0), (2, FEW), (3, FEW * 3 // 2)])
+@pytest.mark.parametrize(("workers", "ahead"), [(1, 0), (2, 2 * FEW), (3, 3 * FEW)])
 def test_order_is_kept_where_one_takes_long(workers: int, ahead: int) -> None:
     """Later ones wait, and they are few; a single worker takes one item at a time."""
     items = itertools.count()
