@@ -295,5 +295,6 @@ def available_memory() -> int:
             import resource
 
             ulimit, _ = resource.getrlimit(resource.RLIMIT_AS)
-            limits += [ulimit] if ulimit != resource.RLIM_INFINITY else []
+            if ulimit != resource.RLIM_INFINITY:
+                limits.append(ulimit)
     return min(limits, default=UNKNOWN_MEMORY_BYTES)
