@@ -28,42 +28,30 @@ class Columns(Protocol):
 
 
 @dataclass(frozen=True)
-class Rows:
+class Run:
     """A run of the rows of some columns, read when they are indexed; see `Columns`."""
 
     columns: Columns
-    run: slice
+    rows: slice
 
     @property
     def shape(self) -> tuple[int, ...]:
         """(the run's rows, n_x)."""
-        m, n_x = self.columns.shape
-        return len(range(m)[self.run]), n_x
+        return self.rows.stop - self.rows.start, self.columns.shape[1]
 
     def __getitem__(self, rows: slice) -> Pixels:
         """Read a run of them."""
-        chosen = range(self.columns.shape[0])[self.run][rows]
+        chosen = range(self.rows.start, self.rows.stop)[rows]
         return self.columns[chosen.start : chosen.stop]
 
 
 def blocks(
     columns: Columns, examples: int, start: int = 0, stop: int | None = None
 ) -> Iterator[tuple[slice, Pixels]]:
-    """Yield the columns a block at a time, so that memory does not grow with m.
+    """Yield a block of columns at a time, so that memory does not grow with m.
 
-    Parameters
-    ----------
-    columns
-        (m, n_x) uint8.
-    examples
-        How many examples a block holds; the last may hold fewer.
-    start, stop
-        The first of them, and the one after the last; all m where they are not given.
-
-    Yields
-    ------
-    rows, block
-        Which examples, and their columns as rows, (examples, n_x).
+    Which examples, and their columns as rows, (examples, n_x); the last may hold fewer. They begin
+    with the example `start` and end before `stop`; all m where these are not given.
     """
     end = columns.shape[0] if stop is None else stop
     for first in range(start, end, examples):
@@ -82,17 +70,9 @@ def n_blocks(m: int) -> int:
 
 
 def unroll(pictures: Pixels) -> Pixels:
-    """Return pictures as the transposed columns of X: all of red, then green, then blue.
+    """Return pictures (m, size, size, 3) as rows (m, n_x): all of red, then green, then blue.
 
-    Parameters
-    ----------
-    pictures
-        (m, size, size, 3).
-
-    Returns
-    -------
-    numpy.ndarray
-        (m, n_x), one picture a row, contiguous; its transpose is X.
+    The rows are contiguous; their transpose is X.
     """
     m, height, width, colors = pictures.shape
     if height != width or colors != 3:

@@ -1,93 +1,133 @@
-"""The prepared dataset: an HDF5 file of columns, labels and names, in two splits.
+"""The prepared dataset: columns, labels and names in two splits, in one .npz.
 
-    /            format, format_version, created_by, classes, preprocessing (JSON), digest
-    /train       columns (m, n_x) uint8, labels (m,) uint8, names (m,) UTF-8, and
-                 checksums (ceil(m / 256),) uint32: the CRC-32 of each 256 rows of columns;
-                 where the features are not the pixels themselves, these too, laid out and checked
-                 alike: pixels (m, 3 size size) uint8, pixel_checksums
-    /test        the same; attribute also_in_train: how many of its pictures train holds too
+    record       JSON: format, version, created_by, classes, preprocessing, also_in_train
+    train_columns              (m, n_x) uint8: the columns of X, one a row
+    train_columns_checksums    (ceil(m / 256),) uint32: the CRC-32 of each 256 rows of columns
+    train_pixels, train_pixels_checksums    (m, 3 size size) uint8, where the features are not the
+                               pixels themselves
+    train_labels, train_names  (m,) uint8, 0 or 1; (m,) UTF-8
+    test_...                   the same
+    digest       SHA-256 of the train split's columns and labels, in hexadecimal
 
-HDF5 has no column-major order, so a column of X is a row on disk. All arrays are contiguous and
-pass through no filter: where they fit into memory, rows are read as a memory map of the file.
+`numpy.load` opens it. Nothing in it is compressed: rows are read from where they stand in the file.
 
 Damage is refused, not trained on: a flipped bit, a lost or zeroed page, a file that is cut short,
-or whose writer was killed.
+or whose writer was killed (then the directory, at its end, is missing).
 
-- Opening the file checks its metadata, for which HDF5 keeps checksums (in its latest format, and
-  of attributes whose strings are of fixed length), and the labels, by their attribute checksum.
-- Reading the names checks them in the same way.
-- The first read of 256 rows compares them with their checksum, once for all processes that share
+- Opening the file checks the record and the labels; reading the names checks them.
+- The first reading of 256 rows compares them with their checksum, once for all processes that share
   the dataset. Reading all of them, as `catclf info` does, checks the whole file.
 
-What happens after that first read cannot be known: a block that is changed on disk later is used
-as it then is. Where the disk, or the network behind it, fails to give a mapped page, or another
-program cuts the file while its rows are in use, the system ends the process. catclf itself never
-changes a dataset in place: a new file takes the old one's place, and who has opened the old one
-reads it to its end (on Windows no file can take its place until then). A CRC-32 finds accidents,
-not forgeries.
+What happens after that first reading cannot be known: of a file that is larger than half of the
+memory that is free, a block that is changed on disk later is used as it then is. catclf itself
+never changes a dataset in place: a new file takes the old one's place, and who has opened the old
+one reads it to its end (on Windows no file can take its place until then). A CRC-32 finds
+accidents, not forgeries.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
-import os
-import shlex
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from catclf._version import __version__
-from catclf.errors import DatasetError, printable
+from catclf import __version__
+from catclf.columns import BLOCK_EXAMPLES, n_blocks
+from catclf.errors import AnyPath, DatasetError
 from catclf.features import Preprocessing
-from catclf.files import PREPARED, FileKind, file_kind
-from catclf.outputs import OutputKind, replacing
-from catclf.splits import as_pair
-from catclf.storage.checked_rows import (
-    PREPARE_AGAIN,
-    CheckedArray,
-    CheckedRows,
-    checked_array,
-    checked_rows,
-    write_array,
-    write_rows,
-)
-from catclf.storage.hdf5 import HDF5File, open_hdf5
-from catclf.storage.hdf5_writing import create_hdf5
+from catclf.files import PREPARED
+from catclf.npz import NewNpz, Npz, create_npz, open_npz
+from catclf.splits import as_pair, class_counts
+from catclf.workers import available_memory, shared_zeros
 
 FORMAT = "catclf-dataset"
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
+PREPARE_AGAIN = "Run 'catclf prepare' again."
+
+
+class StoredRows:
+    """Rows (m, n_x) uint8 in a file; indexing them by a number or a run reads and checks them.
+
+    The first reading of a block of 256 rows compares it with its checksum, once for all processes
+    that are forked from this one. Where that is asked for, and the whole file fits into half of the
+    memory that is free, what was read is kept, shared with these processes, and not read again. The
+    file is not mapped: where it is cut meanwhile that is an error, and does not end the process.
+    """
+
+    def __init__(self, npz: Npz, name: str, shape: tuple[int, int], keep: bool) -> None:
+        self.npz, self.name, self.shape = npz, name, shape
+        self.start, self.checksums = npz.rows(name, shape), npz.array(f"{name}_checksums")
+        if self.checksums.dtype != "<u4" or self.checksums.shape != (n_blocks(shape[0]),):
+            raise npz.damaged("not a checksum for each block", f"{name}_checksums")
+        self.checked = shared_zeros(self.checksums.shape, np.bool_)
+        self.kept: NDArray[np.uint8] | None = None
+        if keep and npz.file_bytes() <= available_memory() // 2:
+            with suppress(OSError, OverflowError, ValueError):  # no place in the address space
+                self.kept = shared_zeros(shape, np.uint8)
+
+    def __getitem__(self, rows: int | slice) -> NDArray[np.uint8]:
+        """Return one row, or a run of rows, not to be written to; DatasetError where damaged."""
+        indices = range(self.shape[0])[rows]
+        run = range(indices, indices + 1) if isinstance(indices, int) else indices
+        if run.step != 1:
+            raise ValueError(f"rows are read in runs, got {rows}")
+        found = self._read(run).view()
+        found.flags.writeable = False
+        return found[0] if isinstance(indices, int) else found
+
+    def _read(self, run: range) -> NDArray[np.uint8]:
+        """Return a run of rows, whose blocks are checked where they were not before."""
+        blocks = range(run.start // BLOCK_EXAMPLES, n_blocks(run.stop)) if run else range(0)
+        unchecked = [block for block in blocks if not self.checked[block]]
+        if self.kept is not None:
+            for block in unchecked:
+                rows = self._rows_of(range(block, block + 1))
+                self._check(block, self._fill(rows.start, self.kept[rows.start : rows.stop]))
+            return self.kept[run.start : run.stop]
+        if not unchecked:
+            return self._fill(run.start, np.empty((len(run), self.shape[1]), np.uint8))
+        # Whole blocks, read once: the rows that are returned are those that were checked.
+        rows = self._rows_of(blocks)
+        whole = self._fill(rows.start, np.empty((len(rows), self.shape[1]), np.uint8))
+        for block in unchecked:
+            self._check(block, whole[block * BLOCK_EXAMPLES - rows.start :][:BLOCK_EXAMPLES])
+        return whole[run.start - rows.start : run.stop - rows.start]
+
+    def _rows_of(self, blocks: range) -> range:
+        return range(
+            blocks.start * BLOCK_EXAMPLES, min(blocks.stop * BLOCK_EXAMPLES, self.shape[0])
+        )
+
+    def _fill(self, start: int, rows: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Read rows, from the `start`-th on, and return them."""
+        self.npz.read_at(self.start + start * self.shape[1], rows, self.name)
+        return rows
+
+    def _check(self, block: int, rows: NDArray[np.uint8]) -> None:
+        """Compare the rows of a block with their checksum."""
+        if zlib.crc32(rows.data) != self.checksums[block]:
+            first = block * BLOCK_EXAMPLES
+            last = first + len(rows) - 1
+            raise self.npz.damaged(f"rows {first} to {last} are not what was written", self.name)
+        self.checked[block] = True
 
 
 @dataclass(frozen=True)
 class Split:
-    """The train or the test split of a dataset.
+    """The train or the test split of a dataset."""
 
-    Parameters
-    ----------
-    columns
-        (m, n_x) uint8 on disk: the columns of X, one a row, read when they are indexed.
-    pixels
-        (m, 3 size size) uint8 on disk: the pictures, unrolled, one a row; the columns themselves
-        where the features are the pixels.
-    labels
-        (m,) uint8, 0 or 1.
-    stored_names
-        (m,) on disk: what each picture is called.
-    also_in_train
-        How many of these pictures the train split holds too (0 for the train split itself).
-    """
-
-    columns: CheckedRows
-    pixels: CheckedRows
-    labels: NDArray[np.uint8]
-    stored_names: CheckedArray
-    also_in_train: int
+    columns: StoredRows  # (m, n_x) uint8 in the file: the columns of X, one a row
+    # (m, 3 size size): the pictures unrolled; where they are features, `columns`
+    pixels: StoredRows
+    labels: NDArray[np.uint8]  # (m,), 0 or 1
+    read_names: Callable[[], list[str]]  # reads what each picture is called
+    also_in_train: int  # how many of these pictures the train split holds too
 
     def __repr__(self) -> str:
         return f"<Split: m {self.m}, n_x {self.columns.shape[1]}>"
@@ -96,6 +136,11 @@ class Split:
     def m(self) -> int:
         """The number of examples."""
         return self.labels.size
+
+    @property
+    def counts(self) -> tuple[int, int]:
+        """How many pictures each class has, in the order of the labels."""
+        return class_counts(self.labels)
 
     @cached_property
     def X(self) -> NDArray[np.uint8]:
@@ -110,7 +155,7 @@ class Split:
     @cached_property
     def names(self) -> list[str]:
         """What each picture is called."""
-        return [name.decode("utf-8", "surrogateescape") for name in self.stored_names.read()]
+        return self.read_names()
 
 
 @dataclass(frozen=True)
@@ -143,8 +188,15 @@ class Dataset:
 
 
 @contextmanager
-def open_dataset(path: str | os.PathLike[str]) -> Iterator[Dataset]:
+def open_dataset(path: AnyPath, *, keep: bool = False) -> Iterator[Dataset]:
     """Open a prepared dataset; its columns are read when they are used, within the block.
+
+    Parameters
+    ----------
+    path
+        Its file.
+    keep
+        Keep in memory what was read, for another pass, where half of what is free holds the file.
 
     Raises
     ------
@@ -152,116 +204,61 @@ def open_dataset(path: str | os.PathLike[str]) -> Iterator[Dataset]:
         Where the file is missing, none of ours, of another version of catclf, damaged, or not
         complete.
     """
-    with open_hdf5(path, PREPARED) as file:
-        yield _read_dataset(file)
+    with open_npz(path, PREPARED, DatasetError, PREPARE_AGAIN) as npz:
+        yield _read_dataset(npz, keep)
 
 
-def _read_dataset(file: HDF5File) -> Dataset:
-    if file.attribute("format") != FORMAT:
-        raise DatasetError("is not a dataset that catclf prepared", file.where, _fix_of_other(file))
-    version = file.attribute("format_version")
-    if version != FORMAT_VERSION:
-        old = version == 1
-        raise DatasetError(
-            f"has format version {version!r:.20}{' (of catclf 0.1)' if old else ''}; "
-            f"this catclf reads {FORMAT_VERSION}",
-            file.where,
-            PREPARE_AGAIN if old else "Update catclf, or prepare the dataset again.",
-        )
-    classes = as_pair(file.attribute("classes"))
-    digest = file.attribute("digest")
-    if classes is None or not isinstance(digest, str):
-        raise DatasetError("damaged: names no two classes, or no digest", file.where, PREPARE_AGAIN)
+def _read_dataset(npz: Npz, keep: bool) -> Dataset:
+    record = npz.record(FORMAT, FORMAT_VERSION)
+    classes, created_by = as_pair(record.get("classes")), record.get("created_by")
+    digest = npz.array("digest")
+    if classes is None or digest.dtype != "S64" or digest.shape != ():
+        raise npz.damaged("names no two classes, or no digest")
     try:
-        preprocessing = Preprocessing.from_record(json.loads(file.attribute("preprocessing")))
-    except (ValueError, TypeError, RecursionError) as error:
-        raise DatasetError(
-            f"damaged: its record of the preprocessing cannot be read ({error})",
-            file.where,
-            PREPARE_AGAIN,
-        ) from error
-    created_by = file.attribute("created_by")
+        preprocessing = Preprocessing.from_record(record.get("preprocessing"))
+    except ValueError as error:
+        raise npz.damaged(f"its record of the preprocessing cannot be read ({error})") from error
     return Dataset(
-        path=file.where,
+        path=npz.where,
         created_by=created_by if isinstance(created_by, str) else "",
         classes=classes,
         preprocessing=preprocessing,
-        digest=digest,
-        train=_read_split(file, "train", preprocessing),
-        test=_read_split(file, "test", preprocessing),
+        digest=digest.item().decode("ascii", "replace"),
+        train=_read_split(npz, keep, "train", preprocessing, 0),
+        test=_read_split(npz, keep, "test", preprocessing, record.get("also_in_train")),
     )
 
 
-def _fix_of_other(file: HDF5File) -> str:
-    """Return how to fix an HDF5 file that is none of ours."""
-    names, path = file.names(), printable(shlex.quote(file.where))
-    if "test_set_x" in names and "train_set_x" not in names:
-        return f"Prepare it first, with the file of the train split: catclf prepare TRAIN {path}"
-    if "train_set_x" in names or "list_classes" in names:
-        return f"Prepare it first: catclf prepare {path}"
-    return PREPARED.fix
-
-
-def _read_split(file: HDF5File, name: str, preprocessing: Preprocessing) -> Split:
-    stored_labels = checked_array(file, f"{name}/labels", "u1")
-    names = checked_array(file, f"{name}/names", "S")
-    labels = stored_labels.read()
+def _read_split(
+    npz: Npz, keep: bool, split: str, preprocessing: Preprocessing, also: object
+) -> Split:
+    labels = npz.array(f"{split}_labels")
     m = labels.size
-    if m and labels.max() > 1:
-        raise DatasetError("damaged: labels must be 0 or 1", stored_labels.where, PREPARE_AGAIN)
-    if names.stored.shape != labels.shape:
-        raise DatasetError(
-            f"damaged: {m} labels need {m} names, not {names.stored.shape[0]}",
-            names.where,
-            PREPARE_AGAIN,
-        )
-    shape = (m, preprocessing.n_x)
-    columns = checked_rows(file, f"{name}/columns", f"{name}/checksums", shape)
-    pixels = columns
+    if labels.dtype != np.uint8 or labels.ndim != 1 or (m and labels.max() > 1):
+        raise npz.damaged("labels must be 0 or 1", f"{split}_labels")
+    if type(also) is not int or not 0 <= also <= m:
+        raise npz.damaged(f"also_in_train must be 0 to {m}, got {also!r:.20}", "record")
+    pixels = columns = StoredRows(npz, f"{split}_columns", (m, preprocessing.n_x), keep)
     if preprocessing.features != "pixels":
-        shape = (m, preprocessing.pixel_n_x)
-        pixels = checked_rows(file, f"{name}/pixels", f"{name}/pixel_checksums", shape)
-    also = file.attribute("also_in_train", name) or 0
-    if not isinstance(also, int) or not 0 <= also <= m:
-        raise DatasetError(
-            f"damaged: also_in_train must be 0 to {m}, got {also!r:.20}",
-            f"{file.where}:{name}",
-            PREPARE_AGAIN,
-        )
-    return Split(columns, pixels, labels, names, also)
+        pixels = StoredRows(npz, f"{split}_pixels", (m, preprocessing.pixel_n_x), keep)
+    return Split(columns, pixels, labels, partial(_read_names, npz, f"{split}_names", m), also)
 
 
-def _is_dataset(path: str) -> bool:
-    """Return whether a file is a dataset of ours, perhaps a damaged one, of any version."""
-    found = file_kind(path)
-    if found is not FileKind.HDF5:
-        return found is FileKind.DATASET
-    try:  # catclf 0.1 wrote it at the end
-        with open_hdf5(path) as stored:
-            return bool(stored.attribute("format") == FORMAT)
-    except DatasetError:
-        return False
-
-
-DATASET_FILE = OutputKind("a dataset that catclf prepared", _is_dataset)
+def _read_names(npz: Npz, array: str, m: int) -> list[str]:
+    names = npz.array(array)
+    if names.dtype.kind != "S" or names.shape != (m,):
+        raise npz.damaged(f"{m} labels need {m} names", array)
+    return [name.decode("utf-8", "surrogateescape") for name in names]
 
 
 @dataclass(frozen=True)
 class NewSplit:
     """A split of a dataset about to be written.
 
-    Parameters
-    ----------
-    blocks
-        The columns of X as rows, (k, n_x) uint8 at a time.
-    labels
-        (m,) uint8, 0 or 1.
-    names
-        What each picture is called.
-    also_in_train
-        How many of its pictures the train split holds too.
-    pixel_blocks
-        The pictures unrolled, (k, 3 size size) uint8 at a time; none where the features are pixels.
+    `blocks` are the columns of X as rows, (k, n_x) uint8 at a time, `labels` (m,) uint8, 0 or 1,
+    and `names` what each picture is called; the train split holds `also_in_train` of them too.
+    Where the features are not the pixels, `pixel_blocks` are the pictures unrolled, (k, 3 size
+    size) at a time.
     """
 
     blocks: Iterable[NDArray[np.uint8]]
@@ -272,47 +269,39 @@ class NewSplit:
 
 
 def write_dataset(
-    path: str | os.PathLike[str],
+    path: AnyPath,
     classes: tuple[str, str],
     preprocessing: Preprocessing,
     train: NewSplit,
     test: NewSplit,
 ) -> None:
     """Write a prepared dataset, whole or not at all."""
-    with replacing(path) as temporary, create_hdf5(temporary) as (file, check):
-        file.attrs["format"] = _fixed_length([FORMAT])[0]  # at the file's beginning
-        digest = _write_split(file.create_group("train"), train, preprocessing, check)
-        file.attrs["format_version"] = FORMAT_VERSION
-        file.attrs["created_by"] = _fixed_length([f"catclf {__version__}"])[0]
-        file.attrs["classes"] = _fixed_length(classes)
-        file.attrs["preprocessing"] = _fixed_length([json.dumps(preprocessing.to_record())])[0]
-        file.attrs["digest"] = _fixed_length([digest])[0]
-        _write_split(file.create_group("test"), test, preprocessing, check)
-        file["test"].attrs["also_in_train"] = test.also_in_train
+    record: dict[str, object] = {
+        "format": FORMAT,
+        "version": FORMAT_VERSION,
+        "created_by": f"catclf {__version__}",
+        "classes": classes,
+        "preprocessing": preprocessing.to_record(),
+        "also_in_train": test.also_in_train,
+    }
+    with create_npz(path, record) as npz:
+        digest = _write_split(npz, "train", train, preprocessing)
+        _write_split(npz, "test", test, preprocessing)
+        npz.add("digest", digest.encode())
 
 
-def _write_split(
-    group: h5py.Group, split: NewSplit, preprocessing: Preprocessing, check: Callable[[], None]
-) -> str:
+def _write_split(npz: NewNpz, name: str, split: NewSplit, preprocessing: Preprocessing) -> str:
     """Write one split, and return the SHA-256 of its columns and labels."""
     m, digest = len(split.labels), hashlib.sha256()
-    shape = (m, preprocessing.n_x)
-    for block in write_rows(group, "columns", "checksums", shape, split.blocks):
-        digest.update(np.ascontiguousarray(block).data)
-        check()
+    for run in npz.add_rows(f"{name}_columns", (m, preprocessing.n_x), split.blocks):
+        digest.update(np.ascontiguousarray(run).data)
     if preprocessing.features != "pixels":
         shape = (m, preprocessing.pixel_n_x)
-        for _ in write_rows(group, "pixels", "pixel_checksums", shape, split.pixel_blocks):
-            check()
+        for _ in npz.add_rows(f"{name}_pixels", shape, split.pixel_blocks):
+            pass
     labels = split.labels.astype(np.uint8)
     digest.update(labels.data)
-    write_array(group, "labels", labels)
-    write_array(group, "names", _fixed_length(split.names))
+    npz.add(f"{name}_labels", labels)
+    encoded = [text.encode("utf-8", "surrogateescape") for text in split.names]
+    npz.add(f"{name}_names", np.array(encoded, "S"))
     return digest.hexdigest()
-
-
-def _fixed_length(texts: Sequence[str]) -> NDArray[np.bytes_]:
-    """Return (m,) strings as UTF-8 of one length; bytes of a file's name that are none stay."""
-    encoded = [text.encode("utf-8", "surrogateescape") for text in texts]
-    width = max(map(len, encoded), default=1) or 1
-    return np.array(encoded, dtype=h5py.string_dtype("utf-8", width))

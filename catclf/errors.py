@@ -8,10 +8,11 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
+AnyPath = str | os.PathLike[str]
 NAMED_PICTURES = 5  # of many, in a message or a result
 
 
-def printable(name: str | os.PathLike[str]) -> str:
+def printable(name: AnyPath) -> str:
     """Return a name from outside with its control characters escaped.
 
     A file's name may hold anything but ``/`` and NUL: newlines, escape sequences, bytes that are
@@ -49,9 +50,7 @@ class CatclfError(Exception):
 
     exit_code = 1
 
-    def __init__(
-        self, what: str, where: str | os.PathLike[str] | None = None, fix: str | None = None
-    ) -> None:
+    def __init__(self, what: str, where: AnyPath | None = None, fix: str | None = None) -> None:
         super().__init__(what, where, fix)
         self.what = what
         self.where = None if where is None else os.fspath(where)

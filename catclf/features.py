@@ -1,4 +1,4 @@
-"""What a picture's column of X holds: its pixels, or histograms of its edges and colors.
+"""How a picture becomes a column of X: its pixels, or histograms of its edges and colors.
 
 Logistic regression weighs each number of a column by itself. A single pixel says little of what a
 photograph shows; how many edges of each direction and how much of each color a region of it has
@@ -31,6 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catclf.columns import Pixels, unroll
+from catclf.fields import check_ranges, ranged
 
 DIRECTIONS = 18
 CELLS_PER_SIDE = 8
@@ -44,27 +45,93 @@ EDGE_AT_255, COLOR_AT_255 = 0.4, 0.2
 Array = NDArray[np.float64]
 Integers = NDArray[np.signedinteger]
 Shares = tuple[Integers, Array]  # which bin, and how much of a pixel's vote it gets
+_MIN_HOG_COLOR_SIZE = 8  # one pixel a cell
+_HOG_COLOR_N_X = 4 * (DIRECTIONS * BLOCKS_PER_SIDE**2 + LEVELS_PER_COLOR**3)
 
 
-def column(pixels: Pixels, preprocessing: Preprocessing) -> Pixels:
-    """Return the transposed column of X of one picture.
+@dataclass(frozen=True)
+class Preprocessing:
+    """The record of how a picture becomes a column.
 
     Parameters
     ----------
-    pixels
-        (size, size, 3) uint8.
-    preprocessing
-        Tells the size and the features.
-
-    Returns
-    -------
-    numpy.ndarray
-        (1, n_x) uint8: all of red, then green, then blue; or the edges, then the colors.
+    size
+        Height and width of the result, 1 to 1024.
+    fit
+        How a picture that is not square becomes square: ``squash`` ignores the aspect ratio,
+        ``crop`` takes the largest centered square, ``pad`` adds bars of the background.
+    filter, background, order
+        How pixels are averaged, what lies behind transparent ones, and the order in a column. This
+        version knows one value of each; they are recorded so that a later one may know more.
+    features
+        What a column holds: the ``pixels`` themselves, or ``hog-color``, histograms of edges and
+        colors (see `catclf.features`), for which size must be 8 or more.
 
     Raises
     ------
     ValueError
-        If the pixels are not of that shape or type.
+        If a value is of the wrong type, out of range or not known.
+    """
+
+    size: int = ranged(64, whole=True, least=1, most=1024, unit="PIXELS")
+    fit: Literal["squash", "crop", "pad"] = ranged("squash", choices=("squash", "crop", "pad"))
+    filter: str = ranged("bilinear", choices=("bilinear",))
+    background: str = ranged("white", choices=("white",))
+    order: str = ranged("planes", choices=("planes",))
+    features: Literal["pixels", "hog-color"] = ranged("pixels", choices=("pixels", "hog-color"))
+
+    def __post_init__(self) -> None:
+        check_ranges(self)
+        if self.features == "hog-color" and self.size < _MIN_HOG_COLOR_SIZE:
+            raise ValueError(
+                f"size must be {_MIN_HOG_COLOR_SIZE} or more for hog-color, got {self.size}"
+            )
+
+    @property
+    def n_x(self) -> int:
+        """The number of features: ``3 * size * size`` of pixels, 5576 of hog-color."""
+        return self.pixel_n_x if self.features == "pixels" else _HOG_COLOR_N_X
+
+    @property
+    def pixel_n_x(self) -> int:
+        """The number of features that the pixels are: ``3 * size * size``."""
+        return 3 * self.size * self.size
+
+    def difference(self, other: Preprocessing) -> tuple[str, str]:
+        """Return in words what this and another record have different: of each, name and value."""
+        ours, theirs = self.to_record(), other.to_record()
+        names = [name for name in ours if ours[name] != theirs[name]]
+        mine, others = (
+            ", ".join(f"{name} {record[name]}" for name in names) for record in (ours, theirs)
+        )
+        return mine, others
+
+    def to_record(self) -> dict[str, object]:
+        """Return the settings as a dictionary that JSON can hold."""
+        return asdict(self)
+
+    @classmethod
+    def from_record(cls, record: object) -> Preprocessing:
+        """Return the settings that `to_record` wrote; ValueError where it is not exactly these.
+
+        A record without features is of a catclf that knew pixels only.
+        """
+        if not isinstance(record, dict):
+            raise ValueError(f"preprocessing must be a table of settings, got {record!r:.80}")
+        names = [field.name for field in fields(cls)]
+        for name in record:
+            if name not in names:
+                raise ValueError(f"preprocessing has an unknown setting {name!r:.80}")
+        for name in names:
+            if name not in record and name != "features":
+                raise ValueError(f"preprocessing lacks {name!r}")
+        return cls(**record)
+
+
+def column(pixels: Pixels, preprocessing: Preprocessing) -> Pixels:
+    """Return the transposed column of X of one picture (size, size, 3) uint8.
+
+    It is (1, n_x) uint8: all of red, then green, then blue; or the edges, then the colors.
     """
     size = preprocessing.size
     if pixels.shape != (size, size, 3) or pixels.dtype != np.uint8:
@@ -83,7 +150,7 @@ def _bytes(values: Array, value_at_255: float) -> Pixels:
 
 def edges(pixels: Pixels) -> Array:
     """Return each block's histograms (4, 18, 7, 7) of a picture (size, size, 3)."""
-    return blocks(cells(votes(*gradients(pixels)), neighbors(len(pixels))))
+    return block_histograms(cells(votes(*gradients(pixels)), neighbors(len(pixels))))
 
 
 def gradients(pixels: Pixels) -> tuple[Integers, Integers]:
@@ -149,7 +216,7 @@ def cells(votes: Sequence[Shares], neighbors: Sequence[Shares]) -> Array:
     return inside / pixels_per_cell
 
 
-def blocks(cells: Array, energy_floor: float = BLOCK_ENERGY_FLOOR) -> Array:
+def block_histograms(cells: Array, energy_floor: float = BLOCK_ENERGY_FLOOR) -> Array:
     """Return the overlapping blocks of 2 x 2 cells, each scaled to about length 1.
 
     Of cells (directions, 8, 8), (4, directions, 7, 7): the upper left cell of each block, the upper
@@ -182,112 +249,3 @@ def first_color(size: int) -> Integers:
     half = np.arange(size) * 2 // size
     quarter: Integers = half[:, np.newaxis] * 2 + half
     return quarter * LEVELS_PER_COLOR**3
-
-
-_MAX_SIZE = 1024
-_FITS = ("squash", "crop", "pad")
-_FEATURES = ("pixels", "hog-color")
-_MIN_HOG_COLOR_SIZE = 8  # one pixel a cell
-_HOG_COLOR_N_X = 3528 + 2048  # edges and colors, of which catclf.features has the shapes
-
-
-@dataclass(frozen=True)
-class Preprocessing:
-    """The record of how a picture becomes a column.
-
-    Parameters
-    ----------
-    size
-        Height and width of the result, 1 to 1024.
-    fit
-        How a picture that is not square becomes square: ``squash`` ignores the aspect ratio,
-        ``crop`` takes the largest centered square, ``pad`` adds bars of the background.
-    filter, background, order
-        How pixels are averaged, what lies behind transparent ones, and the order in a column. This
-        version knows one value of each; they are recorded so that a later one may know more.
-    features
-        What a column holds: the ``pixels`` themselves, or ``hog-color``, histograms of edges and
-        colors (see `catclf.features`), for which size must be 8 or more.
-
-    Raises
-    ------
-    ValueError
-        If a value is of the wrong type, out of range or not known.
-    """
-
-    size: int = 64
-    fit: Literal["squash", "crop", "pad"] = "squash"
-    filter: str = "bilinear"
-    background: str = "white"
-    order: str = "planes"
-    features: Literal["pixels", "hog-color"] = "pixels"
-
-    def __post_init__(self) -> None:
-        if type(self.size) is not int or not 1 <= self.size <= _MAX_SIZE:
-            raise ValueError(
-                f"size must be a whole number from 1 to {_MAX_SIZE}, got {self.size!r}"
-            )
-        if self.fit not in _FITS:
-            raise ValueError(f"fit must be one of {', '.join(_FITS)}, got {self.fit!r}")
-        for name, only in (("filter", "bilinear"), ("background", "white"), ("order", "planes")):
-            value = getattr(self, name)
-            if not isinstance(value, str):
-                raise ValueError(f"{name} must be a string, got {value!r}")
-            if value != only:
-                raise ValueError(
-                    f"{name} {value!r} is unknown (this version knows {only!r}): "
-                    "made by a newer catclf"
-                )
-        if self.features not in _FEATURES:
-            raise ValueError(
-                f"features must be one of {', '.join(_FEATURES)}, got {self.features!r}"
-            )
-        if self.features == "hog-color" and self.size < _MIN_HOG_COLOR_SIZE:
-            raise ValueError(
-                f"size must be {_MIN_HOG_COLOR_SIZE} or more for hog-color, got {self.size}"
-            )
-
-    @property
-    def n_x(self) -> int:
-        """The number of features: ``3 * size * size`` of pixels, 5576 of hog-color."""
-        return self.pixel_n_x if self.features == "pixels" else _HOG_COLOR_N_X
-
-    @property
-    def pixel_n_x(self) -> int:
-        """The number of features that the pixels are: ``3 * size * size``."""
-        return 3 * self.size * self.size
-
-    def difference(self, other: Preprocessing) -> tuple[str, str]:
-        """Return in words what this and another record have different: of each, name and value."""
-        ours, theirs = self.to_record(), other.to_record()
-        names = [name for name in ours if ours[name] != theirs[name]]
-        mine, others = (
-            ", ".join(f"{name} {record[name]}" for name in names) for record in (ours, theirs)
-        )
-        return mine, others
-
-    def to_record(self) -> dict[str, object]:
-        """Return the settings as a dictionary that JSON can hold."""
-        return asdict(self)
-
-    @classmethod
-    def from_record(cls, record: object) -> Preprocessing:
-        """Return the settings that `to_record` wrote.
-
-        A record without features is of a catclf that knew pixels only.
-
-        Raises
-        ------
-        ValueError
-            If the record is not a dictionary of exactly these settings, each with a known value.
-        """
-        if not isinstance(record, dict):
-            raise ValueError(f"preprocessing must be a table of settings, got {record!r:.80}")
-        names = [field.name for field in fields(cls)]
-        for name in record:
-            if name not in names:
-                raise ValueError(f"preprocessing has an unknown setting {name!r:.80}")
-        for name in names:
-            if name not in record and name != "features":
-                raise ValueError(f"preprocessing lacks {name!r}")
-        return cls(**record)

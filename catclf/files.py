@@ -1,62 +1,186 @@
-"""Input files, opened safely: a regular file is read, and nothing else is waited for."""
+"""Input files: opened without waiting for what else may stand there, and known by their content."""
 
 from __future__ import annotations
 
-import codecs
 import errno
 import os
 import re
 import stat
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import BinaryIO
 
-from catclf.errors import CatclfError, printable
+from catclf.errors import AnyPath, CatclfError, printable
+
+HEAD_BYTES = 2**14  # by which a file is known
+_NOT_REGULAR = "not a regular file (a pipe, socket or device)"
+
+# Regular expressions for the first bytes of a file; a dot is any byte. Not compiled here: most
+# runs need one or two of them.
+_PICTURE_SIGNATURES = {
+    "JPEG": rb"\xff\xd8\xff",
+    "PNG": rb"\x89PNG\r\n\x1a\n",
+    "WebP": rb"RIFF.{4}WEBP",
+    "GIF": rb"GIF8[79]a",
+    "TIFF": rb"(II[*+]\0|MM\0[*+])(?!.{4}CR)",  # CR: a camera's raw picture
+    "PPM": rb"P[1-6][\s#]",
+    "BMP": rb"BM",
+}
+ZIP_SIGNATURE = b"PK\x03\x04"
+HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+PREDICTIONS_HEADER = ("file", "label", "predicted", "positive", "probability", "loss")
+CONFIG_LINE = "# Written by catclf tune, checksum {:08x}: not replaced once it is edited.\n"
+
+
+class FileKind(Enum):
+    """A kind of file; its value is what messages call it."""
+
+    FOLDER = "a folder"
+    DATASET = "a dataset that catclf prepared"
+    MODEL = "a model that catclf trained"
+    REPORT = "a report of catclf"
+    CONFIG = "a config file as catclf tune wrote it"
+    PREDICTIONS = "a CSV file of catclf's predictions"
+    PICTURE = "a picture"
+    HDF5 = "an HDF5 file"
+    OTHER = "a file of another kind"
+
+
+# What catclf writes stands at a file's beginning. Its datasets have been HDF5 files, and the
+# records of its models UTF-32.
+_SIGNATURES = (
+    (ZIP_SIGNATURE + rb'.{26}record\.npy.*"format": ?"catclf-dataset"', FileKind.DATASET),
+    (HDF5_SIGNATURE + rb".*catclf-dataset", FileKind.DATASET),
+    (ZIP_SIGNATURE + rb'.{26}record\.npy.*"format": ?"catclf-model"', FileKind.MODEL),
+    (ZIP_SIGNATURE + rb".*" + "catclf-model".encode("utf-32-le"), FileKind.MODEL),
+    (HDF5_SIGNATURE, FileKind.HDF5),
+    (
+        rb'<!doctype html>\n([^\n]*\n){3}<meta name="generator" content="catclf-report">',
+        FileKind.REPORT,
+    ),
+    (",".join(PREDICTIONS_HEADER).encode() + rb"\n", FileKind.PREDICTIONS),
+)
+
+
+def picture_format(head: bytes) -> str | None:
+    """Return the format of the picture that begins with these bytes; None if it is not read."""
+    for name, signature in _PICTURE_SIGNATURES.items():
+        if re.match(signature, head, re.DOTALL):
+            return name
+    return None
+
+
+def kind_of_bytes(head: bytes) -> FileKind:
+    """Return the kind of the file that begins with these bytes."""
+    for signature, kind in _SIGNATURES:
+        if re.match(signature, head, re.DOTALL):
+            return kind
+    # Two letters alone may begin a text.
+    if picture_format(head) not in (None, "BMP") or re.match(rb"BM.{4}\0{4}", head, re.DOTALL):
+        return FileKind.PICTURE
+    first, _, rest = head.partition(b"\n")
+    is_config = first + b"\n" == CONFIG_LINE.format(zlib.crc32(rest)).encode()
+    return FileKind.CONFIG if is_config else FileKind.OTHER
+
+
+def file_kind(path: AnyPath) -> FileKind:
+    """Return the kind of the file, or folder, at a path.
+
+    CatclfError where it is missing, cannot be read, or is a pipe or device.
+    """
+    if os.path.isdir(path):
+        return FileKind.FOLDER
+    with open_regular(path, CatclfError) as file:
+        try:
+            return kind_of_bytes(file.read(HEAD_BYTES))
+        except OSError as error:
+            raise CatclfError(
+                f"cannot be read ({error.strerror})", path, "Check the disk."
+            ) from None
+
+
+def is_lfs_pointer(head: bytes) -> bool:
+    """Return whether a file that begins with these bytes is a pointer that Git LFS left."""
+    return head.startswith(b"version https://git-lfs")
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What a file should be, and how to fix it where it is something else.
+
+    `fix` is for what no entry of `fixes` is for, in which ``{path}`` stands for the file's path in
+    a shell; `missing` is for where there is no file.
+    """
+
+    name: str
+    fix: str
+    fixes: Mapping[FileKind, str] = field(default_factory=dict)
+    missing: str = "Check the path."
+
+    def fix_of(self, found: FileKind, path: AnyPath) -> str:
+        """Return how to fix it where the file at a path is of this kind."""
+        fix = self.fixes.get(found, self.fix)
+        if "{path}" in fix:
+            import shlex  # here, for `predict` to start without it
+
+            fix = fix.replace("{path}", printable(shlex.quote(os.fspath(path))))
+        return fix
+
+    def mismatch(self, head: bytes, path: AnyPath, kind: type[CatclfError]) -> CatclfError:
+        """Return the error, a `kind`, for the file that begins so and is something else."""
+        if is_lfs_pointer(head):
+            return kind("a Git LFS pointer, not the file itself", path, "Run 'git lfs pull'.")
+        found = kind_of_bytes(head)
+        if found is FileKind.OTHER:
+            what = f"is not {self.name}"
+        elif found.value == self.name:
+            what = "is of an older format, which this catclf does not read"
+            if head.startswith(ZIP_SIGNATURE):
+                what = "damaged: its record cannot be read"
+        else:
+            what = f"is {found.value}, not {self.name}"
+        return kind(what, path, self.fix_of(found, path))
+
+    def open(self, path: AnyPath, kind: type[CatclfError]) -> BinaryIO:
+        """Open the file as `open_regular` does."""
+        return open_regular(path, kind, self.missing, self.fix_of(FileKind.FOLDER, path))
+
+
+PREPARED = Expected(
+    FileKind.DATASET.value,
+    "Name a dataset that 'catclf prepare' wrote.",
+    {
+        FileKind.FOLDER: "If it holds class folders, prepare it first: catclf prepare {path}",
+        FileKind.PICTURE: "Prepare a folder of class folders first; one picture is for "
+        "'catclf predict'.",
+        FileKind.HDF5: "Prepare it first: catclf prepare {path}",
+        FileKind.DATASET: "Run 'catclf prepare' again.",
+    },
+    missing="Run 'catclf prepare' first, or check the path.",
+)
 
 
 def open_regular(
-    path: str | os.PathLike[str],
+    path: AnyPath,
     kind: type[CatclfError],
     missing: str = "Check the path.",
     folder: str = "Name a file.",
 ) -> BinaryIO:
     """Open a regular file for reading, without waiting for what else may stand there.
 
-    Parameters
-    ----------
-    path
-        The file.
-    kind
-        The class of the error that is raised.
-    missing
-        The fix that the error names where there is no such file.
-    folder
-        The fix that it names where there is a folder.
-
-    Raises
-    ------
-    CatclfError
-        A `kind`, where the file is missing, may not be read, or is a folder, pipe or device.
+    A `kind` is raised where it is missing (with the fix `missing`), may not be read, or is a folder
+    (with the fix `folder`), pipe or device.
     """
     return os.fdopen(_regular(path, kind, missing, folder)[0], "rb")
 
 
 def read_regular(
-    path: str | os.PathLike[str],
-    max_bytes: int,
-    kind: type[CatclfError],
-    missing: str = "Check the path.",
-    folder: str = "Name a file.",
+    path: AnyPath, max_bytes: int, kind: type[CatclfError], missing: str = "Check the path."
 ) -> bytes:
-    """Return the contents of a regular file of at most `max_bytes`.
-
-    Raises
-    ------
-    CatclfError
-        A `kind`, where `open_regular` raises it, or the file is larger or cannot be read.
-    """
-    descriptor, size = _regular(path, kind, missing, folder)
+    """Return the contents of a regular file of at most `max_bytes`; errors as `open_regular`."""
+    descriptor, size = _regular(path, kind, missing, "Name a file.")
     try:
         if size <= max_bytes:
             return _read(descriptor, size)
@@ -67,17 +191,7 @@ def read_regular(
     raise kind(f"too large: more than {max_bytes // 2**20} MiB", path, "Name a smaller file.")
 
 
-def is_lfs_pointer(head: bytes) -> bool:
-    """Return whether a file that begins with these bytes is a pointer that Git LFS left."""
-    return head.startswith(b"version https://git-lfs")
-
-
-_NOT_REGULAR = "not a regular file (a pipe, socket or device)"
-
-
-def _regular(
-    path: str | os.PathLike[str], kind: type[CatclfError], missing: str, folder: str
-) -> tuple[int, int]:
+def _regular(path: AnyPath, kind: type[CatclfError], missing: str, folder: str) -> tuple[int, int]:
     """Return the descriptor of a regular file that is open for reading, and its size in bytes."""
     try:
         if not hasattr(os, "O_NONBLOCK"):
@@ -118,7 +232,7 @@ def _read(descriptor: int, size: int) -> bytes:
     return b"".join(parts)
 
 
-def _open_without_waiting(path: str | os.PathLike[str]) -> int:
+def _open_without_waiting(path: AnyPath) -> int:
     flags = os.O_RDONLY
     # POSIX: opening a FIFO for reading would wait for a writer, and a terminal become our own.
     flags |= getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
@@ -126,182 +240,8 @@ def _open_without_waiting(path: str | os.PathLike[str]) -> int:
     return os.open(path, flags)
 
 
-def _refuse_irregular(
-    mode: int, path: str | os.PathLike[str], kind: type[CatclfError], folder: str
-) -> None:
+def _refuse_irregular(mode: int, path: AnyPath, kind: type[CatclfError], folder: str) -> None:
     if stat.S_ISDIR(mode):
         raise kind("a folder, not a file", path, folder)
     if not stat.S_ISREG(mode):
         raise kind(_NOT_REGULAR, path, "Name a file.")
-
-
-HEAD_BYTES = 4096
-
-# Regular expressions for the first bytes of a file; a dot is any byte. Not compiled here: most
-# runs need one or two of them.
-JPEG_SIGNATURE = rb"\xff\xd8\xff"
-PNG_SIGNATURE = rb"\x89PNG\r\n\x1a\n"
-WEBP_SIGNATURE = rb"RIFF.{4}WEBP"
-GIF_SIGNATURE = rb"GIF8[79]a"
-TIFF_SIGNATURE = rb"(II[*+]\0|MM\0[*+])(?!.{4}CR)"  # CR: a camera's raw picture
-BMP_SIGNATURE = rb"BM"
-PPM_SIGNATURE = rb"P[1-6][\s#]"
-
-
-class FileKind(Enum):
-    """A kind of file; its value is what messages call it, None where nothing is known."""
-
-    FOLDER = "a folder"
-    EMPTY = "an empty file"
-    LFS_POINTER = "a Git LFS pointer"
-    DATASET = "a prepared dataset"
-    HDF5 = "an HDF5 file"
-    MODEL = "a model"
-    ARRAYS = "an .npz of arrays"
-    ARRAY = "a single array"
-    PICTURE = "a picture"
-    DOCUMENT = "a document"
-    ARCHIVE = "an archive"
-    REPORT = "a report"
-    WEB_PAGE = "a web page"
-    CONFIG = "a config file"
-    PREDICTIONS = "a CSV file of predictions"
-    LIST = "a list of pictures"
-    TEXT = "a text file"
-    UNKNOWN = None
-
-
-# The first that fits is the kind. What catclf writes stands at a file's beginning; catclf 0.1
-# wrote it at the end, and its files are called by what they are to others.
-_SIGNATURES = (
-    (rb"\x89HDF\r\n\x1a\n.*catclf-dataset", FileKind.DATASET),
-    (rb"\x89HDF\r\n\x1a\n", FileKind.HDF5),
-    (rb"PK\x03\x04.*" + "catclf-model".encode("utf-32-le"), FileKind.MODEL),
-    (rb"PK\x03\x04.{26}\w+\.npy", FileKind.ARRAYS),
-    (rb"\x93NUMPY", FileKind.ARRAY),
-    (rb"PK\x03\x04.{26}(\[Content_Types\]|_rels/|docProps/|mimetype)", FileKind.DOCUMENT),
-    (rb"%PDF|\xd0\xcf\x11\xe0|\{\\rtf", FileKind.DOCUMENT),
-    (rb"PK\x03\x04|PK\x05\x06|\x1f\x8b|BZh|\xfd7zXZ|7z\xbc\xaf|Rar!", FileKind.ARCHIVE),
-    (rb".{257}ustar", FileKind.ARCHIVE),
-    (JPEG_SIGNATURE, FileKind.PICTURE),
-    (PNG_SIGNATURE, FileKind.PICTURE),
-    (WEBP_SIGNATURE, FileKind.PICTURE),
-    (GIF_SIGNATURE, FileKind.PICTURE),
-    (TIFF_SIGNATURE, FileKind.PICTURE),
-    (PPM_SIGNATURE, FileKind.PICTURE),
-)
-_TEXT_SIGNATURES = (
-    (
-        rb'<!doctype html>\n(.*\n){3}<meta name="generator" content="catclf-report">',
-        FileKind.REPORT,
-    ),
-    (rb"\s*(?i:<!doctype html|<html)", FileKind.WEB_PAGE),
-    (rb"([ \t\r]*(#[^\n]*)?\n)*[ \t]*\[[\w-]+\]\s*(#|\n|$)", FileKind.CONFIG),
-    (rb"file,label,predicted,", FileKind.PREDICTIONS),
-    (rb"(?i)(?=[^\n]*\bfile\b)(?=[^\n]*\blabel\b)[\w ,\t]*\r?\n", FileKind.LIST),
-)
-
-
-def kind_of_bytes(head: bytes) -> FileKind:
-    """Return the kind of the file that begins with these bytes."""
-    if not head:
-        return FileKind.EMPTY
-    if is_lfs_pointer(head):
-        return FileKind.LFS_POINTER
-    head = head[:HEAD_BYTES]
-    for signature, kind in _SIGNATURES:
-        if re.match(signature, head, re.DOTALL):
-            return kind
-    if _is_text(head):
-        for signature, kind in _TEXT_SIGNATURES:
-            if re.match(signature, head.removeprefix(codecs.BOM_UTF8)):
-                return kind
-        return FileKind.TEXT
-    # Last, for it is two letters.
-    return FileKind.PICTURE if re.match(BMP_SIGNATURE, head) else FileKind.UNKNOWN
-
-
-def file_kind(path: str | os.PathLike[str]) -> FileKind:
-    """Return the kind of the file, or folder, at a path.
-
-    Raises
-    ------
-    CatclfError
-        Where it is missing, cannot be read, or is a pipe or device.
-    """
-    if os.path.isdir(path):
-        return FileKind.FOLDER
-    with open_regular(path, CatclfError) as file:
-        try:
-            return kind_of_bytes(file.read(HEAD_BYTES))
-        except OSError as error:
-            raise CatclfError(
-                f"cannot be read ({error.strerror})", path, "Check the disk."
-            ) from None
-
-
-def _is_text(head: bytes) -> bool:
-    try:
-        text = codecs.getincrementaldecoder("utf-8")().decode(head)  # it may end in a character
-    except UnicodeDecodeError:
-        return False
-    return not re.search(r"[\0-\x08\x0e-\x1a\x1c-\x1f]", text)
-
-
-@dataclass(frozen=True)
-class Expected:
-    """What a file should be, and how to fix it where it is something else.
-
-    Parameters
-    ----------
-    name
-        What it should be, with its article.
-    fix
-        How to fix it where nothing better is known.
-    fixes
-        How to fix it where it is of a certain kind. ``{path}`` stands for its path in a shell.
-    missing
-        How to fix it where there is no such file.
-    """
-
-    name: str
-    fix: str
-    fixes: Mapping[FileKind, str] = field(default_factory=dict)
-    missing: str = "Check the path."
-
-    def fix_of(self, found: FileKind, path: str | os.PathLike[str]) -> str:
-        """Return how to fix it where the file at a path is of this kind."""
-        fix = self.fixes.get(found, self.fix)
-        if "{path}" in fix:
-            import shlex  # here, for `predict` to start without it
-
-            fix = fix.replace("{path}", printable(shlex.quote(os.fspath(path))))
-        return fix
-
-    def mismatch(
-        self, found: FileKind, path: str | os.PathLike[str], kind: type[CatclfError]
-    ) -> CatclfError:
-        """Return the error, a `kind`, for the file at a path that is something else."""
-        if found is FileKind.LFS_POINTER:
-            return kind("a Git LFS pointer, not the file itself", path, "Run 'git lfs pull'.")
-        if found is FileKind.FOLDER:
-            return kind("a folder, not a file", path, self.fix_of(found, path))
-        what = f"is not {self.name}"
-        if found.value is not None:
-            what = f"is {found.value}, not {self.name}"
-        return kind(what, path, self.fix_of(found, path))
-
-
-# Here, and not beside its readers, for the command line to know it without HDF5.
-PREPARED = Expected(
-    "a prepared dataset",
-    "Name a dataset that 'catclf prepare' wrote.",
-    {
-        FileKind.FOLDER: "If it holds class folders, prepare it first: catclf prepare {path}",
-        FileKind.LIST: "Prepare it first: catclf prepare {path}",
-        FileKind.PICTURE: "Prepare a folder of class folders first; one picture is for "
-        "'catclf predict'.",
-        FileKind.ARCHIVE: "Unpack it, and prepare the folder of class folders in it.",
-    },
-    missing="Run 'catclf prepare' first, or check the path.",
-)

@@ -17,6 +17,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 from typing import Literal
 
 import numpy as np
@@ -26,18 +28,14 @@ Array = NDArray[np.float64]
 LossName = Literal["cross-entropy", "squared-error"]
 ClassWeight = Literal["none", "balanced"]
 CLASS_WEIGHTS: tuple[ClassWeight, ...] = ("none", "balanced")
+DOT_NUMBERS = 8192
 
 
 @np.errstate(over="ignore")  # exp(1000) is inf, and 1 / (1 + inf) is the right answer: 0
 def sigmoid(Z: Array, out: Array | None = None) -> Array:
-    """Return ``1 / (1 + exp(-Z))``, element by element, to within a rounding of the true value.
+    """Return ``1 / (1 + exp(-Z))`` of logits of any shape, to within a rounding of the true value.
 
-    Parameters
-    ----------
-    Z
-        Logits, of any shape.
-    out
-        Where to write the result; `Z` itself will do. A new array where it is None.
+    It is written to `out`, for which Z itself will do; to a new array where that is None.
     """
     A = np.negative(Z, out=out)
     A = np.exp(A, out=out)
@@ -75,15 +73,9 @@ def squared_error_dZ(A: Array, Y: Array) -> Array:
 class Loss:
     """A loss, its derivative, and how sharply it can bend.
 
-    Parameters
-    ----------
-    of
-        ``(Z, Y) -> (1, m)``: the loss of each example.
-    dZ
-        ``(A, Y) -> (1, m)``: its derivative by the logit.
-    curvature
-        The largest absolute second derivative of the loss by the logit, which bounds the rates
-        at which the cost cannot rise (`catclf.descent.rates.safe_rate`).
+    `of` is ``(Z, Y) -> (1, m)``, the loss of each example; `dZ` is ``(A, Y) -> (1, m)``, its
+    derivative by the logit; `curvature` is its largest absolute second derivative by the logit,
+    which bounds the rates at which the cost cannot rise (`catclf.descent.rates.safe_rate`).
     """
 
     of: Callable[[Array, Array], Array]
@@ -111,20 +103,10 @@ def backward(X: Array, dZ: Array) -> tuple[Array, float]:
 
 
 def example_weights(Y: Array, class_weight: ClassWeight) -> Array:
-    """Return what each example counts in the cost and its derivatives; 1 on average.
+    """Return what each example counts in the cost, 1 on average: (1, m), or (1, 1) where all alike.
 
-    Parameters
-    ----------
-    Y
-        Labels (1, m).
-    class_weight
-        ``none``: all count 1. ``balanced``: each counts ``m / (2 m_class)``, so that both classes
-        count half.
-
-    Returns
-    -------
-    numpy.ndarray
-        (1, m), or (1, 1) where all count alike.
+    ``none``: all count 1. ``balanced``: each counts ``m / (2 m_class)``, so that both classes count
+    half. Y is (1, m).
     """
     m, positives = Y.size, float(Y.sum())
     if class_weight == "none" or positives in (0, m):
@@ -132,13 +114,20 @@ def example_weights(Y: Array, class_weight: ClassWeight) -> Array:
     return np.where(Y == 1, m / (2 * positives), m / (2 * (m - positives)))
 
 
-def l2_penalty(w: Array, l2: float) -> float:
-    """Return the penalty ``l2 / 2 * |w|^2``.
+def dot(v: Array, w: Array) -> float:
+    """Return the product of two vectors (n,), in one order whatever the number of threads.
 
-    Where l2 is 0 nothing is multiplied: a product of this length wakes OpenBLAS's threads, which
-    then wait 30 ms for the next on cores that worker processes need.
+    OpenBLAS splits a product of more than 10,000 numbers between threads, rounds by their number,
+    and lets them wait 30 ms for the next on cores that others need.
     """
-    return l2 / 2 * float(np.vdot(w, w)) if l2 else 0.0
+    starts = range(0, v.size, DOT_NUMBERS)
+    parts = [np.dot(v[i : i + DOT_NUMBERS], w[i : i + DOT_NUMBERS]) for i in starts]
+    return float(reduce(add, parts))
+
+
+def l2_penalty(w: Array, l2: float) -> float:
+    """Return the penalty ``l2 / 2 * |w|^2``."""
+    return l2 / 2 * dot(w[:, 0], w[:, 0]) if l2 else 0.0
 
 
 def cost(
@@ -150,15 +139,7 @@ def cost(
 ) -> float:
     """Return ``J``: the mean loss over the m examples, plus the penalty ``l2 / 2 * |w|^2``.
 
-    Parameters
-    ----------
-    Z, Y
-        Logits and labels, both (1, m).
-    loss
-        A name in `LOSSES`.
-    penalty
-        As `l2_penalty` computes it; gram has its own way to |w|.
-    weights
-        What each example counts in the mean; see `example_weights`.
+    Z and Y are (1, m), `weights` as `example_weights` returns them. `penalty` is as `l2_penalty`
+    computes it; gram has its own way to |w|.
     """
     return float((weights * LOSSES[loss].of(Z, Y)).mean()) + penalty

@@ -120,16 +120,8 @@ def constant_log_loss(labels: NDArray[np.uint8]) -> float:
 class CalibrationBin:
     """Examples of about equal probabilities, held against their labels.
 
-    Parameters
-    ----------
-    count
-        How many examples.
-    probability
-        Their mean probability of the positive class.
-    fraction
-        The fraction of them that is positive.
-    interval
-        95 % Wilson interval of that fraction.
+    How many; their mean probability of the positive class; the fraction of them that is positive,
+    and its 95 % Wilson interval.
     """
 
     count: int
@@ -143,12 +135,7 @@ def calibration(
 ) -> list[CalibrationBin]:
     """Return the bins of a reliability diagram, in ascending order of their probability.
 
-    Parameters
-    ----------
-    labels, probabilities
-        (m,) each.
-    bins
-        Into how many the examples are divided; the numbers in them differ by one at most.
+    Labels and probabilities are (m,); the numbers of examples in two bins differ by one at most.
     """
     order = np.argsort(probabilities, kind="stable")
     found = []
@@ -169,12 +156,9 @@ def calibration(
 def mcnemar_p(only_first: int, only_second: int) -> float:
     """Return the p-value of McNemar's exact test that two models are right equally often.
 
-    Parameters
-    ----------
-    only_first, only_second
-        How many examples the first model alone, and the second alone, predicts right. Were both
-        models equally good, each of these would be either's with probability 1/2; the test is
-        two-sided (McNemar, 1947; the exact test is the sign test).
+    `only_first` and `only_second` are how many examples one model alone predicts right. Were both
+    models equally good, each of these would be either's with probability 1/2; the test is two-sided
+    (McNemar, 1947; the exact test is the sign test).
     """
     n, fewer = only_first + only_second, min(only_first, only_second)
     term, tail = 1, 0  # n choose k, and their sum: whole numbers, exact

@@ -1,30 +1,51 @@
-"""The model: w, b and all that is needed to apply them."""
+"""The model: w, b and all that is needed to apply them, and its file.
+
+The file is an .npz that anyone can open (`catclf.npz`):
+
+    record               JSON: format, version, classes, preprocessing, dataset, settings, results
+    w (n_x, 1) float64   b () float64
+    costs, iterations    the recorded costs, and before which update each was computed
+    test_costs           those of the test split, where it has one, before the last of these updates
+    state_*              what a resumed run needs besides w and b
+
+A weights-only ``np.savez(path, w=w, b=b)`` from a notebook is a model too; what it does not say is
+assumed.
+"""
 
 from __future__ import annotations
 
-import json
-import os
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from catclf.columns import Order, reorder, size_of
-from catclf.errors import ModelError, printable
+from catclf.errors import AnyPath, ModelError, printable
 from catclf.features import Preprocessing, column
-from catclf.files import FileKind, file_kind
-from catclf.logistic import Array, sigmoid
-from catclf.npz import read_npz
-from catclf.outputs import OutputKind, replacing
+from catclf.files import Expected, FileKind
+from catclf.logistic import Array, dot, sigmoid
+from catclf.npz import Npz, create_npz, open_npz
 from catclf.splits import as_pair
-from catclf.training import TrainingRecord
+from catclf.training import Training
 
 if TYPE_CHECKING:
     from catclf.pictures.reading import Picture
 
 WEIGHTS_ONLY_CLASSES = ("class 0", "class 1")
+FORMAT = "catclf-model"
+FORMAT_VERSION = 1
+TRAIN_AGAIN = "Train the model again, or fetch the file again."
+NAME_ITS_ORDER = """\
+Give its `order`: interleaved for X.reshape(m, -1).T, planes for one color after the other.
+To find out, evaluate it on a dataset with labels: 'catclf evaluate' tries both."""
+MODEL = Expected(
+    FileKind.MODEL.value,
+    "Name a model that catclf trained, or an .npz of w and b: np.savez(path, w=w, b=b).",
+    {FileKind.DATASET: "Name a model; 'catclf train {path}' trains one on this dataset."},
+    missing="Run 'catclf train' first, or check the path.",
+)
 
 
 @dataclass(frozen=True)
@@ -43,10 +64,6 @@ class Model:
         How a picture becomes a column.
     training
         How it was trained; None where the file does not tell.
-    costs, test_costs
-        The recorded costs on both splits, by iteration.
-    state
-        What a resumed run needs besides w and b.
     weights_only
         Whether its file holds w and b alone: classes and preprocessing are then assumed.
     """
@@ -55,10 +72,7 @@ class Model:
     b: float
     classes: tuple[str, str]
     preprocessing: Preprocessing
-    training: TrainingRecord | None = None
-    costs: dict[int, float] = field(default_factory=dict, repr=False)
-    test_costs: dict[int, float] = field(default_factory=dict, repr=False)
-    state: dict[str, Array] = field(default_factory=dict, repr=False)
+    training: Training | None = None
     weights_only: bool = False
 
     @property
@@ -66,27 +80,21 @@ class Model:
         """The class whose probability is reported."""
         return self.classes[1]
 
-    def cost_curves(self) -> tuple[dict[int, float], dict[int, float]]:
-        """Return the costs of the train and the test split by iteration, the final ones too.
-
-        They are the recorded ones, and what the training ended with; empty where the file does
-        not tell.
-        """
-        train, test = dict(self.costs), dict(self.test_costs)
-        if self.training is not None:
-            train[self.training.iterations] = self.training.cost
-            if self.training.test_cost is not None:
-                test[self.training.iterations] = self.training.test_cost
-        return train, test
+    @property
+    def w_norm(self) -> float:
+        """The Euclidean norm of w: finite, though the squares of its entries may not be."""
+        largest = float(np.abs(self.w).max())
+        scaled = self.w[:, 0] / (largest or 1)
+        return largest * float(np.sqrt(dot(scaled, scaled)))
 
     def logits(self, columns: NDArray[np.uint8]) -> Array:
         """Return the logits (m,) of the columns of X given as rows (m, n_x) uint8.
 
-        One column at a time: a picture's probability then does not depend, in its last bits, on
-        the other columns.
+        One column at a time, in one order: a picture's probability then does not depend, in its
+        last bits, on the other columns, nor on the number of threads.
         """
         w = self.w[:, 0]
-        return np.array([np.dot(w, x / 255) + self.b for x in columns])
+        return np.array([dot(w, x / 255) + self.b for x in columns])
 
     def probability(self, pixels: NDArray[np.uint8]) -> float:
         """Return the probability of the positive class of one picture (size, size, 3)."""
@@ -135,43 +143,29 @@ class Model:
         )
 
 
-FORMAT = "catclf-model"
-FORMAT_VERSION = 1
-TRAIN_AGAIN = "Train the model again, or fetch the file again."
-
-
-def save_model(path: str | os.PathLike[str], model: Model) -> None:
-    """Write a model, whole or not at all.
-
-    Raises
-    ------
-    CatclfError
-        Where it cannot be written; an old file at `path` is then intact.
-    """
+def save_model(path: AnyPath, model: Model) -> None:
+    """Write a model, whole or not at all; CatclfError where it cannot be written."""
+    training = model.training
     record = {
         "format": FORMAT,
         "version": FORMAT_VERSION,
-        **({} if model.training is None else model.training.to_record()),
-        "classes": list(model.classes),
+        **({} if training is None else training.to_record()),
+        "classes": model.classes,
         "preprocessing": model.preprocessing.to_record(),
     }
-    with replacing(path) as temporary, open(temporary, "wb") as file:
-        np.savez(
-            file,
-            record=np.array(json.dumps(record, allow_nan=False)),  # at the file's beginning
-            w=model.w,
-            b=np.float64(model.b),
-            costs=np.array(list(model.costs.values()), dtype=np.float64),
-            test_costs=np.array(list(model.test_costs.values()), dtype=np.float64),
-            iterations=np.array(list(model.costs), dtype=np.int64),
-            **{f"state_{name}": array for name, array in model.state.items()},  # type: ignore[arg-type]
-        )
+    costs, test_costs = ({}, {}) if training is None else (training.costs, training.test_costs)
+    with create_npz(path, record) as npz:
+        npz.add("w", model.w)
+        npz.add("b", np.float64(model.b))
+        npz.add("costs", np.array(list(costs.values()), dtype=np.float64))
+        npz.add("test_costs", np.array(list(test_costs.values()), dtype=np.float64))
+        npz.add("iterations", np.array(list(costs), dtype=np.int64))
+        for name, array in ({} if training is None else training.state).items():
+            npz.add(f"state_{name}", array)
 
 
 def load_model(
-    path: str | os.PathLike[str],
-    order: Order | None = None,
-    classes: tuple[str, str] | None = None,
+    path: AnyPath, order: Order | None = None, classes: tuple[str, str] | None = None
 ) -> Model:
     """Read a model, ours or a weights-only ``np.savez(path, w=w, b=b)``.
 
@@ -191,175 +185,109 @@ def load_model(
         Where the file is missing, damaged, of a newer catclf, or no model; where `order` is not
         given for a weights-only file; or where one of both is given for a file that records it.
     """
-    where = os.fspath(path)
-    arrays = read_npz(where)
-    if "record" not in arrays:
-        return _weights_only_model(arrays, where, order, classes)
+    return completed(read_model(path), path, order, classes)
+
+
+def completed(
+    model: Model, path: AnyPath, order: Order | None, classes: tuple[str, str] | None
+) -> Model:
+    """Return a model as it was read, a weights-only one with what it does not tell."""
+    if model.weights_only and order is not None:
+        return unrolled(model, order, classes)
+    if model.weights_only:
+        what = "holds w and b alone, and does not tell how its pictures were unrolled"
+        raise ModelError(what, path, NAME_ITS_ORDER)
     for name, given in (("order", order), ("classes", classes)):
         if given is not None:
             fix = f"Leave out `{name}`: it is for weights-only files."
-            raise ModelError(f"records its own {name}", where, fix)
-    record = _read_record(arrays["record"], where)
-    w, b = _weights(arrays, where)
-    try:
-        preprocessing = Preprocessing.from_record(record.get("preprocessing"))
-    except ValueError as error:
-        raise ModelError(
-            f"its preprocessing is unknown: {error!s:.160}", where, TRAIN_AGAIN
-        ) from None
-    if preprocessing.n_x != w.size:
-        raise ModelError(
-            f"has {w.size} weights, but pictures of {preprocessing.n_x} features",
-            where,
-            TRAIN_AGAIN,
-        )
-    classes = as_pair(record.get("classes"))
-    if classes is None:
-        raise ModelError("names no two classes", where, TRAIN_AGAIN)
-    costs, test_costs = _costs(arrays, where)
-    return Model(
-        w=w,
-        b=b,
-        classes=classes,
-        preprocessing=preprocessing,
-        training=TrainingRecord.from_record(record),
-        costs=costs,
-        test_costs=test_costs,
-        state=_state(arrays, where),
-    )
+            raise ModelError(f"records its own {name}", path, fix)
+    return model
 
 
-def is_weights_only(path: str | os.PathLike[str]) -> bool:
-    """Return whether a model file holds w and b without a record; ModelError as `load_model`."""
-    return "record" not in read_npz(path)
+def unrolled(model: Model, order: Order, classes: tuple[str, str] | None = None) -> Model:
+    """Return a weights-only model as of pictures that were unrolled in an order."""
+    return replace(model, w=reorder(model.w, order), classes=classes or model.classes)
 
 
-def _weights_only_model(
-    arrays: Mapping[str, NDArray[Any]],
-    where: str,
-    order: Order | None,
-    classes: tuple[str, str] | None,
-) -> Model:
-    w, b = _weights(arrays, where)
+def read_model(path: AnyPath) -> Model:
+    """Read a model; the weights of a weights-only one as they stand in it."""
+    with open_npz(path, MODEL, ModelError, TRAIN_AGAIN) as npz:
+        if "record" not in npz:
+            return _weights_only_model(npz)
+        record = npz.record(FORMAT, FORMAT_VERSION)
+        w, b = _weights(npz)
+        try:
+            preprocessing = Preprocessing.from_record(record.get("preprocessing"))
+        except ValueError as error:
+            what = f"its preprocessing is unknown: {error!s:.160}"
+            raise ModelError(what, path, "Update catclf, or train the model again.") from None
+        if preprocessing.n_x != w.size:
+            raise npz.damaged(f"{w.size} weights, for pictures of {preprocessing.n_x} features")
+        classes = as_pair(record.get("classes"))
+        if classes is None:
+            raise npz.damaged("names no two classes")
+        costs, test_costs = _costs(npz)
+        state = {
+            name.removeprefix("state_"): _real(npz, name)
+            for name in npz.members
+            if name.startswith("state_")
+        }
+        training = Training.from_record(record)
+        if training is not None:
+            training = replace(training, costs=costs, test_costs=test_costs, state=state)
+        return Model(w, b, classes, preprocessing, training)
+
+
+def _weights_only_model(npz: Npz) -> Model:
+    w, b = _weights(npz)
     try:
         size = size_of(w.size)
     except ValueError as error:
-        raise ModelError(str(error), where, "Save w for square RGB pictures.") from None
-    if order is None:
-        raise ModelError(
-            "holds w and b alone, and does not tell how its pictures were unrolled",
-            where,
-            "Give its `order`: interleaved for X.reshape(m, -1).T, planes for one color after the "
-            "other.\nTo find out, evaluate it on a dataset with labels: 'catclf evaluate' tries "
-            "both.",
-        )
-    return Model(
-        w=reorder(w, order),
-        b=b,
-        classes=classes or WEIGHTS_ONLY_CLASSES,
-        preprocessing=Preprocessing(size=size),
-        weights_only=True,
-    )
+        raise ModelError(str(error), npz.where, "Save w for square RGB pictures.") from None
+    return Model(w, b, WEIGHTS_ONLY_CLASSES, Preprocessing(size=size), weights_only=True)
 
 
-def _weights(arrays: Mapping[str, NDArray[Any]], where: str) -> tuple[Array, float]:
+def _weights(npz: Npz) -> tuple[Array, float]:
     for name in ("w", "b"):
-        if name not in arrays:
-            raise ModelError(
-                f"holds no {name}",
-                where,
-                "Name a model that catclf trained, or save w and b: np.savez(path, w=w, b=b).",
-            )
-        _refuse_unreal(name, arrays[name], where)
-    w, b = arrays["w"], arrays["b"]
+        if name not in npz:
+            raise ModelError(f"holds no {name}", npz.where, MODEL.fix)
+    w, b = _real(npz, "w"), _real(npz, "b")
     if w.size == 0 or w.shape not in ((w.size,), (w.size, 1), (1, w.size)):
-        raise ModelError(f"w must have the shape (n_x, 1), got {w.shape}", where, TRAIN_AGAIN)
+        raise ModelError(f"w must have the shape (n_x, 1), got {w.shape}", npz.where, MODEL.fix)
     if b.size != 1:
-        raise ModelError(f"b must be one number, got the shape {b.shape}", where, TRAIN_AGAIN)
+        raise ModelError(f"b must be one number, got the shape {b.shape}", npz.where, MODEL.fix)
     w, bias = np.ascontiguousarray(w, dtype=np.float64).reshape(-1, 1), float(b.reshape(-1)[0])
     with np.errstate(over="ignore"):  # pixels are at most 1: no logit is beyond this sum
         if not np.isfinite(np.abs(w).sum() + abs(bias)):
-            raise ModelError("w and b are too large to be added up", where, TRAIN_AGAIN)
+            raise npz.damaged("w and b are too large to be added up")
     return w, bias
 
 
-def _state(arrays: Mapping[str, NDArray[Any]], where: str) -> dict[str, Array]:
-    state = {name: array for name, array in arrays.items() if name.startswith("state_")}
-    for name, array in state.items():
-        _refuse_unreal(printable(name), array, where)
-    return {name.removeprefix("state_"): array for name, array in state.items()}
-
-
-def _refuse_unreal(name: str, array: NDArray[Any], where: str) -> None:
+def _real(npz: Npz, name: str) -> NDArray[Any]:
+    """Return an array of finite real numbers."""
+    array = npz.array(name)
     if array.dtype.kind not in "fiu" or array.dtype.itemsize > 8:
-        raise ModelError(
-            f"{name:.40} must be real numbers, got {array.dtype!s:.40}", where, TRAIN_AGAIN
-        )
+        what = f"{printable(name):.40} must be real numbers, got {array.dtype!s:.40}"
+        raise ModelError(what, npz.where, MODEL.fix)
     if not np.isfinite(array).all():
-        raise ModelError(f"{name:.40} holds nan or infinity", where, TRAIN_AGAIN)
+        raise npz.damaged("holds nan or infinity", name)
+    return array
 
 
-def _read_record(stored: NDArray[Any], where: str) -> dict[str, Any]:
-    if stored.dtype.kind != "U" or stored.shape != ():
-        raise ModelError("is not a model of catclf", where, "Name a model that catclf trained.")
-    try:
-        record = json.loads(str(stored[()]), parse_constant=_refuse_constant)
-    except (ValueError, RecursionError):
-        record = None
-    if not isinstance(record, dict) or record.pop("format", None) != FORMAT:
-        raise ModelError("is not a model of catclf", where, "Name a model that catclf trained.")
-    version = record.pop("version", None)
-    if version != FORMAT_VERSION:
-        raise ModelError(
-            f"has format version {version!r:.20}; this catclf reads {FORMAT_VERSION}",
-            where,
-            "Update catclf, or train the model again.",
-        )
-    return record
-
-
-def _refuse_constant(name: str) -> None:
-    """Refuse nan and infinity, which JSON does not have and Python's reader takes."""
-    raise ValueError(name)
-
-
-def _costs(
-    arrays: Mapping[str, NDArray[Any]], where: str
-) -> tuple[dict[int, float], dict[int, float]]:
+def _costs(npz: Npz) -> tuple[dict[int, float], dict[int, float]]:
     """Return the recorded costs and test costs, by iteration."""
-    none = np.empty(0)
-    costs, iterations = arrays.get("costs", none), arrays.get("iterations", none)
-    test_costs = arrays.get("test_costs", none)  # catclf 0.1 recorded none
+    costs, iterations = _real(npz, "costs"), _real(npz, "iterations")
+    test_costs = _real(npz, "test_costs") if "test_costs" in npz else np.empty(0)  # 0.1 had none
     if (
-        "costs" not in arrays
-        or costs.shape != iterations.shape
+        costs.shape != iterations.shape
         or any(array.ndim != 1 for array in (costs, test_costs))
         or any(array.dtype.kind != "f" for array in (costs, test_costs))
         or iterations.dtype.kind not in "iu"
         or len(test_costs) > len(costs)
-        or not (np.isfinite(costs).all() and np.isfinite(test_costs).all())
     ):
-        raise ModelError("its costs and iterations do not fit together", where, TRAIN_AGAIN)
+        raise npz.damaged("its costs and iterations do not fit together")
     tested = iterations[len(iterations) - len(test_costs) :]
     return (
         dict(zip(iterations.tolist(), costs.tolist(), strict=True)),
         dict(zip(tested.tolist(), test_costs.tolist(), strict=True)),
     )
-
-
-def _is_model(path: str) -> bool:
-    """Return whether a file is a model of ours, perhaps a damaged one, of any version.
-
-    Weights that a notebook saved are not.
-    """
-    found = file_kind(path)
-    if found is not FileKind.ARRAYS:
-        return found is FileKind.MODEL
-    try:  # catclf 0.1 wrote it at the end
-        arrays = read_npz(path)
-        return json.loads(str(arrays["record"][()]))["format"] == FORMAT  # type: ignore[no-any-return]
-    except (ModelError, LookupError, TypeError, ValueError, RecursionError):
-        return False
-
-
-MODEL_FILE = OutputKind("a model that catclf trained", _is_model)

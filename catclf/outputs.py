@@ -10,12 +10,12 @@ import errno
 import io
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from catclf.errors import CatclfError, printable
+from catclf.errors import AnyPath, CatclfError, printable
+from catclf.files import FileKind, file_kind
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,46 +23,16 @@ if TYPE_CHECKING:
 MAX_PREFIX_BYTES = 120  # of an output's name in its temporary file's; file systems allow 255
 
 
-@dataclass(frozen=True)
-class OutputKind:
-    """What a verb writes, and may therefore replace.
-
-    Parameters
-    ----------
-    name
-        With its article, for messages.
-    recognizes
-        Whether the regular file at a path is one, by its content.
-    """
-
-    name: str
-    recognizes: Callable[[str], bool]
-
-
 @contextmanager
-def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
+def replacing(path: AnyPath) -> Iterator[Path]:
     """Yield the path of an empty temporary file that becomes `path` when the block ends well.
 
-    The temporary file stands in the same folder, so that `os.replace` is atomic. When the block
-    raises, it is removed and `path` is as it was. Two processes that write one output each have
-    a temporary file of their own; the last to finish wins.
+    The temporary file stands in the same folder, which is made where it is missing, so that
+    `os.replace` is atomic. It is to be closed before the block ends. When the block raises, it is
+    removed and `path` is as it was. Of two processes that write one output the last to finish wins.
+    A symbolic link is followed: the file it points at is replaced, the link stays.
 
-    Parameters
-    ----------
-    path
-        The output. Its folder is made where it is missing. A symbolic link is followed: the file
-        it points at is replaced, the link stays.
-
-    Yields
-    ------
-    pathlib.Path
-        The temporary file, to be opened and filled by the caller, and closed before the block
-        ends.
-
-    Raises
-    ------
-    CatclfError
-        Where the file cannot be written: no permission, no space, too large, a folder, a device.
+    CatclfError where the file cannot be written.
     """
     try:
         target = _target(path)
@@ -85,29 +55,13 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 def check_output(
-    path: str | os.PathLike[str],
-    kind: OutputKind,
-    inputs: Iterable[str | os.PathLike[str]] = (),
-    *,
-    force: bool = False,
+    path: AnyPath, kind: FileKind, inputs: Iterable[AnyPath] = (), *, force: bool = False
 ) -> None:
     """Check, before the work, that its output can be written and takes no other file's place.
 
-    Parameters
-    ----------
-    path
-        The output.
-    kind
-        What will be written: an existing file of another kind is refused. An empty one is not.
-    inputs
-        What is read: none of them may be the output, with `force` neither.
-    force
-        Let a file of another kind be replaced.
-
-    Raises
-    ------
-    CatclfError
-        Where it cannot be written, or may not; every file is as it was.
+    CatclfError where it cannot be written, is one of the `inputs`, or where a file that is neither
+    empty nor of the `kind` that will be written stands there, but with `force`; every file is as it
+    was.
     """
     try:
         target = folder = _target(path)
@@ -122,21 +76,18 @@ def check_output(
             if _is_there(name, output):
                 raise CatclfError("is an input too", path, "Write to another file.")
         if output.st_size > 0 and not force and not _is_of_kind(target, kind):
-            raise CatclfError(
-                f"exists, and is not {kind.name}; nothing was changed",
-                path,
-                "Write to another file, or replace this one with `force`.",
-            )
+            fix = "Write to another file, or replace this one with `force`."
+            raise CatclfError(f"exists, and is not {kind.value}; nothing was changed", path, fix)
 
 
-def is_same_file(one: str | os.PathLike[str], other: str | os.PathLike[str]) -> bool:
+def is_same_file(one: AnyPath, other: AnyPath) -> bool:
     """Return whether two paths lead to one file, whether it is there yet or not."""
     if os.path.exists(one) and os.path.exists(other):
         return os.path.samefile(one, other)
     return os.path.realpath(one) == os.path.realpath(other)
 
 
-def _is_there(path: str | os.PathLike[str], file: os.stat_result) -> bool:
+def _is_there(path: AnyPath, file: os.stat_result) -> bool:
     """Return whether a path leads to a file of which the status is known."""
     try:
         return os.path.samestat(os.stat(path), file)
@@ -144,38 +95,19 @@ def _is_there(path: str | os.PathLike[str], file: os.stat_result) -> bool:
         return False
 
 
-def _is_of_kind(target: Path, kind: OutputKind) -> bool:
+def _is_of_kind(target: Path, kind: FileKind) -> bool:
     try:
-        return kind.recognizes(os.fspath(target))
+        return file_kind(target) is kind
     except (OSError, CatclfError):  # what may not be read may be anything
         return False
 
 
-def write_csv(
-    path: str | os.PathLike[str], header: Sequence[str], rows: Iterable[Sequence[object]]
-) -> None:
-    """Write a CSV file, whole or not at all, each line as `csv_line` formats it.
-
-    Raises
-    ------
-    CatclfError
-        Where it cannot be written.
-    """
+def write_csv(path: AnyPath, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Write a CSV file, whole or not at all, each line as `csv_line` formats it."""
     with replacing(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as file:
         file.write(csv_line(header) + "\n")
         for row in rows:
             file.write(csv_line(row) + "\n")
-
-
-def csv_kind(name: str, header: Sequence[str]) -> OutputKind:
-    """Return the kind of the CSV files that `write_csv` writes with this header."""
-
-    def recognizes(path: str) -> bool:
-        first_line = (csv_line(header) + "\n").encode()
-        with open(path, "rb") as file:
-            return file.read(len(first_line)) == first_line
-
-    return OutputKind(name, recognizes)
 
 
 def csv_line(cells: Iterable[object]) -> str:
@@ -205,7 +137,7 @@ def made_folder(folder: Path) -> Iterator[None]:
         raise
 
 
-def unwritable(error: OSError, path: str | os.PathLike[str]) -> CatclfError:
+def unwritable(error: OSError, path: AnyPath) -> CatclfError:
     """Return the error that tells a user why an output could not be written."""
     reasons = {
         errno.ENOSPC: ("the disk is full", "Free some space, or write elsewhere."),
@@ -225,7 +157,7 @@ def unwritable(error: OSError, path: str | os.PathLike[str]) -> CatclfError:
     return CatclfError(f"{what}; nothing was changed", path, fix)
 
 
-def _target(path: str | os.PathLike[str]) -> Path:
+def _target(path: AnyPath) -> Path:
     """Return the file that an output's path stands for."""
     from pathlib import Path  # 3 ms that `predict`, which only reads, need not pay
 

@@ -1,4 +1,4 @@
-"""Which examples are duplicates, and which are trained on, held out, or left out of a sample.
+"""The two classes, and which examples are duplicates, trained on, held out, or left out.
 
 Duplicates are pictures with identical pixels. They stay together in every split and fold: a picture
 that is trained on is never held out as well.
@@ -20,19 +20,14 @@ from catclf.observer import Observer
 
 SplitName = Literal["train", "test"]
 Labels = NDArray[np.uint8]
+MAX_CLASS_BYTES = 1000
+MAX_RATIO = 4  # of the classes' pictures: beyond it accuracy says little
+LISTED_CLASSES = 20  # in a message
 
 
 @dataclass(frozen=True)
 class Duplicates:
-    """Pictures with identical pixels.
-
-    Parameters
-    ----------
-    names
-        What they are called, in source order.
-    splits, labels
-        The split and the label of each.
-    """
+    """Pictures with identical pixels, in source order: their names, splits and labels."""
 
     names: tuple[str, ...]
     splits: tuple[SplitName, ...]
@@ -61,6 +56,12 @@ def fingerprint(column: NDArray[np.uint8]) -> bytes:
     return hashlib.sha256(column.data).digest()
 
 
+def class_counts(labels: Labels) -> tuple[int, int]:
+    """Return how many of labels (m,) are 0, and how many 1."""
+    positives = int(np.count_nonzero(labels))
+    return labels.size - positives, positives
+
+
 def duplicate_groups(fingerprints: Iterable[bytes]) -> list[list[int]]:
     """Return the indices of equal fingerprints together, in the order of each group's first.
 
@@ -73,10 +74,7 @@ def duplicate_groups(fingerprints: Iterable[bytes]) -> list[list[int]]:
 
 
 def find_duplicates(
-    names: Sequence[str],
-    labels: Labels,
-    in_test: NDArray[np.bool_],
-    fingerprints: Sequence[bytes],
+    names: Sequence[str], labels: Labels, in_test: NDArray[np.bool_], fingerprints: Sequence[bytes]
 ) -> list[Duplicates]:
     """Return every group of duplicates, given each picture's name, label, split and fingerprint."""
     return [
@@ -99,35 +97,22 @@ def assign_to_test(
 ) -> NDArray[np.bool_]:
     """Return (m,): whether each example is in the test split.
 
-    Parameters
-    ----------
-    given
-        The split that the source puts each example in, None where it leaves that open. A source
-        that names no test split leaves all of it open.
-    labels
-        (m,), 0 or 1.
-    fingerprints
-        Of each example. An open one that is a duplicate of a given one goes where that one is, to
-        train if to any.
-    fraction
-        The fraction of each class to hold out of those that are open.
-    seed
-        Seed of the shuffle.
+    Of `given`, the split that the source puts each example in, None is left open; all are where no
+    test split is named. Of the open ones a `fraction` of each class is held out. One that is a
+    duplicate of a given one goes where that one is, to train if to any.
     """
     if "test" not in given:
         given = [None] * len(given)
-    in_test = np.array([split == "test" for split in given], dtype=bool)
-    of_given: dict[bytes, bool] = {}
-    for index, split in enumerate(given):
+    examples = list(zip(fingerprints, given, strict=True))
+    placed: dict[bytes, bool] = {}
+    for each, split in examples:
         if split is not None:
-            each = fingerprints[index]
-            of_given[each] = of_given.get(each, True) and bool(in_test[index])
-    free = []
-    for index, split in enumerate(given):
-        if split is None and fingerprints[index] in of_given:
-            in_test[index] = of_given[fingerprints[index]]
-        elif split is None:
-            free.append(index)
+            placed[each] = placed.get(each, True) and split == "test"
+    in_test = np.array(
+        [placed.get(each, False) if split is None else split == "test" for each, split in examples],
+        dtype=bool,
+    )
+    free = [i for i, (each, split) in enumerate(examples) if split is None and each not in placed]
     if free:
         groups = duplicate_groups(fingerprints[index] for index in free)
         in_test[free] = hold_out(groups, labels[free], fraction, seed)
@@ -190,41 +175,20 @@ def stratified_sample(labels: Labels, sample: int | None, seed: int) -> NDArray[
     return np.sort(np.concatenate(taken))
 
 
-MAX_CLASS_BYTES = 1000
-MAX_RATIO = 4  # of the classes' pictures: beyond it accuracy says little
-LISTED_CLASSES = 20  # in a message
-
-
 def choose_classes(
     names: Iterable[str], positive: str | None, where: str | None = None
 ) -> tuple[str, str]:
     """Return (negative, positive): the classes in the order of their labels.
 
     The class `positive`, where given, against all others. Otherwise, of two classes, one that
-    begins with no, not or non is the negative; else sorted order decides.
-
-    Parameters
-    ----------
-    names
-        The class of each picture.
-    positive
-        The class whose label is to be 1, where it was named.
-    where
-        The source, for messages.
-
-    Raises
-    ------
-    DatasetError
-        For one class, more than two without `positive`, or a `positive` that is none of them.
+    begins with no, not or non is the negative; else sorted order decides. DatasetError for one
+    class, more than two without `positive`, or a `positive` that is none of them.
     """
     found = sorted(set(names))
     for name in found:
         if len(os.fsencode(name)) > MAX_CLASS_BYTES:
-            raise DatasetError(
-                f"the class name {name[:20]!r}... is longer than {MAX_CLASS_BYTES} bytes",
-                where,
-                "Shorten it.",
-            )
+            what = f"the class name {name[:20]!r}... is longer than {MAX_CLASS_BYTES} bytes"
+            raise DatasetError(what, where, "Shorten it.")
     listed = ", ".join(repr(name) for name in found[:LISTED_CLASSES])
     if len(found) > LISTED_CLASSES:
         listed += f" and {len(found) - LISTED_CLASSES} more"
@@ -240,11 +204,8 @@ def choose_classes(
         others = [name for name in found if name != positive]
         return (others[0] if len(others) == 1 else f"non-{positive}"), positive
     if len(found) > 2:
-        raise DatasetError(
-            f"{len(found)} classes: {listed}",
-            where,
-            f"Choose one against all others, for example `positive` {found[0]!r}.",
-        )
+        fix = f"Choose one against all others, for example `positive` {found[0]!r}."
+        raise DatasetError(f"{len(found)} classes: {listed}", where, fix)
     first, second = found
     if _is_negative(second) and not _is_negative(first):
         return second, first
@@ -268,34 +229,12 @@ def as_pair(stored: object) -> tuple[str, str] | None:
 def warn_of_imbalance(
     labels: NDArray[np.uint8], classes: tuple[str, str], observer: Observer
 ) -> None:
-    """Warn where one class has more than MAX_RATIO times the other's examples.
-
-    Parameters
-    ----------
-    labels
-        (m,), 0 or 1.
-    classes
-        (negative, positive).
-    observer
-        Receives the warning.
-    """
-    positives = int(np.count_nonzero(labels))
-    counts = sorted(zip((labels.size - positives, positives), classes, strict=True))
+    """Warn where one class has more than MAX_RATIO times the other's examples."""
+    counts = sorted(zip(class_counts(labels), classes, strict=True))
     (fewer, rare), (more, frequent) = counts
     if more > MAX_RATIO * fewer:
         observer.warning(
             f"{more} pictures are {printable(frequent)} and only {fewer} {printable(rare)}\n"
             "Judge by the balanced accuracy and the recall of each class, and consider "
             "`class_weight` balanced."
-        )
-
-
-def refuse_other_classes(found: tuple[str, str], wanted: tuple[str, str], where: str) -> None:
-    """Raise DatasetError where a dataset's classes are not those of the model."""
-    if found != wanted:
-        raise DatasetError(
-            f"has the classes {found[0]!r} and {found[1]!r}, the model {wanted[0]!r} and "
-            f"{wanted[1]!r}",
-            where,
-            "Prepare the dataset as the model's was, or train a model on this one.",
         )

@@ -1,17 +1,20 @@
-"""What one training is asked to do."""
+"""A training: what it was asked to do, what it did, and what a resumed one needs."""
 
 from __future__ import annotations
 
-import math
-from dataclasses import asdict, dataclass
-from math import isfinite
+from dataclasses import asdict, dataclass, field, fields
+from math import inf, isfinite, nan
+from typing import Any
 
-from catclf.logistic import CLASS_WEIGHTS, LOSSES, ClassWeight, LossName
+from catclf.fields import MAX_COUNT, check_ranges, ranged
+from catclf.logistic import CLASS_WEIGHTS, LOSSES, Array, ClassWeight, LossName
+
+_RESULTS = ("iterations", "cost", "test_cost", "train_accuracy", "test_accuracy")
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What one training is asked to do.
+    """What a training is asked to do.
 
     Parameters
     ----------
@@ -22,12 +25,12 @@ class Settings:
     l2
         LAMBDA of the penalty ``LAMBDA / 2 * |w|^2`` added to the cost: at least 0.
     loss
-        A name in `catclf.logistic.LOSSES`.
+        ``cross-entropy`` or ``squared-error``.
     every
         Iterations between two recorded costs.
     class_weight
         ``none``, or ``balanced``: both classes count half in the cost, however many examples each
-        has; see `catclf.logistic.example_weights`.
+        has.
 
     Raises
     ------
@@ -35,71 +38,83 @@ class Settings:
         For a value out of its range.
     """
 
-    learning_rate: float = 0.005
-    iterations: int = 2000
-    l2: float = 0.0
-    loss: LossName = "cross-entropy"
-    every: int = 100
-    class_weight: ClassWeight = "none"
+    learning_rate: float = ranged(0.005, above=0, unit="RATE")
+    iterations: int = ranged(2000, whole=True, least=1, most=MAX_COUNT, unit="N")
+    l2: float = ranged(0.0, least=0, unit="LAMBDA")
+    loss: LossName = ranged("cross-entropy", choices=LOSSES)
+    every: int = ranged(100, whole=True, least=1, most=MAX_COUNT, unit="N")
+    class_weight: ClassWeight = ranged("none", choices=CLASS_WEIGHTS)
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
-            raise ValueError(f"learning_rate must be above 0, got {self.learning_rate}")
-        if not (math.isfinite(self.l2) and self.l2 >= 0):
-            raise ValueError(f"l2 must be at least 0, got {self.l2}")
-        if self.iterations < 1 or self.every < 1:
-            raise ValueError("iterations and every must be at least 1")
-        if self.loss not in LOSSES:
-            raise ValueError(f"loss must be one of {', '.join(LOSSES)}, got {self.loss!r}")
-        if self.class_weight not in CLASS_WEIGHTS:
-            raise ValueError(
-                f"class_weight must be one of {', '.join(CLASS_WEIGHTS)}, got {self.class_weight!r}"
-            )
+        check_ranges(self)
 
 
 @dataclass(frozen=True)
-class TrainingRecord:
-    """What a model tells of its training.
+class Training:
+    """What was asked, what was done, and what a resumed run needs besides w and b.
 
     Parameters
     ----------
-    created_by
-        The program and its version.
+    settings
+        What was asked.
+    method, kernel
+        How the iterations were computed; `kernel` is ``numpy`` or ``numba`` of streaming, else
+        None.
     dataset, digest
         The dataset's file as it was named, and the digest of its train split.
     train_examples, test_examples
         How many pictures its splits hold.
-    method
-        A name in `catclf.descent.METHODS`.
-    settings
-        What was asked.
+    created_by
+        The program and its version.
     iterations
-        How many were made; fewer than asked for where it was stopped.
+        How many updates were made; fewer than asked for where it was stopped.
+    costs, test_costs
+        The recorded costs on both splits, in nats, by the iteration before which they were taken.
     cost, test_cost
-        The final costs on both splits, in nats; that of the test split is None where it was not
-        measured.
+        Those of w and b as they are; that of the test split is None where it was not measured.
     train_accuracy, test_accuracy
-        Shares; None where they were not measured.
-    kernel
-        A name in `catclf.descent.KERNELS`, of streaming; None for the other methods.
+        Fractions; None where they were not measured.
+    state
+        What the method needs to go on exactly here.
     """
 
-    created_by: str
-    dataset: str
-    digest: str
-    train_examples: int
-    test_examples: int
-    method: str
     settings: Settings
-    iterations: int
-    cost: float
+    method: str = ""
+    kernel: str | None = None
+    dataset: str = ""
+    digest: str = ""
+    train_examples: int = 0
+    test_examples: int = 0
+    created_by: str = ""
+    iterations: int = 0
+    costs: dict[int, float] = field(default_factory=dict, repr=False)
+    test_costs: dict[int, float] = field(default_factory=dict, repr=False)
+    cost: float = nan
     test_cost: float | None = None
     train_accuracy: float | None = None
     test_accuracy: float | None = None
-    kernel: str | None = None
+    state: dict[str, Array] = field(default_factory=dict, repr=False)
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether fewer iterations were made than asked for."""
+        return self.iterations < self.settings.iterations
+
+    def cost_curves(self) -> tuple[dict[int, float], dict[int, float]]:
+        """Return the costs of both splits by iteration, the final ones too."""
+        train, test = {**self.costs, self.iterations: self.cost}, dict(self.test_costs)
+        if self.test_cost is not None:
+            test[self.iterations] = self.test_cost
+        return train, test
+
+    @property
+    def lowest_test_cost(self) -> tuple[int, float] | None:
+        """After which iteration the test cost was lowest, of those known, and that cost."""
+        _, test = self.cost_curves()
+        return min(test.items(), key=lambda at: at[1], default=None)
 
     def to_record(self) -> dict[str, object]:
-        """Return it as tables that JSON can hold."""
+        """Return all but the costs along the way and the state, as tables that JSON can hold."""
         return {
             "created_by": self.created_by,
             "dataset": {
@@ -109,54 +124,39 @@ class TrainingRecord:
                 "test": self.test_examples,
             },
             "settings": {"method": self.method, "kernel": self.kernel, **asdict(self.settings)},
-            "results": {
-                "iterations": self.iterations,
-                "cost": self.cost,
-                "test_cost": self.test_cost,
-                "train_accuracy": self.train_accuracy,
-                "test_accuracy": self.test_accuracy,
-            },
+            "results": {name: getattr(self, name) for name in _RESULTS},
         }
 
     @classmethod
-    def from_record(cls, record: dict[str, object]) -> TrainingRecord | None:
+    def from_record(cls, record: dict[str, object]) -> Training | None:
         """Return what `to_record` wrote; None where it is not there or makes no sense."""
         dataset, settings, results = (
             table if isinstance(table := record.get(name), dict) else {}
             for name in ("dataset", "settings", "results")
         )
+        # catclf 0.1 knew one class weight, and one kernel.
+        settings = {"class_weight": "none", **settings}
+        kernel = settings.get("kernel", "numpy" if settings.get("method") == "streaming" else None)
+        asked: dict[str, Any] = {each.name: settings.get(each.name) for each in fields(Settings)}
         try:
+            asked |= {name: _number(asked[name]) for name in ("learning_rate", "l2")}
             return cls(
-                created_by=_text(record["created_by"]),
+                settings=Settings(**asked),
+                method=_text(settings["method"]),
+                kernel=None if kernel is None else _text(kernel),
                 dataset=_text(dataset.get("name", "")),
                 digest=_text(dataset["digest"]),
                 train_examples=_count(dataset["train"]),
                 test_examples=_count(dataset["test"]),
-                method=_text(settings["method"]),
-                settings=Settings(
-                    learning_rate=_number(settings["learning_rate"]),
-                    iterations=_count(settings["iterations"]),
-                    l2=_number(settings["l2"]),
-                    loss=_text(settings["loss"]),  # type: ignore[arg-type]  # Settings checks it
-                    every=_count(settings["every"]),
-                    # catclf 0.1 knew no other.
-                    class_weight=_text(settings.get("class_weight", "none")),  # type: ignore[arg-type]
-                ),
+                created_by=_text(record["created_by"]),
                 iterations=_count(results["iterations"]),
                 cost=_number(results["cost"]),
-                test_cost=_number_or_none(results.get("test_cost")),
-                train_accuracy=_fraction(results.get("train_accuracy")),
-                test_accuracy=_fraction(results.get("test_accuracy")),
-                kernel=_kernel(settings),
+                test_cost=_measured(results.get("test_cost")),
+                train_accuracy=_measured(results.get("train_accuracy"), most=1),
+                test_accuracy=_measured(results.get("test_accuracy"), most=1),
             )
-        except (KeyError, ValueError, OverflowError):
+        except (KeyError, TypeError, ValueError, OverflowError):
             return None
-
-
-def _kernel(settings: dict[str, object]) -> str | None:
-    if "kernel" in settings:
-        return None if settings["kernel"] is None else _text(settings["kernel"])
-    return "numpy" if settings["method"] == "streaming" else None  # catclf 0.1 knew no other
 
 
 def _text(value: object) -> str:
@@ -177,11 +177,7 @@ def _number(value: object) -> float:
     return float(value)
 
 
-def _number_or_none(value: object) -> float | None:
-    return None if value is None else _number(value)
-
-
-def _fraction(value: object) -> float | None:
-    if value is not None and not 0 <= _number(value) <= 1:
+def _measured(value: object, most: float = inf) -> float | None:
+    if value is not None and not 0 <= _number(value) <= most:
         raise ValueError
-    return _number_or_none(value)
+    return None if value is None else _number(value)

@@ -44,10 +44,7 @@ MESSAGE_BYTES = 2**17  # fits a pipe: no worker waits to send it
 MESSAGES_AHEAD = 3  # given to a worker before its first is taken: bounds the results in memory
 
 # What a container allows: control groups, version 2 and 1.
-CONTAINER_LIMITS = (
-    "/sys/fs/cgroup/memory.max",
-    "/sys/fs/cgroup/memory/memory.limit_in_bytes",
-)
+CONTAINER_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 UNKNOWN_MEMORY_BYTES = 4 * 2**30  # where the system does not tell: a small machine's
 
 
@@ -260,8 +257,9 @@ def shared_zeros(shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
     """Return zeros in memory that this process and those it forks later all read and write."""
     from mmap import mmap  # here, for predict to start without it
 
-    memory = mmap(-1, math.prod(shape) * np.dtype(dtype).itemsize)
-    return np.frombuffer(memory, dtype).reshape(shape)
+    count = math.prod(shape)
+    memory = mmap(-1, max(1, count * np.dtype(dtype).itemsize))
+    return np.frombuffer(memory, dtype, count).reshape(shape)
 
 
 def _possible(workers: int | None) -> int:

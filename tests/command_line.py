@@ -19,9 +19,7 @@ CATCLF = [sys.executable, "-m", "catclf"]
 Completed = subprocess.CompletedProcess[Any]  # of text, unless encoding=None
 
 
-def run(
-    *arguments: str | Path, cwd: Path | None = None, env: Any = (), **settings: Any
-) -> Completed:
+def run(*arguments: object, cwd: Path | None = None, env: Any = (), **settings: Any) -> Completed:
     """Run the command line as its users do."""
     return subprocess.run(
         [*CATCLF, *map(str, arguments)],
@@ -38,12 +36,12 @@ def run(
     )
 
 
-def invoke(*arguments: str | Path, **settings: Any) -> Result:
+def invoke(*arguments: object, **settings: Any) -> Result:
     """Run the command line in this process."""
     return CliRunner().invoke(app, [str(argument) for argument in arguments], **settings)
 
 
-def results(*arguments: str | Path, **settings: Any) -> str:
+def results(*arguments: object, **settings: Any) -> str:
     """Return the stdout of a command that goes well."""
     result = invoke(*arguments, **settings)
     assert (result.exit_code, result.exception) == (0, None), result.output

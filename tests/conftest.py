@@ -1,7 +1,13 @@
 """What tests of several modules share: data, made or found."""
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+
+# Products here are small, and tests run beside each other: threads would wait for each other.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("MKL_NUM_THREADS", "1")
 
 import numpy as np
 import pytest
@@ -10,18 +16,18 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import catclf
-from catclf.dataset import NewSplit, write_dataset
 from catclf.observer import Observer
 from catclf.operations.prediction import Prediction
-from catclf.training import TrainingRecord
+from catclf.training import Training
 from dask_cluster import DaskCluster
+from datasets import write_small
 
 # The same examples every time, however slow the machine: a failure is the change's, not luck's.
 settings.register_profile("catclf", deadline=None, derandomize=True)
 settings.load_profile("catclf")
 
 
-def training_of(path: Path) -> TrainingRecord:
+def training_of(path: Path) -> Training:
     """Return how the model in a file was trained."""
     record = catclf.load_model(path).training
     assert record is not None
@@ -72,10 +78,10 @@ class Recorder(Observer):
 SHARED = Path(__file__).parents[2] / "shared"  # beside the checkout; not ours to ship
 
 
-@pytest.fixture
-def dask(tmp_path: Path) -> Iterator[DaskCluster]:
-    """Start a Dask scheduler; its workers are each test's to start."""
-    started = DaskCluster(tmp_path)
+@pytest.fixture(scope="session")
+def dask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaskCluster]:
+    """Start a Dask scheduler; each test begins with how many workers it is to `use`."""
+    started = DaskCluster(tmp_path_factory.mktemp("dask"))
     yield started
     started.close()
 
@@ -102,7 +108,7 @@ def photos() -> Path:
 @pytest.fixture(scope="session")
 def course_dataset(course_files: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Prepare the course's pictures."""
-    path = tmp_path_factory.mktemp("course") / "dataset.h5"
+    path = tmp_path_factory.mktemp("course") / "dataset.npz"
     catclf.prepare(course_files, path)
     return path
 
@@ -123,7 +129,7 @@ def small_pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def small_dataset(small_pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Prepare `small_pictures`: 18 to train on, 6 to test. Read it, never change it."""
-    path = tmp_path_factory.mktemp("dataset") / "dataset.h5"
+    path = tmp_path_factory.mktemp("dataset") / "dataset.npz"
     preprocessing = catclf.Preprocessing(size=8)
     catclf.prepare([small_pictures], path, preprocessing=preprocessing, test_split=0.25)
     return path
@@ -132,13 +138,7 @@ def small_dataset(small_pictures: Path, tmp_path_factory: pytest.TempPathFactory
 @pytest.fixture(scope="session")
 def noise_dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Prepare 40 pictures of 2x2 whose labels have nothing to do with them: there is no model."""
-    path = tmp_path_factory.mktemp("noise") / "noise.h5"
-    columns = np.random.default_rng(2).integers(0, 256, (40, 12), dtype=np.uint8)
-    labels = (np.arange(40) % 2).astype(np.uint8)
-    train = NewSplit([columns], labels, [f"{i}.png" for i in range(40)])
-    empty = NewSplit([], labels[:0], [])
-    write_dataset(path, ("noncat", "cat"), catclf.Preprocessing(size=2), train, empty)
-    return path
+    return write_small(tmp_path_factory.mktemp("noise") / "noise.npz", 40, size=2, seed=2)
 
 
 ColumnsMaker = Callable[..., NDArray[np.uint8]]

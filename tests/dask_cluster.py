@@ -7,14 +7,32 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from catclf.cli.scheduler import connected
 
 START_SECONDS = 60.0
 NEEDS_PROC = pytest.mark.skipif(
     not os.path.exists("/proc/self/cwd"), reason="no path under which each process sees its own"
 )
+
+
+def wait_until(done: Callable[[], bool]) -> None:
+    """Wait until something is so, with patience for a busy machine."""
+    deadline = time.monotonic() + START_SECONDS
+    while not done():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def kill(*processes: subprocess.Popen[bytes]) -> None:
+    """Kill processes as a machine that fails does."""
+    for process in processes:
+        process.kill()
+        process.wait()
 
 
 class DaskCluster:
@@ -31,39 +49,56 @@ class DaskCluster:
     def __init__(self, folder: Path, protocol: str = "tcp") -> None:
         self.folder = folder
         self.file = folder / "scheduler.json"
-        self.workers: list[subprocess.Popen[bytes]] = []
+        self.plain: list[subprocess.Popen[bytes]] = []
+        self.others: list[subprocess.Popen[bytes]] = []
         command = ("scheduler", "--protocol", protocol, "--host", "127.0.0.1", "--port", "0")
         self.scheduler = self._start("scheduler", *command, "--scheduler-file", str(self.file))
-        deadline = time.monotonic() + START_SECONDS
         # The scheduler opens the file, and then writes it.
-        while not (self.file.exists() and self.file.read_text().endswith("}")):
-            assert self.scheduler.poll() is None, (folder / "scheduler.log").read_text()
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        wait_until(lambda: self.file.exists() and self.file.read_text().endswith("}"))
 
     @property
     def address(self) -> str:
         """``tcp://HOST:PORT`` of the scheduler, or ``tls://``."""
         return str(json.loads(self.file.read_text())["address"])
 
+    def use(self, number: int) -> list[subprocess.Popen[bytes]]:
+        """Have just so many workers of one thread, and return them.
+
+        Those of an earlier test serve again, since to start one takes a second or two.
+        """
+        kill(*self.others, *self.plain[number:])
+        self.others = []
+        self.plain = [worker for worker in self.plain[:number] if worker.poll() is None]
+        self.plain += [self._start_worker() for _ in range(number - len(self.plain))]
+        self.wait_for(number)
+        return self.plain
+
+    def wait_for(self, number: int) -> None:
+        """Wait until the scheduler knows of so many workers, and no others."""
+        with connected(self.address) as client:
+            wait_until(lambda: len(client.nthreads()) == number)
+
     def add_worker(
         self, threads: int = 1, folder: Path | None = None, **environment: str
     ) -> subprocess.Popen[bytes]:
-        """Start a worker, in a folder; it joins in a second or two.
+        """Start another until the next `use`, in a folder; it joins in a second or two.
 
         Under ``/proc/self/cwd`` each sees its own folder, as machines that mount others do.
         """
+        self.others.append(self._start_worker(threads, folder, **environment))
+        return self.others[-1]
+
+    def _start_worker(
+        self, threads: int = 1, folder: Path | None = None, **environment: str
+    ) -> subprocess.Popen[bytes]:
         command = ("worker", self.address, "--no-nanny", "--nthreads", str(threads))
-        name = f"worker-{len(self.workers)}"
         host = ("--host", "127.0.0.1", "--local-directory", str(self.folder))
-        worker = self._start(name, *command, *host, folder=folder, **environment)
-        self.workers.append(worker)
-        return worker
+        return self._start("worker", *command, *host, folder=folder, **environment)
 
     def _start(
         self, name: str, *command: str, folder: Path | None = None, **environment: str
     ) -> subprocess.Popen[bytes]:
-        with (self.folder / f"{name}.log").open("wb") as log:
+        with (self.folder / f"{name}.log").open("ab") as log:
             return subprocess.Popen(
                 [sys.executable, "-m", "dask", *command, "--no-dashboard"],
                 stdout=log,
@@ -74,6 +109,4 @@ class DaskCluster:
 
     def close(self) -> None:
         """Kill all that still runs."""
-        for process in (*self.workers, self.scheduler):
-            process.kill()
-            process.wait()
+        kill(*self.plain, *self.others, self.scheduler)

@@ -12,10 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image
 
-from catclf import Preprocessing, open_dataset
-from catclf.dataset import NewSplit, write_dataset
+from catclf import open_dataset
+from datasets import write_small
+
+pytestmark = pytest.mark.slow  # each starts many processes
 
 # numpy first: it asks os.uname for the version of a Linux.
 REMOVALS = """
@@ -56,6 +57,7 @@ if __name__ == "__main__":
         print(pool.apply(found))
 """
 )
+SAMPLE = Path(__file__).parents[1] / "data" / "sample" / "test"  # 60 pictures: enough for workers
 CHILD_SECONDS = 120  # a hang, and no measurement
 
 
@@ -65,19 +67,6 @@ def program(tmp_path: Path) -> Path:
     path = tmp_path / "catclf_anywhere.py"
     path.write_text(PROGRAM)
     return path
-
-
-@pytest.fixture(scope="module")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Make a folder of two class folders of 24 pictures each: enough for two workers."""
-    folder = tmp_path_factory.mktemp("pictures")
-    rng = np.random.default_rng(0)
-    for name, tint in (("cat", (60, 0, 0)), ("noncat", (0, 0, 60))):
-        (folder / name).mkdir()
-        for number in range(24):
-            noise = rng.integers(0, 196, (32, 32, 3)) + np.array(tint)
-            Image.fromarray(noise.astype(np.uint8)).save(folder / name / f"{number:02}.png")
-    return folder
 
 
 def run(command: Sequence[object], *words: object) -> str:
@@ -105,38 +94,29 @@ def weights(model: Path) -> NDArray[np.float64]:
         return np.append(arrays["w"], arrays["b"])
 
 
-def test_every_verb_runs_on_a_system_with_little_to_it(
-    program: Path, pictures: Path, tmp_path: Path
-) -> None:
+def test_every_verb_runs_on_a_system_with_little_to_it(program: Path, tmp_path: Path) -> None:
     """Prepare with two workers, train, predict, evaluate: the results are those of any system."""
     answers = []
     for name, command in (
         ("anywhere", [sys.executable, program]),
         ("here", [sys.executable, "-m", "catclf"]),
     ):
-        data, model = tmp_path / f"{name}.h5", tmp_path / f"{name}.npz"
-        run(command, "prepare", pictures, "-o", data, "--size", 8, "--workers", 2)
+        data, model = tmp_path / f"{name}-data.npz", tmp_path / f"{name}.npz"
+        run(command, "prepare", SAMPLE, "-o", data, "--size", 8, "--workers", 2)
         assert name == "here" or spawned_workers(program) == 2
         run(command, "train", data, "-o", model, "--iters", 50)
-        predicted = run(command, "predict", pictures, "-m", model, "--format", "jsonl")
+        predicted = run(command, "predict", SAMPLE, "-m", model, "--format", "jsonl")
         evaluated = json.loads(run(command, "evaluate", data, "-m", model, "--format", "json"))
         with open_dataset(data) as dataset:
             columns = [split.columns[:].tolist() for split in (dataset.train, dataset.test)]
-        assert len(predicted.splitlines()) == 48
+        assert len(predicted.splitlines()) == 60
         answers.append((columns, weights(model).tolist(), predicted, evaluated["accuracy"]))
     assert answers[0] == answers[1]
 
 
 def test_a_training_for_workers_ends_the_same_without_them(program: Path, tmp_path: Path) -> None:
     """Streaming spreads examples over forked workers; where there are none the bits are equal."""
-    data, m = tmp_path / "data.h5", 600  # enough for worker processes
-    split = NewSplit(
-        [np.random.default_rng(0).integers(0, 256, (m, 192), dtype=np.uint8)],
-        np.arange(m, dtype=np.uint8) % 2,
-        [str(i) for i in range(m)],
-    )
-    empty = NewSplit([], np.zeros(0, np.uint8), [])
-    write_dataset(data, ("noncat", "cat"), Preprocessing(size=8), split, empty)
+    data = write_small(tmp_path / "data.npz", 600)  # enough for worker processes
     options = ["--method", "streaming", "--iters", "20"]
     run([sys.executable, program], "train", data, "-o", tmp_path / "anywhere.npz", *options)
     run([sys.executable, "-m", "catclf"], "train", data, "-o", tmp_path / "here.npz", *options)

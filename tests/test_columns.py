@@ -8,7 +8,6 @@ from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
 from catclf.columns import blocks, reorder, size_of, unroll
-from catclf.descent import METHODS, Problem, Settings
 
 Array = NDArray[np.float64]
 Pixels = NDArray[np.uint8]
@@ -16,24 +15,6 @@ pictures_of_any_size = hnp.arrays(
     np.uint8,
     st.tuples(st.integers(1, 4), st.integers(1, 6)).map(lambda s: (s[0], s[1], s[1], 3)),
 )
-
-
-def trained_in_a_notebook(X: Array, Y: Array, learning_rate: float, iterations: int) -> Array:
-    """Return w (n_x, 1), by the slide's lines as anyone types them."""
-    w, b = np.zeros((X.shape[0], 1)), 0.0
-    for _ in range(iterations):
-        A = 1 / (1 + np.exp(-(w.T @ X + b)))
-        w = w - learning_rate * X @ (A - Y).T / X.shape[1]
-        b = b - learning_rate * float(np.mean(A - Y))
-    return w
-
-
-@given(pictures_of_any_size)
-def test_unroll_can_be_undone(pictures: Pixels) -> None:
-    """No pixel is lost, changed or moved: the planes, put together again, are the picture."""
-    m, size, _, _ = pictures.shape
-    planes = unroll(pictures).reshape(m, 3, size, size)
-    assert np.array_equal(planes.transpose(0, 2, 3, 1), pictures)
 
 
 @given(
@@ -56,24 +37,12 @@ def test_blocks_are_the_columns_in_order(
 
 @given(pictures_of_any_size)
 def test_a_column_is_red_then_green_then_blue(pictures: Pixels) -> None:
-    """As on the slide: all of red row by row, then green, then blue, of one picture a column."""
+    """As on the slide: all of red row by row, then green, then blue, in one piece."""
     columns = unroll(pictures)
+    assert columns.flags.c_contiguous
     for picture, column in zip(pictures, columns, strict=True):
         planes = [picture[:, :, color].ravel() for color in range(3)]
         assert np.array_equal(column, np.concatenate(planes))
-
-
-def test_columns_are_contiguous() -> None:
-    """A column of X lies in one piece in memory, so that it is written and read in one go."""
-    columns = unroll(np.zeros((5, 4, 4, 3), np.uint8))
-    assert columns.shape == (5, 48)
-    assert columns.flags.c_contiguous
-
-
-def test_reorder_leaves_planes_alone() -> None:
-    """Weights that are in our order already are returned as they are."""
-    w = np.arange(12.0).reshape(-1, 1)
-    assert np.array_equal(reorder(w, "planes"), w)
 
 
 @given(pictures_of_any_size, st.integers(0, 2**32 - 1))
@@ -84,21 +53,6 @@ def test_reordered_weights_give_the_same_logits(pictures: Pixels, seed: int) -> 
     ours = reorder(w, "interleaved")
     assert ours.shape == w.shape
     np.testing.assert_allclose(ours.T @ unroll(pictures).T, w.T @ theirs, rtol=0, atol=1e-9)
-
-
-def test_reorder_turns_a_notebooks_training_into_ours() -> None:
-    """Weights trained on X.reshape(m, -1).T become those that our own training ends at."""
-    rng = np.random.default_rng(0)
-    pictures = rng.integers(0, 256, (12, 5, 5, 3), dtype=np.uint8)
-    Y = rng.integers(0, 2, (1, 12)).astype(np.float64)
-    w = trained_in_a_notebook(pictures.reshape(12, -1).T / 255, Y, 0.05, 100)
-
-    ours = METHODS["vectorized"](Problem(unroll(pictures), Y, Settings(learning_rate=0.05)), None)
-    for _ in range(100):
-        ours.step(with_cost=False)
-
-    np.testing.assert_allclose(reorder(w, "interleaved"), ours.parameters()[0], atol=1e-12)
-    assert not np.allclose(w, ours.parameters()[0], atol=1e-3)  # the order does matter
 
 
 @pytest.mark.parametrize("size", [1, 2, 64, 1024])

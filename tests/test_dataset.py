@@ -2,24 +2,39 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 import sys
+import warnings
+import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
-import h5py
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
-from catclf import CatclfError, DatasetError, Preprocessing
-from catclf.dataset import NewSplit, open_dataset, write_dataset
-from catclf.storage.hdf5_writing import _FailureKeepingFile
-from corpus.hdf5 import CLASSES, N_X, SETTINGS, pixels
-from corpus.prepared import ARRAYS, good_prepared, good_prepared_hog, read_dataset, span
+from catclf import DatasetError, Preprocessing, open_dataset
+from catclf import dataset as module
+from catclf.dataset import NewSplit, StoredRows, write_dataset
+from corpus.npz import Case, wrongly_met
+from corpus.prepared import (
+    ARRAYS,
+    PREPARED,
+    good_prepared,
+    good_prepared_hog,
+    read_dataset,
+    span,
+)
+from datasets import CLASSES, write_small
 
 TESTS = Path(__file__).parent
+M, N_X = 1000, 48  # four blocks of 256 rows, the last of 232
+ROWS = np.random.default_rng(0).integers(0, 256, (M, N_X), np.uint8)
+BLOCKS = -(-M // 256)
 
 # Reads a prepared file with a change at every so many-th byte; each must be refused or harmless.
 FLIP = """
@@ -32,7 +47,7 @@ resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 good, changed = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[1] + ".changed")
 data, right, rng = good.read_bytes(), read_dataset(good), random.Random(0)
 refused = 0
-for start in range(int(sys.argv[2]), len(data), int(sys.argv[3])):
+for start in range(len(data)):
     kind = rng.choice(["bit", "bit", "zeros", "ones", "byte"])
     length = rng.choice([1, 8, 64, 512]) if kind in ("zeros", "ones") else 1
     damage = {
@@ -52,45 +67,17 @@ for start in range(int(sys.argv[2]), len(data), int(sys.argv[3])):
 print(refused)
 """
 
-# Writes into a file system that takes no more than so many bytes a file.
-WRITE_LIMITED = """
-import resource, signal, sys
-import numpy as np
-from catclf import CatclfError, Preprocessing
-from catclf.dataset import NewSplit, write_dataset
-limit = int(sys.argv[2])
-resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-blocks = (np.full((64, 12288), i, np.uint8) for i in range(64))
-labels = np.arange(4096, dtype=np.uint8) % 2
-split = NewSplit(blocks, labels, [str(i) for i in range(4096)])
-empty = NewSplit([], labels[:0], [])
-try:
-    write_dataset(sys.argv[1], ("a", "b"), Preprocessing(), split, empty)
-except CatclfError as error:
-    print(error.what)
-"""
+
+def change(path: Path, start: int, data: bytes) -> None:
+    """Overwrite bytes of a file in place."""
+    with path.open("r+b") as file:
+        file.seek(start)
+        file.write(data)
 
 
-def run(code: str, *arguments: object) -> str:
-    """Run Python code in a process of its own, which may hang or crash; return its output."""
-    child = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code, *map(str, arguments)],
-        env={**os.environ, "PYTHONPATH": str(TESTS)},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert child.returncode == 0, f"exit {child.returncode}: {child.stderr}"
-    return child.stdout
-
-
-def split(m: int, names: list[str] | None = None, also: int = 0) -> NewSplit:
-    """Make a split of m random pictures."""
-    labels = np.arange(m, dtype=np.uint8) % 2
-    return NewSplit(
-        [pixels(m).reshape(m, -1)], labels, names or [f"{i}.jpg" for i in range(m)], also
-    )
+def flip(path: Path, at: int, bit: int = 0) -> None:
+    """Flip a bit of a file in place."""
+    change(path, at, bytes([path.read_bytes()[at] ^ 1 << bit]))
 
 
 # ------------------------------------------------------------------------------ round trip
@@ -118,15 +105,16 @@ def test_what_was_written_is_read(
     classes: list[str],
     data: st.DataObject,
 ) -> None:
-    """Columns, labels, names of any bytes, classes and preprocessing survive, in their order."""
-    path = tmp_path_factory.mktemp("dataset") / "dataset.h5"
+    """X (n_x, m) uint8, Y (1, m), names of any bytes, classes and preprocessing, in their order."""
+    path = tmp_path_factory.getbasetemp() / "round_trip.npz"
     preprocessing = Preprocessing(size=size, fit=fit)  # type: ignore[arg-type]
     rng = np.random.default_rng(0)
     columns = [rng.integers(0, 256, (m, preprocessing.n_x), np.uint8) for m in counts]
     labels = [rng.integers(0, 2, m).astype(np.uint8) for m in counts]
     names = [data.draw(st.lists(FILE_NAMES, min_size=m, max_size=m)) for m in counts]
+    also = 0, counts[1] // 2
     train, test = (
-        NewSplit(np.split(columns[i], [1, 2]) if counts[i] else [], labels[i], names[i])
+        NewSplit(np.split(columns[i], [1, 2]) if counts[i] else [], labels[i], names[i], also[i])
         for i in (0, 1)
     )
     write_dataset(path, (classes[0], classes[1]), preprocessing, train, test)
@@ -134,120 +122,120 @@ def test_what_was_written_is_read(
         assert dataset.classes == tuple(classes)
         assert dataset.preprocessing == preprocessing
         for i, read in enumerate((dataset.train, dataset.test)):
-            assert read.m == counts[i]
+            assert read.m == sum(read.counts) == counts[i]
             assert np.array_equal(read.X, columns[i].T)
+            assert read.X.dtype == np.uint8
             assert np.array_equal(read.Y, labels[i].reshape(1, -1))
             assert read.names == names[i]
-            assert read.also_in_train == 0
+            assert read.also_in_train == also[i]
 
 
-def test_X_and_Y_have_the_lectures_shapes(tmp_path: Path) -> None:
-    """X is (n_x, m) uint8 and Y (1, m); an example is a row on disk."""
-    good_prepared(tmp_path / "a.h5")
-    with open_dataset(tmp_path / "a.h5") as dataset:
-        assert dataset.train.X.shape == (N_X, 5)
-        assert dataset.train.X.dtype == np.uint8
-        assert dataset.train.Y.shape == (1, 5)
-        assert dataset.train.columns.shape == (5, N_X)
-        assert dataset.test.also_in_train == 1
+def test_X_outlives_the_open_file(tmp_path: Path) -> None:
+    """It can be used when the dataset is closed, and cannot be written to."""
+    path = write_small(tmp_path / "a.npz", columns=ROWS, size=4)
+    with open_dataset(path) as dataset:
+        X = dataset.train.X
+    assert np.array_equal(X, ROWS.T)
+    with pytest.raises(ValueError, match="read-only"):
+        X[0, 0] = 1
 
 
-def test_many_blocks_are_read_as_one(tmp_path: Path) -> None:
-    """A dataset of more rows than a checksum is for, written in other runs, is the same."""
-    m, preprocessing = 300, Preprocessing()
-    columns = np.random.default_rng(0).integers(0, 256, (m, preprocessing.n_x), np.uint8)
-    labels = np.zeros(m, np.uint8)
-    names = ["x"] * m
-    write_dataset(
-        tmp_path / "a.h5",
-        CLASSES,
-        preprocessing,
-        NewSplit((columns[i : i + 70] for i in range(0, m, 70)), labels, names),
-        NewSplit([], labels[:0], []),
-    )
-    with open_dataset(tmp_path / "a.h5") as dataset:
-        assert np.array_equal(dataset.train.X, columns.T)
-        assert np.array_equal(dataset.train.columns[250:260], columns[250:260])
-
-
-def test_the_same_data_give_the_same_file(tmp_path: Path) -> None:
-    """No clock and no chance is in a dataset: it can be compared by checksum."""
-    good_prepared(tmp_path / "a.h5")
-    good_prepared(tmp_path / "b.h5")
-    assert (tmp_path / "a.h5").read_bytes() == (tmp_path / "b.h5").read_bytes()
+def test_numpy_opens_it(tmp_path: Path) -> None:
+    """Without pickles, and every array is what its documentation says."""
+    path = write_small(tmp_path / "a.npz", 5, 2, features="hog-color")
+    with np.load(path, allow_pickle=False) as arrays, open_dataset(path) as dataset:
+        assert next(iter(arrays)) == "record"
+        assert set(arrays) == {"record", "digest", *ARRAYS}
+        for name, split in (("train", dataset.train), ("test", dataset.test)):
+            assert np.array_equal(arrays[f"{name}_columns"].T, split.X)
+            assert arrays[f"{name}_columns_checksums"] == [zlib.crc32(split.columns[:].data)]
+            assert np.array_equal(arrays[f"{name}_pixels"], split.pixels[:])
+            assert np.array_equal(arrays[f"{name}_labels"], split.labels)
+            assert [name.decode() for name in arrays[f"{name}_names"]] == split.names
+        assert str(arrays["digest"], "ascii") == dataset.digest
 
 
 def test_the_digest_is_of_the_training_data(tmp_path: Path) -> None:
-    """It changes with a pixel or a label of the train split, not with names or the test split."""
+    """SHA-256 of columns and labels, in whatever runs; not of names nor of the test split."""
 
-    def digest(train: NewSplit, test: NewSplit) -> str:
-        write_dataset(tmp_path / "a.h5", CLASSES, SETTINGS, train, test)
-        with open_dataset(tmp_path / "a.h5") as dataset:
+    def digest(train: NewSplit, m_test: int = 2) -> str:
+        test = NewSplit([ROWS[:m_test]], np.zeros(m_test, np.uint8), ["x"] * m_test)
+        write_dataset(tmp_path / "a.npz", CLASSES, Preprocessing(size=4), train, test)
+        with open_dataset(tmp_path / "a.npz") as dataset:
             return dataset.digest
 
-    first = digest(split(4), split(2))
-    assert len(first) == 64
-    assert digest(split(4, names=list("abcd")), split(3)) == first
-    columns = pixels(4).reshape(4, -1)
-    labels = np.arange(4, dtype=np.uint8) % 2
+    columns, labels = ROWS[:4], np.arange(4, dtype=np.uint8) % 2
     brighter = columns.copy()
     brighter[2, 5] ^= 1
-    assert digest(NewSplit([brighter], labels, list("abcd")), split(2)) != first
-    assert digest(NewSplit([columns], 1 - labels, list("abcd")), split(2)) != first
-    assert digest(NewSplit([columns[:1], columns[1:]], labels, list("abcd")), split(2)) == first
-
-
-def test_labels_and_columns_must_fit(tmp_path: Path) -> None:
-    """A block too few is a bug of the caller's: a ValueError, and no file."""
-    with pytest.raises(ValueError, match="4 labels need 4 columns, got 2"):
-        write_dataset(
-            tmp_path / "a.h5",
-            CLASSES,
-            SETTINGS,
-            NewSplit([pixels(2).reshape(2, -1)], np.zeros(4, np.uint8), list("abcd")),
-            split(2),
-        )
-    assert os.listdir(tmp_path) == []
+    first = digest(NewSplit([columns], labels, list("abcd")))
+    assert first == hashlib.sha256(columns.tobytes() + labels.tobytes()).hexdigest()
+    assert digest(NewSplit([columns[:1], columns[1:]], labels, list("wxyz")), 3) == first
+    assert digest(NewSplit([brighter], labels, list("abcd"))) != first
+    assert digest(NewSplit([columns], 1 - labels, list("abcd"))) != first
 
 
 def test_a_failure_leaves_the_old_dataset(tmp_path: Path) -> None:
     """Where writing ends early, for whatever reason, the old file is as it was."""
-    good_prepared(tmp_path / "a.h5")
-    before = (tmp_path / "a.h5").read_bytes()
+    good_prepared(tmp_path / "a.npz")
+    before = (tmp_path / "a.npz").read_bytes()
 
-    def broken() -> object:
-        yield pixels(2).reshape(2, -1)
+    def broken() -> Iterator[NDArray[np.uint8]]:
+        yield ROWS[:2]
         raise KeyboardInterrupt
 
-    train = NewSplit(broken(), np.zeros(4, np.uint8), list("abcd"))  # type: ignore[arg-type]
+    train, none = (
+        NewSplit(blocks, np.zeros(4, np.uint8), list("abcd")) for blocks in (broken(), [ROWS[:2]])
+    )
     with pytest.raises(KeyboardInterrupt):
-        write_dataset(tmp_path / "a.h5", CLASSES, SETTINGS, train, split(2))
-    assert (tmp_path / "a.h5").read_bytes() == before
-    assert os.listdir(tmp_path) == ["a.h5"]
+        write_dataset(tmp_path / "a.npz", CLASSES, Preprocessing(size=4), train, none)
+    with pytest.raises(ValueError, match="4 labels need 4 train_columns, got 2"):
+        write_dataset(tmp_path / "a.npz", CLASSES, Preprocessing(size=4), none, none)
+    assert (tmp_path / "a.npz").read_bytes() == before
+    assert os.listdir(tmp_path) == ["a.npz"]
 
 
-@pytest.mark.parametrize("limit", [0, 1000, 10**7])
-def test_a_full_disk_is_an_ordinary_error(tmp_path: Path, limit: int) -> None:
-    """Where there is no room, it is said, nothing is left, and the process lives on."""
-    said = run(WRITE_LIMITED, tmp_path / "a.h5", limit)
-    assert "nothing was changed" in said
-    assert os.listdir(tmp_path) == []
+# ------------------------------------------------------------------------- bad files
 
 
-def test_a_folder_that_is_missing_is_an_error_to_read(tmp_path: Path) -> None:
-    """A dataset that is not there says to run prepare."""
-    with (
-        pytest.raises(DatasetError, match="no such file\nRun 'catclf prepare' first"),
-        open_dataset(tmp_path / "gone" / "a.h5"),
-    ):
-        pass
+@pytest.fixture(scope="module")
+def bad(tmp_path_factory: pytest.TempPathFactory) -> list[Case]:
+    """Write every bad dataset."""
+    folder = tmp_path_factory.mktemp("prepared")
+    cases = [Case(name, folder / f"{name.replace(' ', '-')}.npz") for name in PREPARED]
+    for case in cases:
+        PREPARED[case.name](case.path)
+    return cases
 
 
-def test_a_file_to_prepare_first_is_recognized(tmp_path: Path) -> None:
-    """Training on the course's own file says what to type, safely for shell and terminal."""
+def test_every_bad_dataset_is_refused_in_few_words(bad: list[Case]) -> None:
+    """Whatever its record or its arrays say, by one message."""
+    assert wrongly_met(bad, read_dataset, DatasetError) == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("missing", "no such file\nRun 'catclf prepare' first"),
+        ("an HDF5 file", "is an HDF5 file, not a dataset that catclf prepared\nPrepare it first: "),
+        ("of catclf 0.1", "is of an older format, which this catclf does not read\nRun 'catclf p"),
+        ("a model", "is a model that catclf trained, not a dataset"),
+        ("version 2", "has format version 2; this catclf reads 3\nUpdate catclf, or run 'ca"),
+        ("left by a killed writer", "damaged: cut short\nRun 'catclf prepare' again."),
+        ("other columns", "train_columns: damaged: rows 0 to 4 are not what was written"),
+    ],
+)
+def test_the_message_says_what_is_wrong(bad: list[Case], name: str, said: str) -> None:
+    """And what to do about it."""
+    [case] = [case for case in bad if case.name == name]
+    with pytest.raises(DatasetError) as caught:
+        read_dataset(case.path)
+    assert said in str(caught.value)
+
+
+def test_what_to_type_is_safe_for_shell_and_terminal(tmp_path: Path) -> None:
+    """A name from outside is quoted."""
     path = tmp_path / "my \x1b[2Jfile.h5"
-    with h5py.File(path, "w") as file:
-        file["list_classes"] = [b"a", b"b"]
+    PREPARED["an HDF5 file"](path)
     with pytest.raises(DatasetError) as caught, open_dataset(path):
         pass
     assert "\nPrepare it first: catclf prepare '" in str(caught.value)
@@ -257,155 +245,261 @@ def test_a_file_to_prepare_first_is_recognized(tmp_path: Path) -> None:
 # ------------------------------------------------------------------------------ damage
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="limits its memory")
 def test_no_change_to_the_bytes_goes_unseen(tmp_path: Path) -> None:
     """Bits flipped, bytes overwritten, stretches erased: refused, or of no effect at all."""
-    good_prepared(tmp_path / "a.h5")
-    size = (tmp_path / "a.h5").stat().st_size
-    refused = int(run(FLIP, tmp_path / "a.h5", 3, 6))
-    assert refused > size / 6 / 4  # the rest are bytes that HDF5 does not use
+    good_prepared(tmp_path / "a.npz")
+    path = f"{TESTS}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
+    child = subprocess.run(  # which may hang or crash
+        [sys.executable, "-W", "error", "-c", FLIP, str(tmp_path / "a.npz")],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert child.returncode == 0, f"exit {child.returncode}: {child.stderr}"
+    size = (tmp_path / "a.npz").stat().st_size
+    assert int(child.stdout) > size / 2  # the rest are fields of the zip that nobody reads
 
 
-@pytest.mark.parametrize("name", ARRAYS)
+@pytest.mark.parametrize("name", ["record", "digest", *ARRAYS])
 @pytest.mark.parametrize("value", [0, 255])
 def test_an_array_that_was_erased_is_refused(tmp_path: Path, name: str, value: int) -> None:
     """All of an array zeroed is what a lost block looks like: it is no data."""
-    path = tmp_path / "a.h5"
+    path = tmp_path / "a.npz"
     good_prepared_hog(path)
     where = span(path, name)
-    data = bytearray(path.read_bytes())
-    data[where] = bytes([value]) * (where.stop - where.start)
-    path.write_bytes(data)
+    change(path, where.start, bytes([value]) * (where.stop - where.start))
     with pytest.raises(DatasetError, match="damaged"):
         read_dataset(path)
 
 
 @pytest.mark.parametrize("name", ARRAYS)
-@pytest.mark.parametrize("bit", [0, 7])
-def test_a_flipped_bit_is_refused_and_named(tmp_path: Path, name: str, bit: int) -> None:
-    """In whatever array it is, checksums too: the message tells which split is damaged."""
-    path = tmp_path / "a.h5"
-    good_prepared_hog(path)
-    where = span(path, name)
-    for at in (where.start, where.stop - 1):
+def test_a_flipped_bit_is_refused_and_named(tmp_path: Path, name: str) -> None:
+    """In whatever array it is, checksums too: the message tells which is damaged."""
+    path = tmp_path / "a.npz"
+    for end, bit in ((0, 0), (0, 7), (-1, 0), (-1, 7)):
         good_prepared_hog(path)
-        data = bytearray(path.read_bytes())
-        data[at] ^= 1 << bit
-        path.write_bytes(data)
-        damaged = name.replace("pixel_checksums", "pixels").replace("checksums", "columns")
-        with pytest.raises(DatasetError, match=f"{damaged}: damaged"):
+        where = span(path, name)
+        flip(path, range(where.start, where.stop)[end], bit)
+        with pytest.raises(DatasetError, match=f"{name}: damaged"):
             read_dataset(path)
 
 
 @pytest.mark.parametrize("value", [0, 255])
 def test_black_and_white_are_not_mistaken(tmp_path: Path, value: int) -> None:
     """A black stretch turned white is seen, which a checksum by sums modulo 65535 is blind to."""
-    path = tmp_path / "a.h5"
-    columns = np.full((8, N_X), value, np.uint8)
-    train = NewSplit([columns], np.arange(8, dtype=np.uint8) % 2, list("abcdefgh"))
-    write_dataset(path, CLASSES, SETTINGS, train, split(2))
-    data = path.read_bytes()
-    black, white = bytes([value]) * 64, bytes([255 - value]) * 64
-    with h5py.File(path) as file:
-        start = file["train/columns"].id.get_offset() + 64
-    assert data[start : start + 64] == black
-    path.write_bytes(data[:start] + white + data[start + 64 :])
+    path = write_small(tmp_path / "a.npz", columns=np.full((8, N_X), value, np.uint8), size=4)
+    change(path, span(path, "train_columns").start + 64, bytes([255 - value]) * 64)
     with pytest.raises(DatasetError, match="damaged"):
         read_dataset(path)
 
 
-def test_every_array_is_contiguous_and_nothing_stands_in_a_heap(tmp_path: Path) -> None:
-    """Each byte of an array is in the file as it is in memory; no string is of variable length."""
-    path = tmp_path / "a.h5"
-    good_prepared_hog(path)
-    assert b"GCOL" not in path.read_bytes()
-    with h5py.File(path) as file:
-        assert [f"{group}/{name}" for group in file for name in file[group]] == sorted(ARRAYS)
-        for name in ARRAYS:
-            plist = file[name].id.get_create_plist()
-            assert plist.get_layout() == h5py.h5d.CONTIGUOUS
-            assert plist.get_nfilters() == 0
-            assert path.read_bytes()[span(path, name)] == file[name][:].tobytes()
-
-
-def test_a_dataset_is_written_once(tmp_path: Path) -> None:
-    """HDF5 does not fill an array before it is written: the file holds its data, and little more.
-
-    A hole in the file would be read as zeros, and a filled one would be written twice.
-    """
-    rows = np.random.default_rng(0).integers(0, 256, (600, N_X), np.uint8)
-    labels, written = np.zeros(600, np.uint8), 0
-
-    def count(file: _FailureKeepingFile, data: bytes) -> int:
-        nonlocal written
-        written += memoryview(data).nbytes
-        return original(file, data)
-
-    original = _FailureKeepingFile.write
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_FailureKeepingFile, "write", count)
-        write_dataset(
-            tmp_path / "a.h5",
-            CLASSES,
-            SETTINGS,
-            NewSplit([rows[:100], rows[100:]], labels, ["x"] * 600),
-            NewSplit([], labels[:0], []),
-        )
-    assert rows.nbytes < written < rows.nbytes + 10_000
-
-
 def test_a_file_cut_anywhere_is_refused(tmp_path: Path) -> None:
     """Whatever length is left of it."""
-    path = tmp_path / "a.h5"
+    path = tmp_path / "a.npz"
     good_prepared(path)
     data = path.read_bytes()
-    for length in [*range(0, len(data), 97), len(data) - 1]:
+    for length in [*range(0, len(data), 31), len(data) - 1]:
         path.write_bytes(data[:length])
         with pytest.raises(DatasetError):
             read_dataset(path)
 
 
-def test_damage_is_seen_in_every_way_of_reading(tmp_path: Path) -> None:
-    """A run of rows and one row are both checked, wherever in their 256 rows the damage is."""
-    path = tmp_path / "a.h5"
-    good_prepared(path)
-    data = bytearray(path.read_bytes())
-    data[span(path, "train/columns").stop - 1] ^= 1
-    path.write_bytes(data)
+# ---------------------------------------------------------------------------- checked rows
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Write a dataset of 1000 pictures."""
+    return write_small(tmp_path / "a.npz", columns=ROWS, size=4)
+
+
+@pytest.fixture(params=["kept", "read again"])
+def rows(
+    request: pytest.FixtureRequest, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[StoredRows]:
+    """Open it with memory for twice the file, or a byte less."""
+    keep = request.param == "kept"
+    memory = 2 * path.stat().st_size - (not keep)
+    monkeypatch.setattr(module, "available_memory", lambda: memory)
     with open_dataset(path) as dataset:
-        columns = dataset.train.columns
-        with pytest.raises(DatasetError, match="train/columns: damaged: rows 0 to 4 are not"):
-            columns[1:3]
-        with pytest.raises(DatasetError, match="train/columns: damaged"):
-            columns[0]
-        with pytest.raises(DatasetError, match="train/columns: damaged"):
-            dataset.train.X  # noqa: B018
+        assert (dataset.train.columns.kept is not None) == keep
+        yield dataset.train.columns
 
 
-def test_a_dataset_of_catclf_0_1_is_told_from_a_newer_one(tmp_path: Path) -> None:
-    """One is prepared again, the other needs a newer catclf."""
-    path = tmp_path / "a.h5"
-    for version, said in (
-        (1, "has format version 1 \\(of catclf 0.1\\); this catclf reads 2\nRun 'catclf prepare'"),
-        (3, "has format version 3; this catclf reads 2\nUpdate catclf"),
-    ):
-        good_prepared(path)
-        with h5py.File(path, "r+", libver="latest") as file:
-            file.attrs["format_version"] = version
-        with pytest.raises(DatasetError, match=said), open_dataset(path):
-            pass
+@pytest.fixture
+def checks(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Record the length of all rows that a checksum is computed of."""
+    lengths: list[int] = []
+
+    class Recording:
+        @staticmethod
+        def crc32(data: memoryview) -> int:
+            lengths.append(data.nbytes)
+            return zlib.crc32(data)
+
+    monkeypatch.setattr(module, "zlib", Recording)
+    return lengths
 
 
-def test_X_outlives_the_open_file(tmp_path: Path) -> None:
-    """It can be used when the dataset is closed, and cannot be written to."""
-    good_prepared(tmp_path / "a.h5")
-    with open_dataset(tmp_path / "a.h5") as dataset:
-        X = dataset.train.X
-    assert np.array_equal(X, pixels(7).reshape(7, N_X)[:5].T)
-    with pytest.raises(ValueError, match="read-only"):
-        X[0, 0] = 1
+@pytest.fixture
+def reads(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
+    """Record which rows are read from the file."""
+    found: list[tuple[int, int]] = []
+
+    def fill(self: StoredRows, start: int, into: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        found.append((start, start + len(into)))
+        return real(self, start, into)
+
+    real = StoredRows._fill
+    monkeypatch.setattr(StoredRows, "_fill", fill)
+    return found
 
 
-def test_an_output_that_cannot_be_written_is_named(tmp_path: Path) -> None:
-    """A folder in its place is an error that names it."""
-    with pytest.raises(CatclfError, match="a folder"):
-        write_dataset(tmp_path, CLASSES, SETTINGS, split(2), split(2))
+@given(m=st.integers(0, 1100), run=st.integers(1, 700), kept=st.booleans(), data=st.data())
+def test_any_slice_is_that_of_the_array(
+    tmp_path_factory: pytest.TempPathFactory, m: int, run: int, kept: bool, data: st.DataObject
+) -> None:
+    """In whatever runs rows are written, and in whatever runs they are read, kept or not."""
+    path = tmp_path_factory.getbasetemp() / "slices.npz"
+    rows = np.resize(ROWS, (m, 3))
+    blocks = [rows[i : i + run] for i in range(0, m, run)]
+    train = NewSplit(blocks, np.zeros(m, np.uint8), ["x"] * m)
+    none = NewSplit([], np.zeros(0, np.uint8), [])
+    write_dataset(path, CLASSES, Preprocessing(size=1), train, none)
+    ends = st.none() | st.integers(-m - 5, m + 5)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "available_memory", lambda: 2**40 * kept)
+        with open_dataset(path) as dataset:
+            read = dataset.train.columns
+            assert read.shape == (m, 3)
+            for _ in range(5):
+                part = slice(data.draw(ends), data.draw(ends))
+                assert np.array_equal(read[part], rows[part])
+            if m:
+                at = data.draw(st.integers(-m, m - 1))
+                assert np.array_equal(read[at], rows[at])
+            assert np.array_equal(read[:], rows)
+
+
+def test_rows_are_to_be_read_only_in_runs_and_where_they_are(rows: StoredRows) -> None:
+    """What is returned cannot be written to; an index beyond the end ends a loop."""
+    assert np.array_equal(list(rows), ROWS)  # type: ignore[call-overload]
+    for at in (M, -M - 1):
+        with pytest.raises(IndexError):
+            rows[at]
+    with pytest.raises(ValueError, match="in runs"):
+        rows[::2]
+    for part in (rows[5], rows[5:9], rows[5:9]):  # unchecked, and checked
+        with pytest.raises(ValueError, match="read-only"):
+            part[:] = 1
+    assert np.array_equal(rows[:], ROWS)
+
+
+def test_where_memory_cannot_be_had_rows_are_read_again(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where the address space is full: what is free is an estimate."""
+
+    def shared(shape: tuple[int, ...], dtype: type) -> NDArray[np.bool_]:
+        if len(shape) > 1:
+            raise OSError("Cannot allocate memory")
+        return np.zeros(shape, dtype)
+
+    monkeypatch.setattr(module, "shared_zeros", shared)
+    with open_dataset(path) as dataset:
+        assert dataset.train.columns.kept is None
+        assert np.array_equal(dataset.train.columns[:], ROWS)
+
+
+@pytest.mark.parametrize("row", [0, 255, 256, 700, 768, M - 1])
+def test_a_flipped_bit_is_refused_by_its_block(path: Path, rows: StoredRows, row: int) -> None:
+    """Any read that touches its 256 rows is refused, again and again; the others are read."""
+    flip(path, span(path, "train_columns").start + (row + 1) * N_X - 1)
+    bad = row // 256
+    for read in (slice(None), row, row - M, slice(row, row + 1), slice(bad * 256, bad * 256 + 1)):
+        with pytest.raises(DatasetError, match=f"columns: damaged: rows {bad * 256} to") as caught:
+            rows[read]
+        assert caught.value.fix == "Run 'catclf prepare' again."
+    for block in range(BLOCKS):
+        run = slice(block * 256, block * 256 + 256)
+        if block != bad:
+            assert np.array_equal(rows[run], ROWS[run])
+
+
+@pytest.mark.parametrize("value", [0, 255])
+def test_a_lost_page_is_refused(path: Path, rows: StoredRows, value: int) -> None:
+    """4096 bytes of zeros, or ones, are not what was written."""
+    start = span(path, "train_columns").start
+    change(path, start + 300 * N_X, bytes([value]) * 4096)
+    assert np.array_equal(rows[:256], ROWS[:256])
+    with pytest.raises(DatasetError, match="rows 256 to 511 are not what was written"):
+        rows[250:260]
+
+
+@pytest.mark.parametrize("read", ["unread", "checked"])
+def test_a_file_that_is_cut_while_it_is_open_is_refused(
+    path: Path, rows: StoredRows, read: str
+) -> None:
+    """What was not read is an error, not zeros, and ends no process; what is kept is there."""
+    if read == "checked":
+        assert np.array_equal(rows[:], ROWS)
+    os.truncate(path, 8192)
+    if read == "checked" and rows.kept is not None:
+        assert np.array_equal(rows[999], ROWS[999])
+    else:
+        with pytest.raises(DatasetError, match="train_columns: damaged: cut short"):
+            rows[999]
+
+
+def test_a_change_after_the_check_is_not_known(path: Path, rows: StoredRows) -> None:
+    """The one thing that cannot be: rows that are not kept are read as they are now."""
+    assert np.array_equal(rows[:], ROWS)
+    change(path, span(path, "train_columns").start + 5 * N_X, bytes(N_X))
+    assert rows[5].any() == (rows.kept is not None)
+
+
+def test_a_block_is_checked_once(rows: StoredRows, checks: list[int]) -> None:
+    """However often, and in whatever runs, it is read; and not before it is."""
+    assert rows[300:300].shape == (0, N_X)
+    assert checks == []
+    assert np.array_equal(rows[-1], ROWS[-1])
+    assert checks == [M % 256 * N_X]
+    for part in (slice(10, 20), slice(0, 300), 255, slice(None), slice(990, None), slice(None)):
+        assert np.array_equal(rows[part], ROWS[part])
+    assert checks == [M % 256 * N_X] + [256 * N_X] * (BLOCKS - 1)
+
+
+def test_what_is_returned_is_what_was_checked(
+    rows: StoredRows, reads: list[tuple[int, int]]
+) -> None:
+    """A block is read whole and once; then what is kept not again, else what is asked for."""
+    rows[300:400]
+    rows[10]
+    rows[200:600]
+    rows[300:400]
+    if rows.kept is not None:
+        assert reads == [(256, 512), (0, 256), (512, 768)]
+    else:
+        assert reads == [(256, 512), (0, 256), (0, 768), (300, 400)]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="forks")
+def test_what_a_forked_process_checked_is_checked(
+    rows: StoredRows, checks: list[int], reads: list[tuple[int, int]]
+) -> None:
+    """Workers share the flags, and what is kept, with each other and with their parent."""
+    if sys.platform == "win32":
+        raise NotImplementedError
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of a fork beside threads
+        child = os.fork()
+    if child == 0:
+        right = np.array_equal(rows[:600], ROWS[:600])
+        os._exit(0 if right and len(checks) == 3 else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert np.array_equal(rows[:], ROWS)
+    assert checks == [M % 256 * N_X]
+    assert reads == ([(768, M)] if rows.kept is not None else [(0, M)])

@@ -11,14 +11,16 @@ from hypothesis import strategies as st
 
 from catclf.errors import (
     CatclfError,
+    ClusterError,
     DatasetError,
     DivergenceError,
     ModelError,
     PictureError,
+    name_some,
     printable,
 )
 
-LEAVES = [CatclfError, DatasetError, DivergenceError, ModelError, PictureError]
+LEAVES = [CatclfError, ClusterError, DatasetError, DivergenceError, ModelError, PictureError]
 names = st.binary(min_size=1, max_size=40).map(os.fsdecode) | st.text(max_size=40)
 
 
@@ -38,25 +40,13 @@ def test_text_is_where_what_and_the_fix_on_its_own_line(parts: tuple[str, ...], 
 
 @pytest.mark.parametrize("leaf", LEAVES)
 def test_survives_pickling(leaf: type[CatclfError]) -> None:
-    """An error crosses from a worker process as it was."""
+    """An error crosses from a worker process as it was; it ends the command with 1."""
     error = leaf("damaged", "cat\udcff.png", "Delete it.")
     again = pickle.loads(pickle.dumps(error))
     assert type(again) is leaf
     assert (again.what, again.where, again.fix) == (error.what, error.where, error.fix)
     assert str(again) == str(error)
-
-
-def test_errors_survive_a_pickle() -> None:
-    """An error raised in a worker process arrives as it was."""
-    error = pickle.loads(pickle.dumps(CatclfError("what", "where", "fix")))
-    assert str(error) == "where: what\nfix"
-
-
-@pytest.mark.parametrize("leaf", LEAVES)
-def test_exit_code_is_1(leaf: type[CatclfError]) -> None:
-    """What a user can fix ends the command with 1."""
-    assert leaf.exit_code == 1
-    assert issubclass(leaf, CatclfError)
+    assert (again.exit_code, isinstance(again, CatclfError)) == (1, True)
 
 
 def test_where_may_be_any_path() -> None:
@@ -101,3 +91,10 @@ def test_printable_text_can_be_printed(name: str) -> None:
 def test_where_is_escaped_in_the_message(name: str) -> None:
     """A message has two lines, whatever the file is called."""
     assert len(str(CatclfError("damaged", name, "Delete it.")).split("\n")) == 2
+
+
+def test_of_many_names_the_first_five_are_told() -> None:
+    """Escaped, and the others counted."""
+    assert name_some(["a", "b\n"]) == "a, b\\n"
+    assert name_some([str(i) for i in range(5)]) == "0, 1, 2, 3, 4"
+    assert name_some([str(i) for i in range(9)]) == "0, 1, 2, 3, 4 and 4 more"

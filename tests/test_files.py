@@ -6,22 +6,24 @@ import io
 import os
 import sys
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
-import h5py
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import catclf
 from catclf.errors import CatclfError, DatasetError
 from catclf.files import (
+    CONFIG_LINE,
+    HDF5_SIGNATURE,
     PREPARED,
     Expected,
     FileKind,
     file_kind,
-    is_lfs_pointer,
     kind_of_bytes,
     open_regular,
     read_regular,
@@ -111,59 +113,39 @@ def test_a_file_is_read_to_the_size_it_had(tmp_path: Path, monkeypatch: pytest.M
     assert read_regular(path, 1000, CatclfError) == b"0123"
 
 
-def test_lfs_pointers_are_recognized() -> None:
-    """A pointer is told by its first line, and nothing else is."""
-    pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"
-    assert is_lfs_pointer(pointer)
-    assert not is_lfs_pointer(b"PK\x03\x04")
-    assert not is_lfs_pointer(b"")
-
-
-HDF5 = b"\x89HDF\r\n\x1a\n" + bytes(40)
-
-
-def zipped(name: str) -> bytes:
+def zipped(record: str, width: str = "utf-8") -> bytes:
+    """Return the beginning of an .npz whose first member is a record."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
-        archive.writestr(name, "text")
+        archive.writestr("record.npy", record.encode(width))
     return file.getvalue()
 
 
 @pytest.mark.parametrize(
     ("data", "kind"),
     [
-        (b"", FileKind.EMPTY),
-        (b"version https://git-lfs.github.com/spec/v1\n", FileKind.LFS_POINTER),
-        (HDF5, FileKind.HDF5),
-        (HDF5 + b"catclf-dataset", FileKind.DATASET),
-        (zipped("w.npy"), FileKind.ARRAYS),
-        (zipped("record.npy") + "catclf-model".encode("utf-32-le"), FileKind.MODEL),
-        (zipped("a/b.txt"), FileKind.ARCHIVE),
-        (zipped("[Content_Types].xml"), FileKind.DOCUMENT),
-        (zipped("mimetype"), FileKind.DOCUMENT),
-        (b"\x1f\x8b\x08", FileKind.ARCHIVE),
-        (b"name".ljust(257, b"\0") + b"ustar", FileKind.ARCHIVE),
-        (b"\x93NUMPY\1\0", FileKind.ARRAY),
-        (b"%PDF-1.7", FileKind.DOCUMENT),
-        (b"\xef\xbb\xbf<html>", FileKind.WEB_PAGE),
-        (b"<!doctype html>\n<p>catclf-report</p>", FileKind.WEB_PAGE),
-        (b"# mine\r\n\r\n[train]\r\nlr = 1\r\n", FileKind.CONFIG),
-        (b"[[1, 2]]\n", FileKind.TEXT),
-        (b'{"cells": []}', FileKind.TEXT),
-        (b"label,file,split\n", FileKind.LIST),
-        (b"file\tlabel\r\n", FileKind.LIST),
+        (b"", FileKind.OTHER),
+        (b"version https://git-lfs.github.com/spec/v1\n", FileKind.OTHER),
+        (HDF5_SIGNATURE + bytes(40), FileKind.HDF5),
+        (HDF5_SIGNATURE + b"catclf-dataset", FileKind.DATASET),  # of catclf 0.2
+        (zipped('{"format": "catclf-dataset", "version": 9}'), FileKind.DATASET),
+        (zipped('{"format": "catclf-model", "version": 9}'), FileKind.MODEL),
+        (zipped("catclf-model", "utf-32-le"), FileKind.MODEL),  # of catclf 0.2
+        (zipped('{"format": "another"}'), FileKind.OTHER),
+        (b"<!doctype html>\n<p>catclf-report</p>", FileKind.OTHER),
+        (b"# mine\r\n\r\n[train]\r\nlr = 1\r\n", FileKind.OTHER),
+        (CONFIG_LINE.format(zlib.crc32(b"[train]\n")).encode() + b"[train]\n", FileKind.CONFIG),
+        (CONFIG_LINE.format(zlib.crc32(b"[train]\n")).encode() + b"[tune]\n", FileKind.OTHER),
         (b"file,label,predicted,positive,probability,loss\n", FileKind.PREDICTIONS),
-        (b"files,labels\n", FileKind.TEXT),
-        (b"BMI,height\n", FileKind.TEXT),
-        ("żółw".encode()[:-1] + b"w", FileKind.TEXT),
-        (b"text\xc5", FileKind.TEXT),  # cut within a character
-        (b"\n" * 5000, FileKind.TEXT),
-        (b"\x80\x04\x95\0\0", FileKind.UNKNOWN),
-        (b"\xff\xfet\0e\0", FileKind.UNKNOWN),
+        (b"file,label,predicted,positive,probability,loss", FileKind.OTHER),
+        (b"label,file,split\n", FileKind.OTHER),
+        (b"BMI,height\n", FileKind.OTHER),
+        (b"P6 begins a text, too, and P", FileKind.PICTURE),
+        (b"\x80\x04\x95\0\0", FileKind.OTHER),
     ],
 )
 def test_a_kind_is_known_by_the_first_bytes(data: bytes, kind: FileKind) -> None:
-    """Whatever the file is called."""
+    """Whatever the file is called; a config is one as tune wrote it, by its checksum."""
     assert kind_of_bytes(data) is kind
 
 
@@ -174,12 +156,30 @@ def test_every_picture_is_one(name: str) -> None:
 
 
 def test_what_catclf_writes_is_known(small_dataset: Path, tmp_path: Path) -> None:
-    """A dataset, and not another HDF5 file; a folder; and nothing where there is no file."""
-    assert file_kind(small_dataset) is FileKind.DATASET
-    with h5py.File(tmp_path / "other.h5", "w") as file:
-        file["x"] = np.zeros(3)
-    assert file_kind(tmp_path / "other.h5") is FileKind.HDF5
-    assert file_kind(tmp_path) is FileKind.FOLDER
+    """All five kinds of it, cut short too; a folder; and nothing where there is no file.
+
+    An .npz of w and b is its author's: it is read as a model, and not replaced by one.
+    """
+    model, report = tmp_path / "m", tmp_path / "r"
+    config, predictions = tmp_path / "c", tmp_path / "p"
+    catclf.train(small_dataset, model, catclf.Settings(iterations=2))
+    catclf.evaluate(small_dataset, model, predictions=predictions)
+    catclf.report(small_dataset, model, report)
+    catclf.tune(small_dataset, catclf.Search(folds=2, iterations=50), output=config)
+    for path, kind in (
+        (small_dataset, FileKind.DATASET),
+        (model, FileKind.MODEL),
+        (predictions, FileKind.PREDICTIONS),
+        (report, FileKind.REPORT),
+        (config, FileKind.CONFIG),
+        (tmp_path, FileKind.FOLDER),
+    ):
+        assert file_kind(path) is kind
+        if path.is_file() and kind is not FileKind.CONFIG:  # which is known by all of it
+            (tmp_path / "cut").write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+            assert file_kind(tmp_path / "cut") is kind
+    np.savez(tmp_path / "w.npz", w=np.zeros(192), b=0.0)
+    assert file_kind(tmp_path / "w.npz") is FileKind.OTHER
     with pytest.raises(CatclfError, match="no such file"):
         file_kind(tmp_path / "missing")
 
@@ -187,14 +187,40 @@ def test_what_catclf_writes_is_known(small_dataset: Path, tmp_path: Path) -> Non
 @given(st.binary(max_size=300))
 def test_any_bytes_have_a_kind(data: bytes) -> None:
     """Without an error, and the message is one line and a fix."""
-    error = PREPARED.mismatch(kind_of_bytes(data), "x", CatclfError)
+    error = PREPARED.mismatch(data, "x", CatclfError)
     assert "\n" not in error.what
     assert error.fix
 
 
+@pytest.mark.parametrize(
+    ("head", "what", "fix"),
+    [
+        (b"anything", "is not a dataset that catclf prepared", "Name a dataset"),
+        (b"BM----\0\0\0\0", "is a picture, not a dataset", "Prepare a folder of class folders"),
+        (HDF5_SIGNATURE, "is an HDF5 file, not a dataset", "Prepare it first: catclf prepare x.h5"),
+        (
+            HDF5_SIGNATURE + b"catclf-dataset",
+            "is of an older format",
+            "Run 'catclf prepare' again.",
+        ),
+        (
+            b"version https://git-lfs",
+            "a Git LFS pointer, not the file itself",
+            "Run 'git lfs pull'",
+        ),
+    ],
+)
+def test_a_mismatch_says_what_it_is_and_what_to_do(head: bytes, what: str, fix: str) -> None:
+    """One rule for all that is read: known kinds are named, others are not guessed at."""
+    error = PREPARED.mismatch(head, "x.h5", DatasetError)
+    assert isinstance(error, DatasetError)
+    assert error.what.startswith(what)
+    assert str(error.fix).startswith(fix)
+
+
 def test_a_path_in_a_fix_can_be_typed() -> None:
     """Quoted for the shell, and escaped for the terminal."""
-    expected = Expected("a cat", "Name a cat.", {FileKind.TEXT: "Type: catclf {path}"})
-    assert expected.fix_of(FileKind.TEXT, "my cat.txt") == "Type: catclf 'my cat.txt'"
-    assert "\x1b" not in expected.fix_of(FileKind.TEXT, "\x1b[2J")
+    expected = Expected("a cat", "Name a cat.", {FileKind.HDF5: "Type: catclf {path}"})
+    assert expected.fix_of(FileKind.HDF5, "my cat.h5") == "Type: catclf 'my cat.h5'"
+    assert "\x1b" not in expected.fix_of(FileKind.HDF5, "\x1b[2J")
     assert expected.fix_of(FileKind.MODEL, "x") == "Name a cat."

@@ -15,11 +15,12 @@ import pytest
 from PIL import Image
 
 from catclf import ModelError, Preprocessing, prepare, train
-from catclf.dataset import NewSplit, write_dataset
-from catclf.descent import Settings, choice
+from catclf.descent import choice
 from catclf.errors import CatclfError, DatasetError
 from catclf.operations import training
+from catclf.training import Settings
 from conftest import Recorder, training_of
+from datasets import damage, write_small
 
 CLI = [sys.executable, "-m", "catclf"]
 ENDLESS = ["--iters", "100000000", "--lr", "0.0001"]
@@ -41,46 +42,36 @@ def begin_training(
     return process
 
 
-def arrays(path: Path) -> dict[str, bytes]:
-    """Return every array of a model, as bytes."""
-    with np.load(path) as stored:
-        return {name: stored[name].tobytes() for name in stored.files}
-
-
-@pytest.mark.parametrize("method", ["gram", "streaming", "vectorized", "iterative"])
-def test_a_resumed_run_ends_where_an_uninterrupted_one_does(
-    method: str, small_dataset: Path, tmp_path: Path
-) -> None:
-    """Weights, costs, state and record are equal, bit for bit, with penalty and all."""
-    settings = Settings(0.002, 30, 0.01, every=4)
-    whole, paused = tmp_path / "whole.npz", tmp_path / "paused.npz"
-    train(small_dataset, whole, settings, method=method)
-    train(small_dataset, paused, settings, method=method, observer=Recorder(stop_after=11))
-    assert training_of(paused).iterations == 11
-    train(small_dataset, paused, settings, method=method, resume=True)
-    assert arrays(paused) == arrays(whole)
-
-
 @pytest.fixture
 def compiled_run(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let every streaming be worth compiling."""
     monkeypatch.setattr(choice, "COMPILED_START_SECONDS", -1.0)
 
 
-@pytest.mark.usefixtures("compiled_run")
-def test_a_compiled_run_resumes_bit_for_bit(small_dataset: Path, tmp_path: Path) -> None:
-    """By numba's kernel, which the model records, also where another would be chosen now."""
+@pytest.mark.parametrize(
+    "method",
+    ["gram", "streaming", "vectorized", "iterative", pytest.param("numba", marks=pytest.mark.slow)],
+)
+def test_a_resumed_run_ends_where_an_uninterrupted_one_does(
+    method: str, small_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bit for bit: weights, costs, state and record; by its kernel, whatever were chosen now."""
     settings = Settings(0.002, 30, 0.01, every=4)
     whole, paused = tmp_path / "whole.npz", tmp_path / "paused.npz"
-    train(small_dataset, whole, settings, method="streaming")
-    train(small_dataset, paused, settings, method="streaming", observer=Recorder(stop_after=11))
-    assert training_of(paused).kernel == training_of(whole).kernel == "numba"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(choice, "COMPILED_START_SECONDS", 1e9)
-        train(small_dataset, paused, settings, resume=True)
-    assert arrays(paused) == arrays(whole)
+    kernel = {"streaming": "numpy", "numba": "numba"}.get(method)
+    if method == "numba":
+        method = "streaming"
+        monkeypatch.setattr(choice, "COMPILED_START_SECONDS", -1.0)
+    train(small_dataset, whole, settings, method=method)
+    train(small_dataset, paused, settings, method=method, observer=Recorder(stop_after=11))
+    stopped = training_of(paused)
+    assert (stopped.iterations, stopped.kernel) == (11, kernel)
+    monkeypatch.undo()
+    train(small_dataset, paused, settings, method=method, resume=True)
+    assert paused.read_bytes() == whole.read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("compiled_run")
 def test_a_compiled_run_is_not_resumed_without_numba(
     small_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -117,7 +108,7 @@ def test_a_larger_length_extends_a_finished_run(small_dataset: Path, tmp_path: P
     train(small_dataset, extended, Settings(0.002, 20, every=5))
     for _ in range(2):
         train(small_dataset, extended, Settings(0.002, 40, every=5), resume=True)
-        assert arrays(extended) == arrays(whole)
+        assert extended.read_bytes() == whole.read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -146,7 +137,7 @@ def test_training_on_other_data_is_not_resumed(
     small_dataset: Path, small_pictures: Path, tmp_path: Path
 ) -> None:
     """A dataset with other training pictures is refused; so is a weights-only model."""
-    other, model = tmp_path / "other.h5", tmp_path / "model.npz"
+    other, model = tmp_path / "other.npz", tmp_path / "model.npz"
     prepare([small_pictures], other, preprocessing=Preprocessing(size=8), seed=5)
     train(small_dataset, model, Settings(0.002, 10))
     with pytest.raises(ModelError, match="other data"):
@@ -156,38 +147,14 @@ def test_training_on_other_data_is_not_resumed(
         train(small_dataset, model, Settings(0.002, 20), resume=True)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_counts_also_where_nobody_reads(
-    number: signal.Signals, small_dataset: Path, tmp_path: Path
-) -> None:
-    """Ctrl-C ends the reader of a pipe too: the model is saved, and the exit code says why."""
-    model = tmp_path / "model.npz"
-    process = begin_training(small_dataset, model)
-    assert process.stdout is not None
-    assert process.stderr is not None
-    process.stdout.close()
-    process.send_signal(number)
-    told = process.stderr.read()
-    process.stderr.close()
-    assert process.wait(timeout=60) == 128 + number
-    assert "Resume with: catclf train --resume" in told
-    assert training_of(model).iterations > 0
-
-
 def test_a_damaged_test_split_is_told_before_the_training(tmp_path: Path) -> None:
     """Its cost is recorded along the way, so it is read first: no training is lost by it."""
-    data, model = tmp_path / "data.h5", tmp_path / "model.npz"
-    labels = np.array([0, 1, 0, 1], np.uint8)
-    split, damaged = (
-        NewSplit([np.full((4, 192), value, np.uint8)], labels, list("abcd")) for value in (7, 0xA5)
-    )
-    write_dataset(data, ("noncat", "cat"), Preprocessing(size=8), split, damaged)
-    stored = data.read_bytes()
-    position = stored.index(b"\xa5" * 768)
-    data.write_bytes(stored[:position] + b"\x5a" + stored[position + 1 :])
-    with pytest.raises(CatclfError, match="test/columns: damaged"):
-        train(data, model, Settings(0.002, 10))
-    assert not model.exists()
+    test_columns = np.full((4, 192), 7, np.uint8)
+    data = write_small(tmp_path / "data.npz", 4, test_columns=test_columns)
+    damage(data, test_columns.tobytes())
+    with pytest.raises(CatclfError, match="test_columns: damaged"):
+        train(data, tmp_path / "model.npz", Settings(0.002, 10))
+    assert not (tmp_path / "model.npz").exists()
 
 
 def test_what_is_damaged_after_the_training_does_not_cost_it(
@@ -222,23 +189,29 @@ def test_a_record_of_nonsense_is_not_resumed(
     path = tmp_path / "model.npz"
     train(small_dataset, path, Settings(0.002, 10))
     with np.load(path) as stored:
-        arrays = dict(stored)
-    arrays["record"] = np.array(json.dumps({**json.loads(str(arrays["record"])), **other}))
-    np.savez(path, **arrays)
+        changed = dict(stored)
+    record = {**json.loads(changed["record"].item()), **other}
+    np.savez(path, **{**changed, "record": np.array(json.dumps(record))})
     with pytest.raises(ModelError, match=r"does not tell how|was trained on other data"):
         train(small_dataset, path, Settings(0.002, 20), resume=True)
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("read", [True, False])
 def test_a_signal_saves_the_model_and_says_how_to_resume(
-    number: signal.Signals, code: int, small_dataset: Path, tmp_path: Path
+    number: signal.Signals, read: bool, small_dataset: Path, tmp_path: Path
 ) -> None:
-    """Train ends after its iteration with 130 or 143; the command it names resumes it."""
+    """With 130 or 143, also where Ctrl-C ended the reader of its output; the command resumes it."""
     model = tmp_path / "model.npz"
     process = begin_training(small_dataset, model)
+    if not read:
+        assert process.stdout is not None
+        process.stdout.close()
+        process.stdout = None
     process.send_signal(number)
     _, told = process.communicate(timeout=60)
-    assert process.returncode == code
+    assert process.returncode == 128 + number
     done = training_of(model).iterations
     assert f"Interrupted after {done} of 100000000 iterations" in told
     assert told.endswith(f"Resume with: catclf train --resume -o {model}\n")
@@ -248,19 +221,13 @@ def test_a_signal_saves_the_model_and_says_how_to_resume(
     assert training_of(model).iterations == done + 10
 
 
+@pytest.mark.slow
 def test_a_signal_to_the_whole_group_saves_too(tmp_path: Path) -> None:
     """Ctrl-C on a terminal, and a service manager, signal the worker processes as well."""
     if sys.platform == "win32":
         pytest.skip("no process groups")
-    data, model = tmp_path / "data.h5", tmp_path / "model.npz"
-    rng, m = np.random.default_rng(0), 600  # enough for worker processes
-    split = NewSplit(
-        [rng.integers(0, 256, (m, 192), dtype=np.uint8)],
-        np.arange(m, dtype=np.uint8) % 2,
-        [str(i) for i in range(m)],
-    )
-    empty = NewSplit([], np.zeros(0, np.uint8), [])
-    write_dataset(data, ("noncat", "cat"), Preprocessing(size=8), split, empty)
+    model = tmp_path / "model.npz"
+    data = write_small(tmp_path / "data.npz", 600)  # enough for worker processes
     process = begin_training(data, model, "--method", "streaming", in_own_group=True)
     os.killpg(process.pid, signal.SIGTERM)
     _, told = process.communicate(timeout=60)
@@ -268,9 +235,10 @@ def test_a_signal_to_the_whole_group_saves_too(tmp_path: Path) -> None:
     assert training_of(model).iterations > 0
 
 
-def many_pictures(folder: Path) -> Path:
+@pytest.fixture(scope="module")
+def many_pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Make class folders of pictures large enough that preparing them takes a while."""
-    rng = np.random.default_rng(0)
+    folder, rng = tmp_path_factory.mktemp("many"), np.random.default_rng(0)
     for name in ("cat", "dog"):
         (folder / name).mkdir(parents=True)
         picture = Image.fromarray(rng.integers(0, 256, (600, 600, 3), dtype=np.uint8))
@@ -279,20 +247,20 @@ def many_pictures(folder: Path) -> Path:
     return folder
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupting_prepare_leaves_nothing_behind(
-    number: signal.Signals, code: int, tmp_path: Path
+    number: signal.Signals, many_pictures: Path, tmp_path: Path
 ) -> None:
     """No dataset, no temporary file, and the exit code of the signal."""
-    source, out = many_pictures(tmp_path / "source"), tmp_path / "new" / "out"
-    process = subprocess.Popen(
-        [*CLI, "prepare", str(source), "-o", str(out / "d.h5")], stderr=subprocess.PIPE, text=True
-    )
+    out = tmp_path / "new" / "out"
+    words = ["prepare", str(many_pictures), "-o", str(out / "d.npz")]
+    process = subprocess.Popen([*CLI, *words], stderr=subprocess.PIPE, text=True)
     while not out.parent.exists():  # made just before the first picture is read
         time.sleep(0.005)
     time.sleep(0.1)  # pictures are being read
     process.send_signal(number)
     _, told = process.communicate(timeout=60)
-    assert process.returncode == code, told
+    assert process.returncode == 128 + number, told
     assert "Traceback" not in told
     assert not out.parent.exists()  # nor the folders that were made for it

@@ -101,6 +101,7 @@ def test_confusion_refuses_unequal_shapes() -> None:
         (15, 148, 0.0624, 0.1605),
         (0, 20, 0.0000, 0.1611),
         (1, 29, 0.0061, 0.1718),
+        (0, 0, 0, 1),  # without an example any accuracy is possible
     ],
 )
 def test_wilson_interval_is_the_published_one(
@@ -112,29 +113,18 @@ def test_wilson_interval_is_the_published_one(
 
 @given(st.integers(1, 500).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
 def test_wilson_interval_solves_the_score_equation(counted: tuple[int, int]) -> None:
-    """Its bounds are the proportions that a score test at 5 % only just does not reject."""
+    """Its bounds are the proportions that a score test at 5 % only just does not reject.
+
+    It lies within [0, 1], holds correct / total, and has a width.
+    """
     correct, total = counted
     p_hat = correct / total
     low, high = wilson_interval(correct, total)
     assert low == pytest.approx(score_bound(correct, total, 0, p_hat) if correct else 0, abs=1e-9)
     upper = score_bound(correct, total, p_hat, 1) if correct < total else 1
     assert high == pytest.approx(upper, abs=1e-9)
-
-
-@given(st.integers(1, 10**6).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
-def test_wilson_interval_holds_the_proportion(counted: tuple[int, int]) -> None:
-    """It lies within [0, 1], holds correct / total, has a width, and mirrors for the wrong ones."""
-    correct, total = counted
-    low, high = wilson_interval(correct, total)
-    assert 0 <= low <= correct / total <= high <= 1
+    assert 0 <= low <= p_hat <= high <= 1
     assert low < high
-    mirrored = wilson_interval(total - correct, total)
-    assert (1 - high, 1 - low) == pytest.approx(mirrored, abs=1e-12)
-
-
-def test_wilson_interval_of_nothing_is_everything() -> None:
-    """Without an example any accuracy is possible."""
-    assert wilson_interval(0, 0) == (0, 1)
 
 
 @given(hnp.arrays(np.uint8, st.integers(1, 40), elements=st.integers(0, 1)))
@@ -154,24 +144,9 @@ def test_auc_is_the_share_of_ordered_pairs(example: tuple[Labels, Scores]) -> No
     assert area_under_curve(labels, scores) == (wins / pairs if pairs else None)
 
 
-@given(scored())
-def test_auc_mirrors(example: tuple[Labels, Scores]) -> None:
-    """Turned scores give 1 - AUC; None stays None."""
-    labels, scores = example
-    auc = area_under_curve(labels, scores)
-    turned = area_under_curve(labels, -scores)
-    assert turned == (None if auc is None else pytest.approx(1 - auc, abs=1e-12))
-
-
-@pytest.mark.parametrize("label", [0, 1])
-def test_auc_of_one_class_is_none(label: int) -> None:
-    """Without a pair to compare there is no AUC."""
-    assert area_under_curve(np.full(5, label, np.uint8), np.arange(5.0)) is None
-
-
 @given(example=scored())
 def test_areas_of_rows_are_those_of_each(example: tuple[Labels, Scores]) -> None:
-    """Many rows at once, ties and all; nan where a class is absent."""
+    """Many rows at once, ties and all; nan where a class is absent, and there is no pair."""
     labels, scores = example
     rows = np.stack([scores, -scores, np.zeros_like(scores)])
     areas = areas_under_curves(np.tile(labels, (3, 1)), rows)

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -13,11 +14,12 @@ import pytest
 from PIL import Image
 
 from catclf import train
-from catclf.descent import Settings
-from corpus.prepared import good_prepared_hog
+from catclf.training import Settings
+from datasets import write_small
 
 SCRIPT = Path(__file__).parent / "corpus" / "mutations.py"
 SAMPLE = Path(__file__).parents[1] / "data" / "sample" / "test" / "cat"
+pytestmark = pytest.mark.slow
 CHILD_SECONDS = 300  # of a child for all its files: a hang, and no measurement
 
 
@@ -52,39 +54,24 @@ def test_mutated_models(small_dataset: Path, tmp_path: Path) -> None:
 
 def test_mutated_datasets(small_dataset: Path, tmp_path: Path) -> None:
     """A prepared dataset, and one that holds pixels beside its features."""
-    good_prepared_hog(tmp_path / "hog.h5")
-    run("dataset", [small_dataset, tmp_path / "hog.h5"])
+    run("dataset", [small_dataset, write_small(tmp_path / "h.npz", 5, 2, features="hog-color")])
 
 
-def test_mutated_course_files(tmp_path: Path) -> None:
-    """A small file in the course's layout."""
-    path = tmp_path / "course.h5"
-    with h5py.File(path, "w") as file:
-        for split in ("train", "test"):
-            file[f"{split}_set_x"] = np.random.default_rng(0).integers(
-                0, 256, (4, 8, 8, 3), dtype=np.uint8
-            )
-            file[f"{split}_set_y"] = np.array([0, 1, 0, 1])
-        file["list_classes"] = np.array([b"non-cat", b"cat"])
-    run("course", [path])
-
-
-@pytest.mark.parametrize("user_block", [0, 512])
-def test_mutated_course_files_in_lzf(user_block: int, tmp_path: Path) -> None:
-    """One whose pixels are wide whole numbers in LZF, some packed and some not; in a user block."""
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"chunks": (2, 8, 8, 3)}, {"chunks": (3, 8, 8, 2), "compression": "gzip"}],
+    ids=["contiguous", "chunks", "gzip"],
+)
+def test_mutated_course_files(options: dict[str, Any], tmp_path: Path) -> None:
+    """Small files in the course's layout, of bytes or of wide whole numbers."""
     path = tmp_path / "course.h5"
     rng = np.random.default_rng(0)
-    with h5py.File(path, "w", userblock_size=user_block) as file:
-        for split, most in (("train", 2), ("test", 256)):
-            file.create_dataset(
-                f"{split}_set_x",
-                data=rng.integers(0, most, (4, 8, 8, 3), dtype=np.int32),
-                chunks=(2, 8, 8, 3),
-                compression="lzf",
-                shuffle=most == 2,
-            )
+    with h5py.File(path, "w") as file:
+        for split, dtype in (("train", np.uint8), ("test", np.int32)):
+            pixels = rng.integers(0, 256, (4, 8, 8, 3)).astype(dtype)
+            file.create_dataset(f"{split}_set_x", data=pixels, **options)
             file[f"{split}_set_y"] = np.array([0, 1, 0, 1])
-        file["list_classes"] = ["non-cat", "cat"]
+        file["list_classes"] = np.array([b"non-cat", b"cat"])
     run("course", [path])
 
 

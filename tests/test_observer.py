@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import inspect
 
-import numpy as np
 import pytest
 
-from catclf.descent import METHODS, Problem, Settings, descend
 from catclf.observer import Observer
+from catclf.training import Settings
 from conftest import ColumnsMaker
+from descent.problems import half_and_half, run, same_stand
 
 HEARD = {
     "progress": (1, 2),
@@ -38,20 +38,8 @@ def test_an_observer_does_nothing(name: str, capsys: pytest.CaptureFixture[str])
     assert capsys.readouterr() == ("", "")
 
 
-def test_an_observer_changes_no_descent(make_columns: ColumnsMaker) -> None:
-    """Every iteration is made, and w, b and the costs are those of a descent unheard."""
-    problem = Problem(make_columns(6, 9), np.array([[0.0, 1, 0, 1, 1, 0]]), Settings(0.01, 30))
-    heard, unheard = (
-        descend(METHODS["vectorized"](problem, None), problem.settings, observer=observer)
-        for observer in (Observer(), None)
-    )
-    assert heard.history.iterations == 30
-    assert np.array_equal(heard.w, unheard.w)
-    assert (heard.b, heard.history) == (unheard.b, unheard.history)
-
-
 def test_a_caller_overrides_what_it_wants_to_hear(make_columns: ColumnsMaker) -> None:
-    """The other methods stay silent: one that hears costs does not stop."""
+    """One that hears costs does not stop, and changes no descent."""
 
     class Costs(Observer):
         def __init__(self) -> None:
@@ -60,7 +48,11 @@ def test_a_caller_overrides_what_it_wants_to_hear(make_columns: ColumnsMaker) ->
         def cost(self, iteration: int, cost: float, test_cost: float | None) -> None:
             self.iterations.append(iteration)
 
-    heard, settings = Costs(), Settings(0.01, 30, every=10)
-    problem = Problem(make_columns(2, 9), np.array([[0.0, 1.0]]), settings)
-    descend(METHODS["vectorized"](problem, None), settings, observer=heard)
+    heard, columns, Y = Costs(), make_columns(6, 9), half_and_half(6)
+    stands = [
+        run("vectorized", columns, Y, Settings(0.01, 30, every=10), observer=observer)
+        for observer in (None, Observer(), heard)
+    ]
     assert heard.iterations == [0, 10, 20]
+    assert stands[0].training.iterations == 30
+    assert all(same_stand(each, stands[0]) for each in stands)

@@ -23,11 +23,13 @@ def test_it_is_short() -> None:
     assert len(TEXT.splitlines()) <= MAX_LINES
 
 
+@pytest.mark.slow
 def test_its_commands_print_what_it_shows() -> None:
     """Every console block is run on the sample; tests/readme.py writes its output."""
     assert readme.with_outputs(TEXT) == TEXT
 
 
+@pytest.mark.slow
 def test_the_courses_example_prints_what_it_shows(course_files: list[Path]) -> None:
     """data/README.md's as well, where the course's files are."""
     text = readme.COURSE_README.read_text(encoding="utf-8")
@@ -47,6 +49,7 @@ def test_other_output_than_is_shown_is_found() -> None:
         readme.with_outputs("```console\n$ catclf predict data\n```\n")
 
 
+@pytest.mark.slow
 def test_its_other_commands_run(tmp_path: Path) -> None:
     """Those of sh blocks, on folders like a reader's, and those within text."""
     sample = readme.ROOT / "data" / "sample"
@@ -64,6 +67,7 @@ def test_its_other_commands_run(tmp_path: Path) -> None:
         readme.run_shell(f"set -e\n{script}", tmp_path)
 
 
+@pytest.mark.slow
 def test_its_python_runs(tmp_path: Path) -> None:
     """Its Python needs nothing but the sample."""
     shutil.copytree(readme.ROOT / "data" / "sample", tmp_path / "data" / "sample")

@@ -17,14 +17,13 @@ from catclf.splits import (
     duplicate_groups,
     fingerprint,
     hold_out,
-    refuse_other_classes,
     stratified_sample,
 )
 
 
 @given(
     groups=st.lists(st.tuples(st.integers(0, 1), st.integers(1, 4)), min_size=2, max_size=30),
-    share=st.floats(0, 0.8),
+    share=st.floats(0, 0.99),
     seed=st.integers(0, 2**32),
 )
 def test_groups_stay_together_and_classes_in_proportion(
@@ -43,14 +42,6 @@ def test_groups_stay_together_and_classes_in_proportion(
         assert not own.all()
         if np.count_nonzero(~own) > largest:
             assert abs(np.count_nonzero(own) - share * own.size) <= largest
-
-
-def test_the_last_group_is_not_held_out() -> None:
-    """However large the share, one group of each class is left to train on."""
-    labels = np.array([0, 1, 1], np.uint8)
-    held_out = hold_out([[0], [1], [2]], labels, 0.99, 0)
-    assert not held_out[0]
-    assert not held_out[1:].all()
 
 
 @given(
@@ -77,17 +68,11 @@ def test_what_a_source_puts_in_a_split_stays_there(
             assert open_ones == {fixed == {"test"}}
 
 
-def test_duplicates_are_held_out_together() -> None:
-    """Else a training would be asked of a picture it has seen."""
-    columns = np.random.default_rng(0).integers(0, 200, (40, 12)).astype(np.uint8)
-    labels = (np.arange(40) % 2).astype(np.uint8)
-    columns[20:] = columns[:20]
-    groups = duplicate_groups(map(fingerprint, columns))
+def test_each_repeat_divides_anew() -> None:
+    """Else repeats would tell nothing new."""
+    groups, labels = [[i] for i in range(40)], (np.arange(40) % 2).astype(np.uint8)
     fold_of = divide_into_folds(groups, labels, 4, 3, seed=1)
-    assert fold_of.shape == (3, 40)
-    assert np.array_equal(fold_of[:, :20], fold_of[:, 20:])
     assert not np.array_equal(fold_of[0], fold_of[1])
-    assert set(fold_of[0]) == {0, 1, 2, 3}
 
 
 @given(
@@ -99,10 +84,7 @@ def test_duplicates_are_held_out_together() -> None:
 def test_folds_are_stratified_and_none_is_empty(
     sizes: list[int], labels: list[int], folds: int, seed: int
 ) -> None:
-    """Copies stay together; a class's pictures differ between folds by the largest group at most.
-
-    The seed decides, and each repeat divides anew.
-    """
+    """Copies stay together; a class's folds differ by the largest group at most, by the seed."""
     labels[:8] = [0, 1] * 4
     kind = np.repeat(np.arange(len(sizes)), sizes)  # the picture each is a copy of
     of = np.array(labels, np.uint8)[kind]
@@ -152,9 +134,9 @@ def test_a_sample_keeps_the_classes_in_proportion(
 def test_the_class_that_begins_with_no_is_the_negative(
     names: list[str], expected: tuple[str, str]
 ) -> None:
-    """Non, not or no is the negative, label 0; else sorted order decides."""
+    """Non, not or no is the negative, label 0; else sorted order, and never that of pictures."""
     assert choose_classes(names, None) == expected
-    assert choose_classes(reversed(names), None) == expected
+    assert choose_classes([*reversed(names), names[0]], None) == expected
 
 
 NAMES = st.lists(st.text(min_size=1), min_size=2, max_size=6, unique=True)
@@ -170,32 +152,14 @@ def test_positive_overrides(names: list[str], data: st.DataObject) -> None:
     assert negative != positive
 
 
-@given(names=st.lists(st.text(min_size=1), min_size=2, max_size=2, unique=True))
-def test_classes_do_not_depend_on_the_order_of_pictures(names: list[str]) -> None:
-    """Nor on how many there are of each."""
-    first, second = names
-    assert choose_classes([first, second], None) == choose_classes([second, first, second], None)
-
-
 def test_more_than_two_classes_are_listed_with_what_to_type() -> None:
-    """The error shows the classes, and what to write for `positive`."""
+    """The error shows the classes, and what to write for `positive`, quoted for the shell."""
     with pytest.raises(DatasetError) as caught:
-        choose_classes(["dog", "my cat", "bird", "dog"], None, "pets")
+        choose_classes(["dog", "a cat", "~\x1b[2J", "dog"], None, "pets")
     assert str(caught.value) == (
-        "pets: 3 classes: 'bird', 'dog', 'my cat'\n"
-        "Choose one against all others, for example `positive` 'bird'."
+        "pets: 3 classes: 'a cat', 'dog', '~\\x1b[2J'\n"
+        "Choose one against all others, for example `positive` 'a cat'."
     )
-
-
-def test_what_to_type_is_quoted_for_the_shell() -> None:
-    """A name with spaces or control characters can be copied, and harms no terminal."""
-    with pytest.raises(DatasetError) as caught:
-        choose_classes(["a cat", "b", "c"], None)
-    assert caught.value.fix is not None
-    assert caught.value.fix.endswith("`positive` 'a cat'.")
-    with pytest.raises(DatasetError) as caught:
-        choose_classes(["\x1b[2J", "b", "c"], None)
-    assert "\x1b" not in str(caught.value)
 
 
 def test_a_thousand_classes_are_counted_and_not_all_listed() -> None:
@@ -234,10 +198,3 @@ def test_an_unknown_positive_is_an_error_that_lists_the_classes() -> None:
 def test_a_pair_is_two_different_names(stored: object, pair: tuple[str, str] | None) -> None:
     """Whatever a file holds as its classes is a pair or nothing."""
     assert as_pair(stored) == pair
-
-
-def test_classes_that_differ_are_refused() -> None:
-    """The same names in the other order are another pair: the labels would change places."""
-    refuse_other_classes(("noncat", "cat"), ("noncat", "cat"), "d.h5")
-    with pytest.raises(DatasetError, match="has the classes"):
-        refuse_other_classes(("cat", "noncat"), ("noncat", "cat"), "d.h5")

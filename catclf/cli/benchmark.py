@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterator
 from dataclasses import asdict
 
 import click
 
-from catclf.cli.options import Count, Verb, dataset_argument, format_option, option, quiet_option
-from catclf.cli.output import Display
+from catclf.cli.options import Verb, dataset_argument, format_option, quiet_option, setting
+from catclf.cli.output import Display, as_json
 from catclf.errors import printable
 from catclf.operations.benchmarking import Timing, benchmark
 from catclf.training import Settings
@@ -19,30 +19,25 @@ from catclf.training import Settings
     epilog="""\b
 Examples:
   catclf benchmark
-  catclf benchmark data/catvnoncat.h5 --format json""",
+  catclf benchmark data/catvnoncat.npz --format json""",
 )
 @dataset_argument
-@option(
-    "--iters",
-    group="Descent",
-    type=Count(),
-    default=Settings().iterations,
-    metavar="N",
-    help="Iterations of the whole descent whose time is shown too.",
+@setting(
+    Settings, "iterations", "Descent", "Iterations of the whole descent whose time is shown too."
 )
 @format_option
 @quiet_option
 def command(dataset: str, iters: int, format: str, quiet: bool) -> None:
     """Time every method of descent on your data.
 
-    DATASET is a file that prepare wrote; without it, data/dataset.h5. Each method is timed in
+    DATASET is a file that prepare wrote; without it, data/dataset.npz. Each method is timed in
     several rounds. Where they differ much, or the process had to wait, the machine was busy with
     something else, and the result says so. The methods' costs are compared too: all compute the
     same iterations.
     """
     timings = benchmark(dataset, observer=BenchmarkDisplay("methods", quiet))
-    show = as_json if format == "json" else as_text
-    click.echo(show(dataset, timings, iters))
+    record, lines = as_record(dataset, timings, iters), lines_of(dataset, timings, iters)
+    click.echo(as_json(record) if format == "json" else "\n".join(lines))
 
 
 class BenchmarkDisplay(Display):
@@ -63,8 +58,8 @@ def total(timing: Timing, iterations: int) -> float:
     return timing.start_seconds + iterations * timing.seconds
 
 
-def as_json(dataset: str, timings: list[Timing], iterations: int) -> str:
-    """Return the results as one JSON object."""
+def as_record(dataset: str, timings: list[Timing], iterations: int) -> dict[str, object]:
+    """Return the results for JSON."""
     slowest = timings[0].seconds
     rows = [
         {
@@ -76,52 +71,42 @@ def as_json(dataset: str, timings: list[Timing], iterations: int) -> str:
         }
         for timing in timings
     ]
-    found = {"dataset": dataset, "iterations": iterations, "methods": rows}
-    return json.dumps(found, indent=2)
+    return {"dataset": dataset, "iterations": iterations, "methods": rows}
 
 
-def as_text(dataset: str, timings: list[Timing], iterations: int) -> str:
-    """Return the results as a table to read, and what it rests on."""
+def lines_of(dataset: str, timings: list[Timing], iterations: int) -> Iterator[str]:
+    """Yield the results as a table to be read, and what it rests on."""
     slowest = timings[0]
-    lines = [
-        f"{printable(dataset)}: {slowest.m} training pictures",
-        f"seconds an iteration, in {slowest.rounds} rounds, and for {iterations} iterations:",
-        f"{'method':10} {'min':>9} {'median':>9} {'max':>9} {'faster':>8} {'in all':>9}  "
-        "costs agree",
-    ]
     named = [(row_name(timing.method, timing.kernel), timing) for timing in timings]
+    yield f"{printable(dataset)}: {slowest.m} training pictures"
+    yield f"seconds an iteration, in {slowest.rounds} rounds, and for {iterations} iterations:"
+    times = f"{'min':>9} {'median':>9} {'max':>9} {'faster':>8} {'in all':>9}"
+    yield f"{'method':10} {times}  costs agree"
     for name, timing in named:
         agree = "(the reference)"
         if timing.difference is not None:
             agree = f"{'yes' if timing.agrees else 'NO'}, to {timing.difference:.0e}"
             agree = agree.replace("to 0e+00", "exactly")
-        lines.append(
+        yield (
             f"{name:10} {timing.min_seconds:>9.3g} {timing.seconds:>9.3g} "
             f"{timing.max_seconds:>9.3g} {slowest.seconds / timing.seconds:>7.0f}x "
             f"{total(timing, iterations):>9.3g}  {agree}"
         )
-    for timing in timings:
+    for name, timing in named:
         if timing.method == "iterative":
             scaled = ", and scaled" if timing.examples < timing.m else ""
-            lines.append(
-                f"iterative was timed on {timing.iterations} iterations of {timing.examples} "
-                f"pictures{scaled}"
-            )
-    for name, timing in named:
+            pictures = f"{timing.examples} pictures{scaled}"
+            yield f"iterative was timed on {timing.iterations} iterations of {pictures}"
         if timing.bytes_per_second is not None:
-            rate = timing.bytes_per_second / 1e9
-            lines.append(f"{name} reads {rate:.1f} GB/s of pixels")
+            yield f"{name} reads {timing.bytes_per_second / 1e9:.1f} GB/s of pixels"
     kernels = {timing.kernel for timing in timings}
     if "numba" in kernels:
-        lines.append("numba is streaming by compiled code, which long trainings use")
+        yield "numba is streaming by compiled code, which long trainings use"
     elif "numpy" in kernels:
-        lines.append("compiled code for long trainings needs numba: pip install 'catclf[fast]'")
-    busy = [(name, timing) for name, timing in named if timing.busy]
-    if busy:
-        lines.append("the machine may have been busy with something else; benchmark again if so:")
-    lines += [
-        f"  {name}: slowest round {timing.spread:.1f}x the fastest, "
-        f"waiting {100 * timing.waiting:.0f} % of the time"
-        for name, timing in busy
-    ]
-    return "\n".join(lines)
+        yield "compiled code for long trainings needs numba: pip install 'catclf[fast]'"
+    if any(timing.busy for timing in timings):
+        yield "the machine may have been busy with something else; benchmark again if so:"
+    for name, timing in named:
+        if timing.busy:
+            waiting = f"waiting {100 * timing.waiting:.0f} % of the time"
+            yield f"  {name}: slowest round {timing.spread:.1f}x the fastest, {waiting}"

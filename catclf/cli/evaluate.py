@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
-from dataclasses import asdict
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import click
 
@@ -17,8 +16,7 @@ from catclf.cli.options import (
     option,
     refuse_config,
 )
-from catclf.cli.output import percent
-from catclf.columns import Order
+from catclf.cli.output import as_json, percent
 from catclf.errors import NAMED_PICTURES, printable
 from catclf.operations.evaluation import (
     Comparison,
@@ -27,7 +25,6 @@ from catclf.operations.evaluation import (
     compare,
     evaluate,
 )
-from catclf.splits import SplitName
 
 
 @click.command(
@@ -58,47 +55,25 @@ Examples:
     help="Also write a CSV file with every picture's label, prediction, probability and loss.",
 )
 @force_option
-def command(
-    dataset: str,
-    model: tuple[str, ...],
-    threshold: float,
-    order: Order | None,
-    classes: tuple[str, str] | None,
-    split: SplitName,
-    format: str,
-    predictions: str | None,
-    force: bool,
-) -> None:
+def command(dataset: str, model: tuple[str, ...], format: str, **options: Any) -> None:
     """Evaluate a model, or compare two, on a split of a dataset.
 
-    DATASET is a file that prepare wrote; without it, data/dataset.h5. The accuracy is shown with
+    DATASET is a file that prepare wrote; without it, data/dataset.npz. The accuracy is shown with
     its 95 % interval and the accuracy of always predicting the more frequent class.
     """
     if len(model) > 2:
         raise click.UsageError(f"--model names {len(model)} models; at most two are compared.")
-    if len(model) == 2 and predictions is not None:
-        raise click.UsageError("--predictions is for one model.")
-    evaluations = [
-        evaluate(
-            dataset,
-            path,
-            split=split,
-            threshold=threshold,
-            order=order,
-            classes=classes,
-            predictions=predictions,
-            force=force,
-        )
-        for path in model
-    ]
-    if len(evaluations) == 2:
-        compared = compare(*evaluations)
-        click.echo(
-            comparison_as_json(compared) if format == "json" else comparison_as_text(compared)
-        )
+    if len(model) == 1:
+        evaluation = evaluate(dataset, *model, **options)
+        record, lines = as_record(evaluation), lines_of(evaluation)
+        record["most_wrong"] = evaluation.worst(NAMED_PICTURES)
     else:
-        [evaluation] = evaluations
-        click.echo(as_json(evaluation) if format == "json" else as_text(evaluation))
+        if options.pop("predictions") is not None:
+            raise click.UsageError("--predictions is for one model.")
+        del options["force"]
+        compared = compare(dataset, *model, **options)
+        record, lines = comparison_as_record(compared), comparison_lines(compared)
+    click.echo(as_json(record) if format == "json" else "\n".join(lines))
 
 
 def accuracy_lines(evaluation: Evaluation) -> list[str]:
@@ -114,7 +89,7 @@ def accuracy_lines(evaluation: Evaluation) -> list[str]:
 
 
 def as_record(evaluation: Evaluation) -> dict[str, object]:
-    """Return the results as a table that JSON can hold."""
+    """Return the results for JSON."""
     counts = evaluation.confusion
     negative, positive = evaluation.classes
     return {
@@ -130,7 +105,7 @@ def as_record(evaluation: Evaluation) -> dict[str, object]:
         "majority_rate": evaluation.majority_rate,
         "surely_better_than_constant": evaluation.surely_better,
         "balanced_accuracy": counts.balanced_accuracy,
-        "confusion": asdict(counts),
+        "confusion": counts,
         "recall_by_class": {negative: counts.specificity, positive: counts.recall},
         "precision": counts.precision,
         "recall": counts.recall,
@@ -144,68 +119,55 @@ def as_record(evaluation: Evaluation) -> dict[str, object]:
     }
 
 
-def as_json(evaluation: Evaluation) -> str:
-    """Return the results, and the most confidently wrong pictures, as one JSON object."""
-    wrong = [asdict(picture) for picture in evaluation.worst(NAMED_PICTURES)]
-    return json.dumps({**as_record(evaluation), "most_wrong": wrong}, indent=2)
+def comparison_as_record(compared: Comparison) -> dict[str, object]:
+    """Return the results of two models, and their difference, for JSON."""
+    return {
+        "models": [as_record(compared.first), as_record(compared.second)],
+        "only_first_right": compared.only_first,
+        "only_second_right": compared.only_second,
+        "mcnemar_p": compared.p_value,
+        "significant": compared.significant,
+    }
 
 
-def comparison_as_json(compared: Comparison) -> str:
-    """Return the results of two models, and their difference, as one JSON object."""
-    return json.dumps(
-        {
-            "models": [as_record(compared.first), as_record(compared.second)],
-            "only_first_right": compared.only_first,
-            "only_second_right": compared.only_second,
-            "mcnemar_p": compared.p_value,
-            "significant": compared.significant,
-        },
-        indent=2,
-    )
-
-
-def as_text(evaluation: Evaluation) -> str:
-    """Return the results as lines to read."""
+def lines_of(evaluation: Evaluation) -> Iterator[str]:
+    """Yield the results, to be read."""
     negative, positive = (printable(name) for name in evaluation.classes)
     counts = evaluation.confusion
     width = max(len("predicted"), len(negative), len(positive))
-    low, high = evaluation.interval
-    lines = [
-        *_heading(evaluation),
-        f"model              {_model_line(evaluation)}",
-        "",
-        f"accuracy           {percent(evaluation.accuracy)}  "
-        f"(95 % interval {percent(low)} to {percent(high)})",
-        f"majority class     {percent(evaluation.majority_rate)}  (always predicting the same)",
-        f"balanced accuracy  {percent(counts.balanced_accuracy)}",
-        "",
-        f"{'':{width}}  {'predicted':>{width}}  {'predicted':>{width}}",
-        f"{'label':{width}}  {negative:>{width}}  {positive:>{width}}     recall",
-        f"{negative:{width}}  {counts.true_negatives:>{width}}  "
-        f"{counts.false_positives:>{width}}  {percent(counts.specificity):>9}",
-        f"{positive:{width}}  {counts.false_negatives:>{width}}  "
-        f"{counts.true_positives:>{width}}  {percent(counts.recall):>9}",
-        "",
-        f"precision          {number(counts.precision)}",
-        f"F1                 {number(counts.f1)}",
-        f"AUC                {number(evaluation.auc)}",
+    low, high = map(percent, evaluation.interval)
+    constant = number(evaluation.constant_log_loss)
+    yield from _heading(evaluation)
+    yield f"model              {_model_line(evaluation)}\n"
+    yield f"accuracy           {percent(evaluation.accuracy)}  (95 % interval {low} to {high})"
+    yield f"majority class     {percent(evaluation.majority_rate)}  (always predicting the same)"
+    yield f"balanced accuracy  {percent(counts.balanced_accuracy)}\n"
+    yield f"{'':{width}}  {'predicted':>{width}}  {'predicted':>{width}}"
+    yield f"{'label':{width}}  {negative:>{width}}  {positive:>{width}}     recall"
+    for name, *row, recall in (
+        (negative, counts.true_negatives, counts.false_positives, counts.specificity),
+        (positive, counts.false_negatives, counts.true_positives, counts.recall),
+    ):
+        yield f"{name:{width}}  {row[0]:>{width}}  {row[1]:>{width}}  {percent(recall):>9}"
+    yield f"\nprecision          {number(counts.precision)}"
+    yield f"F1                 {number(counts.f1)}"
+    yield f"AUC                {number(evaluation.auc)}"
+    yield (
         f"log loss           {number(evaluation.log_loss)}  "
-        f"(always predicting the fraction: {number(evaluation.constant_log_loss)})",
-    ]
-    lines += [f"warning: {warning}" for warning in _doubts(evaluation)]
+        f"(always predicting the fraction: {constant})"
+    )
+    for doubt in _doubts(evaluation):
+        yield f"warning: {doubt}"
     if evaluation.order_log_losses:
         (fits, loss), (other, other_loss) = evaluation.order_log_losses.items()
-        lines += [
-            "",
-            f"By these labels the order {fits} fits better "
-            f"(log loss {number(loss)}, {other} {number(other_loss)}).",
-            f"To predict, use --order {fits}.",
-        ]
+        losses = f"log loss {number(loss)}, {other} {number(other_loss)}"
+        yield f"\nBy these labels the order {fits} fits better\n({losses})."
+        yield f"To predict, use --order {fits}."
     worst = evaluation.worst(NAMED_PICTURES)
     if worst:
-        lines += ["", "most confidently wrong:"]
-        lines += [prediction_line(picture, positive) for picture in worst]
-    return "\n".join(lines)
+        yield "\nmost confidently wrong:"
+    for picture in worst:
+        yield prediction_line(picture, positive)
 
 
 def _heading(evaluation: Evaluation) -> list[str]:
@@ -242,6 +204,8 @@ COMPARED: tuple[tuple[str, Callable[[Evaluation], str]], ...] = (
     ("95 % interval, from", lambda e: percent(e.interval[0])),
     ("to", lambda e: percent(e.interval[1])),
     ("balanced accuracy", lambda e: percent(e.confusion.balanced_accuracy)),
+    ("recall of {negative}", lambda e: percent(e.confusion.specificity)),
+    ("recall of {positive}", lambda e: percent(e.confusion.recall)),
     ("precision", lambda e: number(e.confusion.precision)),
     ("F1", lambda e: number(e.confusion.f1)),
     ("AUC", lambda e: number(e.auc)),
@@ -249,46 +213,37 @@ COMPARED: tuple[tuple[str, Callable[[Evaluation], str]], ...] = (
 )
 
 
-def comparison_as_text(compared: Comparison) -> str:
-    """Return the results of two models side by side, and their difference, as lines to read."""
-    both = (compared.first, compared.second)
-    rows = [(name, *map(text, both)) for name, text in COMPARED]
-    negative, positive = (printable(name) for name in compared.first.classes)
-    rows[4:4] = [
-        (f"recall of {negative}", *(percent(each.confusion.specificity) for each in both)),
-        (f"recall of {positive}", *(percent(each.confusion.recall) for each in both)),
-    ]
-    rows.append(
-        ("right where the other is wrong", str(compared.only_first), str(compared.only_second))
-    )
-    width = max(len(name) for name, *_ in rows)
-    if compared.only_first == compared.only_second == 0:
-        difference = "There is no difference."
-    elif compared.significant:
-        difference = "The difference is significant: chance alone would seldom make it."
-    else:
-        difference = "The difference is not significant: it may be chance."
+def comparison_lines(compared: Comparison) -> Iterator[str]:
+    """Yield the results of two models side by side, and their difference, to be read."""
+    both = {"A": compared.first, "B": compared.second}
     first = compared.first
-    doubts = [
-        f"warning: {letter}: {doubt}"
-        for letter, each in zip("AB", both, strict=True)
-        for doubt in _doubts(each)
+    negative, positive = (printable(name) for name in first.classes)
+    rows = [
+        (name.format(negative=negative, positive=positive), *map(text, both.values()))
+        for name, text in COMPARED
     ]
-    return "\n".join(
-        [
-            *_heading(first),
-            f"majority class: {percent(first.majority_rate)}, log loss of the constant: "
-            f"{number(first.constant_log_loss)}",
-            *(f"{letter}: {_model_line(each)}" for letter, each in zip("AB", both, strict=True)),
-            "",
-            f"{'':{width}}  {'A':>9}  {'B':>9}",
-            *(f"{name:{width}}  {first:>9}  {second:>9}" for name, first, second in rows),
-            "",
-            *doubts,
-            f"McNemar's exact test: p = {compared.p_value:.3g}",
-            difference,
-        ]
-    )
+    right = "right where the other is wrong"
+    rows.append((right, str(compared.only_first), str(compared.only_second)))
+    width = max(len(name) for name, *_ in rows)
+    yield from _heading(first)
+    majority, constant = percent(first.majority_rate), number(first.constant_log_loss)
+    yield f"majority class: {majority}, log loss of the constant: {constant}"
+    for letter, each in both.items():
+        yield f"{letter}: {_model_line(each)}"
+    yield f"\n{'':{width}}  {'A':>9}  {'B':>9}"
+    for name, one, other in rows:
+        yield f"{name:{width}}  {one:>9}  {other:>9}"
+    yield ""
+    for letter, each in both.items():
+        for doubt in _doubts(each):
+            yield f"warning: {letter}: {doubt}"
+    yield f"McNemar's exact test: p = {compared.p_value:.3g}"
+    if compared.only_first == compared.only_second == 0:
+        yield "There is no difference."
+    elif compared.significant:
+        yield "The difference is significant: chance alone would seldom make it."
+    else:
+        yield "The difference is not significant: it may be chance."
 
 
 def prediction_line(picture: LabeledPrediction, positive: str) -> str:

@@ -2,30 +2,40 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
 import click
 
 from catclf.cli.options import Verb, format_option, quiet_option
-from catclf.cli.output import Display, percent, short
+from catclf.cli.output import Display, as_json, percent, short
+from catclf.dataset import FORMAT_VERSION as DATASET_VERSION
+from catclf.dataset import Dataset
 from catclf.errors import printable
-from catclf.operations.inspection import DatasetInfo, ModelInfo, info
-from catclf.training import TrainingRecord
+from catclf.model import FORMAT_VERSION as MODEL_VERSION
+from catclf.model import Model
+from catclf.operations.inspection import info
+from catclf.training import Training
 
 DIGEST_CHARACTERS = 12  # of 64: as many as tell datasets apart
 KEY_WIDTH = 18
 TEXT_CHARACTERS = 50  # of what a file may hold at any length
 
-Rows = Sequence[tuple[str, str]]
+HOW_TO_USE_WEIGHTS = """
+It does not tell how its pictures were unrolled, nor its classes. To use it:
+  --order interleaved  for X.reshape(m, -1).T
+  --order planes       for one color after the other
+  --classes NEG,POS    to name its classes
+To find out the order: 'catclf evaluate' tries both, and says which one fits."""
+
+Lines = Sequence[tuple[str, str]]  # of a key and its value
 
 
 @click.command(
     cls=Verb,
     epilog="""\b
 Examples:
-  catclf info data/dataset.h5
+  catclf info data/dataset.npz
   catclf info model.npz --format json""",
 )
 @click.argument("file", type=click.Path())
@@ -40,143 +50,113 @@ def command(file: str, format: str, quiet: bool) -> None:
     """
     with Display("pictures", quiet) as display:
         found = info(file, observer=display)
-    if isinstance(found, DatasetInfo):
-        click.echo(dataset_as_json(found) if format == "json" else dataset_as_text(found))
+    if isinstance(found, Dataset):
+        record, lines = dataset_as_record(file, found), dataset_lines(file, found)
     else:
-        click.echo(model_as_json(found) if format == "json" else model_as_text(found))
+        record, lines = model_as_record(file, found), model_lines(file, found)
+    click.echo(as_json(record) if format == "json" else "\n".join(lines))
 
 
-def dataset_as_json(found: DatasetInfo) -> str:
-    """Return what a dataset holds as one JSON object."""
-    return json.dumps(
-        {
-            "path": found.path,
-            "kind": "dataset",
-            "format_version": found.format_version,
-            "created_by": found.created_by,
-            "classes": found.classes,
-            "counts": {
-                "train": dict(zip(found.classes, found.train, strict=True)),
-                "test": dict(zip(found.classes, found.test, strict=True)),
-            },
-            "also_in_train": found.also_in_train,
-            "preprocessing": found.preprocessing.to_record(),
-            "n_x": found.n_x,
-            "digest": found.digest,
+def dataset_as_record(path: str, found: Dataset) -> dict[str, object]:
+    """Return what a dataset holds for JSON."""
+    return {
+        "path": path,
+        "kind": "dataset",
+        "format_version": DATASET_VERSION,
+        "created_by": found.created_by,
+        "classes": found.classes,
+        "counts": {
+            name: dict(zip(found.classes, split.counts, strict=True))
+            for name, split in (("train", found.train), ("test", found.test))
         },
-        indent=2,
-    )
+        "also_in_train": found.test.also_in_train,
+        "preprocessing": found.preprocessing,
+        "n_x": found.preprocessing.n_x,
+        "digest": found.digest,
+    }
 
 
-def model_as_json(found: ModelInfo) -> str:
-    """Return what a model holds as one JSON object."""
-    lowest = found.lowest_test_cost
-    training = None if found.training is None else found.training.to_record()
-    return json.dumps(
-        {
-            "path": found.path,
-            "kind": "model",
-            "format_version": found.format_version,
-            "weights_only": found.weights_only,
-            "classes": found.classes,
-            "preprocessing": found.preprocessing and found.preprocessing.to_record(),
-            "size": found.size,
-            "n_x": found.n_x,
-            "w_norm": found.w_norm,
-            "b": found.b,
-            "created_by": training and training.pop("created_by"),
-            "trained_on": training and training.pop("dataset"),
-            **dict.fromkeys(("settings", "results")),
-            **(training or {}),
-            "interrupted": found.interrupted,
-            "recorded_costs": found.recorded_costs,
-            "lowest_test_cost": lowest and {"iteration": lowest[0], "cost": lowest[1]},
-        },
-        indent=2,
-    )
+def model_as_record(path: str, found: Model) -> dict[str, object]:
+    """Return what a model holds for JSON."""
+    training = found.training
+    told = {} if training is None else training.to_record()
+    lowest = None if training is None else training.lowest_test_cost
+    known = not found.weights_only
+    return {
+        "path": path,
+        "kind": "model",
+        "format_version": MODEL_VERSION if known else None,
+        "weights_only": found.weights_only,
+        "classes": found.classes if known else None,
+        "preprocessing": found.preprocessing if known else None,
+        "size": found.preprocessing.size,
+        "n_x": found.w.size,
+        "w_norm": found.w_norm,
+        "b": found.b,
+        "created_by": told.get("created_by"),
+        "trained_on": told.get("dataset"),
+        "settings": told.get("settings"),
+        "results": told.get("results"),
+        "interrupted": training and training.interrupted,
+        "recorded_costs": len(training.costs) if training else 0,
+        "lowest_test_cost": lowest and {"iteration": lowest[0], "cost": lowest[1]},
+    }
 
 
-def dataset_as_text(found: DatasetInfo) -> str:
-    """Return what a dataset holds as lines to read."""
+def dataset_lines(path: str, found: Dataset) -> Iterator[str]:
+    """Yield what a dataset holds, to be read."""
     names = [_shortened(name) for name in found.classes]
     width = max(len("class"), *map(len, names))
-    pictures = sum(found.train) + sum(found.test)
-    return "\n".join(
+    train, test = found.train.counts, found.test.counts
+    yield f"{printable(path)}: a dataset that catclf prepared"
+    yield from _lines(_origin(DATASET_VERSION, found.created_by))
+    yield f"\nlabel  {'class':{width}}  {'train':>8}  {'test':>8}"
+    for label, name in enumerate(names):
+        yield f"{label:>5}  {name:{width}}  {train[label]:>8}  {test[label]:>8}"
+    yield ""
+    yield from _lines(_texts(found.preprocessing.to_record()))
+    yield from _lines(
         [
-            f"{printable(found.path)}: a dataset that catclf prepared",
-            *_lines(_origin(found.format_version, found.created_by)),
-            "",
-            f"label  {'class':{width}}  {'train':>8}  {'test':>8}",
-            *(
-                f"{label:>5}  {names[label]:{width}}  {found.train[label]:>8}  "
-                f"{found.test[label]:>8}"
-                for label in (0, 1)
-            ),
-            "",
-            *_lines(
-                [
-                    *_texts(found.preprocessing.to_record()),
-                    ("n_x", str(found.n_x)),
-                    ("also in train", f"{found.also_in_train} of the test pictures"),
-                    ("digest", _digest(found.digest)),
-                    ("columns", f"all {pictures} were read, and are whole"),
-                ]
-            ),
+            ("n_x", str(found.preprocessing.n_x)),
+            ("also in train", f"{found.test.also_in_train} of the test pictures"),
+            ("digest", _digest(found.digest)),
+            ("columns", f"all {sum(train + test)} were read, and are whole"),
         ]
     )
 
 
-def model_as_text(found: ModelInfo) -> str:
-    """Return what a model holds as lines to read."""
+def model_lines(path: str, found: Model) -> Iterator[str]:
+    """Yield what a model holds, to be read."""
+    training = found.training
     weights = [
-        ("n_x", str(found.n_x)),
+        ("n_x", str(found.preprocessing.n_x)),
         ("norm of w", f"{found.w_norm:.6g}"),
         ("b", f"{found.b:.6g}"),
     ]
-    path = printable(found.path)
-    if found.classes is None or found.preprocessing is None:
-        return "\n".join(
-            [
-                f"{path}: a weights-only model, w and b alone",
-                *_lines([("size", f"{found.size}, if its pictures are RGB"), *weights]),
-                "",
-                "It does not tell how its pictures were unrolled, nor its classes. To use it:",
-                "  --order interleaved  for X.reshape(m, -1).T",
-                "  --order planes       for one color after the other",
-                "  --classes NEG,POS    to name its classes",
-                "To find out the order: 'catclf evaluate' tries both, and says which one fits.",
-            ]
-        )
-    training = found.training
-    return "\n".join(
-        [
-            f"{path}: a model that catclf trained",
-            *_lines(_origin(found.format_version, training.created_by if training else "")),
-            *_lines(
-                [
-                    *((f"label {label}", _shortened(found.classes[label])) for label in (0, 1)),
-                    *_texts(found.preprocessing.to_record()),
-                    *weights,
-                ]
-            ),
-            "",
-            *(
-                ["It does not tell how it was trained."]
-                if training is None
-                else _lines(_training(found, training))
-            ),
-        ]
+    if found.weights_only:
+        size = f"{found.preprocessing.size}, if its pictures are RGB"
+        yield f"{printable(path)}: a weights-only model, w and b alone"
+        yield from _lines([("size", size), *weights])
+        yield HOW_TO_USE_WEIGHTS
+        return
+    yield f"{printable(path)}: a model that catclf trained"
+    yield from _lines(_origin(MODEL_VERSION, training.created_by if training else ""))
+    yield from _lines(
+        [(f"label {label}", _shortened(name)) for label, name in enumerate(found.classes)]
     )
+    yield from _lines([*_texts(found.preprocessing.to_record()), *weights])
+    yield ""
+    if training is None:
+        yield "It does not tell how it was trained."
+    else:
+        yield from _lines(_training(training))
 
 
-def _origin(version: int | None, created_by: str) -> Rows:
-    return [
-        ("format version", str(version)),
-        ("created by", _shortened(created_by) or "not told"),
-    ]
+def _origin(version: int, created_by: str) -> Lines:
+    return [("format version", str(version)), ("created by", _shortened(created_by) or "not told")]
 
 
-def _training(found: ModelInfo, training: TrainingRecord) -> Rows:
+def _training(training: Training) -> Lines:
     settings = asdict(training.settings)
     asked = settings.pop("iterations")
     every = settings.pop("every")
@@ -188,13 +168,13 @@ def _training(found: ModelInfo, training: TrainingRecord) -> Rows:
         ("method", _shortened(training.method)),
         *([("kernel", _shortened(training.kernel))] if training.kernel else []),
         *_texts(settings),
-        ("iterations", f"{made}: interrupted" if found.interrupted else made),
-        ("recorded costs", f"{found.recorded_costs}, one every {every} iterations"),
+        ("iterations", f"{made}: interrupted" if training.interrupted else made),
+        ("recorded costs", f"{len(training.costs)}, one every {every} iterations"),
         ("final cost", short(training.cost)),
         ("final test cost", "-" if training.test_cost is None else short(training.test_cost)),
     ]
-    if found.lowest_test_cost is not None:
-        iteration, cost = found.lowest_test_cost
+    if training.lowest_test_cost is not None:
+        iteration, cost = training.lowest_test_cost
         rows.append(("lowest test cost", f"{short(cost)}, after {iteration} iterations"))
     return [
         *rows,
@@ -203,14 +183,14 @@ def _training(found: ModelInfo, training: TrainingRecord) -> Rows:
     ]
 
 
-def _texts(settings: dict[str, object]) -> Rows:
+def _texts(settings: dict[str, object]) -> Lines:
     return [
         (name.replace("_", " "), f"{value:g}" if isinstance(value, float) else str(value))
         for name, value in settings.items()
     ]
 
 
-def _lines(rows: Rows) -> list[str]:
+def _lines(rows: Lines) -> list[str]:
     return [f"{key:{KEY_WIDTH}}{value}" for key, value in rows]
 
 

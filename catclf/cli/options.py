@@ -1,25 +1,28 @@
-"""How the verbs declare their options: headings in the help, checked numbers, shared options."""
+"""How the verbs declare their options, and what is said of slips that people make.
+
+An option of a dataclass's field has its range, default and metavar from there (`setting`).
+"""
 
 from __future__ import annotations
 
-import gc
-import math
 import os
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import fields
 from typing import Any, TypeVar
 
 import click
 
 from catclf.cli.output import FLAGS
 from catclf.columns import ORDERS
-from catclf.errors import CatclfError, DatasetError, printable
+from catclf.errors import CatclfError, DatasetError
+from catclf.fields import MAX_COUNT, Range, range_of
 from catclf.files import PREPARED, FileKind, file_kind
 from catclf.outputs import is_same_file
 from catclf.splits import as_pair
 
 F = TypeVar("F", bound=Callable[..., Any])
-MAX_COUNT = 10**9
+S = TypeVar("S")
 INPUT = click.Path(readable=False)  # whether it can be read, the library tells, and what to do
 
 
@@ -30,10 +33,43 @@ class GroupedOption(click.Option):
         super().__init__(*args, **{"show_default": True, **settings})
         self.group = group
 
+    def get_help_extra(self, ctx: click.Context) -> Any:
+        """Tell the range of a number too."""
+        extra = super().get_help_extra(ctx)
+        if isinstance(self.type, Number) and self.type.limits.most != MAX_COUNT:
+            extra["range"] = ", ".join(words for words, _ in self.type.limits.limits())
+        return extra
+
 
 def option(*names: str, group: str, **settings: Any) -> Callable[[F], F]:
     """Declare an option under the heading `group`."""
     return click.option(*names, cls=GroupedOption, group=group, **settings)
+
+
+def setting(
+    owner: type[Any], field: str, group: str, help: str, **settings: Any
+) -> Callable[[F], F]:
+    """Declare the option of a dataclass's field."""
+    limits, default = range_of(owner, field)
+    flag = FLAGS.get(field, f"--{field.replace('_', '-')}")
+    kind: Any = click.Choice(list(limits.choices)) if limits.choices else Number(limits)
+    if isinstance(default, tuple):
+        kind = Numbers(limits)
+        default = ",".join(f"{number:g}" for number in default) or None
+    named = {"default": default, "metavar": limits.unit, "type": kind, **settings}
+    return option(flag, group=group, help=help, **named)
+
+
+def taken(owner: type[S], options: dict[str, Any]) -> S:
+    """Take the options declared by `setting` out of all, and return the dataclass of them."""
+    known = parameters(owner).items()
+    found = {name: options.pop(parameter) for name, parameter in known if parameter in options}
+    return owner(**{name: value for name, value in found.items() if value is not None})
+
+
+def parameters(owner: type[Any]) -> dict[str, str]:
+    """Return what click calls the option of each of a dataclass's fields."""
+    return {each.name: FLAGS.get(each.name, each.name).lstrip("-") for each in fields(owner)}
 
 
 class Verb(click.Command):
@@ -45,20 +81,17 @@ class Verb(click.Command):
         try:
             rest = super().parse_args(ctx, args)
         except click.NoSuchOption as error:
-            message = explain_option(ctx, error.option_name)
-            if message is None:
+            flag = FLAGS.get(error.option_name.removeprefix("--").replace("-", "_"))
+            if error.option_name == "--config":
+                hint = f"--config stands before the verb: catclf --config FILE {ctx.info_name}"
+            elif any(flag in param.opts for param in self.params):
+                hint = f"No such option '{error.option_name}'. Did you mean {flag}?"
+            else:
                 raise
-            ctx.fail(message)
+            ctx.fail(hint)
         if rest and not ctx.resilient_parsing:
-            ctx.fail(explain_extra(ctx, rest))
+            ctx.fail(_explain_extra(ctx, rest))
         return rest
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run the verb, with the garbage collector that `catclf.__main__` turned off."""
-        if not gc.isenabled():
-            gc.freeze()  # what was imported stays, and need not be looked at again
-            gc.enable()
-        return super().invoke(ctx)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options, grouped; --help stands in the last group."""
@@ -72,47 +105,33 @@ class Verb(click.Command):
                 formatter.write_dl(groups[heading])
 
 
-class WholeNumber(click.IntRange):
-    """A range of whole numbers; click's own says that "1e3" is not a valid integer range."""
+class Number(click.ParamType):  # type: ignore[type-arg]
+    """A number in a range."""
 
-    name = "whole number"
-
-
-class Count(click.ParamType):  # type: ignore[type-arg]
-    """A whole number of at least `least`; beyond MAX_COUNT it is taken for a typing error."""
-
-    name = "whole number"
-
-    def __init__(self, least: int = 1) -> None:
-        self.range = WholeNumber(least, MAX_COUNT)
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Return the number; a usage error where it is none or out of range."""
-        return int(self.range.convert(value, param, ctx))
-
-
-class FiniteFloat(click.FloatRange):
-    """A range of numbers; click's own lets nan through, and infinity where there is no bound."""
-
-    name = "number"
+    def __init__(self, limits: Range) -> None:
+        self.limits = limits
+        self.name = "whole number" if limits.whole else "number"
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        """Return the number; a usage error where it is none, not finite, or out of range."""
-        number: float = super().convert(value, param, ctx)
-        if not math.isfinite(number):
-            self.fail(f"{value} is not a finite number.", param, ctx)
+    ) -> int | float:
+        """Return the number; a usage error where it is none or out of range."""
+        try:
+            number = (int if self.limits.whole else float)(value)
+        except (TypeError, ValueError, OverflowError):
+            self.fail(f"{value!r} is not a valid {self.name}.", param, ctx)
+        if (complaint := self.limits.complaint(number)) is not None:
+            self.fail(f"{value} {complaint}.", param, ctx)
         return number
 
 
 class Numbers(click.ParamType):  # type: ignore[type-arg]
-    """Numbers with commas between them, each finite and not below (or not at) 0."""
+    """Numbers with commas between them, each in a range."""
 
     name = "numbers"
 
-    def __init__(self, above_zero: bool = False) -> None:
-        self.above_zero = above_zero
+    def __init__(self, limits: Range) -> None:
+        self.limits = limits
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
@@ -130,9 +149,8 @@ class Numbers(click.ParamType):  # type: ignore[type-arg]
                 ctx,
             )
         for number in numbers:
-            if not math.isfinite(number) or number < 0 or (self.above_zero and number == 0):
-                least = "above 0" if self.above_zero else "at least 0"
-                self.fail(f"{number:g} must be finite and {least}.", param, ctx)
+            if (complaint := self.limits.complaint(number)) is not None:
+                self.fail(f"{number:g} {complaint}.", param, ctx)
         return tuple(dict.fromkeys(numbers))
 
 
@@ -154,12 +172,9 @@ class ClassPair(click.ParamType):  # type: ignore[type-arg]
 
 def dataset_argument(function: F) -> F:
     """Declare DATASET, of the verbs that read what prepare wrote."""
-    return click.argument(
-        "dataset",
-        default="data/dataset.h5",
-        type=INPUT,
-        callback=refuse_other_than_dataset,
-    )(function)
+    return click.argument("dataset", default="data/dataset.npz", type=INPUT, callback=_refuse_slip)(
+        function
+    )
 
 
 def output_option(default: str, what: str) -> Callable[[F], F]:
@@ -185,14 +200,8 @@ def force_option(function: F) -> F:
 
     On the command line alone: no config file or variable lets files be replaced from now on.
     """
-    return option(
-        "--force",
-        group="Output",
-        is_flag=True,
-        show_default=False,
-        allow_from_autoenv=False,
-        help="Replace a file that catclf did not write.",
-    )(function)
+    help = "Replace a file that catclf did not write."
+    return flag("--force", group="Output", help=help, allow_from_autoenv=False)(function)
 
 
 def refuse_config(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
@@ -201,6 +210,11 @@ def refuse_config(ctx: click.Context, param: click.Parameter, value: str | None)
     if value and config and is_same_file(value, config):
         raise CatclfError("is the config file", value, "Write to another file.")
     return value
+
+
+def flag(*names: str, group: str, help: str, **settings: Any) -> Callable[[F], F]:
+    """Declare an option that takes no value."""
+    return option(*names, group=group, help=help, is_flag=True, show_default=False, **settings)
 
 
 def format_option(function: F) -> F:
@@ -216,43 +230,13 @@ def format_option(function: F) -> F:
 
 def quiet_option(function: F) -> F:
     """Declare -q/--quiet."""
-    return option(
-        "-q",
-        "--quiet",
-        group="Output",
-        is_flag=True,
-        show_default=False,
-        help="Show results and warnings only.",
-    )(function)
+    return flag("-q", "--quiet", group="Output", help="Show results and warnings only.")(function)
 
 
 def model_options(many: bool = False) -> Callable[[F], F]:
     """Declare the options of the verbs that apply a model, or `many`."""
-
-    def declare(function: F) -> F:
-        function = option(
-            "--classes",
-            group="Model",
-            type=ClassPair(),
-            metavar="NEG,POS",
-            help="Only for a weights-only .npz: the names of its classes.",
-        )(function)
-        function = option(
-            "--order",
-            group="Model",
-            type=click.Choice(ORDERS),
-            help="Only for a weights-only .npz: how the notebook unrolled its pictures; "
-            "interleaved is X.reshape(m, -1).T.",
-        )(function)
-        function = option(
-            "--threshold",
-            group="Model",
-            type=FiniteFloat(0, 1),
-            default=0.5,
-            metavar="P",
-            help="A picture is the positive class where its probability is above P.",
-        )(function)
-        return option(
+    declared = (
+        option(
             "-m",
             "--model",
             group="Model",
@@ -263,26 +247,41 @@ def model_options(many: bool = False) -> Callable[[F], F]:
             help="The model to use; given twice, two models to compare."
             if many
             else "The model to use.",
-        )(function)
+        ),
+        option(
+            "--threshold",
+            group="Model",
+            type=Number(Range(least=0, most=1)),
+            default=0.5,
+            metavar="P",
+            help="A picture is the positive class where its probability is above P.",
+        ),
+        option(
+            "--order",
+            group="Model",
+            type=click.Choice(ORDERS),
+            help="Only for a weights-only .npz: how the notebook unrolled its pictures; "
+            "interleaved is X.reshape(m, -1).T.",
+        ),
+        option(
+            "--classes",
+            group="Model",
+            type=ClassPair(),
+            metavar="NEG,POS",
+            help="Only for a weights-only .npz: the names of its classes.",
+        ),
+    )
+
+    def declare(function: F) -> F:
+        for each in reversed(declared):
+            function = each(function)
+        return function
 
     return declare
 
 
-# Options of another verb, or of other programs.
-HINTS = {
-    ("train", "-m"): "The model to write is named with -o.",
-    ("train", "--model"): "The model to write is named with -o.",
-    ("train", "--epochs"): "Did you mean --iters?",
-    ("tune", "--epochs"): "Did you mean --iters?",
-    ("evaluate", "-o"): "A CSV file of predictions is named with --predictions.",
-    ("evaluate", "--output"): "A CSV file of predictions is named with --predictions.",
-    ("predict", "-o"): "Results go to stdout: catclf predict IMAGE > FILE",
-    ("predict", "--output"): "Results go to stdout: catclf predict IMAGE > FILE",
-}
-
-
-def refuse_other_than_dataset(ctx: click.Context, param: click.Parameter, value: str) -> str:
-    """Return DATASET, unless a slip put a number, a model or a config file there.
+def _refuse_slip(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    """Return DATASET, unless a number or a model stands there.
 
     The library refuses other files, too, but cannot know what was meant; and a verb looks at its
     outputs first.
@@ -292,43 +291,23 @@ def refuse_other_than_dataset(ctx: click.Context, param: click.Parameter, value:
     found = None
     with suppress(CatclfError):  # the verb will tell
         found = file_kind(value)
-    import shlex  # here, for `predict` to start without it
-
-    fix = PREPARED.fix
-    path = printable(shlex.quote(value))
-    if found is FileKind.CONFIG:
-        fix = f"Name it before the verb: catclf --config {path} {ctx.info_name}"
-    elif found in (FileKind.MODEL, FileKind.ARRAYS):
-        if _has(ctx, "model"):
-            fix = f"Name the model with -m: catclf {ctx.info_name} -m {path}"
-    else:
-        return value
-    raise DatasetError(f"is {found.value}, not {PREPARED.name}", value, fix)
+    if found is FileKind.MODEL:
+        named = "; a model is named with -m" if _has(ctx, "model") else ""
+        fix = f"{PREPARED.fix[:-1]}{named}."
+        raise DatasetError(f"is {found.value}, not {PREPARED.name}", value, fix)
+    return value
 
 
-def explain_extra(ctx: click.Context, words: list[str]) -> str:
+def _explain_extra(ctx: click.Context, words: list[str]) -> str:
     """Return what to say of arguments behind the one that a verb takes."""
     extra = f"Got an unexpected argument: {' '.join(words)}."
     if all(map(_is_number, words)):
         return f"{extra} {_number_hint(ctx)}"
     if _has(ctx, "model"):
         named = "; a model is named with -m"
-    elif _has(ctx, "output"):
-        named = "; the file to write is named with -o"
     else:
-        named = ""
+        named = "; the file to write is named with -o" if _has(ctx, "output") else ""
     return f"{extra} {ctx.info_name} takes one DATASET{named}."
-
-
-def explain_option(ctx: click.Context, name: str) -> str | None:
-    """Return what to say of an option that a verb does not have; None where click knows better."""
-    if name == "--config":
-        return f"--config stands before the verb: catclf --config FILE {ctx.info_name}"
-    hint = HINTS.get((str(ctx.info_name), name))
-    flag = FLAGS.get(name.removeprefix("--").replace("-", "_"))
-    if flag is not None and any(flag in param.opts for param in ctx.command.params):
-        hint = f"Did you mean {flag}?"
-    return None if hint is None else f"No such option '{name}'. {hint}"
 
 
 def _number_hint(ctx: click.Context) -> str:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from types import FrameType, TracebackType
+from dataclasses import fields, is_dataclass
+from math import isfinite
+from types import FrameType
 from typing import TYPE_CHECKING, Any, Self
 
 import click
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
 BAR_FORMAT = "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt}{unit} [{remaining} left{postfix}]\r"
 
 DECIMAL_COST = 1e6
+# What the library calls a parameter, where its flag has another name.
+FLAGS = {"learning_rate": "--lr", "learning_rates": "--lr", "iterations": "--iters"}
 
 
 def note(text: str, quiet: bool = False) -> None:
@@ -41,6 +46,22 @@ def short(cost: float) -> str:
 def percent(fraction: float | None) -> str:
     """Return a fraction as a percentage with two decimals; a dash where it is not defined."""
     return "-" if fraction is None else f"{100 * fraction:.2f} %"
+
+
+def as_json(result: object) -> str:
+    """Return a result as one JSON object; what is not a finite number is null."""
+    return json.dumps(_plain(result), indent=2)
+
+
+def _plain(value: Any) -> Any:
+    """Return what JSON can hold: of a dataclass its fields."""
+    if is_dataclass(value):
+        return {each.name: _plain(getattr(value, each.name)) for each in fields(value)}
+    if isinstance(value, dict):
+        return {name: _plain(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    return None if isinstance(value, float) and not isfinite(value) else value
 
 
 class Results:
@@ -69,14 +90,8 @@ class Results:
 class Display(Observer):
     """Shows the library's work: notes, and on a terminal a progress bar that leaves nothing behind.
 
-    Parameters
-    ----------
-    unit
-        What is counted, such as ``pictures``.
-    quiet
-        Show results only.
-    signals
-        Those received, of a verb that `stopped_by_signals` stops: the first stops the work.
+    `unit` is what is counted, such as ``pictures``. The first of the `signals`, of a verb that
+    `stopped_by_signals` stops, stops the work.
     """
 
     def __init__(self, unit: str, quiet: bool, signals: Sequence[int] = ()) -> None:
@@ -88,12 +103,7 @@ class Display(Observer):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         if self.bar is not None:
             self.bar.close()
 
@@ -140,14 +150,6 @@ class Display(Observer):
         """Write a warning, its parameters as flags, however quiet."""
         self.clear()
         note(f"Warning: {with_flags(text)}")
-
-
-# What the library calls a parameter, where its flag has another name.
-FLAGS = {
-    "learning_rate": "--lr",
-    "learning_rates": "--lr",
-    "iterations": "--iters",
-}
 
 
 def with_flags(message: str) -> str:

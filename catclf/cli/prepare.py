@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import click
 
 from catclf.cli.options import (
     INPUT,
-    FiniteFloat,
+    Number,
     Verb,
-    WholeNumber,
+    flag,
     option,
     output_option,
     quiet_option,
+    setting,
+    taken,
 )
 from catclf.cli.output import Display, note
 from catclf.errors import DatasetError, name_some, printable
 from catclf.features import Preprocessing
+from catclf.fields import Range
 from catclf.operations.preparation import DEFAULT_TEST_SPLIT, Prepared, prepare
 from catclf.sources import NAME_A_SOURCE
 
-DEFAULT = Preprocessing()
 SAMPLE = "data/sample"
 
 
@@ -35,28 +38,19 @@ Examples:
   catclf prepare train_catvnoncat.h5 test_catvnoncat.h5""",
 )
 @click.argument("source", nargs=-1, type=INPUT)
-@output_option("data/dataset.h5", "dataset")
-@option(
-    "--size",
-    group="Pictures",
-    type=WholeNumber(1, 1024),
-    default=DEFAULT.size,
-    metavar="PIXELS",
-    help="Width and height of every picture.",
+@output_option("data/dataset.npz", "dataset")
+@setting(Preprocessing, "size", "Pictures", "Width and height of every picture.")
+@setting(
+    Preprocessing,
+    "fit",
+    "Pictures",
+    "Make a picture square: squash it, crop its middle, or pad it with white.",
 )
-@option(
-    "--fit",
-    group="Pictures",
-    type=click.Choice(["squash", "crop", "pad"]),
-    default=DEFAULT.fit,
-    help="Make a picture square: squash it, crop its middle, or pad it with white.",
-)
-@option(
-    "--features",
-    group="Pictures",
-    type=click.Choice(["pixels", "hog-color"]),
-    default=DEFAULT.features,
-    help="What the columns hold: the pixels, or, for photographs, histograms of edges and colors "
+@setting(
+    Preprocessing,
+    "features",
+    "Pictures",
+    "What the columns hold: the pixels, or, for photographs, histograms of edges and colors "
     "(of a --size from 8 up).",
 )
 @option(
@@ -69,7 +63,7 @@ Examples:
 @option(
     "--test-split",
     group="Classes and splits",
-    type=FiniteFloat(0, 1, max_open=True),
+    type=Number(Range(least=0, below=1)),
     default=DEFAULT_TEST_SPLIT,
     metavar="FRACTION",
     help="Fraction of each class held out for testing, where the source names no splits.",
@@ -77,7 +71,7 @@ Examples:
 @option(
     "--seed",
     group="Classes and splits",
-    type=WholeNumber(0),
+    type=Number(Range(whole=True, least=0)),
     default=0,
     metavar="N",
     help="Seed of the split.",
@@ -85,34 +79,20 @@ Examples:
 @option(
     "--workers",
     group="Pictures",
-    type=WholeNumber(1, 256),
+    type=Number(Range(whole=True, least=1, most=256)),
     metavar="N",
     show_default="one for each core",
     help="Processes that decode pictures.",
 )
-@option(
+@flag(
     "--strict",
     group="Pictures",
-    is_flag=True,
-    show_default=False,
     help="Stop at the first picture that cannot be read, instead of leaving it out.",
 )
 @quiet_option
 @click.pass_context
 def command(
-    ctx: click.Context,
-    source: tuple[str, ...],
-    output: str,
-    force: bool,
-    size: int,
-    fit: str,
-    features: str,
-    positive: str | None,
-    test_split: float,
-    seed: int,
-    workers: int | None,
-    strict: bool,
-    quiet: bool,
+    ctx: click.Context, /, source: tuple[str, ...], output: str, quiet: bool, **options: Any
 ) -> None:
     """Turn labeled pictures into one dataset file.
 
@@ -128,21 +108,12 @@ def command(
     others, and the exit code is 1.
     """
     try:
-        preprocessing = Preprocessing(size=size, fit=fit, features=features)  # type: ignore[arg-type]
+        preprocessing = taken(Preprocessing, options)
     except ValueError as error:
         raise click.UsageError(f"{error}.") from None
     with Display("pictures", quiet) as display:
         prepared = prepare(
-            source or _sample(),
-            output,
-            preprocessing=preprocessing,
-            positive=positive,
-            test_split=test_split,
-            seed=seed,
-            workers=workers,
-            strict=strict,
-            force=force,
-            observer=display,
+            source or _sample(), output, preprocessing=preprocessing, observer=display, **options
         )
     _warn(prepared, quiet)
     _show(prepared, preprocessing)

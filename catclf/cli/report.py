@@ -16,7 +16,7 @@ from catclf.operations.reporting import report
     epilog="""\b
 Examples:
   catclf report
-  catclf report data/photos.h5 -m photos.npz -o photos.html""",
+  catclf report data/photos.npz -m model.npz -o photos.html""",
 )
 @dataset_argument
 @option(
@@ -32,7 +32,7 @@ Examples:
 def command(dataset: str, model: str, output: str, force: bool) -> None:
     """Write one page that shows a model and classifies photos.
 
-    DATASET is a file that prepare wrote; without it, data/dataset.h5. The page is one HTML file
+    DATASET is a file that prepare wrote; without it, data/dataset.npz. The page is one HTML file
     for any browser: how good the model is on the test split, its mistakes, its weights as
     pictures, and each step from a picture to its probability. It asks the network for nothing.
     """

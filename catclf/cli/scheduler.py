@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from catclf.cli.options import INPUT, option
-from catclf.errors import ClusterError
+from catclf.errors import AnyPath, ClusterError
 from catclf.files import read_regular
 
 if TYPE_CHECKING:
@@ -49,13 +48,7 @@ def scheduler_options(command: F) -> F:
 
 @contextmanager
 def cluster_client(scheduler: str | None, scheduler_file: str | None) -> Iterator[Client | None]:
-    """Connect to the scheduler that is named; yield None where none is.
-
-    Raises
-    ------
-    ClusterError
-        Where it does not answer, or Dask is not installed.
-    """
+    """Connect to the scheduler that is named, see `connected`; yield None where none is."""
     if scheduler is None and scheduler_file is None:
         yield None
         return
@@ -73,17 +66,9 @@ def cluster_client(scheduler: str | None, scheduler_file: str | None) -> Iterato
 
 @contextmanager
 def connected(address: str) -> Iterator[Client]:
-    """Connect to a scheduler.
+    """Connect to the scheduler at an address; ClusterError where none answers, or Dask is missing.
 
-    Parameters
-    ----------
-    address
-        ``tcp://HOST:PORT``, or ``tls://HOST:PORT`` with the certificates of Dask's configuration.
-
-    Raises
-    ------
-    ClusterError
-        Where none answers there, or Dask is not installed.
+    ``tcp://HOST:PORT``, or ``tls://HOST:PORT`` with the certificates of Dask's configuration.
     """
     try:
         from distributed import Client
@@ -97,7 +82,7 @@ def connected(address: str) -> Iterator[Client]:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of versions: those that matter are compared
-                found.put(Client(address, timeout=CONNECT_SECONDS, direct_to_workers=True))
+                found.put(Client(address, timeout=CONNECT_SECONDS))
         except Exception as error:  # of the network, of certificates, of what is no address
             found.put(error)
 
@@ -125,7 +110,7 @@ def connected(address: str) -> Iterator[Client]:
             client.close(timeout=CLOSE_SECONDS)
 
 
-def address_in(path: str | os.PathLike[str]) -> str:
+def address_in(path: AnyPath) -> str:
     """Return the address in a scheduler's ``--scheduler-file``; ClusterError where it has none."""
     try:
         stored = json.loads(read_regular(path, MAX_SCHEDULER_FILE_BYTES, ClusterError))

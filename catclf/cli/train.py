@@ -2,35 +2,36 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 from collections.abc import Iterator
-from dataclasses import asdict, fields, replace
+from dataclasses import replace
+from typing import Any
 
 import click
 from click.core import ParameterSource
 
 from catclf.cli.evaluate import accuracy_lines, as_record
 from catclf.cli.options import (
-    Count,
-    FiniteFloat,
     Verb,
     dataset_argument,
+    flag,
     format_option,
     option,
     output_option,
+    parameters,
+    quiet_option,
+    setting,
+    taken,
 )
-from catclf.cli.output import Display, Results, note, percent, short, stopped_by_signals
+from catclf.cli.output import Display, Results, as_json, note, percent, short, stopped_by_signals
 from catclf.cli.scheduler import cluster_client, scheduler_options
 from catclf.descent import METHODS
 from catclf.errors import ClusterError, DivergenceError, printable
-from catclf.logistic import CLASS_WEIGHTS, LOSSES, ClassWeight, LossName
-from catclf.model import is_weights_only, load_model
+from catclf.model import read_model
 from catclf.operations.training import Trained, train
-from catclf.training import Settings
+from catclf.training import Settings, Training
 
-DEFAULT = Settings()
 DEFAULT_OUTPUT = "model.npz"
 MIN_EXPECTED_SECONDS = 5  # less is not worth a word
 
@@ -45,37 +46,10 @@ Examples:
 )
 @dataset_argument
 @output_option(DEFAULT_OUTPUT, "model")
-@option(
-    "--lr",
-    group="Descent",
-    type=FiniteFloat(0, min_open=True),
-    default=DEFAULT.learning_rate,
-    metavar="RATE",
-    help="Learning rate.",
-)
-@option(
-    "--iters",
-    group="Descent",
-    type=Count(),
-    default=DEFAULT.iterations,
-    metavar="N",
-    help="Iterations.",
-)
-@option(
-    "--l2",
-    group="Cost",
-    type=FiniteFloat(0),
-    default=DEFAULT.l2,
-    metavar="LAMBDA",
-    help="Penalty: adds LAMBDA/2 |w|^2 to the cost.",
-)
-@option(
-    "--loss",
-    group="Cost",
-    type=click.Choice(list(LOSSES)),
-    default=DEFAULT.loss,
-    help="The loss whose mean is the cost.",
-)
+@setting(Settings, "learning_rate", "Descent", "Learning rate.")
+@setting(Settings, "iterations", "Descent", "Iterations.")
+@setting(Settings, "l2", "Cost", "Penalty: adds LAMBDA/2 |w|^2 to the cost.")
+@setting(Settings, "loss", "Cost", "The loss whose mean is the cost.")
 @option(
     "--method",
     group="Descent",
@@ -83,66 +57,47 @@ Examples:
     default="auto",
     help="How to compute the iterations: all give the same ones, auto picks the fastest.",
 )
-@option(
-    "--class-weight",
-    group="Cost",
-    type=click.Choice(CLASS_WEIGHTS),
-    default=DEFAULT.class_weight,
-    help="balanced: both classes count half in the cost, however many pictures each has.",
+@setting(
+    Settings,
+    "class_weight",
+    "Cost",
+    "balanced: both classes count half in the cost, however many pictures each has.",
 )
-@option(
-    "--every",
-    group="Output",
-    type=Count(),
-    default=DEFAULT.every,
-    metavar="N",
-    help="Iterations between two recorded costs.",
-)
-@option(
+@setting(Settings, "every", "Output", "Iterations between two recorded costs.")
+@flag(
     "--resume",
     group="Descent",
-    is_flag=True,
-    show_default=False,
     help="Resume the training of the model in --output, to --iters in all. DATASET and settings "
     "that are not given are the model's.",
 )
 @scheduler_options
 @format_option
-@option(
-    "-q",
-    "--quiet",
-    group="Output",
-    is_flag=True,
-    show_default=False,
-    help="Show results and warnings only, without the cost lines.",
-)
+@quiet_option
 @click.pass_context
 def command(
     ctx: click.Context,
+    /,
     dataset: str,
     output: str,
-    force: bool,
-    lr: float,
-    iters: int,
-    l2: float,
-    loss: LossName,
-    method: str,
-    class_weight: ClassWeight,
-    every: int,
     resume: bool,
     scheduler: str | None,
     scheduler_file: str | None,
     format: str,
     quiet: bool,
+    **options: Any,
 ) -> None:
     """Train a model on a prepared dataset by gradient descent.
 
-    DATASET is a file that prepare wrote; without it, data/dataset.h5. The costs on both splits of
+    DATASET is a file that prepare wrote; without it, data/dataset.npz. The costs on both splits of
     the dataset are printed, and in the end the accuracy.
     """
-    settings, done = Settings(lr, iters, l2, loss, every, class_weight), 0
-    if resume:
-        dataset, settings, done = _as_before(ctx, dataset, output, settings)
+    settings, done = taken(Settings, options), 0
+    before = read_model(output) if resume and os.path.lexists(output) else None
+    if before is not None and before.training is not None:
+        settings, done = _as_before(ctx, before.training, settings), before.training.iterations
+        if ctx.get_parameter_source("dataset") == ParameterSource.DEFAULT:
+            dataset = before.training.dataset
+    method = options["method"]
     if (scheduler or scheduler_file) and method not in ("auto", "streaming"):
         raise click.UsageError(f"a cluster computes by streaming: leave out --method {method}")
     results = Results()
@@ -160,19 +115,20 @@ def command(
                 dataset,
                 output,
                 settings,
-                method=method,
-                resume=resume,
-                force=force,
+                resume=before or resume,
                 client=client,
                 observer=display,
+                **options,
             )
         except ClusterError:
             if signals:  # while it waited for workers; what was done before is saved
+                note("Interrupted while it waited for the cluster.")
                 ctx.exit(128 + signals[0])
             raise
         except DivergenceError as error:
             if not show_text:
-                results.write(diverged_as_json(dataset, settings, display, error))
+                record = _record(dataset, settings, display, error=error.what)
+                results.write(as_json(record))
             raise
     if show_text:
         for line in _result_lines(trained):
@@ -181,15 +137,16 @@ def command(
         if done == settings.iterations:
             note(f"{printable(output)} had {done} iterations already: give more --iters.")
     else:
-        results.write(as_json(trained, output, display.warnings, display.n_workers))
-    if trained.interrupted:
-        done, asked = trained.record.iterations, trained.record.settings.iterations
-        given = {"-o": output, "--scheduler": scheduler, "--scheduler-file": scheduler_file}
+        results.write(as_json(_fields(trained, output, display)))
+    training = _training(trained)
+    if training.interrupted:
+        flags = {"-o": output, "--scheduler": scheduler, "--scheduler-file": scheduler_file}
         named = "".join(
             f" {flag} {printable(shlex.quote(value))}"
-            for flag, value in given.items()
+            for flag, value in flags.items()
             if value not in (None, DEFAULT_OUTPUT)
         )
+        done, asked = training.iterations, training.settings.iterations
         note(
             f"Interrupted after {done} of {asked} iterations; a checkpoint is saved.\n"
             f"Resume with: catclf train --resume{named}"
@@ -198,43 +155,20 @@ def command(
     results.finish()
 
 
-def _as_before(
-    ctx: click.Context, dataset: str, output: str, settings: Settings
-) -> tuple[str, Settings, int]:
-    """Return the dataset and the settings of the model in `output`, but for what is given.
-
-    And how many iterations it has.
-    """
-    before = None
-    if os.path.lexists(output) and not is_weights_only(output):
-        before = load_model(output).training
-    if before is None:
-        return dataset, settings, 0  # train tells why it cannot resume
-    names = {field.name: field.name for field in fields(Settings)}
-    names |= {"learning_rate": "lr", "iterations": "iters"}
-    given = {
+def _as_before(ctx: click.Context, before: Training, settings: Settings) -> Settings:
+    """Return the settings of a training that is resumed, but for what is given."""
+    changed = {
         name: getattr(settings, name)
-        for name, parameter in names.items()
+        for name, parameter in parameters(Settings).items()
         if ctx.get_parameter_source(parameter) != ParameterSource.DEFAULT
     }
-    if ctx.get_parameter_source("dataset") == ParameterSource.DEFAULT:
-        dataset = before.dataset
-    return dataset, replace(before.settings, **given), before.iterations
+    return replace(before.settings, **changed)
 
 
 class TrainingDisplay(Display):
     """Shows a training, and stops it after a signal.
 
-    Parameters
-    ----------
-    results
-        Where the heading, the method and the costs are written.
-    signals
-        Those received.
-    quiet
-        Write no costs.
-    heading
-        What is trained, and how; None to write none of it, for JSON.
+    The heading (None for JSON), the method and the costs are written to `results`, but where quiet.
     """
 
     def __init__(
@@ -259,7 +193,7 @@ class TrainingDisplay(Display):
     def method(self, name: str, kernel: str | None, seconds: float | None) -> None:
         """Write what is trained, and by which method."""
         self.method_used = name
-        if self.heading is not None:
+        if self.heading is not None and not self.quiet:
             by = "" if kernel is None else f" ({kernel})"
             if self.n_workers is not None:
                 by += f", by {self.n_workers} worker{'s' * (self.n_workers != 1)} of the cluster"
@@ -295,10 +229,17 @@ def _settings_line(settings: Settings) -> str:
     )
 
 
+def _training(trained: Trained) -> Training:
+    assert trained.model.training is not None, "train has written it"
+    return trained.model.training
+
+
 def _result_lines(trained: Trained) -> Iterator[str]:
-    record = trained.record
-    cost = f"Cost after iteration {record.iterations}" if trained.interrupted else "Final cost"
-    yield f"{cost}: {_costs(record.cost, record.test_cost)}"
+    training = _training(trained)
+    cost = "Final cost"
+    if training.interrupted:
+        cost = f"Cost after iteration {training.iterations}"
+    yield f"{cost}: {_costs(training.cost, training.test_cost)}"
     for evaluation in filter(None, (trained.train, trained.test)):
         counts = evaluation.confusion
         yield from accuracy_lines(evaluation)
@@ -309,54 +250,47 @@ def _result_lines(trained: Trained) -> Iterator[str]:
         )
 
 
-def as_json(trained: Trained, output: str, warnings: list[str], workers: int | None) -> str:
-    """Return the settings, costs and results as one JSON object."""
-    record, model = trained.record, trained.model
-    costs = [
-        {"iteration": at, "cost": cost, "test_cost": model.test_costs.get(at)}
-        for at, cost in model.costs.items()
-    ]
+def _fields(trained: Trained, output: str, display: TrainingDisplay) -> dict[str, object]:
+    """Return the settings, costs and results for JSON."""
+    training = _training(trained)
     train, test = (
         None if each is None else as_record(replace(each, model=output))
         for each in (trained.train, trained.test)
     )
-    return json.dumps(
-        {
-            "dataset": record.dataset,
-            "digest": record.digest,
-            "model": output,
-            "created_by": record.created_by,
-            "method": record.method,
-            "kernel": record.kernel,
-            "workers": workers,
-            "settings": asdict(record.settings),
-            "warnings": warnings,
-            "costs": costs,
-            "error": None,
-            "iterations": record.iterations,
-            "interrupted": trained.interrupted,
-            "final_cost": record.cost,
-            "final_test_cost": record.test_cost,
-            "train": train,
-            "test": test,
-        },
-        indent=2,
-    )
+    record = _record(training.dataset, training.settings, display, output)
+    return record | {
+        "digest": training.digest,
+        "created_by": training.created_by,
+        "method": training.method,
+        "kernel": training.kernel,
+        "costs": [
+            {"iteration": at, "cost": cost, "test_cost": training.test_costs.get(at)}
+            for at, cost in training.costs.items()
+        ],
+        "workers": display.n_workers,
+        "iterations": training.iterations,
+        "interrupted": training.interrupted,
+        "final_cost": training.cost,
+        "final_test_cost": training.test_cost,
+        "train": train,
+        "test": test,
+    }
 
 
-def diverged_as_json(
-    dataset: str, settings: Settings, display: TrainingDisplay, error: DivergenceError
-) -> str:
-    """Return the settings and the costs of a training that diverged as one JSON object."""
-    return json.dumps(
-        {
-            "dataset": dataset,
-            "model": None,
-            "method": display.method_used,
-            "settings": asdict(settings),
-            "warnings": display.warnings,
-            "costs": display.costs,
-            "error": error.what,
-        },
-        indent=2,
-    )
+def _record(
+    dataset: str,
+    settings: Settings,
+    display: TrainingDisplay,
+    model: str | None = None,
+    error: str | None = None,
+) -> dict[str, object]:
+    """Return what is known of a training that diverged too, for JSON."""
+    return {
+        "dataset": dataset,
+        "model": model,
+        "method": display.method_used,
+        "settings": settings,
+        "warnings": display.warnings,
+        "costs": display.costs,
+        "error": error,
+    }

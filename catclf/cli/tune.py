@@ -2,33 +2,31 @@
 
 from __future__ import annotations
 
-import json
 import os
-from dataclasses import asdict
+from collections.abc import Iterator
+from typing import Any
 
 import click
 
 from catclf.cli.evaluate import prediction_line
 from catclf.cli.options import (
-    Count,
-    Numbers,
+    Number,
     Verb,
-    WholeNumber,
     dataset_argument,
     format_option,
     option,
     output_option,
     quiet_option,
     refuse_config,
+    setting,
+    taken,
 )
-from catclf.cli.output import Display, note, percent, stopped_by_signals
-from catclf.descent.cross_validation import METRICS, Metric, Score
+from catclf.cli.output import Display, as_json, note, percent, stopped_by_signals
+from catclf.descent.cross_validation import Score
 from catclf.errors import CatclfError, printable
-from catclf.logistic import CLASS_WEIGHTS, ClassWeight
-from catclf.operations.search import RULES, Rule, Search, Tuned
+from catclf.fields import Range
+from catclf.operations.search import RULES, Search, Tuned
 from catclf.operations.tuning import tune
-
-DEFAULT = Search()
 
 
 @click.command(
@@ -40,88 +38,48 @@ Examples:
   catclf tune --save-predictions oof.csv      which pictures may be mislabeled""",
 )
 @dataset_argument
-@option(
-    "--lr",
-    group="Settings to try",
-    type=Numbers(above_zero=True),
-    metavar="RATES",
+@setting(
+    Search,
+    "learning_rates",
+    "Settings to try",
+    "Learning rates, with commas between them.",
     show_default="five around the safe rate of the data",
-    help="Learning rates, with commas between them.",
 )
-@option(
-    "--l2",
-    group="Settings to try",
-    type=Numbers(),
-    default=",".join(f"{l2:g}" for l2 in DEFAULT.l2),
-    metavar="LAMBDAS",
-    help="Penalties, with commas between them.",
+@setting(Search, "l2", "Settings to try", "Penalties, with commas between them.")
+@setting(
+    Search,
+    "iterations",
+    "Settings to try",
+    "Largest number of iterations; fewer are compared along the way.",
 )
-@option(
-    "--iters",
-    group="Settings to try",
-    type=Count(),
-    default=DEFAULT.iterations,
-    metavar="N",
-    help="Largest number of iterations; fewer are compared along the way.",
+@setting(
+    Search,
+    "class_weight",
+    "Settings to try",
+    "balanced: both classes count half, in the cost and in what is held out.",
 )
-@option(
-    "--class-weight",
-    group="Settings to try",
-    type=click.Choice(CLASS_WEIGHTS),
-    default=DEFAULT.class_weight,
-    help="balanced: both classes count half, in the cost and in what is held out.",
-)
-@option(
-    "--metric",
-    group="Choice",
-    type=click.Choice(METRICS),
-    default=DEFAULT.metric,
-    help="The held-out mean that is to be best.",
-)
-@option(
-    "--rule",
-    group="Choice",
-    type=click.Choice(list(RULES)),
-    default=DEFAULT.rule,
-    help="Choose the best, or the simplest within one standard error of it: the largest penalty, "
+@setting(Search, "metric", "Choice", "The held-out mean that is to be best.")
+@setting(
+    Search,
+    "rule",
+    "Choice",
+    "Choose the best, or the simplest within one standard error of it: the largest penalty, "
     "then the smallest learning rate times iterations.",
 )
-@option(
-    "--folds",
-    group="Cross-validation",
-    type=Count(2),
-    default=DEFAULT.folds,
-    metavar="N",
-    help="Number of folds, each held out in turn.",
+@setting(Search, "folds", "Cross-validation", "Number of folds, each held out in turn.")
+@setting(
+    Search,
+    "repeats",
+    "Cross-validation",
+    "Number of times that the pictures are divided into folds.",
 )
-@option(
-    "--repeats",
-    group="Cross-validation",
-    type=Count(),
-    default=DEFAULT.repeats,
-    metavar="N",
-    help="Number of times that the pictures are divided into folds.",
-)
-@option(
-    "--seed",
-    group="Cross-validation",
-    type=WholeNumber(0),
-    default=DEFAULT.seed,
-    metavar="N",
-    help="Seed of the folds, and of the sample.",
-)
-@option(
-    "--sample",
-    group="Cross-validation",
-    type=WholeNumber(4),
-    metavar="N",
-    help="Use a stratified sample of N pictures.",
-)
+@setting(Search, "seed", "Cross-validation", "Seed of the folds, and of the sample.")
+@setting(Search, "sample", "Cross-validation", "Use a stratified sample of N pictures.")
 @output_option("tuned.toml", "config file")
 @option(
     "--suspects",
     group="Output",
-    type=Count(0),
+    type=Number(Range(whole=True, least=0)),
     default=5,
     metavar="N",
     help="Name the N pictures that disagree most with their label, to be looked at: with 5 % of "
@@ -142,32 +100,24 @@ Examples:
 @click.pass_context
 def command(
     ctx: click.Context,
+    /,
     dataset: str,
-    lr: tuple[float, ...] | None,
-    l2: tuple[float, ...],
-    iters: int,
-    class_weight: ClassWeight,
-    metric: Metric,
-    rule: Rule,
-    folds: int,
-    repeats: int,
-    seed: int,
-    sample: int | None,
     output: str,
     force: bool,
     suspects: int,
     save_predictions: str | None,
     format: str,
     quiet: bool,
+    **options: Any,
 ) -> None:
     """Choose the settings of train by cross-validation.
 
-    DATASET is a file that prepare wrote; without it, data/dataset.h5. Only its train split is
+    DATASET is a file that prepare wrote; without it, data/dataset.npz. Only its train split is
     used. Learning rates and penalties are compared, and the number of iterations along the way. A
     setting is never chosen whose held-out log loss is not below that of always predicting the
     fraction of the positive class.
     """
-    search = Search(lr or (), l2, iters, folds, repeats, seed, sample, metric, rule, class_weight)
+    search = taken(Search, options)
     with stopped_by_signals() as signals, Display("iterations", quiet, signals) as display:
         tuned = tune(
             dataset,
@@ -177,7 +127,8 @@ def command(
             force=force,
             observer=display,
         )
-    click.echo(as_json(tuned, suspects) if format == "json" else as_text(tuned, suspects))
+    record, lines = as_record(tuned, suspects), lines_of(tuned, suspects)
+    click.echo(as_json(record) if format == "json" else "\n".join(lines))
     if tuned.interrupted:
         note(f"Interrupted; {printable(output)} is not written.")
         ctx.exit(128 + signals[0])
@@ -196,74 +147,60 @@ def command(
     )
 
 
-def as_json(tuned: Tuned, suspects: int) -> str:
-    """Return the results as one JSON object; numbers that are not defined are null."""
-
-    def row(score: Score | None) -> dict[str, object] | None:
-        if score is None:
-            return None
-        return {name: None if value != value else value for name, value in asdict(score).items()}
-
+def as_record(tuned: Tuned, suspects: int) -> dict[str, object]:
+    """Return the results for JSON; numbers that are not defined are null."""
     withheld = _why_withheld(tuned)
-    return json.dumps(
-        {
-            "dataset": tuned.dataset,
-            "features": tuned.features,
-            "examples": tuned.m,
-            "train_examples": tuned.total,
-            "search": asdict(tuned.search),
-            "interrupted": tuned.interrupted,
-            "majority_rate": tuned.majority_rate,
-            "constant_log_loss": tuned.constant_log_loss,
-            "safe_learning_rate": tuned.safe_rate,
-            "surely_better_than_constant": tuned.surely_better,
-            "chosen": row(tuned.chosen),
-            "edges": tuned.edges,
-            "scores": [row(score) for score in tuned.scores],
-            "positive": tuned.positive,
-            "suspects_withheld": withheld,
-            "suspects": [] if withheld else [asdict(p) for p in tuned.out_of_fold[:suspects]],
-        },
-        indent=2,
-    )
+    return {
+        "dataset": tuned.dataset,
+        "features": tuned.features,
+        "examples": tuned.m,
+        "train_examples": tuned.total,
+        "search": tuned.search,
+        "interrupted": tuned.interrupted,
+        "majority_rate": tuned.majority_rate,
+        "constant_log_loss": tuned.constant_log_loss,
+        "safe_learning_rate": tuned.safe_rate,
+        "surely_better_than_constant": tuned.surely_better,
+        "chosen": tuned.chosen,
+        "edges": tuned.edges,
+        "scores": tuned.scores,
+        "positive": tuned.positive,
+        "suspects_withheld": withheld,
+        "suspects": [] if withheld else tuned.out_of_fold[:suspects],
+    }
 
 
 HEADER = f"{'lr':>8} {'l2':>8} {'iters':>7}  {'accuracy':>18}  {'log loss':>17}  {'AUC':>14}"
 
 
-def as_text(tuned: Tuned, suspects: int) -> str:
-    """Return the verdict, the leaderboard and the choice as lines to read."""
+def lines_of(tuned: Tuned, suspects: int) -> Iterator[str]:
+    """Yield the verdict, the leaderboard and the choice, to be read."""
     search = tuned.search
     repeats = f", {search.repeats} times" if search.repeats > 1 else ""
-    lines = [
-        f"{printable(tuned.dataset)}: {tuned.m} training pictures, {search.folds} folds{repeats}",
-        *_verdict(tuned),
-        "",
-        "interrupted: the means held out up to there" if tuned.interrupted else "held-out means:",
-        HEADER,
-        *map(_line, tuned.scores),
-        f"{'constant':>25}  {percent(tuned.majority_rate):>9}           "
-        f"{tuned.constant_log_loss:>7.4f}",
-    ]
+    dataset = printable(tuned.dataset)
+    majority, constant = percent(tuned.majority_rate), tuned.constant_log_loss
+    yield f"{dataset}: {tuned.m} training pictures, {search.folds} folds{repeats}"
+    yield from _verdict(tuned)
+    up_to_there = "interrupted: the means held out up to there"
+    yield f"\n{up_to_there if tuned.interrupted else 'held-out means:'}"
+    yield HEADER
+    yield from map(_line, tuned.scores)
+    yield f"{'constant':>25}  {majority:>9}           {constant:>7.4f}"
     if tuned.interrupted:
-        return "\n".join(lines)
+        return
     if tuned.edges:
-        lines += [
-            "",
-            f"The best stands at {' and at '.join(tuned.edges)}",
-            "of those tried: a better one may lie beyond.",
-        ]
+        yield f"\nThe best stands at {' and at '.join(tuned.edges)}"
+        yield "of those tried: a better one may lie beyond."
     if tuned.chosen is not None:
-        lines += ["", f"chosen by {search.metric}, {RULES[search.rule]}:", _line(tuned.chosen)]
-    if suspects:
-        lines.append("")
-        withheld = _why_withheld(tuned)
-        if withheld is not None:
-            lines += ["No pictures are suspected of a wrong label:", withheld]
-        else:
-            lines.append("pictures that disagree most with their label:")
-            lines += [prediction_line(p, tuned.positive) for p in tuned.out_of_fold[:suspects]]
-    return "\n".join(lines)
+        yield f"\nchosen by {search.metric}, {RULES[search.rule]}:"
+        yield _line(tuned.chosen)
+    withheld = _why_withheld(tuned)
+    if suspects and withheld is not None:
+        yield f"\nNo pictures are suspected of a wrong label:\n{withheld}"
+    elif suspects:
+        yield "\npictures that disagree most with their label:"
+        for picture in tuned.out_of_fold[:suspects]:
+            yield prediction_line(picture, tuned.positive)
 
 
 def _verdict(tuned: Tuned) -> list[str]:

@@ -7,30 +7,19 @@ from collections.abc import Callable
 from catclf.descent.choice import Choice, choose, installed_kernels, memory_needs
 from catclf.descent.gram import Gram
 from catclf.descent.lecture import Iterative, Vectorized
-from catclf.descent.loop import (
-    Descent,
-    History,
-    Method,
-    Problem,
-    State,
-    StateError,
-    descend,
-    divergence_factor,
-)
+from catclf.descent.loop import descend, divergence_factor
+from catclf.descent.problem import Method, Problem, Stand, State, StateError
 from catclf.descent.rates import round_down, safe_rate
 from catclf.descent.streaming import Streaming, sums_by
 from catclf.descent.sums import KERNELS
-from catclf.training import Settings
 
 __all__ = [
     "KERNELS",
     "METHODS",
     "Choice",
-    "Descent",
-    "History",
     "Method",
     "Problem",
-    "Settings",
+    "Stand",
     "State",
     "StateError",
     "ThisMachine",
@@ -56,12 +45,8 @@ METHODS: dict[str, Callable[[Problem, State | None], Method]] = {
 def start(choice: Choice, problem: Problem, state: State | None = None) -> Method:
     """Return a method, ready to compute its next iteration.
 
-    Raises
-    ------
-    StateError
-        Where it cannot resume from the state.
-    ImportError
-        Where its kernel needs an extra that is not installed.
+    StateError where it cannot resume from the state; ImportError where its kernel needs an extra
+    that is not installed.
     """
     if choice.kernel is not None:
         return Streaming(problem, state, *sums_by(choice.kernel, problem))

@@ -1,6 +1,6 @@
 """Which method is fastest: predicted from sizes, by a model whose constants were measured.
 
-Measured on two cores of a 2.6 GHz server with numpy's own OpenBLAS, at m = 30 to 16000, by
+Measured on two cores of a 2.6 GHz server with one thread of numpy's own OpenBLAS, by
 ``python tests/benchmarks/run.py choice``: it prints each method's start and iteration at each size,
 from which the constants are read off, and how far auto's choice is from the best. Those of numba's
 kernel are from ``run.py streaming``. Other machines differ in all of them by much the same factor,
@@ -19,12 +19,12 @@ from catclf.workers import available_memory
 
 NS = 1e-9
 # Seconds, by what they grow with.
-GRAM_PRODUCT_SECONDS = 0.009 * NS  # X.T @ X, by m * m * n_x
+GRAM_PRODUCT_SECONDS = 0.015 * NS  # X.T @ X, by m * m * n_x
 GRAM_CONVERSION_SECONDS = 1.5 * NS  # pixels to float32, and w at the end, by m * n_x
 GRAM_ITERATION_SECONDS = 0.25 * NS  # dZ @ K, by m * m: 0.1 within a cache, 0.3 out of them
 GRAM_CALLS_SECONDS = 9e-6  # an iteration's dozen numpy calls
 VECTORIZED_CONVERSION_SECONDS = 5 * NS  # pixels to float64, by m * n_x
-VECTORIZED_ITERATION_SECONDS = 0.6 * NS  # two products, by m * n_x
+VECTORIZED_ITERATION_SECONDS = 0.7 * NS  # two products, by m * n_x
 VECTORIZED_CALLS_SECONDS = 60e-6
 STREAMING_ITERATION_SECONDS = 0.235 * NS  # conversion and two products, by m * n_x
 STREAMING_CALLS_SECONDS = 250e-6  # and a hand-over to the processes
@@ -34,17 +34,7 @@ COMPILED_ITERATION_SECONDS = 0.06 * NS  # by numba's kernel
 
 @dataclass(frozen=True)
 class Choice:
-    """A method, and how long it is expected to take.
-
-    Parameters
-    ----------
-    method
-        A name in `catclf.descent.METHODS`.
-    kernel
-        A name in `catclf.descent.KERNELS`, of streaming; None for the other methods.
-    seconds
-        Predicted for the whole descent; None where the method was not chosen by it.
-    """
+    """A method, streaming's kernel (None for others), and the seconds predicted, if they were."""
 
     method: str
     kernel: str | None = None
@@ -109,16 +99,7 @@ def choose(
     """Return the fastest method that fits into the memory available, and streaming's kernel.
 
     gram is left out where K takes more than a quarter of it, vectorized where X does in float64;
-    streaming always fits.
-
-    Parameters
-    ----------
-    m, n_x, iterations, m_test
-        Examples, features, iterations, and examples of the test split.
-    method
-        ``auto``, or the method that is asked for: then only a kernel is chosen.
-    kernels
-        Those that may be chosen.
+    streaming always fits. Where `method` is not ``auto`` only a kernel is chosen, of `kernels`.
     """
     seconds = None
     if method == "auto":

@@ -150,15 +150,7 @@ def _prepare() -> None:
 
 
 class ThreadSums:
-    """Sums over examples, computed by threads; see `catclf.descent.sums.Sum`.
-
-    Parameters
-    ----------
-    examples
-        What is summed over.
-    threads
-        How many; None for one a core.
-    """
+    """Sums over examples, computed by threads, one a core where `threads` is None; see `Sum`."""
 
     def __init__(self, examples: Examples, threads: int | None = None) -> None:
         threads = threads or available_cores()

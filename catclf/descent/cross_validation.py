@@ -33,18 +33,9 @@ OVERFLOW_FACTOR = 1e6  # times its first cost: such a training is frozen before 
 class Score:
     """The cross-validated result of one learning rate and penalty, after some iterations.
 
-    Parameters
-    ----------
-    learning_rate, l2, iterations
-        The setting.
-    accuracy, log_loss, auc
-        Means over the folds of the held-out pictures; nan where it diverged. With balanced class
-        weights both classes count half in the accuracy and the log loss.
-    accuracy_error, log_loss_error, auc_error
-        Standard errors of these means, over the folds of one repeat: to divide the same pictures
-        again and again makes no mean more certain of other pictures.
-    diverged
-        Whether a training overflowed, or ended above where it began.
+    Means over the folds of the held-out pictures, nan where it diverged; with balanced class
+    weights both classes count half. Their standard errors are over the folds of one repeat: to
+    divide the same pictures again and again makes no mean more certain of other pictures.
     """
 
     learning_rate: float
@@ -56,7 +47,7 @@ class Score:
     log_loss_error: float
     auc: float
     auc_error: float
-    diverged: bool = False
+    diverged: bool = False  # a training overflowed, or ended above where it began
 
     def badness(self, metric: Metric) -> float:
         """Return the mean that is to be minimized."""
@@ -64,11 +55,8 @@ class Score:
 
     def error(self, metric: Metric) -> float:
         """Return the standard error of a mean."""
-        return {
-            "log-loss": self.log_loss_error,
-            "accuracy": self.accuracy_error,
-            "auc": self.auc_error,
-        }[metric]
+        error: float = getattr(self, f"{metric.replace('-', '_')}_error")
+        return error
 
 
 def compared_iterations(iterations: int) -> list[int]:
@@ -80,23 +68,10 @@ def compared_iterations(iterations: int) -> list[int]:
 class CrossValidation:
     """Every setting on every fold of every repeat, and on all pictures: rows of one recurrence.
 
-    Parameters
-    ----------
-    K
-        ``X.T @ X``, (m, m).
-    Y
-        Labels (1, m).
-    settings
-        Learning rate and penalty of each setting.
-    fold_of
-        (repeats, m): the fold that holds each example out; see `catclf.splits.divide_into_folds`.
-    class_weight
-        Whether both classes count half, in every training and in the held-out means.
-
-    Notes
-    -----
-    Row ``s * runs + r * folds + f`` is setting s, trained without fold f of repeat r; the last
-    of a setting's ``runs = repeats * folds + 1`` rows is trained on all pictures.
+    `K` is ``X.T @ X`` (m, m), `Y` the labels (1, m), `settings` the learning rate and penalty of
+    each, and `fold_of` (repeats, m) the fold that holds each example out. Row ``s * runs + r *
+    folds + f`` is setting s, trained without fold f of repeat r; the last of a setting's ``runs =
+    repeats * folds + 1`` rows is trained on all pictures.
     """
 
     def __init__(
@@ -196,9 +171,7 @@ class CrossValidation:
         return areas
 
 
-def _folds_by_size(
-    held_out: NDArray[np.bool_],
-) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+def _folds_by_size(held_out: NDArray[np.bool_]) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
     """Return (runs, examples held out) of the folds of each size: (r,) and (r, size)."""
     sizes = held_out.sum(axis=1)
     together = [np.flatnonzero(sizes == size) for size in np.unique(sizes)]

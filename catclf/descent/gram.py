@@ -27,12 +27,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catclf.columns import Columns, blocks
-from catclf.descent.loop import Problem, State, StateError
+from catclf.descent.problem import Problem, State, StateError
 from catclf.descent.rates import largest_eigenvalue, rate_below
-from catclf.logistic import Array, LossName, cost, sigmoid
+from catclf.logistic import Array, LossName, cost, dot, sigmoid
 
 EXACT_FEATURES = 1024  # taken at once into K: as many as float32 can sum exactly
-BLOCK_EXAMPLES = 16  # taken at once into w: 1.5 MB of float64, which a core's cache holds
+EXAMPLES_AT_ONCE = 16  # taken at once into w: 1.5 MB of float64, which a core's cache holds
 
 
 def gram_matrix(columns: Columns, others: Columns | None = None) -> Array:
@@ -71,7 +71,7 @@ def gram_safe_rate(K: Array, problem: Problem) -> float:
 
     ``X X.T`` and ``X.T X`` have the same largest eigenvalue.
     """
-    roots = np.sqrt(np.broadcast_to(problem.weights, problem.Y.shape)[0])  # (m,)
+    roots = np.sqrt(problem.example_weights[0])  # (m,)
 
     def product(direction: Array) -> Array:
         weighted = roots * direction
@@ -81,35 +81,20 @@ def gram_safe_rate(K: Array, problem: Problem) -> float:
     return rate_below(largest_eigenvalue(product, problem.m), problem)
 
 
-def weights(columns: Columns, C: Array) -> Array:
+def primal_weights(columns: Columns, C: Array) -> Array:
     """Return the weights ``X @ C.T`` (n_x, k) of k rows of dual coefficients C (k, m)."""
     w = np.zeros((columns.shape[1], len(C)))
-    for rows, block in blocks(columns, BLOCK_EXAMPLES):
+    for rows, block in blocks(columns, EXAMPLES_AT_ONCE):
         w += block.T.astype(np.float64) @ C[:, rows].T
     return w / 255
 
 
 class Recurrence:
-    """k descents at once on one K: the recurrence of the module's docstring, row by row.
+    """k descents at once on one K (m, m): the recurrence of the module's docstring, row by row.
 
-    Parameters
-    ----------
-    K
-        (m, m).
-    Y
-        Labels (1, m).
-    rate, l2
-        Learning rates and penalties, (k, 1).
-    weight
-        (k, m), or (1, 1) for all alike: what each example counts in a training's mean; 0 for
-        those held out of a fold. Their logits are followed all the same.
-    loss
-        A name in `catclf.logistic.LOSSES`.
-
-    Attributes
-    ----------
-    U, C, b
-        ``w.T @ X`` (k, m), dual coefficients (k, m), biases (k, 1).
+    Rates and penalties are (k, 1). `weight` (k, m), or (1, 1) for all alike, is what each example
+    counts in a training's mean; 0 for those held out of a fold, whose logits are followed all the
+    same. U is ``w.T @ X`` (k, m), C the dual coefficients (k, m), b the biases (k, 1).
     """
 
     @np.errstate(over="ignore", invalid="ignore")  # as in the loop
@@ -126,7 +111,6 @@ class Recurrence:
         self.db = np.empty((k, 1))
 
     def step(self) -> None:
-        """Update all trainings once."""
         A, dZ = self.A, self.dZ
         Z = np.add(self.U, self.b, out=A)
         sigmoid(Z, out=A)
@@ -152,13 +136,13 @@ class Recurrence:
 
 
 class Gram:
-    """Gradient descent by the recurrence, in float64; see `catclf.descent.loop.Method`."""
+    """Gradient descent by the recurrence, in float64; see `catclf.descent.problem.Method`."""
 
     def __init__(self, problem: Problem, state: State | None = None) -> None:
         if state is not None:
             _refuse_unfit(problem, state)
         settings = problem.settings
-        self.problem, self.settings, self.weights = problem, settings, problem.weights
+        self.problem, self.settings, self.weights = problem, settings, problem.example_weights
         self.recurrence = Recurrence(
             gram_matrix(problem.columns),
             problem.Y,
@@ -174,36 +158,33 @@ class Gram:
             self.K_test = gram_matrix(problem.columns, problem.test.columns)  # (m_test, m)
 
     def step(self, with_cost: bool) -> float | None:
-        """Update w and b once; return the cost before the update where it is asked for."""
         before = self.cost() if with_cost else None
         self.recurrence.step()
         return before
 
     def cost(self) -> float:
-        """Return the cost of w and b as they are."""
         Z = self.recurrence.U + self.recurrence.b
         return cost(Z, self.problem.Y, self.settings.loss, self._penalty(), self.weights)
 
     def test_cost(self) -> float | None:
-        """Return the same cost on the test split; None where the problem has none."""
         if (test := self.problem.test) is None:
             return None
         Z = self.recurrence.C @ self.K_test.T + self.recurrence.b  # (1, m_test)
-        return cost(Z, test.Y, self.settings.loss, self._penalty(), test.weights)
+        return cost(Z, test.Y, self.settings.loss, self._penalty(), test.example_weights)
 
     def safe_rate(self) -> float:
-        """Return `catclf.descent.rates.safe_rate`."""
         return gram_safe_rate(self.recurrence.K, self.problem)
 
     def _penalty(self) -> float:
         """Return ``l2 / 2 |w|^2``: |w|^2 is ``w.T X c``, and w.T X is u."""
         if self.settings.l2 == 0:
             return 0.0
-        return self.settings.l2 / 2 * float(np.vdot(self.recurrence.U, self.recurrence.C))
+        return self.settings.l2 / 2 * dot(self.recurrence.U[0], self.recurrence.C[0])
 
     def parameters(self) -> tuple[Array, float]:
-        """Return w, (n_x, 1), and b."""
-        return weights(self.problem.columns, self.recurrence.C), float(self.recurrence.b[0, 0])
+        return primal_weights(self.problem.columns, self.recurrence.C), float(
+            self.recurrence.b[0, 0]
+        )
 
     def state(self) -> dict[str, Array]:
         """Return what a resumed run needs besides w and b: u and c, (m,)."""

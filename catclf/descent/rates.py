@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from decimal import ROUND_FLOOR, Context
 
 import numpy as np
 
 from catclf.columns import BLOCK_EXAMPLES, blocks
-from catclf.descent.loop import Problem
-from catclf.logistic import LOSSES, Array
+from catclf.descent.problem import Problem
+from catclf.logistic import LOSSES, Array, dot
 
 
 def safe_rate(problem: Problem, X: Array | None = None) -> float:
@@ -21,7 +22,7 @@ def safe_rate(problem: Problem, X: Array | None = None) -> float:
     Introductory Lectures on Convex Optimization, 1.2.3). The columns are read 21 times or more,
     unless X (n_x, m), which is them divided by 255, is in memory.
     """
-    weights = np.broadcast_to(problem.weights, problem.Y.shape)[0]
+    weights = problem.example_weights[0]
 
     def product(direction: Array) -> Array:
         image = np.zeros(problem.n_x + 1)
@@ -51,17 +52,14 @@ def rate_below(square: float, problem: Problem) -> float:
 def largest_eigenvalue(product: Callable[[Array], Array], size: int) -> float:
     """Return the largest eigenvalue of a symmetric positive matrix, by the power method.
 
-    Parameters
-    ----------
-    product
-        ``v -> M @ v``, both (size,).
+    `product` is ``v -> M @ v``, both (size,).
     """
     # A handful of rounds do for pictures, which are all alike bright; twenty at least, in case a
     # few unlike the others hide the largest direction at first.
     direction, eigenvalue = np.ones(size), 0.0
     for turn in range(200):
-        direction = product(direction / np.linalg.norm(direction))
-        previous, eigenvalue = eigenvalue, float(np.linalg.norm(direction))
+        direction = product(direction / math.sqrt(dot(direction, direction)))
+        previous, eigenvalue = eigenvalue, math.sqrt(dot(direction, direction))
         if turn >= 20 and eigenvalue - previous < 1e-5 * eigenvalue:
             break
     return eigenvalue

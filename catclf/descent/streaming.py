@@ -14,7 +14,7 @@ from operator import add
 import numpy as np
 from numpy.typing import NDArray
 
-from catclf.descent.loop import IterationError, Problem, State
+from catclf.descent.problem import IterationError, Problem, State
 from catclf.descent.rates import safe_rate
 from catclf.descent.sums import Examples, NumpyKernel, Sum, Sums, divide, scaled
 from catclf.errors import CatclfError
@@ -25,7 +25,7 @@ MAX_EXAMPLES_RATED = 2000  # the safe rate reads the data 21 times, in one proce
 
 
 class Streaming:
-    """Gradient descent by sums over all examples; see `catclf.descent.loop.Method`.
+    """Gradient descent by sums over all examples; see `catclf.descent.problem.Method`.
 
     `sums` are over the examples of the problem, `test_sums` over those of its test split where it
     has one; where they are not given, they are those of `sums_by` numpy.

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catclf.columns import BLOCK_EXAMPLES, Columns, Pixels, blocks, n_blocks
-from catclf.descent.loop import Problem
+from catclf.descent.problem import Problem
 from catclf.logistic import LOSSES, Array, LossName, sigmoid
 
 FRACTION_BITS = 60  # behind the point, in the sums of dZ and of the loss
@@ -38,18 +38,9 @@ KERNELS = ("numpy", "numba")
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Examples that one kernel sums over.
+    """Examples that one kernel sums over: their pixels (k, n_x), labels and weights (k,), the loss.
 
-    Parameters
-    ----------
-    pixels
-        (k, n_x).
-    y, weights
-        (k,): the labels, and what each example counts in the cost.
-    loss
-        A name in `catclf.logistic.LOSSES`.
-    scale
-        By what the sum of ``dZ x`` is multiplied before it is rounded.
+    The sum of ``dZ x`` is multiplied by `scale` before it is rounded.
     """
 
     pixels: Pixels
@@ -71,12 +62,8 @@ returned.
 class Sums:
     """Sums over some of the examples, as whole numbers.
 
-    Parameters
-    ----------
-    dw
-        (n_x,): of ``dZ x``, pixels 0 to 255, times `dw_scale`.
-    db, loss
-        Of dZ and of the loss, times ``2^FRACTION_BITS``; inf or nan where they overflowed.
+    `dw` (n_x,) is that of ``dZ x``, pixels 0 to 255, times `dw_scale`; `db` and `loss` are those of
+    dZ and of the loss, times ``2^FRACTION_BITS``; inf or nan where they overflowed.
     """
 
     dw: NDArray[np.int64]
@@ -122,16 +109,9 @@ def divide(m: int, parts: int) -> list[slice]:
 class Examples:
     """Examples to be summed over: those of a problem, or a shard of them.
 
-    Parameters
-    ----------
-    columns
-        (k, n_x) uint8, of which the first stands at a multiple of BLOCK_EXAMPLES in the problem.
-    y, weights
-        (k,): the labels, and what each example counts in the cost.
-    loss
-        A name in `catclf.logistic.LOSSES`.
-    m
-        The number of the problem's examples, which decides the scale.
+    `columns` are (k, n_x) uint8, of which the first stands at a multiple of BLOCK_EXAMPLES in the
+    problem; labels and weights (k,). `m` is the number of the problem's examples: it decides the
+    scale.
     """
 
     columns: Columns
@@ -143,7 +123,7 @@ class Examples:
     @classmethod
     def of(cls, problem: Problem) -> Examples:
         """Return all examples of a problem."""
-        weights = np.broadcast_to(problem.weights, problem.Y.shape)[0]
+        weights = problem.example_weights[0]
         return cls(problem.columns, problem.Y[0], weights, problem.settings.loss, problem.m)
 
     @np.errstate(over="ignore", invalid="ignore")  # as in the loop
@@ -155,18 +135,9 @@ class Examples:
         run: slice | None = None,
         out: NDArray[np.int64] | None = None,
     ) -> Sums:
-        """Return the sums over a run of whole blocks; over all where it is None.
+        """Return the sums over a run of whole blocks by a kernel; over all where it is None.
 
-        Parameters
-        ----------
-        kernel
-            What computes those of a block.
-        w, b
-            As `scaled` returns them, and the bias.
-        run
-            Which examples, beginning at a multiple of BLOCK_EXAMPLES.
-        out
-            (n_x,), where to leave dw; a new array where it is None.
+        `w` is as `scaled` returns it; dw is left in `out` (n_x,), a new array where it is None.
         """
         start, stop, _ = (run or slice(None)).indices(len(self.y))
         dw = np.empty(w.size, np.int64) if out is None else out
@@ -187,11 +158,6 @@ class NumpyKernel:
 
     Z and dZ of a few examples, and their summand of dw, are computed while their pixels are in the
     cache: every byte is read once, where ``X @ dZ.T`` after ``w.T @ X`` reads it twice.
-
-    Parameters
-    ----------
-    n_x
-        The number of features.
     """
 
     def __init__(self, n_x: int) -> None:

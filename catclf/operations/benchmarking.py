@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from statistics import median
 from time import perf_counter, process_time
@@ -14,15 +13,15 @@ from catclf.descent import (
     Choice,
     Method,
     Problem,
-    Settings,
     installed_kernels,
     kernel_failure,
     memory_needs,
     start,
 )
-from catclf.errors import DatasetError
+from catclf.errors import AnyPath, DatasetError
 from catclf.logistic import Array
 from catclf.observer import Observer
+from catclf.training import Settings
 from catclf.workers import available_memory
 
 # Plain loops take 2 ms a picture of 64x64 and iteration: they are timed on a few, and scaled.
@@ -40,47 +39,25 @@ BUSY_WAITING = 0.1
 class Timing:
     """One method's time on a dataset.
 
-    Parameters
-    ----------
-    method
-        A name in `catclf.descent.METHODS`.
-    seconds, min_seconds, max_seconds
-        Of one iteration on all m examples: the median, the fastest and the slowest round.
-    start_seconds
-        Before the first iteration: reading and converting the pictures, and for gram X.T @ X.
-    m
-        The dataset's training pictures.
-    examples, rounds, iterations
-        What was timed: how many iterations in all rounds, of how many examples. Where these are
-        fewer than m, all seconds are scaled by m / examples.
-    waiting
-        Fraction of the timed seconds in which the process did not compute, waiting for a core or
-        the disk. Where it computes on several cores at once, waiting for one of them does not show.
-    difference
-        Largest relative difference of the first 20 costs (iterative: 3) from those of the
-        reference; None for the reference itself.
-    reference
-        The method it was compared with, on the same examples.
-    kernel
-        A name in `catclf.descent.KERNELS`, of streaming; None for the other methods.
-    bytes_per_second
-        Of pixels that streaming reads; None for other methods.
+    Seconds are of one iteration on all m examples. Where fewer were timed they are scaled by
+    m / examples.
     """
 
-    method: str
-    seconds: float
-    min_seconds: float
-    max_seconds: float
-    start_seconds: float
-    m: int
-    examples: int
+    method: str  # a name in `catclf.descent.METHODS`
+    seconds: float  # median of the rounds
+    min_seconds: float  # the fastest
+    max_seconds: float  # and the slowest
+    start_seconds: float  # before the first iteration: reading, converting, and for gram X.T @ X
+    m: int  # the dataset's training pictures
+    examples: int  # were timed
     rounds: int
-    iterations: int
-    waiting: float
+    iterations: int  # in all rounds
+    waiting: float  # fraction of the time in which the process waited for a core or the disk
+    # largest relative one of the first costs from the reference's; None for itself
     difference: float | None
-    reference: str
-    kernel: str | None = None
-    bytes_per_second: float | None = None
+    reference: str  # the method it was compared with, on the same examples
+    kernel: str | None = None  # a name in `catclf.descent.KERNELS`, of streaming
+    bytes_per_second: float | None = None  # of pixels that streaming reads
 
     @property
     def agrees(self) -> bool:
@@ -99,10 +76,7 @@ class Timing:
         return self.spread > BUSY_SPREAD or self.waiting > BUSY_WAITING
 
 
-def benchmark(
-    dataset: str | os.PathLike[str],
-    observer: Observer | None = None,
-) -> list[Timing]:
+def benchmark(dataset: AnyPath, observer: Observer | None = None) -> list[Timing]:
     """Time an iteration of every method on the train split of a dataset, and compare their costs.
 
     Each is timed in several rounds; their spread, and the time the process waited, tell whether
@@ -126,7 +100,7 @@ def benchmark(
         Where the dataset cannot be used.
     """
     observer = observer or Observer()
-    with open_dataset(dataset) as opened:
+    with open_dataset(dataset, keep=True) as opened:
         split = opened.train
         if split.m == 0:
             raise DatasetError("its train split is empty", dataset, "Prepare it with pictures.")

@@ -1,4 +1,4 @@
-"""What `evaluate` does: a model's predictions held against the labels of a dataset."""
+"""What `evaluate` and `compare` do: predictions held against the labels of a dataset."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from catclf.columns import BLOCK_EXAMPLES, ORDERS, Order, blocks
 from catclf.dataset import Dataset, Split, open_dataset
-from catclf.errors import DatasetError
+from catclf.errors import AnyPath, DatasetError
+from catclf.files import PREDICTIONS_HEADER, FileKind
 from catclf.logistic import Array, cross_entropy, sigmoid
 from catclf.metrics import (
     Confusion,
@@ -22,64 +23,36 @@ from catclf.metrics import (
     mcnemar_p,
     wilson_interval,
 )
-from catclf.model import WEIGHTS_ONLY_CLASSES, Model, is_weights_only, load_model
-from catclf.outputs import check_output, csv_kind, write_csv
-from catclf.splits import SplitName, refuse_other_classes
+from catclf.model import WEIGHTS_ONLY_CLASSES, Model, completed, read_model, unrolled
+from catclf.outputs import check_output, write_csv
+from catclf.splits import SplitName
+
+SIGNIFICANT_P = 0.05
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The evaluation of a model on one split of a dataset.
+    """The evaluation of a model on one split of a dataset: m pictures."""
 
-    Parameters
-    ----------
-    dataset, model
-        Their files; the model's is None where it came from memory.
-    split
-        ``train`` or ``test``.
-    classes
-        (negative, positive).
-    threshold
-        A picture is predicted positive where its probability is above this.
-    confusion
-        Counts of the four outcomes.
-    interval
-        95 % Wilson interval of the accuracy.
-    majority_rate, constant_log_loss
-        The accuracy of always predicting the more frequent class, and the log loss of always
-        predicting the fraction of the positive class.
-    auc
-        Area under the ROC curve; None where a class is absent.
-    log_loss
-        Mean cross-entropy, in nats.
-    also_in_train
-        How many of the pictures the train split of the dataset holds too.
-    names, labels, probabilities, losses
-        The m pictures: what they are called, (m,) 0 or 1, and (m,) numbers.
-    other_data
-        The dataset that the model was trained on, where it is not this one as it is now.
-    order_log_losses
-        Of a weights-only model whose order was not given: the log loss by each order. The rest is
-        by that of the lower one, which stands first.
-    """
-
-    dataset: str
-    model: str | None
-    split: str
-    classes: tuple[str, str]
-    threshold: float
+    dataset: str  # its file
+    model: str | None  # its file; None where it came from memory
+    split: str  # ``train`` or ``test``
+    classes: tuple[str, str]  # (negative, positive)
+    threshold: float  # predicted positive where the probability is above it
     confusion: Confusion
-    interval: tuple[float, float]
-    majority_rate: float
-    constant_log_loss: float
-    auc: float | None
-    log_loss: float
-    also_in_train: int
+    interval: tuple[float, float]  # 95 % Wilson interval of the accuracy
+    majority_rate: float  # accuracy of always predicting the more frequent class
+    constant_log_loss: float  # of always predicting the fraction of the positive class
+    auc: float | None  # area under the ROC curve; None where a class is absent
+    log_loss: float  # mean cross-entropy, in nats
+    also_in_train: int  # how many of the pictures the train split holds too
     names: list[str] = field(repr=False)
-    labels: NDArray[np.uint8] = field(repr=False)
-    probabilities: Array = field(repr=False)
-    losses: Array = field(repr=False)
+    labels: NDArray[np.uint8] = field(repr=False)  # (m,), 0 or 1
+    probabilities: Array = field(repr=False)  # (m,)
+    losses: Array = field(repr=False)  # (m,)
+    # what the model was trained on, where it is not this dataset as it is now
     other_data: str | None = None
+    # of a weights-only model, whose lower one the rest is by
     order_log_losses: dict[Order, float] = field(default_factory=dict)
 
     @property
@@ -129,14 +102,14 @@ class Evaluation:
 
 
 def evaluate(
-    dataset: str | os.PathLike[str],
-    model: str | os.PathLike[str] | Model,
+    dataset: AnyPath,
+    model: AnyPath | Model,
     *,
     split: SplitName = "test",
     threshold: float = 0.5,
     order: Order | None = None,
     classes: tuple[str, str] | None = None,
-    predictions: str | os.PathLike[str] | None = None,
+    predictions: AnyPath | None = None,
     force: bool = False,
 ) -> Evaluation:
     """Evaluate a model on a split of a prepared dataset.
@@ -167,10 +140,10 @@ def evaluate(
         Where `predictions` cannot be written, is the dataset or the model, or is a file of
         another kind.
     """
-    path = None if isinstance(model, Model) else os.fspath(model)
+    path = _path_of(model)
     if predictions is not None:
         inputs = [dataset] if path is None else [dataset, path]
-        check_output(predictions, PREDICTIONS_FILE, inputs, force=force)
+        check_output(predictions, FileKind.PREDICTIONS, inputs, force=force)
     candidates = read_candidates(model, order, classes)
     with open_dataset(dataset) as opened:
         _, best = evaluate_candidates(opened, candidates, split, threshold)
@@ -181,16 +154,15 @@ def evaluate(
 
 
 def read_candidates(
-    model: str | os.PathLike[str] | Model,
-    order: Order | None = None,
-    classes: tuple[str, str] | None = None,
+    model: AnyPath | Model, order: Order | None = None, classes: tuple[str, str] | None = None
 ) -> list[Model]:
     """Return a model; a weights-only one whose order is not given, by each of ORDERS."""
     if isinstance(model, Model):
         return [model]
-    if order is None and is_weights_only(model):
-        return [load_model(model, each, classes) for each in ORDERS]
-    return [load_model(model, order, classes)]
+    found = read_model(model)
+    if found.weights_only and order is None:
+        return [unrolled(found, each, classes) for each in ORDERS]
+    return [completed(found, model, order, classes)]
 
 
 def evaluate_candidates(
@@ -198,13 +170,15 @@ def evaluate_candidates(
 ) -> tuple[Model, Evaluation]:
     """Return the one of `read_candidates` with the lowest log loss on a split, and its evaluation.
 
-    Raises
-    ------
-    DatasetError
-        Where the split is empty, or the dataset and the model do not fit together.
+    DatasetError where the split is empty, or the dataset and the model do not fit together.
     """
     _refuse_mismatch(dataset, candidates[0])
-    found = [evaluate_split(dataset, each, split, threshold) for each in candidates]
+    return _best(dataset, candidates, evaluate_models(dataset, candidates, split, threshold))
+
+
+def _best(
+    dataset: Dataset, candidates: list[Model], found: list[Evaluation]
+) -> tuple[Model, Evaluation]:
     losses = [evaluation.log_loss for evaluation in found]
     best = losses.index(min(losses))
     orders: dict[Order, float] = {}
@@ -233,24 +207,34 @@ def _refuse_mismatch(dataset: Dataset, model: Model) -> None:
             f"Prepare it with `size` {wanted.size}, `fit` {wanted.fit} and `features` "
             f"{wanted.features}, or train a model on this one.",
         )
-    if model.classes != WEIGHTS_ONLY_CLASSES:
-        refuse_other_classes(dataset.classes, model.classes, dataset.path)
+    if model.classes not in (dataset.classes, WEIGHTS_ONLY_CLASSES):
+        found, needed = (" and ".join(map(repr, each.classes)) for each in (dataset, model))
+        what = f"has the classes {found}, the model {needed}"
+        fix = "Prepare the dataset as the model's was, or train a model on this one."
+        raise DatasetError(what, dataset.path, fix)
 
 
-def evaluate_split(
-    dataset: Dataset, model: Model, split: SplitName, threshold: float = 0.5
-) -> Evaluation:
-    """Evaluate a model on a split of an open dataset; see `evaluate`."""
+def evaluate_models(
+    dataset: Dataset, models: list[Model], split: SplitName, threshold: float = 0.5
+) -> list[Evaluation]:
+    """Evaluate models on a split of an open dataset, which is read once; see `evaluate`."""
     if split not in ("train", "test"):
         raise ValueError(f"split must be train or test, got {split!r}")
     chosen: Split = dataset.test if split == "test" else dataset.train
     if chosen.m == 0:
-        raise DatasetError(
-            f"its {split} split is empty",
-            dataset.path,
-            "Prepare it with a `test_split` above 0, or evaluate the `split` train.",
-        )
-    Z = np.concatenate([model.logits(block) for _, block in blocks(chosen.columns, BLOCK_EXAMPLES)])
+        fix = "Prepare it with a `test_split` above 0, or evaluate the `split` train."
+        raise DatasetError(f"its {split} split is empty", dataset.path, fix)
+    by_block = [
+        [model.logits(block) for model in models]
+        for _, block in blocks(chosen.columns, BLOCK_EXAMPLES)
+    ]
+    logits = [np.concatenate(parts) for parts in zip(*by_block, strict=True)]
+    return [_evaluation(dataset, split, chosen, Z, threshold) for Z in logits]
+
+
+def _evaluation(
+    dataset: Dataset, split: SplitName, chosen: Split, Z: Array, threshold: float
+) -> Evaluation:
     losses = cross_entropy(Z, chosen.labels.astype(np.float64))
     probabilities = sigmoid(Z)
     counts = confusion(chosen.labels, (probabilities > threshold).astype(np.uint8))
@@ -274,28 +258,15 @@ def evaluate_split(
     )
 
 
-SIGNIFICANT_P = 0.05
-
-
 @dataclass(frozen=True)
 class Comparison:
-    """Two evaluations on one split, held against each other.
-
-    Parameters
-    ----------
-    first, second
-        The evaluations.
-    only_first, only_second
-        How many pictures the first model alone, and the second alone, predicts right.
-    p_value
-        Of McNemar's exact test that both are right equally often; see `catclf.metrics.mcnemar_p`.
-    """
+    """Two evaluations on one split, held against each other."""
 
     first: Evaluation
     second: Evaluation
-    only_first: int
-    only_second: int
-    p_value: float
+    only_first: int  # how many pictures the first model alone predicts right
+    only_second: int  # and the second alone
+    p_value: float  # of McNemar's exact test that both are right equally often
 
     @property
     def significant(self) -> bool:
@@ -303,53 +274,65 @@ class Comparison:
         return self.p_value < SIGNIFICANT_P
 
 
-def compare(first: Evaluation, second: Evaluation) -> Comparison:
-    """Compare two models by their evaluations on the same split of one dataset.
+def compare(
+    dataset: AnyPath,
+    first: AnyPath | Model,
+    second: AnyPath | Model,
+    *,
+    split: SplitName = "test",
+    threshold: float = 0.5,
+    order: Order | None = None,
+    classes: tuple[str, str] | None = None,
+) -> Comparison:
+    """Compare two models on a split of a prepared dataset.
+
+    Parameters
+    ----------
+    dataset, split, threshold, order, classes
+        See `catclf.evaluate`.
+    first, second
+        Models, or their files.
 
     Raises
     ------
-    ValueError
-        Where the evaluations are of different pictures.
+    DatasetError, ModelError
+        Where a file cannot be used, the split is empty, or they do not fit together.
     """
-    if first.names != second.names or not np.array_equal(first.labels, second.labels):
-        raise ValueError("the evaluations must be of the same pictures")
-    first_right, second_right = (each.right for each in (first, second))
+    one, other = (read_candidates(model, order, classes) for model in (first, second))
+    with open_dataset(dataset) as opened:
+        for candidates in (one, other):
+            _refuse_mismatch(opened, candidates[0])
+        found = evaluate_models(opened, [*one, *other], split, threshold)
+        best = _best(opened, one, found[: len(one)]), _best(opened, other, found[len(one) :])
+    evaluations = [
+        replace(evaluation, model=_path_of(model))
+        for (_, evaluation), model in zip(best, (first, second), strict=True)
+    ]
+    first_right, second_right = (each.right for each in evaluations)
     only_first = int(np.count_nonzero(first_right & ~second_right))
     only_second = int(np.count_nonzero(second_right & ~first_right))
     p_value = mcnemar_p(only_first, only_second)
-    return Comparison(first, second, only_first, only_second, p_value)
+    return Comparison(evaluations[0], evaluations[1], only_first, only_second, p_value)
 
 
-HEADER = ("file", "label", "predicted", "positive", "probability", "loss")
-PREDICTIONS_FILE = csv_kind("a CSV file of catclf's predictions", HEADER)
+def _path_of(model: AnyPath | Model) -> str | None:
+    return None if isinstance(model, Model) else os.fspath(model)
 
 
 @dataclass(frozen=True)
 class LabeledPrediction:
-    """The prediction of a picture whose label is known.
-
-    Parameters
-    ----------
-    name
-        What the picture is called.
-    label, predicted
-        Classes, by name.
-    probability
-        Of the positive class; of an out-of-fold prediction, the mean over the repeats.
-    loss
-        Cross-entropy in nats, likewise.
-    """
+    """The prediction of a picture whose label is known; out of fold, means over the repeats."""
 
     name: str
-    label: str
-    predicted: str
-    probability: float
-    loss: float
+    label: str  # its class
+    predicted: str  # the class predicted
+    probability: float  # of the positive class
+    loss: float  # cross-entropy, in nats
 
 
 def write_predictions(
-    path: str | os.PathLike[str], predictions: Iterable[LabeledPrediction], positive: str
+    path: AnyPath, predictions: Iterable[LabeledPrediction], positive: str
 ) -> None:
     """Write a CSV file with a line for each picture; `positive` names the positive class."""
     rows = ((p.name, p.label, p.predicted, positive, p.probability, p.loss) for p in predictions)
-    write_csv(path, HEADER, rows)
+    write_csv(path, PREDICTIONS_HEADER, rows)

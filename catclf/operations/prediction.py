@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 
-from catclf.errors import PictureError
+from catclf.errors import AnyPath, PictureError
 from catclf.model import Model, load_model
 from catclf.observer import Observer
 from catclf.pictures.folders import find_pictures
-from catclf.pictures.formats import PICTURE
-from catclf.pictures.reading import STREAM_NAME, Picture, one_or_many, pixels_of
+from catclf.pictures.reading import PICTURE, STREAM_NAME, Picture, one_or_many, pixels_of
 from catclf.workers import map_in_order
 
 
@@ -21,21 +20,11 @@ from catclf.workers import map_in_order
 class Prediction:
     """The prediction of one picture, or why it could not be read.
 
-    Parameters
-    ----------
-    name
-        The picture's path, or ``-`` where it has none.
-    predicted
-        The class predicted; None where the picture could not be read.
-    probabilities
-        The probability of each class, in the order of their labels; they sum to 1. None where the
-        picture could not be read.
-    error
-        What was wrong with the picture, or None.
+    The probabilities are by class, in the order of their labels, and sum to 1.
     """
 
-    name: str
-    predicted: str | None
+    name: str  # its path, or ``-`` where it has none
+    predicted: str | None  # None where it could not be read
     probabilities: dict[str, float] | None
     error: PictureError | None = None
 
@@ -53,7 +42,7 @@ class Prediction:
 
 def predict(
     images: Picture | Iterable[Picture],
-    model: Model | str | os.PathLike[str],
+    model: Model | AnyPath,
     *,
     threshold: float = 0.5,
     workers: int | None = None,

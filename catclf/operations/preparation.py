@@ -15,14 +15,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catclf.columns import Pixels, unroll
-from catclf.dataset import DATASET_FILE, NewSplit, write_dataset
-from catclf.errors import DatasetError, PictureError, printable
+from catclf.dataset import NewSplit, write_dataset
+from catclf.errors import AnyPath, DatasetError, PictureError, printable
 from catclf.features import Preprocessing, column
+from catclf.files import FileKind
 from catclf.observer import Observer
 from catclf.outputs import check_output, made_folder, unwritable
 from catclf.sources import list_sources
 from catclf.sources.labeled import Labeled
-from catclf.splits import Duplicates, assign_to_test, choose_classes, find_duplicates, fingerprint
+from catclf.splits import (
+    Duplicates,
+    assign_to_test,
+    choose_classes,
+    class_counts,
+    find_duplicates,
+    fingerprint,
+)
 from catclf.workers import CAN_FORK, map_in_order
 
 DEFAULT_TEST_SPLIT = 0.2
@@ -32,30 +40,14 @@ MIN_WRITE_BYTES = 2**18  # rows are collected up to it: a write for each takes l
 
 @dataclass(frozen=True)
 class Prepared:
-    """What `prepare` wrote, and what it left out.
-
-    Parameters
-    ----------
-    path
-        The dataset file.
-    classes
-        (negative, positive), in the order of their labels.
-    counts
-        ``counts[split][label]``: how many pictures.
-    unreadable
-        What was wrong with each picture that could not be read.
-    skipped
-        Files and folders that are no pictures by name.
-    duplicates
-        Every group of pictures with identical pixels.
-    """
+    """What `prepare` wrote, and what it left out."""
 
     path: str
-    classes: tuple[str, str]
-    counts: dict[str, tuple[int, int]]
-    unreadable: list[PictureError]
-    skipped: list[str]
-    duplicates: list[Duplicates]
+    classes: tuple[str, str]  # (negative, positive), in the order of their labels
+    counts: dict[str, tuple[int, int]]  # ``counts[split][label]``: how many pictures
+    unreadable: list[PictureError]  # what was wrong with each picture that could not be read
+    skipped: list[str]  # files and folders that are no pictures by name
+    duplicates: list[Duplicates]  # each group of pictures with identical pixels
 
     @property
     def leaked(self) -> int:
@@ -64,8 +56,8 @@ class Prepared:
 
 
 def prepare(
-    sources: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
-    output: str | os.PathLike[str],
+    sources: AnyPath | Sequence[AnyPath],
+    output: AnyPath,
     *,
     preprocessing: Preprocessing | None = None,
     positive: str | None = None,
@@ -125,7 +117,7 @@ def prepare(
     with ExitStack() as files:
         listing = list_sources(sources, files, observer)
         pictured = [p.pixels for p in listing.pictures if isinstance(p.pixels, str)]
-        check_output(output, DATASET_FILE, [*sources, *pictured], force=force)
+        check_output(output, FileKind.DATASET, [*sources, *pictured], force=force)
         where = os.fspath(sources[0]) if len(sources) == 1 else None
         classes = choose_classes((p.class_name for p in listing.pictures), positive, where)
         staged = _Staged(files.enter_context(_scratch_beside(output)), preprocessing, output)
@@ -153,11 +145,8 @@ def prepare(
             )
         in_test = assign_to_test(given, labels, staged.fingerprints, test_split, seed)
         if given and all(split == "test" for split in given):
-            raise DatasetError(
-                "names only a test split: there is nothing to train on",
-                where,
-                "Name the source of the train split beside it.",
-            )
+            what = "names only a test split: there is nothing to train on"
+            raise DatasetError(what, where, "Name the source of the train split beside it.")
         _refuse_empty_class(labels[~in_test], classes, unreadable, where)
         names = [picture.name for picture in pictures]
         duplicates = find_duplicates(names, labels, in_test, staged.fingerprints)
@@ -177,10 +166,7 @@ def prepare(
     return Prepared(
         path=os.fspath(output),
         classes=classes,
-        counts={
-            "train": _count(labels[~in_test]),
-            "test": _count(labels[in_test]),
-        },
+        counts={"train": class_counts(labels[~in_test]), "test": class_counts(labels[in_test])},
         unreadable=unreadable,
         skipped=listing.skipped,
         duplicates=duplicates,
@@ -194,9 +180,7 @@ class _Staged:
     grow with their number.
     """
 
-    def __init__(
-        self, file: IO[bytes], preprocessing: Preprocessing, output: str | os.PathLike[str]
-    ) -> None:
+    def __init__(self, file: IO[bytes], preprocessing: Preprocessing, output: AnyPath) -> None:
         self._file = file
         self._output = output
         self._n_x, self._pixel_n_x = preprocessing.n_x, preprocessing.pixel_n_x
@@ -244,7 +228,7 @@ class _Staged:
 
 
 @contextmanager
-def _scratch_beside(output: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
+def _scratch_beside(output: AnyPath) -> Iterator[IO[bytes]]:
     """Open a nameless file beside the output: it vanishes with the process, however that ends."""
     folder = Path(output).absolute().parent
     with ExitStack() as stack:
@@ -299,13 +283,5 @@ def _refuse_empty_class(
                     f"; {len(unreadable)} cannot be read, first "
                     f"{printable(first.where or '')}: {first.what}"
                 )
-            raise DatasetError(
-                f"no picture of class {name!r} is left to train on{left_out}",
-                where,
-                "Add readable pictures of it.",
-            )
-
-
-def _count(labels: NDArray[np.uint8]) -> tuple[int, int]:
-    positive = int(np.count_nonzero(labels))
-    return labels.size - positive, positive
+            what = f"no picture of class {name!r} is left to train on{left_out}"
+            raise DatasetError(what, where, "Add readable pictures of it.")

@@ -9,17 +9,18 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from catclf._version import __version__
+from catclf import __version__
 from catclf.columns import Columns, blocks_of_bytes
 from catclf.dataset import Dataset, open_dataset
-from catclf.files import FileKind, file_kind
+from catclf.errors import AnyPath
+from catclf.files import FileKind
 from catclf.metrics import calibration
 from catclf.model import Model
 from catclf.operations.evaluation import Evaluation, evaluate_candidates, read_candidates
-from catclf.outputs import OutputKind, check_output, replacing
+from catclf.outputs import check_output, replacing
 from catclf.page import encoded, render
-from catclf.pictures.formats import MAX_PIXELS
 from catclf.pictures.jpeg import REDUCTION_MARGINS
+from catclf.pictures.pixels import MAX_PIXELS
 from catclf.splits import SplitName
 from catclf.training import Settings
 
@@ -31,26 +32,9 @@ CURVE_POINTS = 1000  # of the costs
 BLOCK_BYTES = 2**22  # read at once
 
 
-def _is_report(path: str) -> bool:
-    return file_kind(path) is FileKind.REPORT
-
-
-REPORT_FILE = OutputKind("a report of catclf", _is_report)
-
-
 @dataclass(frozen=True)
 class Reported:
-    """What `report` wrote.
-
-    Parameters
-    ----------
-    path
-        The page's file.
-    size_bytes
-        Its size.
-    test
-        The evaluation on the test split; None where the dataset has none.
-    """
+    """The file that `report` wrote, its size, and the evaluation on the test split, if any."""
 
     path: str
     size_bytes: int
@@ -58,11 +42,7 @@ class Reported:
 
 
 def report(
-    dataset: str | os.PathLike[str],
-    model: str | os.PathLike[str] | Model,
-    output: str | os.PathLike[str],
-    *,
-    force: bool = False,
+    dataset: AnyPath, model: AnyPath | Model, output: AnyPath, *, force: bool = False
 ) -> Reported:
     """Write a page that shows what a model learned and how good it is on the test split.
 
@@ -90,9 +70,8 @@ def report(
         kind.
     """
     model_path = None if isinstance(model, Model) else os.fspath(model)
-    check_output(
-        output, REPORT_FILE, [dataset] if model_path is None else [dataset, model_path], force=force
-    )
+    inputs = [dataset] if model_path is None else [dataset, model_path]
+    check_output(output, FileKind.REPORT, inputs, force=force)
     candidates = read_candidates(model)
     with open_dataset(dataset) as opened:
         # Without test pictures those of the train split still tell a weights-only model's order.
@@ -120,7 +99,8 @@ def _data(
     """Return what the page's scripts read: numbers, and names as they are."""
     training = model.training
     settings = Settings() if training is None else training.settings
-    train_costs, test_costs = (sorted(costs.items()) for costs in model.cost_curves())
+    curves = ({}, {}) if training is None else training.cost_curves()
+    train_costs, test_costs = (sorted(costs.items()) for costs in curves)
     lowest = min(test_costs, key=lambda at: at[1], default=None)
     return {
         "classes": dataset.classes,
@@ -140,11 +120,7 @@ def _data(
         if training is None or training.train_accuracy is None
         else {"accuracy": training.train_accuracy, "examples": training.train_examples},
         "test": None if test is None else _test_data(dataset, model, test),
-        "costs": {
-            "train": _thinned(train_costs),
-            "test": _thinned(test_costs),
-            "lowest": lowest,
-        },
+        "costs": {"train": _thinned(train_costs), "test": _thinned(test_costs), "lowest": lowest},
         "details": _details(dataset, model, model_path),
     }
 

@@ -1,29 +1,25 @@
-"""What a search for settings is asked, and what it finds."""
+"""What a search for settings is asked, what it finds, and the config file of that."""
 
 from __future__ import annotations
 
 import json
-import math
-import os
 import zlib
 from dataclasses import dataclass, field
 from itertools import product
 from typing import Literal
 
 from catclf.descent.cross_validation import METRICS, Metric, Score
-from catclf.errors import CatclfError
-from catclf.files import read_regular
+from catclf.errors import AnyPath
+from catclf.fields import MAX_COUNT, check_ranges, ranged
+from catclf.files import CONFIG_LINE
 from catclf.logistic import CLASS_WEIGHTS, ClassWeight
 from catclf.metrics import Z_95
 from catclf.operations.evaluation import LabeledPrediction
-from catclf.outputs import OutputKind, replacing
+from catclf.outputs import replacing
 from catclf.training import Settings
 
 Rule = Literal["best", "one-se"]
-RULES: dict[Rule, str] = {
-    "best": "the best",
-    "one-se": "the simplest within one standard error",
-}
+RULES: dict[Rule, str] = {"best": "the best", "one-se": "the simplest within one standard error"}
 """What each rule chooses, in words."""
 
 
@@ -59,32 +55,21 @@ class Search:
         For values that make no sense.
     """
 
-    learning_rates: tuple[float, ...] = ()
-    l2: tuple[float, ...] = (0.0, 0.01, 0.1)
-    iterations: int = 2000
-    folds: int = 10
-    repeats: int = 1
-    seed: int = 0
-    sample: int | None = None
-    metric: Metric = "log-loss"
-    rule: Rule = "best"
-    class_weight: ClassWeight = "none"
+    learning_rates: tuple[float, ...] = ranged((), above=0, unit="RATES")
+    l2: tuple[float, ...] = ranged((0.0, 0.01, 0.1), least=0, unit="LAMBDAS")
+    iterations: int = ranged(2000, whole=True, least=1, most=MAX_COUNT, unit="N")
+    folds: int = ranged(10, whole=True, least=2, most=MAX_COUNT, unit="N")
+    repeats: int = ranged(1, whole=True, least=1, most=MAX_COUNT, unit="N")
+    seed: int = ranged(0, whole=True, least=0, unit="N")
+    sample: int | None = ranged(None, whole=True, least=4, unit="N")
+    metric: Metric = ranged("log-loss", choices=METRICS)
+    rule: Rule = ranged("best", choices=RULES)
+    class_weight: ClassWeight = ranged("none", choices=CLASS_WEIGHTS)
 
     def __post_init__(self) -> None:
-        rates = self.learning_rates
-        if not all(math.isfinite(rate) and rate > 0 for rate in rates):
-            raise ValueError(f"learning_rates must be above 0, got {rates}")
-        if not self.l2 or not all(math.isfinite(l2) and l2 >= 0 for l2 in self.l2):
-            raise ValueError(f"l2 must be at least 0, got {self.l2}")
-        if self.iterations < 1 or self.folds < 2 or self.repeats < 1:
-            raise ValueError("iterations and repeats must be at least 1, folds at least 2")
-        if self.sample is not None and self.sample < 4:
-            raise ValueError(f"sample must be at least 4, got {self.sample}")
-        for name, known in (("metric", METRICS), ("rule", RULES), ("class_weight", CLASS_WEIGHTS)):
-            if getattr(self, name) not in known:
-                raise ValueError(
-                    f"{name} must be one of {', '.join(known)}, got {getattr(self, name)!r}"
-                )
+        check_ranges(self)
+        if not self.l2:
+            raise ValueError("l2 must name a penalty at least")
 
     def settings(self) -> list[tuple[float, float]]:
         """Return every pair of a learning rate and a penalty."""
@@ -93,50 +78,23 @@ class Search:
 
 @dataclass(frozen=True)
 class Tuned:
-    """The leaderboard, the choice, and what it rests on.
-
-    Parameters
-    ----------
-    dataset
-        The dataset file.
-    search
-        What was asked, with the learning rates that were tried.
-    scores
-        Every learning rate and penalty after its best number of iterations, the best first; then
-        those whose log loss is not below the constant's, and the diverged ones.
-    chosen
-        The setting chosen; None where none beats the constant's log loss, or it was interrupted.
-    majority_rate, constant_log_loss
-        Accuracy of always predicting the more frequent class, and log loss of always predicting the
-        fraction of the positive class.
-    m, total
-        Pictures used, and pictures in the train split.
-    features
-        What the columns hold; see `catclf.Preprocessing`.
-    safe_rate
-        The learning rate up to which the cost cannot rise on these pictures, without a penalty.
-    positive
-        The class whose probability is reported.
-    out_of_fold
-        Predictions of each picture by trainings that held it out, by the setting of the best score,
-        the largest loss first; none where it was interrupted.
-    interrupted
-        Whether the observer stopped it: the scores are those up to there.
-    """
+    """The leaderboard, the choice, and what it rests on."""
 
     dataset: str
-    search: Search
+    search: Search  # what was asked, with the learning rates that were tried
+    # each setting after its best number of iterations, the best first
     scores: list[Score] = field(repr=False)
-    chosen: Score | None
-    majority_rate: float
-    constant_log_loss: float
-    m: int
-    total: int
+    chosen: Score | None  # None where none beats the constant's log loss, or it was interrupted
+    majority_rate: float  # accuracy of always predicting the more frequent class
+    constant_log_loss: float  # of always predicting the fraction of the positive class
+    m: int  # pictures used
+    total: int  # pictures in the train split
     features: str
-    safe_rate: float
-    positive: str
+    safe_rate: float  # the rate up to which the cost cannot rise on them, without a penalty
+    positive: str  # the class whose probability is reported
+    # by trainings that held each picture out, the largest loss first
     out_of_fold: list[LabeledPrediction] = field(repr=False)
-    interrupted: bool = False
+    interrupted: bool = False  # the scores are those up to there
 
     @property
     def settings(self) -> Settings | None:
@@ -177,21 +135,7 @@ class Tuned:
         return edges
 
 
-MAX_BYTES = 2**20
-
-FIRST_LINE = "# Written by catclf tune, checksum {:08x}: not replaced once it is edited.\n"
-
-
-def _is_config(path: str) -> bool:
-    """Return whether a file is a config as it was written."""
-    first, _, rest = read_regular(path, MAX_BYTES, CatclfError).partition(b"\n")
-    return first + b"\n" == FIRST_LINE.format(zlib.crc32(rest)).encode()
-
-
-CONFIG_FILE = OutputKind("a config file as catclf tune wrote it", _is_config)
-
-
-def write_config(path: str | os.PathLike[str], tuned: Tuned, chosen: Score) -> None:
+def write_config(path: AnyPath, tuned: Tuned, chosen: Score) -> None:
     """Write a setting, and how it was chosen, as a config file, whole or not at all."""
     search = tuned.search
     dataset = _dataset_line(tuned.dataset)
@@ -221,7 +165,7 @@ class-weight = "{search.class_weight}"
 """
     with replacing(path) as temporary:
         encoded = text.encode()
-        temporary.write_bytes(FIRST_LINE.format(zlib.crc32(encoded)).encode() + encoded)
+        temporary.write_bytes(CONFIG_LINE.format(zlib.crc32(encoded)).encode() + encoded)
 
 
 def _dataset_line(path: str) -> str:

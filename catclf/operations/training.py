@@ -6,20 +6,19 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from catclf._version import __version__
+from catclf import __version__
 from catclf.dataset import Dataset, open_dataset
 from catclf.descent import (
     KERNELS,
     METHODS,
     Choice,
-    Descent,
-    History,
     Method,
     Problem,
+    Stand,
     State,
     StateError,
     ThisMachine,
@@ -29,13 +28,14 @@ from catclf.descent import (
     round_down,
     safe_rate,
 )
-from catclf.errors import CatclfError, DatasetError, DivergenceError, ModelError, printable
-from catclf.model import MODEL_FILE, Model, is_weights_only, load_model, save_model
+from catclf.errors import AnyPath, CatclfError, DatasetError, DivergenceError, ModelError, printable
+from catclf.files import FileKind
+from catclf.model import Model, read_model, save_model
 from catclf.observer import Observer
-from catclf.operations.evaluation import Evaluation, evaluate_split
+from catclf.operations.evaluation import Evaluation, evaluate_models
 from catclf.outputs import check_output
 from catclf.splits import warn_of_imbalance
-from catclf.training import Settings, TrainingRecord
+from catclf.training import Settings, Training
 from catclf.workers import available_memory
 
 if TYPE_CHECKING:
@@ -44,40 +44,28 @@ if TYPE_CHECKING:
     from catclf.descent.cluster import Cluster
 
 HOG_COLOR_HINT = "\nFor photographs, try prepare `features` hog-color."
+CREATED_BY = f"catclf {__version__}"
+RESUME_FIX = "Train without `resume`, or write another model with `output`."
 
 
-@dataclass(frozen=True)
-class Trained:
-    """A trained model, and its evaluation.
+class Trained(NamedTuple):
+    """A trained model as it was saved, and its evaluations.
 
-    Parameters
-    ----------
-    model
-        As it was saved.
-    record
-        How it was trained.
-    train, test
-        Its evaluation on both splits; test is None where the dataset has no test split.
+    That on the test split is None where the dataset has none.
     """
 
     model: Model
-    record: TrainingRecord
     train: Evaluation
     test: Evaluation | None
 
-    @property
-    def interrupted(self) -> bool:
-        """Whether fewer iterations were made than asked for."""
-        return self.record.iterations < self.record.settings.iterations
-
 
 def train(
-    dataset: str | os.PathLike[str],
-    output: str | os.PathLike[str],
+    dataset: AnyPath,
+    output: AnyPath,
     settings: Settings | None = None,
     *,
     method: str = "auto",
-    resume: bool = False,
+    resume: bool | Model = False,
     force: bool = False,
     client: Client | None = None,
     observer: Observer | None = None,
@@ -94,13 +82,13 @@ def train(
         The model file to write; an old one is replaced only by a complete new one.
     settings
         The learning rate, iterations and the rest; `catclf.Settings` has the defaults. With
-        `resume`, the default is the settings of the model in `output`.
+        `resume`, the default is the settings of the model that is resumed.
     method
-        A name in `catclf.descent.METHODS`, or ``auto``.
+        ``auto``, ``gram``, ``streaming``, ``vectorized`` or ``iterative``.
     resume
-        Resume the training of the model in `output`, to ``settings.iterations`` in all; begin
-        anew where there is none. By the same method the end is the same, bit for bit, as without
-        a pause.
+        Resume the training of the model in `output`, or of this model, to ``settings.iterations``
+        in all; begin anew where there is none. By the same method the end is the same, bit for
+        bit, as without a pause.
     force
         Let a file at `output` that is no model of catclf be replaced.
     client
@@ -109,6 +97,11 @@ def train(
     observer
         Receives warnings, the method that is used, every iteration and every recorded cost. Where
         it stops the training early a checkpoint is saved.
+
+    Returns
+    -------
+    Trained
+        The model, its evaluation on the train split, and that on the test split.
 
     Raises
     ------
@@ -130,13 +123,13 @@ def train(
         raise ValueError(f"method must be auto or one of {', '.join(METHODS)}, got {method!r}")
     if client is not None and method not in ("auto", "streaming"):
         raise ValueError(f"a cluster computes by method streaming, not {method}")
-    # A run is resumed from a model alone, which is read below.
-    check_output(output, MODEL_FILE, [dataset], force=force or resume)
-    with open_dataset(dataset) as opened, ExitStack() as held:
+    # A run is resumed from a model alone, which is read below, or was by the caller.
+    check_output(output, FileKind.MODEL, [dataset], force=force or resume is True)
+    with open_dataset(dataset, keep=True) as opened, ExitStack() as held:
         _refuse_one_class(opened)
-        old = run_to_resume(output, opened, observer) if resume else None
+        old = _resumed(resume, output, opened, observer) if resume else None
         if settings is None:
-            settings = Settings() if old is None else old.record.settings
+            settings = Settings() if old is None else old.training.settings
         problem = problem_of(opened, settings)
         backend: ThisMachine | Cluster = ThisMachine(problem)
         if client is not None:
@@ -148,40 +141,80 @@ def train(
             method = "streaming"
         if old is None:
             choice = _choose(problem, method, backend, observer)
+            training = _new_training(opened, settings, choice)
         else:
-            refuse_other_settings(old.record, settings, method, output)
-            choice = Choice(old.record.method, old.record.kernel)
-            refuse_missing_kernel(backend.kernel_failure(choice.kernel), output)
+            made_by = _new_training(opened, settings, Choice("")).created_by
+            training = replace(
+                old.training, settings=settings, dataset=opened.path, created_by=made_by
+            )
+            choice = Choice(training.method, training.kernel)
+            _refuse_other_settings(old.training, settings, method, output)
+            _refuse_missing_kernel(backend.kernel_failure(choice.kernel), output)
         observer.method(choice.method, choice.kernel, choice.seconds)
         _refuse_too_large(choice.method, problem, opened)
         if settings.class_weight == "none":
             warn_of_imbalance(opened.train.labels, opened.classes, observer)
         try:
-            started = backend.start(choice, None if old is None else old.state)
+            started = backend.start(choice, None if old is None else _state(old))
         except StateError:
             raise ModelError("does not hold what is needed to resume", output, RESUME_FIX) from None
-        descent = _descend(opened, started, problem, choice, output, old, observer)
-        model = _model_of(opened, settings, choice, descent)
+        stand = _descend(opened, started, problem, training, output, observer)
+        model = _model_of(opened, stand)
         try:
-            on_train = evaluate_split(opened, model, "train")
-            on_test = evaluate_split(opened, model, "test") if opened.test.m else None
+            [on_train] = evaluate_models(opened, [model], "train")
+            on_test = evaluate_models(opened, [model], "test")[0] if opened.test.m else None
         except CatclfError:  # a split that is damaged by now must not cost the training
             save_model(output, model)
             raise
-        assert model.training is not None, "written by _model_of"
-        record = replace(
-            model.training,
+        training = replace(
+            stand.training,
             train_accuracy=on_train.accuracy,
             test_accuracy=None if on_test is None else on_test.accuracy,
         )
-        model = replace(model, training=record)
+        model = replace(model, training=training)
         save_model(output, model)
         if on_test is not None and not on_test.surely_better:
             observer.warning(
                 "the test accuracy is not surely above the majority class"
                 + HOG_COLOR_HINT * (opened.preprocessing.features == "pixels")
             )
-    return Trained(model, record, on_train, on_test)
+    return Trained(model, on_train, on_test)
+
+
+def problem_of(dataset: Dataset, settings: Settings) -> Problem:
+    """Return the problem of fitting a dataset's train split, and its test split beside it."""
+    test = None
+    if dataset.test.m:
+        test = Problem(dataset.test.columns, dataset.test.Y, settings)
+    return Problem(dataset.train.columns, dataset.train.Y, settings, test)
+
+
+@dataclass(frozen=True)
+class SharedDataset:
+    """A problem whose dataset is on storage that other machines see by the same absolute path.
+
+    By the size of its file and its digest another file there is known; see
+    `catclf.descent.cluster.SharedProblem`.
+    """
+
+    path: str
+    file_bytes: int
+    digest: str
+    settings: Settings
+
+    @classmethod
+    def of(cls, dataset: Dataset, settings: Settings) -> SharedDataset:
+        """Return the problem that a dataset poses, to be opened elsewhere."""
+        path = os.path.abspath(dataset.path)
+        return cls(path, os.path.getsize(path), dataset.digest, settings)
+
+    @contextmanager
+    def open(self) -> Iterator[Problem]:
+        """Open it; DatasetError where the file is not there, or is another one."""
+        with open_dataset(self.path) as dataset:
+            if (os.path.getsize(self.path), dataset.digest) != (self.file_bytes, self.digest):
+                raise DatasetError("is not the dataset that is trained on", self.path)
+            yield problem_of(dataset, self.settings)
 
 
 def _choose(
@@ -199,41 +232,43 @@ def _choose(
     return choice
 
 
+def _new_training(dataset: Dataset, settings: Settings, choice: Choice) -> Training:
+    return Training(
+        settings,
+        choice.method,
+        choice.kernel,
+        dataset=dataset.path,
+        digest=dataset.digest,
+        train_examples=dataset.train.m,
+        test_examples=dataset.test.m,
+        created_by=CREATED_BY,
+    )
+
+
+def _model_of(dataset: Dataset, stand: Stand) -> Model:
+    return Model(stand.w, stand.b, dataset.classes, dataset.preprocessing, stand.training)
+
+
 def _descend(
     dataset: Dataset,
     started: Method,
     problem: Problem,
-    choice: Choice,
-    output: str | os.PathLike[str],
-    old: RunToResume | None,
+    training: Training,
+    output: AnyPath,
     observer: Observer,
-) -> Descent:
-    """Run the descent, with checkpoints; say where the learning rate is not safe."""
-    settings = problem.settings
-    safe = started.safe_rate()
-    if safe is not None and settings.learning_rate > safe:
-        observer.warning(
-            f"the learning rate {settings.learning_rate:g} is above {round_down(safe):g}, up to "
-            "which the cost\ncannot rise on this data. If it rises, use `learning_rate` "
-            f"{round_down(safe):g}."
-        )
+) -> Stand:
+    """Run the descent, with checkpoints; an error tells of them, and of a safe learning rate."""
     saved = 0
 
-    def checkpoint(descent: Descent) -> None:
+    def checkpoint(stand: Stand) -> None:
         nonlocal saved
-        save_model(output, _model_of(dataset, settings, choice, descent))
-        saved = descent.history.iterations
+        save_model(output, _model_of(dataset, stand))
+        saved = stand.training.iterations
 
     try:
-        return descend(
-            started,
-            settings,
-            history=None if old is None else old.history,
-            observer=observer,
-            checkpoint=checkpoint,
-        )
+        return descend(started, training, observer=observer, checkpoint=checkpoint)
     except DivergenceError as error:
-        safe = round_down(safe or safe_rate(problem))
+        safe = round_down(started.safe_rate() or safe_rate(problem))
         fix = f"Use `learning_rate` {safe:g}: up to there the cost cannot rise on this data."
         raise DivergenceError(error.what, fix=fix) from None
     except CatclfError as error:
@@ -259,157 +294,61 @@ def _refuse_too_large(method: str, problem: Problem, dataset: Dataset) -> None:
 def _refuse_one_class(dataset: Dataset) -> None:
     labels = dataset.train.labels
     if labels.size == 0 or labels.min() == labels.max():
-        raise DatasetError(
-            f"its train split holds {labels.size} pictures, not of both classes",
-            dataset.path,
-            "Prepare it with pictures of both.",
-        )
+        what = f"its train split holds {labels.size} pictures, not of both classes"
+        raise DatasetError(what, dataset.path, "Prepare it with pictures of both.")
 
 
-def _model_of(dataset: Dataset, settings: Settings, choice: Choice, descent: Descent) -> Model:
-    record = TrainingRecord(
-        created_by=f"catclf {__version__}",
-        dataset=dataset.path,
-        digest=dataset.digest,
-        train_examples=dataset.train.m,
-        test_examples=dataset.test.m,
-        method=choice.method,
-        kernel=choice.kernel,
-        settings=settings,
-        iterations=descent.history.iterations,
-        cost=descent.final_cost,
-        test_cost=descent.final_test_cost,
-    )
-    return Model(
-        w=descent.w,
-        b=descent.b,
-        classes=dataset.classes,
-        preprocessing=dataset.preprocessing,
-        training=record,
-        costs=descent.history.costs,
-        test_costs=descent.history.test_costs,
-        state=descent.state,
-    )
+def _resumed(
+    resume: bool | Model, path: AnyPath, dataset: Dataset, observer: Observer
+) -> Stand | None:
+    """Return where the training to be resumed stands; None, with a warning, where there is none.
 
-
-RESUME_FIX = "Train without `resume`, or write another model with `output`."
-
-
-@dataclass(frozen=True)
-class RunToResume:
-    """A training to be resumed: how it was made, and where it stands."""
-
-    record: TrainingRecord
-    history: History
-    state: State
-
-
-def run_to_resume(
-    path: str | os.PathLike[str], dataset: Dataset, observer: Observer
-) -> RunToResume | None:
-    """Return the training of the model at a path; None, with a warning, where there is none.
-
-    ModelError where it does not tell all that is needed, or is of other data.
+    ModelError where the model does not tell all that is needed, or is of other data.
     """
-    if not os.path.lexists(path):
-        observer.warning(f"nothing to resume: there is no {printable(path)}")
-        return None
-    if is_weights_only(path):
-        raise ModelError("does not tell how it was trained", path, RESUME_FIX)
-    model = load_model(path)
-    record = model.training
+    if not isinstance(resume, Model):
+        if not os.path.lexists(path):
+            observer.warning(f"nothing to resume: there is no {printable(path)}")
+            return None
+        resume = read_model(path)
+    training = resume.training
     if (
-        record is None
-        or record.iterations < 1
-        or record.method not in METHODS
-        or (record.method == "streaming") != (record.kernel in KERNELS)
-        or 0 not in model.costs
-        or not all(0 <= iteration < record.iterations for iteration in model.costs)
+        training is None
+        or training.iterations < 1
+        or training.method not in METHODS
+        or (training.method == "streaming") != (training.kernel in KERNELS)
+        or 0 not in training.costs
+        or not all(0 <= iteration < training.iterations for iteration in training.costs)
     ):
         raise ModelError("does not tell how it was trained", path, RESUME_FIX)
-    if model.preprocessing != dataset.preprocessing:
-        theirs, ours = model.preprocessing.difference(dataset.preprocessing)
-        raise ModelError(
-            f"was trained on pictures with {theirs}; {dataset.path} holds them with {ours}",
-            path,
-            RESUME_FIX,
-        )
-    if record.digest != dataset.digest or model.classes != dataset.classes:
+    if resume.preprocessing != dataset.preprocessing:
+        theirs, ours = resume.preprocessing.difference(dataset.preprocessing)
+        what = f"was trained on pictures with {theirs}; {dataset.path} holds them with {ours}"
+        raise ModelError(what, path, RESUME_FIX)
+    if training.digest != dataset.digest or resume.classes != dataset.classes:
         raise ModelError(f"was trained on other data than {dataset.path}", path, RESUME_FIX)
-    history = History(record.iterations, model.costs, model.test_costs)
-    return RunToResume(record, history, {"w": model.w, "b": np.array(model.b), **model.state})
+    return Stand(resume.w, resume.b, training)
 
 
-def refuse_other_settings(
-    record: TrainingRecord, settings: Settings, method: str, path: str | os.PathLike[str]
-) -> None:
+def _state(stand: Stand) -> State:
+    return {"w": stand.w, "b": np.array(stand.b), **stand.training.state}
+
+
+def _refuse_other_settings(old: Training, settings: Settings, method: str, path: AnyPath) -> None:
     """Raise ModelError where settings are not those that a run to be resumed had."""
-    then = {"method": record.method, **asdict(record.settings)}
-    now = {"method": record.method if method == "auto" else method, **asdict(settings)}
+    then = {"method": old.method, **asdict(old.settings)}
+    now = {"method": old.method if method == "auto" else method, **asdict(settings)}
     for name in ("learning_rate", "l2", "loss", "class_weight", "method"):
         if then[name] != now[name]:
-            raise ModelError(
-                f"was trained with {name.replace('_', ' ')} {then[name]}, not {now[name]}",
-                path,
-                RESUME_FIX,
-            )
-    if record.iterations > settings.iterations:
-        raise ModelError(
-            f"has {record.iterations} iterations already, more than {settings.iterations}",
-            path,
-            "Ask for more `iterations`.",
-        )
+            what = f"was trained with {name.replace('_', ' ')} {then[name]}, not {now[name]}"
+            raise ModelError(what, path, RESUME_FIX)
+    if old.iterations > settings.iterations:
+        what = f"has {old.iterations} iterations already, more than {settings.iterations}"
+        raise ModelError(what, path, "Ask for more `iterations`.")
 
 
-def refuse_missing_kernel(failure: Exception | None, path: str | os.PathLike[str]) -> None:
+def _refuse_missing_kernel(failure: Exception | None, path: AnyPath) -> None:
     """Raise ModelError where the kernel of a run to be resumed failed to load: they round apart."""
     if failure is not None:
-        raise ModelError(
-            f"was trained by numba's compiled code, which cannot be loaded ({failure})",
-            path,
-            f"Install it: pip install 'catclf[fast]'.\nOr {RESUME_FIX[0].lower()}{RESUME_FIX[1:]}",
-        )
-
-
-def problem_of(dataset: Dataset, settings: Settings) -> Problem:
-    """Return the problem of fitting a dataset's train split, and its test split beside it."""
-    test = None
-    if dataset.test.m:
-        test = Problem(dataset.test.columns, dataset.test.Y, settings)
-    return Problem(dataset.train.columns, dataset.train.Y, settings, test)
-
-
-@dataclass(frozen=True)
-class SharedDataset:
-    """A problem whose dataset is on storage that other machines see too.
-
-    See `catclf.descent.shard.SharedProblem`.
-
-    Parameters
-    ----------
-    path
-        The dataset's absolute path.
-    file_bytes, digest
-        The size of its file, and its digest: by these another file at the path is known.
-    settings
-        The settings of the descent.
-    """
-
-    path: str
-    file_bytes: int
-    digest: str
-    settings: Settings
-
-    @classmethod
-    def of(cls, dataset: Dataset, settings: Settings) -> SharedDataset:
-        """Return the problem that a dataset poses, to be opened elsewhere."""
-        path = os.path.abspath(dataset.path)
-        return cls(path, os.path.getsize(path), dataset.digest, settings)
-
-    @contextmanager
-    def open(self) -> Iterator[Problem]:
-        """Open it; DatasetError where the file is not there, or is another one."""
-        with open_dataset(self.path) as dataset:
-            if (os.path.getsize(self.path), dataset.digest) != (self.file_bytes, self.digest):
-                raise DatasetError("is not the dataset that is trained on", self.path)
-            yield problem_of(dataset, self.settings)
+        what = f"was trained by numba's compiled code, which cannot be loaded ({failure})"
+        fix = f"Install it: pip install 'catclf[fast]'.\nOr {RESUME_FIX[0].lower()}{RESUME_FIX[1:]}"
+        raise ModelError(what, path, fix)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -13,17 +12,15 @@ from numpy.typing import NDArray
 from catclf.columns import Columns, blocks_of_bytes
 from catclf.dataset import open_dataset
 from catclf.descent import Problem, round_down
-from catclf.descent.cross_validation import (
-    CrossValidation,
-    compared_iterations,
-)
+from catclf.descent.cross_validation import CrossValidation, compared_iterations
 from catclf.descent.gram import gram_matrix, gram_safe_rate
-from catclf.errors import CatclfError, DatasetError
+from catclf.errors import AnyPath, CatclfError, DatasetError
+from catclf.files import FileKind
 from catclf.logistic import Array
 from catclf.metrics import constant_log_loss, majority_rate
 from catclf.observer import Observer
-from catclf.operations.evaluation import PREDICTIONS_FILE, LabeledPrediction, write_predictions
-from catclf.operations.search import CONFIG_FILE, Search, Tuned, write_config
+from catclf.operations.evaluation import LabeledPrediction, write_predictions
+from catclf.operations.search import Search, Tuned, write_config
 from catclf.outputs import check_output, is_same_file
 from catclf.splits import (
     divide_into_folds,
@@ -41,11 +38,11 @@ BLOCK_BYTES = 2**24  # read at once
 
 
 def tune(
-    dataset: str | os.PathLike[str],
+    dataset: AnyPath,
     search: Search | None = None,
     *,
-    output: str | os.PathLike[str] | None = None,
-    predictions: str | os.PathLike[str] | None = None,
+    output: AnyPath | None = None,
+    predictions: AnyPath | None = None,
     force: bool = False,
     observer: Observer | None = None,
 ) -> Tuned:
@@ -154,15 +151,12 @@ def tune(
 
 
 def _check_outputs(
-    dataset: str | os.PathLike[str],
-    output: str | os.PathLike[str] | None,
-    predictions: str | os.PathLike[str] | None,
-    force: bool,
+    dataset: AnyPath, output: AnyPath | None, predictions: AnyPath | None, force: bool
 ) -> None:
     if output is not None:
-        check_output(output, CONFIG_FILE, [dataset], force=force)
+        check_output(output, FileKind.CONFIG, [dataset], force=force)
     if predictions is not None:
-        check_output(predictions, PREDICTIONS_FILE, [dataset], force=force)
+        check_output(predictions, FileKind.PREDICTIONS, [dataset], force=force)
         if output is not None and is_same_file(output, predictions):
             raise CatclfError("is named for two outputs", output, "Write to two files.")
 

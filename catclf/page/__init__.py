@@ -41,13 +41,9 @@ SCRIPTS = (
 def render(texts: Mapping[str, str], data: Mapping[str, object]) -> str:
     """Return the page as HTML.
 
-    Parameters
-    ----------
-    texts
-        What stands at the places of page.html that are not data: title, subtitle, positive, n_x
-        and origin. Any text: it is escaped.
-    data
-        What JSON can hold; data.js and the scripts after it read it.
+    `texts` stand at the places of page.html that are not data: title, subtitle, positive, n_x and
+    origin. Any text: it is escaped. `data` is what JSON can hold; data.js and the scripts after it
+    read it.
     """
     style = _read("page.css")
     script = '"use strict";\n' + "\n".join(_read(f"{name}.js") for name in SCRIPTS)

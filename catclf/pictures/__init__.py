@@ -6,10 +6,10 @@ a whole picture raises `PictureError`. The only package that uses Pillow.
 
 Pillow decodes, but it is not asked what a file is. A file is recognized by its first bytes, its
 declared size is compared with `MAX_PIXELS` before memory is taken, and one plugin is called
-directly: `PIL.Image.open` would import five plugins, warn about large pictures where we raise, and
-try each decoder in turn. JPEG and PNG files are walked here first, for three reasons: Pillow
-decodes many damaged ones silently, what is not needed for the pixels (texts, profiles, thumbnails,
-animation) is taken out before Pillow can stumble over it, and the orientation is found on the way.
+directly: `PIL.Image.open` would import five plugins (8 ms more), warn about large pictures where
+we raise, and try each decoder in turn. JPEG and PNG files are walked here first: Pillow decodes
+many damaged ones silently, and stumbles over what the pixels do not need (texts, profiles,
+thumbnails, animation), which is taken out.
 
 What cannot be known:
 
@@ -22,6 +22,5 @@ What cannot be known:
 - Color profiles and gamma are not applied, and orientation is EXIF's alone, as in browsers.
 - Color and alpha channels of 16 bits are cut to their high byte by Pillow; gray ones are rounded.
 
-Imports run downwards: `reading` (the way in, and the table of decoders); `jpeg`, `png`, `others`;
-`pixels`; `formats`; `preprocessing`. `folders` stands beside `reading`.
+Imports run downwards: `reading` (the way in); `jpeg`, `others`; `pixels`. `folders` stands apart.
 """

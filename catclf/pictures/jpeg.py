@@ -17,8 +17,7 @@ import numpy as np
 from PIL import Image, ImageChops
 
 from catclf.features import Preprocessing
-from catclf.pictures.formats import broken, check_pixels
-from catclf.pictures.pixels import DecodedPicture, exif_orientation, turn_upright
+from catclf.pictures.pixels import DecodedPicture, broken, check_pixels
 
 # libjpeg can decode at 1/2, 1/4 or 1/8 of the size, which skips most of the work. It may as long
 # as the sides that matter keep this many times the size asked for. Mean absolute difference from a
@@ -41,6 +40,8 @@ _MAX_SCANS = 100  # a progressive file has about ten; thousands of empty ones wo
 # Markers: the second byte, after an FF (T.81, table B.1).
 _SEQUENTIAL_FRAMES = (0xC0, 0xC1)  # Huffman-coded, baseline or extended
 _PROGRESSIVE_FRAME = 0xC2
+# A block takes two Huffman codes, or in a progressive file one, of a bit at the least.
+_LEAST_BITS_PER_BLOCK = {0xC0: 2, 0xC1: 2, _PROGRESSIVE_FRAME: 1}
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _HUFFMAN_TABLES = 0xC4
 _STAND_ALONE = frozenset((0x01, *range(0xD0, 0xD9)))  # without a length: restarts, start of image
@@ -73,33 +74,12 @@ class _Jpeg:
     blocks: int = 0  # how many, over all components
     # Component: for each of its 64 coefficients, how many bits are not sent yet (None: all).
     missing_bits: dict[int, list[int | None]] = field(default_factory=dict)
-    tables: list[bytes] = field(default_factory=list)  # segments of them, not read yet
     first_symbol: dict[int, int] = field(default_factory=dict)  # AC table: what zero bits mean
-    zeroed: bool = False
     exif: bytes = b""
 
 
 def decode_jpeg(data: bytes, preprocessing: Preprocessing) -> DecodedPicture:
-    """Decode a JPEG at the scale that is enough, if its data is complete as far as can be known.
-
-    Parameters
-    ----------
-    data
-        The whole file.
-    preprocessing
-        Size and fit of what the picture is for.
-
-    Returns
-    -------
-    DecodedPicture
-        The upright picture: gray, RGB or CMYK.
-
-    Raises
-    ------
-    PictureError
-        If a segment or scan is cut, lacking or damaged, or the picture is too large. Pillow's
-        errors are left to `decode_picture`.
-    """
+    """Decode a JPEG at the scale that is enough, if its data is complete as far as can be known."""
     jpeg = _walk(data)
     _check_complete(jpeg)
     reduction = choose_reduction(jpeg.width, jpeg.height, preprocessing)
@@ -118,25 +98,11 @@ def decode_jpeg(data: bytes, preprocessing: Preprocessing) -> DecodedPicture:
             probed[scan] = bytes(probed[scan]) + _PROBE
         if ImageChops.difference(image, _load(probed, reduction)).getbbox() is not None:
             raise broken("truncated")
-    picture = DecodedPicture(image, (0, 0, jpeg.width / reduction, jpeg.height / reduction))
-    return turn_upright(picture, exif_orientation(jpeg.exif))
+    return DecodedPicture(image, jpeg.exif, (jpeg.width / reduction, jpeg.height / reduction))
 
 
 def choose_reduction(width: int, height: int, preprocessing: Preprocessing) -> int:
-    """Return the largest reduction that leaves enough pixels for the result.
-
-    Parameters
-    ----------
-    width, height
-        Of the whole picture, in pixels, before it is turned upright.
-    preprocessing
-        Size and fit of the result.
-
-    Returns
-    -------
-    int
-        8, 4, 2 or 1: each side is divided by it.
-    """
+    """Return the largest reduction, 8, 4, 2 or 1, that leaves enough pixels for the result."""
     side = max(width, height) if preprocessing.fit == "pad" else min(width, height)
     for reduction, margin in REDUCTION_MARGINS.items():
         if side >= reduction * margin * preprocessing.size:
@@ -166,9 +132,6 @@ def _ends_gray(image: Image.Image) -> bool:
     return bool(126 <= round(0.299 * red + 0.587 * green + 0.114 * blue) <= 130)
 
 
-# ------------------------------------------------------------------------------------ the walk
-
-
 def _walk(data: bytes) -> _Jpeg:
     """Walk the segments up to the end marker (T.81, annex B)."""
     jpeg = _Jpeg([data[:2]])
@@ -185,10 +148,9 @@ def _walk(data: bytes) -> _Jpeg:
         if marker in _STAND_ALONE:
             position = start
             continue
-        if start + 2 > len(data):
-            raise broken("truncated")
-        position = start + (data[start] << 8 | data[start + 1])
-        if position > len(data) or position < start + 2:
+        length = int.from_bytes(data[start : start + 2])
+        position = start + length
+        if length < 2 or position > len(data):
             raise broken("truncated")
         if marker == _EXIF and data.startswith(b"Exif\0\0", start + 2, position):
             jpeg.exif = jpeg.exif or data[start + 2 : position]
@@ -199,11 +161,10 @@ def _walk(data: bytes) -> _Jpeg:
         if marker in _FRAMES:
             _read_frame(jpeg, marker, segment)
         elif marker == _HUFFMAN_TABLES:
-            jpeg.tables.append(segment)
+            _read_tables(jpeg, segment)
         elif marker == _SCAN:
             end = _scan_end(data, position)
-            has_zeros = data.find(_ZEROED_STRETCH, position, end) >= 0
-            _read_scan(jpeg, segment, has_zeros)
+            _read_scan(jpeg, segment, data.find(_ZEROED_STRETCH, position, end) >= 0)
             jpeg.scans.append(len(jpeg.kept))
             jpeg.kept.append(view[position:end])
             position = end
@@ -255,40 +216,30 @@ def _read_scan(jpeg: _Jpeg, segment: bytes, has_zeros: bool) -> None:
     first, last, bits = segment[1 + 2 * count : 4 + 2 * count]
     if jpeg.frame != _PROGRESSIVE_FRAME:
         first, last, bits = 0, 63, 0
-    may_be_zeroed = has_zeros and jpeg.frame in _SEQUENTIAL_FRAMES
-    if may_be_zeroed:
-        _read_tables(jpeg)
     for component, tables in struct.iter_unpack("BB", segment[1 : 1 + 2 * count]):
         sent = slice(first, min(last, 63) + 1)
         jpeg.missing_bits[component][sent] = [bits & 15] * len(range(64)[sent])
         # Zero bits are a table's first symbol, over and over. Unless that is "end of block", they
         # mean blocks of equal coefficients throughout: no encoder's, in 512 bytes.
-        if may_be_zeroed and jpeg.first_symbol.get(tables & 15, 0) != 0:
-            jpeg.zeroed = True
+        if has_zeros and jpeg.frame in _SEQUENTIAL_FRAMES and jpeg.first_symbol.get(tables & 15):
+            raise broken("damaged: zeroed in the middle")
 
 
-def _read_tables(jpeg: _Jpeg) -> None:
+def _read_tables(jpeg: _Jpeg, segment: bytes) -> None:
     """Note the first symbol of each AC table: its code is all zeros."""
-    for segment in jpeg.tables:
-        position = 0
-        while position + 17 < len(segment):
-            kind, counts = segment[position], segment[position + 1 : position + 17]
-            if kind >> 4 == 1:
-                jpeg.first_symbol[kind & 15] = segment[position + 17]
-            position += 17 + sum(counts)
-    jpeg.tables.clear()
+    position = 0
+    while position + 17 < len(segment):
+        kind, counts = segment[position], segment[position + 1 : position + 17]
+        if kind >> 4 == 1:
+            jpeg.first_symbol[kind & 15] = segment[position + 17]
+        position += 17 + sum(counts)
 
 
 def _check_complete(jpeg: _Jpeg) -> None:
     if not jpeg.frame or not jpeg.scans:
         raise broken("truncated")
-    if jpeg.zeroed:
-        raise broken("damaged: zeroed in the middle")
     if any(missing != _NONE_MISSING for missing in jpeg.missing_bits.values()):
         raise broken("truncated: scans are missing")
-    # A block takes two Huffman codes, or in a progressive file one, of a bit at the least.
     data_bits = 8 * sum(len(jpeg.kept[scan]) for scan in jpeg.scans)
-    if jpeg.frame in (*_SEQUENTIAL_FRAMES, _PROGRESSIVE_FRAME):
-        needed_bits = jpeg.blocks * (1 if jpeg.frame == _PROGRESSIVE_FRAME else 2)
-        if data_bits < needed_bits:
-            raise broken(f"truncated: too little data for {jpeg.width} x {jpeg.height} pixels")
+    if data_bits < jpeg.blocks * _LEAST_BITS_PER_BLOCK.get(jpeg.frame, 0):
+        raise broken(f"truncated: too little data for {jpeg.width} x {jpeg.height} pixels")

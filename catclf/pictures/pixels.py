@@ -12,7 +12,13 @@ from PIL import Image
 
 from catclf.errors import PictureError
 from catclf.features import Preprocessing
-from catclf.pictures.formats import CONVERT
+
+MAX_PIXELS = 50_000_000
+"""The most pixels a picture may decode to; a JPEG is measured after reduced-scale decoding."""
+
+# How to fix a file, for errors.
+REPLACE = "Fetch it again, or use another picture."
+CONVERT = "Convert it to JPEG or PNG."
 
 Box = tuple[float, float, float, float]
 """Left, top, right and bottom edge, in pixels."""
@@ -20,26 +26,33 @@ Box = tuple[float, float, float, float]
 
 @dataclass(frozen=True)
 class DecodedPicture:
-    """A decoded image of any mode, and the part of it that is the picture.
-
-    The part is all of it, except after reduced-scale JPEG decoding: there the last column and row
-    may stand for a fraction of a pixel.
-    """
+    """A decoded image of any mode, as it stands in the file."""
 
     image: Image.Image
-    box: Box
+    exif: bytes = b""  # the block that may tell how to turn it upright
+    # Of the picture in it: all of it, None, but after reduced-scale JPEG decoding, where the last
+    # column and row may stand for a fraction of a pixel.
+    size: tuple[float, float] | None = None
 
 
-def whole_image(image: Image.Image) -> DecodedPicture:
-    """Return an image that is all picture."""
-    return DecodedPicture(image, (0, 0, image.width, image.height))
+def broken(what: str) -> PictureError:
+    """Return the error for a file of a known format that does not hold a whole picture."""
+    return PictureError(f"not a readable picture ({what})", fix=REPLACE)
 
 
-# --------------------------------------------------------------------------------- orientation
+def check_pixels(width: int, height: int, max_pixels: int = MAX_PIXELS) -> None:
+    """Refuse the size that a file claims, before memory is taken for it."""
+    if width < 1 or height < 1:
+        raise broken("damaged: no pixels")
+    if width * height > max_pixels:
+        raise PictureError(
+            f"too large: {width} x {height} pixels, more than {max_pixels // 10**6} million",
+            fix="Scale it down, or convert it to JPEG.",
+        )
 
 
 _ORIENTATION_TAG = 0x0112
-_ORIENTATION_TRANSPOSES = {
+_TRANSPOSES = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -50,21 +63,12 @@ _ORIENTATION_TRANSPOSES = {
 }
 
 
-def exif_orientation(exif: bytes) -> int:
-    """Return the orientation that an EXIF block tells.
+def _orientation(exif: bytes) -> int:
+    """Return the orientation that an EXIF block tells, 1 to 8; upright, 1, where it tells none.
 
-    Read here, and not by Pillow, which imports its TIFF plugin for it and warns of every other
-    tag that is odd. TIFF 6.0, section 2: a header, then the first directory of 12-byte entries.
-
-    Parameters
-    ----------
-    exif
-        The block, with or without ``Exif`` before it; it may be empty, cut or damaged.
-
-    Returns
-    -------
-    int
-        1 to 8; 1, which is upright, where it says nothing sensible.
+    Read here (TIFF 6.0, section 2: a header, then a directory of 12-byte entries). Pillow imports
+    its TIFF plugin for it (6 ms), and of 4,000 blocks with changed bytes it raised over 1,550,
+    warned of 1,380, and lost 186 orientations that stood there.
     """
     exif = exif.removeprefix(b"Exif\0\0")
     order = {b"II": "<", b"MM": ">"}.get(exif[:2])
@@ -82,88 +86,53 @@ def exif_orientation(exif: bytes) -> int:
     return 1
 
 
-def turn_upright(picture: DecodedPicture, orientation: int) -> DecodedPicture:
-    """Apply an EXIF orientation, 1 to 8; the part that is the picture moves with it."""
-    if orientation not in _ORIENTATION_TRANSPOSES:
-        return picture
-    left, top, right, bottom = picture.box
-    image = picture.image.transpose(_ORIENTATION_TRANSPOSES[orientation])
+def _upright(picture: DecodedPicture) -> tuple[Image.Image, Box]:
+    """Return the image turned as its EXIF block tells, and the part of it that is the picture."""
+    image = picture.image
+    left: float = 0
+    top: float = 0
+    right, bottom = picture.size or image.size
+    orientation = _orientation(picture.exif)
+    if orientation > 1:
+        image = image.transpose(_TRANSPOSES[orientation])
     if orientation >= 5:  # rows become columns
-        left, top, right, bottom = top, left, bottom, right
+        right, bottom = bottom, right
     if orientation in (2, 3, 6, 7):  # then left and right change places
         left, right = image.width - right, image.width - left
     if orientation in (3, 4, 7, 8):
         top, bottom = image.height - bottom, image.height - top
-    return DecodedPicture(image, (left, top, right, bottom))
-
-
-# ----------------------------------------------------------------------------------------- fit
+    return image, (left, top, right, bottom)
 
 
 def fit_pixels(pixels: NDArray[np.uint8], preprocessing: Preprocessing) -> NDArray[np.uint8]:
-    """Bring pixels that are in memory to the size asked for, as a picture file would be.
-
-    Parameters
-    ----------
-    pixels
-        ``(height, width, 3)``.
-    preprocessing
-        Size and fit of the result.
-
-    Returns
-    -------
-    NDArray[np.uint8]
-        ``(size, size, 3)``; equal to `pixels` if they have that shape already.
-
-    Raises
-    ------
-    ValueError
-        If `pixels` are not uint8 of shape ``(height, width, 3)``.
-    """
+    """Return ``(height, width, 3)`` pixels as ``(size, size, 3)``, as those of a picture file."""
     if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3 or not pixels.size:
         raise ValueError(
             f"pixels must be uint8 (height, width, 3), got {pixels.dtype} {pixels.shape}"
         )
     image = Image.fromarray(np.ascontiguousarray(pixels))
-    return fit_picture(whole_image(image), preprocessing)
+    return fit_picture(DecodedPicture(image), preprocessing)
 
 
 def fit_picture(picture: DecodedPicture, preprocessing: Preprocessing) -> NDArray[np.uint8]:
-    """Return a decoded picture as pixels of the size asked for.
-
-    Parameters
-    ----------
-    picture
-        An upright picture.
-    preprocessing
-        Size and fit of the result.
-
-    Returns
-    -------
-    NDArray[np.uint8]
-        ``(size, size, 3)``.
-
-    Raises
-    ------
-    PictureError
-        If its pixels are of a range that cannot be brought to 8 bits.
-    """
+    """Return a decoded picture as ``(size, size, 3)`` pixels, upright and in RGB."""
     size = preprocessing.size
-    left, top, right, bottom = picture.box
+    image, box = _upright(picture)
+    left, top, right, bottom = box
     width, height = right - left, bottom - top
     if preprocessing.fit == "pad":
         scale = size / max(width, height)
         inner = max(1, round(width * scale)), max(1, round(height * scale))
         padded = Image.new("RGB", (size, size), preprocessing.background)
         corner = (size - inner[0]) // 2, (size - inner[1]) // 2
-        padded.paste(_resize(picture.image, inner, picture.box), corner)
+        padded.paste(_resize(image, inner, box), corner)
         return np.array(padded)
     if preprocessing.fit == "crop":
         side = min(width, height)
         left += (width - side) // 2
         top += (height - side) // 2
         right, bottom = left + side, top + side
-    return np.array(_resize(picture.image, (size, size), (left, top, right, bottom)))
+    return np.array(_resize(image, (size, size), (left, top, right, bottom)))
 
 
 _BAND_PIXELS = 2_000_000
@@ -182,31 +151,23 @@ def _resize(image: Image.Image, size: tuple[int, int], box: Box) -> Image.Image:
     width, height = x1 - x0, y1 - y0
     band_rows = max(1, _BAND_PIXELS // width)
 
-    def band(start: int, stop: int) -> Image.Image:
+    def rows(start: int, stop: int) -> Image.Image:
         """Return some rows of the part in RGB."""
         edges = (x0, start, x1, stop)
-        is_all = edges == (0, 0, image.width, image.height)
+        is_all = edges == (0, 0, *image.size)
         return _to_rgb(image if is_all else image.crop(edges))  # a crop copies
 
-    def narrowed(start: int, stop: int) -> Image.Image:
-        """Return them of the final width."""
-        across = (left - x0, 0, right - x0, stop - start)
-        return band(start, stop).resize((size[0], stop - start), bilinear, across)
-
-    if height > band_rows:
-        narrow = Image.new("RGB", (size[0], height))
-        for start in range(y0, y1, band_rows):
-            narrow.paste(narrowed(start, min(start + band_rows, y1)), (0, start - y0))
-    elif width >= size[0] and width >= height:
+    if height <= band_rows and width >= max(size[0], height):
         # Pillow does both in one call, rows first. Of taller pictures Pillow 13 may take the
         # columns first, and a value in five then differs by one.
-        return band(y0, y1).resize(size, bilinear, (left - x0, top - y0, right - x0, bottom - y0))
-    else:
-        narrow = narrowed(y0, y1)
+        return rows(y0, y1).resize(size, bilinear, (left - x0, top - y0, right - x0, bottom - y0))
+    narrow = Image.new("RGB", (size[0], height))
+    for start in range(y0, y1, band_rows):
+        stop = min(start + band_rows, y1)
+        across = (left - x0, 0, right - x0, stop - start)
+        band = rows(start, stop).resize((size[0], stop - start), bilinear, across)
+        narrow.paste(band, (0, start - y0))
     return narrow.resize(size, bilinear, (0, top - y0, size[0], bottom - y0))
-
-
-# ---------------------------------------------------------------------------------------- modes
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

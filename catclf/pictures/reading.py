@@ -1,7 +1,4 @@
-"""Reading a picture: a file, its bytes, or what is in memory already -> pixels.
-
-A file is decoded by the decoder of its format.
-"""
+"""Reading a picture: a file, a stream, or what is in memory already -> pixels."""
 
 from __future__ import annotations
 
@@ -17,34 +14,40 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from catclf.errors import PictureError
+from catclf.errors import CatclfError, PictureError
 from catclf.features import Preprocessing
 from catclf.files import (
-    BMP_SIGNATURE,
-    GIF_SIGNATURE,
-    JPEG_SIGNATURE,
-    PNG_SIGNATURE,
-    PPM_SIGNATURE,
-    TIFF_SIGNATURE,
-    WEBP_SIGNATURE,
+    HEAD_BYTES,
+    Expected,
+    FileKind,
+    is_lfs_pointer,
+    kind_of_bytes,
+    picture_format,
     read_regular,
 )
-from catclf.pictures.formats import (
-    MAX_BYTES,
-    REPLACE,
-    unsupported,
-)
 from catclf.pictures.jpeg import decode_jpeg
-from catclf.pictures.others import decode_bmp, decode_gif, decode_ppm, decode_tiff, decode_webp
-from catclf.pictures.pixels import (
-    DecodedPicture,
-    exif_orientation,
-    fit_picture,
-    fit_pixels,
-    turn_upright,
-    whole_image,
+from catclf.pictures.others import (
+    decode_bmp,
+    decode_gif,
+    decode_png,
+    decode_ppm,
+    decode_tiff,
+    decode_webp,
 )
-from catclf.pictures.png import decode_png
+from catclf.pictures.pixels import CONVERT, REPLACE, DecodedPicture, broken, fit_picture, fit_pixels
+
+MAX_BYTES = 128 * 2**20
+"""The largest file that is read."""
+
+PICTURE = Expected(
+    "a picture",
+    "Name a picture, or a folder of pictures.",
+    {
+        FileKind.DATASET: "Name a picture; a dataset is for 'catclf evaluate'.",
+        FileKind.HDF5: "Name a picture; the course's HDF5 files are for 'catclf prepare'.",
+        FileKind.MODEL: "Name a picture; a model is given as `model`.",
+    },
+)
 
 Picture = str | os.PathLike[str] | BinaryIO | Image.Image | NDArray[np.uint8]
 """What is accepted as a picture: a path, a binary stream that holds a file, a PIL image, or pixels
@@ -52,20 +55,16 @@ Picture = str | os.PathLike[str] | BinaryIO | Image.Image | NDArray[np.uint8]
 
 STREAM_NAME = "-"  # what a picture that has no path is called
 
-Decoder = Callable[[bytes, Preprocessing], DecodedPicture]
-"""Decodes a whole file, upright and in whatever mode Pillow gives. What the picture is for counts
-where a format can be decoded at a reduced scale: only JPEG's can."""
-
-DECODERS: tuple[tuple[bytes, Decoder], ...] = (
-    (JPEG_SIGNATURE, decode_jpeg),
-    (PNG_SIGNATURE, decode_png),
-    (WEBP_SIGNATURE, decode_webp),
-    (GIF_SIGNATURE, decode_gif),
-    (TIFF_SIGNATURE, decode_tiff),
-    (BMP_SIGNATURE, decode_bmp),
-    (PPM_SIGNATURE, decode_ppm),
-)
-"""The decoder of each format, by the signature that a file of it begins with."""
+# What the picture is for counts where a format can be decoded at a reduced scale: only JPEG's can.
+DECODERS: dict[str, Callable[[bytes, Preprocessing], DecodedPicture]] = {
+    "JPEG": decode_jpeg,
+    "PNG": decode_png,
+    "WebP": decode_webp,
+    "BMP": decode_bmp,
+    "GIF": decode_gif,
+    "TIFF": decode_tiff,
+    "PPM": decode_ppm,
+}
 
 # What Pillow's decoders, and our own walks, raise on damaged files: each has been seen in 400,000
 # damaged files, or is raised in their source. What is not here is a bug, and keeps its traceback.
@@ -83,6 +82,25 @@ _DECODER_ERRORS = (
     struct.error,
     zlib.error,
     Image.DecompressionBombError,
+)
+
+# Signatures of whatever case, for what is not read. Order matters: the first that fits is named.
+_NOT_READ = (
+    (rb".{4}ftyp(heic|heix|heim|heis|hevc|hevx|mif1|msf1)", "HEIC pictures"),
+    (rb".{4}ftyp(avif|avis)", "AVIF pictures"),
+    (rb".{4}ftypcrx ", "camera raw pictures"),
+    (rb".{4}ftyp", "videos"),
+    (rb"\xff\x0a|\0\0\0\x0cJXL ", "JPEG XL pictures"),
+    (rb"\0\0\0\x0cjP  |\xff\x4f\xff\x51", "JPEG 2000 pictures"),
+    (rb"8BPS", "Photoshop pictures"),
+    (rb"II\*\0.{4}CR|IIRO|IIU\0|FUJIFILMCCD-RAW", "camera raw pictures"),
+    (rb"%PDF", "PDF documents"),
+    (rb"%!PS|\xc5\xd0\xd3\xc6", "PostScript pictures"),
+    (rb"\0\0[\x01\x02]\0", "icons"),
+    (rb"P7\s|P[fF]\s", "PAM and PFM pictures"),
+    (rb"qoif", "QOI pictures"),
+    (rb"\x76\x2f\x31\x01", "OpenEXR pictures"),
+    (rb"\s*<(.*<)?svg", "SVG drawings"),
 )
 
 # Pillow logs some errors before it raises them; without any handler Python prints those.
@@ -122,48 +140,20 @@ def pixels_of(image: Picture, preprocessing: Preprocessing) -> NDArray[np.uint8]
     ``PIL.ImageOps.exif_transpose`` removes it, so that it is not applied twice. Where a JPEG file
     is much larger than the result, reading the file decodes it at a reduced scale, and its pixels
     may differ slightly from those of the PIL image.
-
-    Parameters
-    ----------
-    image
-        A path, a binary stream that holds a picture file, a PIL image, or an array
-        ``(height, width, 3)`` uint8.
-    preprocessing
-        Size and fit of the result.
-
-    Returns
-    -------
-    NDArray[np.uint8]
-        The pixels, ``(size, size, 3)``.
-
-    Raises
-    ------
-    PictureError
-        If the picture cannot be read.
-    TypeError
-        If it is none of these, or the stream is not binary.
-    ValueError
-        If an array is not uint8 of shape ``(height, width, 3)``.
     """
     if isinstance(image, str | os.PathLike):
         return read_picture(image, preprocessing)
     if isinstance(image, np.ndarray):
         return fit_pixels(image, preprocessing)
     if isinstance(image, Image.Image):
-        return _pixels_of_image(image, preprocessing)
+        return _fitted(lambda: _decode_image(image), preprocessing, STREAM_NAME)
     if _is_stream(image):
         return decode_picture(_read_stream(image), preprocessing, STREAM_NAME)
     raise TypeError(f"a picture must be {_ACCEPTED}, got {type(image).__name__}{_hint(image)}")
 
 
 def one_or_many(images: Picture | Iterable[Picture]) -> Iterable[Picture]:
-    """Return one picture as a tuple of it, and an iterable of them as it is.
-
-    Raises
-    ------
-    TypeError
-        If it is neither.
-    """
+    """Return one picture as a tuple of it, and an iterable of them as it is."""
     if _is_one(images):
         return (images,)
     if isinstance(images, Iterable) and not isinstance(images, bytes | bytearray | memoryview):
@@ -191,21 +181,6 @@ def _is_stream(image: object) -> TypeGuard[BinaryIO]:
     return hasattr(image, "read")
 
 
-def _pixels_of_image(image: Image.Image, preprocessing: Preprocessing) -> NDArray[np.uint8]:
-    try:
-        image.load()  # opened files are decoded here; of some formats Pillow finds EXIF only then
-        orientation = exif_orientation(image.info.get("exif", b""))
-        return fit_picture(turn_upright(whole_image(image), orientation), preprocessing)
-    except PictureError as error:
-        raise PictureError(error.what, STREAM_NAME, error.fix) from None
-    except MemoryError:
-        raise PictureError("too large for the memory there is", STREAM_NAME, REPLACE) from None
-    except _DECODER_ERRORS as error:
-        raise PictureError(
-            f"Pillow cannot decode it ({error!s:.160})", STREAM_NAME, REPLACE
-        ) from None
-
-
 def _read_stream(stream: BinaryIO) -> bytes:
     """Return what a stream holds, or one byte more than is decoded."""
     try:
@@ -220,29 +195,16 @@ def _read_stream(stream: BinaryIO) -> bytes:
 
 
 def decode_picture(data: bytes, preprocessing: Preprocessing, where: str) -> NDArray[np.uint8]:
-    """Decode the bytes of a picture file; like `read_picture`.
+    """Decode the bytes of a picture file; like `read_picture`. Errors call it what `where` says."""
+    return _fitted(lambda: _decode(data, preprocessing), preprocessing, where)
 
-    Parameters
-    ----------
-    data
-        The whole file.
-    preprocessing
-        Size and fit of the result.
-    where
-        What to call it in an error.
 
-    Returns
-    -------
-    NDArray[np.uint8]
-        The pixels, ``(size, size, 3)``.
-
-    Raises
-    ------
-    PictureError
-        If the bytes are not a whole picture of a supported format.
-    """
+def _fitted(
+    decode: Callable[[], DecodedPicture], preprocessing: Preprocessing, where: str
+) -> NDArray[np.uint8]:
+    """Decode a picture and fit it; what decoders raise becomes an error that says where."""
     try:
-        return fit_picture(_decode(data, preprocessing), preprocessing)
+        return fit_picture(decode(), preprocessing)
     except PictureError as error:
         raise PictureError(error.what, where, error.fix) from None
     except MemoryError:
@@ -252,12 +214,32 @@ def decode_picture(data: bytes, preprocessing: Preprocessing, where: str) -> NDA
         raise PictureError(f"not a readable picture ({what})", where, REPLACE) from None
 
 
+def _decode_image(image: Image.Image) -> DecodedPicture:
+    image.load()  # an opened file is decoded now, and of some formats EXIF is known only then
+    return DecodedPicture(image, image.info.get("exif", b""))
+
+
 def _decode(data: bytes, preprocessing: Preprocessing) -> DecodedPicture:
     if not data:
         raise PictureError("empty file", fix=REPLACE)
     if len(data) > MAX_BYTES:
         raise PictureError(f"too large: more than {MAX_BYTES // 2**20} MiB", fix=REPLACE)
-    for signature, decode in DECODERS:
-        if re.match(signature, data, re.DOTALL):
-            return decode(data, preprocessing)
-    raise unsupported(data)
+    container = picture_format(data)
+    if container is None:
+        raise _not_read(data)
+    return DECODERS[container](data, preprocessing)
+
+
+def _not_read(data: bytes) -> CatclfError:
+    """Return the error for a file of no format that is read: it names what it is, if known."""
+    head = data[:1024].removeprefix(b"\xef\xbb\xbf")  # a byte order mark, before text
+    for signature, name in _NOT_READ:
+        if re.match(signature, head, re.DOTALL | re.IGNORECASE):
+            return PictureError(f"{name} are not supported", fix=CONVERT)
+    if not any(data):
+        return broken("nothing but zeros")
+    head = data[:HEAD_BYTES]
+    if kind_of_bytes(head) is FileKind.OTHER and not is_lfs_pointer(head):
+        what = f"not a picture of a supported format ({', '.join(DECODERS)})"
+        return PictureError(what, fix=PICTURE.fix)
+    return PICTURE.mismatch(head, "", PictureError)

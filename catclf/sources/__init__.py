@@ -9,11 +9,10 @@ from contextlib import ExitStack
 from dataclasses import replace
 from functools import cache
 
-from catclf.errors import name_some
+from catclf.errors import AnyPath, name_some
 from catclf.files import Expected, FileKind
 from catclf.observer import Observer
 from catclf.sources.class_folders import list_folder
-from catclf.sources.course_hdf5 import list_course_file
 from catclf.sources.labeled import (
     SPLIT_NAMES,
     Labeled,
@@ -24,7 +23,6 @@ from catclf.sources.labeled import (
 )
 from catclf.sources.tables import DELIMITERS, list_table
 from catclf.splits import SplitName
-from catclf.storage.hdf5 import open_hdf5
 
 NAME_A_SOURCE = (
     "Name a folder of class folders (cat/ and noncat/), a CSV or TSV of file,label, or the "
@@ -35,56 +33,43 @@ SOURCE = Expected(
     NAME_A_SOURCE,
     {
         FileKind.PICTURE: "Name the folder that holds the class folders.",
-        FileKind.ARCHIVE: "Unpack it, and name the folder of class folders in it.",
-        FileKind.LIST: "Let its name end in .csv or .tsv.",
+        FileKind.DATASET: "It is prepared already: 'catclf train {path}' trains a model on it.",
     },
 )
 HDF5_SUFFIXES = (".h5", ".hdf5")
 
 
 def list_sources(
-    sources: Iterable[str | os.PathLike[str]],
-    files: ExitStack,
-    observer: Observer | None = None,
+    sources: Iterable[AnyPath], files: ExitStack, observer: Observer | None = None
 ) -> Listing:
     """List the pictures of all sources, in the order given, each once.
+
+    A source is a folder of class folders; a folder of split folders of class folders, named as in
+    `catclf.sources.labeled`, or these split folders themselves; a CSV or TSV of
+    ``file,label[,split]``; or an HDF5 file in the course's layout, which `files` keeps open.
+    DatasetError where one is missing or none of these.
 
     A picture that is given more than once, by the same file however its path is written, is used
     once for each class and each split that it is given with. That it is in no split says nothing
     where it is in one as well.
-
-    Parameters
-    ----------
-    sources
-        Each a folder of class folders; a folder of split folders of class folders, named as in
-        `catclf.sources.labeled`, or these split folders themselves; a CSV or TSV of
-        ``file,label[,split]``; or an HDF5 file in the course's layout.
-    files
-        Keeps HDF5 files open until the pictures have been read.
-    observer
-        Receives warnings of what is left out, and of what is given more than once.
-
-    Raises
-    ------
-    DatasetError
-        Where a source is missing or is none of these.
     """
     observer = observer or Observer()
     paths = [os.fspath(source) for source in sources]
-    hdf5 = {
-        path: files.enter_context(open_hdf5(path, _expected(path)))
-        for path in dict.fromkeys(paths)
-        if not os.path.isdir(path) and _suffix(path) not in DELIMITERS
-    }
-    held = {name for file in hdf5.values() for name in file.names()}
+    others = [path for path in paths if not os.path.isdir(path) and _suffix(path) not in DELIMITERS]
+    course: dict[str, Listing] = {}
+    if others:
+        # h5py takes a tenth of a second to import, which folders and tables need not wait for.
+        from catclf.sources.course_hdf5 import list_course_files
+
+        course = list_course_files({path: _expected(path) for path in others}, files)
     pictures: list[Labeled] = []
     skipped: dict[str, None] = {}
     splits = _splits_of_folders(paths)
     used = used_splits(splits.values())
     for path in paths:
-        if path in hdf5:
-            found = list_course_file(hdf5[path], held)
-        elif _suffix(path) in DELIMITERS and not os.path.isdir(path):
+        if path in course:
+            found = course[path]
+        elif not os.path.isdir(path):
             found = list_table(path, observer)
         else:
             found = list_folder(path, observer)

@@ -6,8 +6,7 @@ import os
 
 from catclf.errors import DatasetError, name_some
 from catclf.observer import Observer
-from catclf.pictures.folders import find_pictures, is_litter, subfolders
-from catclf.pictures.formats import looks_like_picture
+from catclf.pictures.folders import find_pictures, is_litter, looks_like_picture, subfolders
 from catclf.sources.labeled import SPLIT_NAMES, Labeled, Listing, tell_validation, used_splits
 from catclf.splits import SplitName
 
@@ -15,17 +14,7 @@ from catclf.splits import SplitName
 def list_folder(folder: str, observer: Observer) -> Listing:
     """List a folder of class folders, or of split folders of class folders.
 
-    Parameters
-    ----------
-    folder
-        Its path.
-    observer
-        Receives a warning of a validation split that is left out.
-
-    Raises
-    ------
-    DatasetError
-        Where it holds no class folders, or one without pictures, or cannot be opened.
+    DatasetError where it holds no class folders, or one without pictures, or cannot be opened.
     """
     names = _subfolders(folder)
     splits = {name: SPLIT_NAMES[name.lower()] for name in names if name.lower() in SPLIT_NAMES}
@@ -42,22 +31,16 @@ def list_folder(folder: str, observer: Observer) -> Listing:
     if not splits:
         _list_classes(folder, None, listing)
     if not listing.pictures and any(map(looks_like_picture, listing.skipped)):
-        raise DatasetError(
-            "holds pictures, but no class folders",
-            folder,
-            "Name the folder above it, or sort the pictures into a folder for each class.",
-        )
+        fix = "Name the folder above it, or sort the pictures into a folder for each class."
+        raise DatasetError("holds pictures, but no class folders", folder, fix)
     hdf5 = [path for path in listing.skipped if path.lower().endswith((".h5", ".hdf5"))]
     if not listing.pictures and hdf5:
         raise DatasetError(
             "holds no class folders, but HDF5 files", folder, f"Name the files: {name_some(hdf5)}"
         )
     if not listing.pictures:
-        raise DatasetError(
-            "holds no class folders with pictures",
-            folder,
-            "Make a folder for each class inside it, such as cat/ and noncat/.",
-        )
+        fix = "Make a folder for each class inside it, such as cat/ and noncat/."
+        raise DatasetError("holds no class folders with pictures", folder, fix)
     beside = [name for name in names if name not in splits] if splits else []
     listing.skipped.extend(os.path.join(folder, name) for name in beside)
     return listing
@@ -79,11 +62,8 @@ def _list_classes(folder: str, split: SplitName | None, listing: Listing) -> Non
         listing.pictures.extend(Labeled(path, name, split, path) for path in pictures)
         listing.skipped.extend(skipped)
         if not pictures:
-            raise DatasetError(
-                "a class folder without pictures",
-                os.path.join(folder, name),
-                "Put pictures of the class into it, or move it elsewhere.",
-            )
+            fix = "Put pictures of the class into it, or move it elsewhere."
+            raise DatasetError("a class folder without pictures", os.path.join(folder, name), fix)
     with os.scandir(folder) as entries:
         files = sorted(entry.path for entry in entries if not is_litter(entry.name))
     listing.skipped.extend(path for path in files if not os.path.isdir(path))

@@ -1,4 +1,4 @@
-"""A labeled picture, not yet read, and lists of them."""
+"""A labeled picture, not yet read, lists of them, and how people name their splits."""
 
 from __future__ import annotations
 
@@ -6,104 +6,17 @@ import os
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from catclf.errors import DatasetError, PictureError, printable
+from catclf.errors import printable
 from catclf.features import Preprocessing
 from catclf.observer import Observer
 from catclf.pictures.pixels import fit_pixels
 from catclf.pictures.reading import read_picture
 from catclf.splits import SplitName
-from catclf.storage.hdf5_arrays import StoredArray
-
-MAX_PIXEL_VALUE = 255
-
-
-@dataclass(frozen=True, slots=True)
-class StoredPicture:
-    """One picture of an (m, height, width, 3) array in an HDF5 file."""
-
-    array: StoredArray
-    index: int
-
-
-@dataclass(frozen=True, slots=True)
-class Labeled:
-    """A picture and its class, not yet read.
-
-    Parameters
-    ----------
-    name
-        What messages and results call it: its path, or ``file:array[index]``.
-    class_name
-        Its class.
-    split
-        The split its source puts it in; None leaves that to `prepare`.
-    pixels
-        Where its pixels are: the path of a file, or a place in an HDF5 file.
-    """
-
-    name: str
-    class_name: str
-    split: SplitName | None
-    pixels: str | StoredPicture
-
-    def identity(self, real_folder: Callable[[str], str]) -> str:
-        """Return what is the same for one picture, by whatever path it is named.
-
-        Parameters
-        ----------
-        real_folder
-            `os.path.realpath`, which asks for every part of a path, or a cache of it.
-        """
-        if not isinstance(self.pixels, str):
-            return f"{self.pixels.array.identity}[{self.pixels.index}]"
-        folder, name = os.path.split(self.pixels)
-        try:
-            # The name itself may be a link, and on Windows one of two names of the file.
-            if os.path.islink(self.pixels) or sys.platform == "win32":
-                return os.path.normcase(os.path.realpath(self.pixels))
-            return os.path.join(real_folder(folder), name)
-        except ValueError:  # what the file system cannot encode: no file has that name
-            return self.pixels
-
-    def read(self, preprocessing: Preprocessing) -> NDArray[np.uint8]:
-        """Return its pixels, (size, size, 3).
-
-        Raises
-        ------
-        PictureError
-            Where they cannot be read.
-        DatasetError
-            Where they are whole numbers, but not from 0 to 255: those of the others, even where
-            they happen to lie there, mean something else too.
-        """
-        if isinstance(self.pixels, str):
-            return read_picture(self.pixels, preprocessing)
-        try:
-            row = self.pixels.array[self.pixels.index]
-        except DatasetError as error:
-            raise PictureError(error.what, self.name, error.fix) from error
-        if row.min() < 0 or row.max() > MAX_PIXEL_VALUE:
-            raise DatasetError(
-                f"its pixels are not whole numbers from 0 to {MAX_PIXEL_VALUE}, but from "
-                f"{row.min()} to {row.max()}",
-                self.name,
-                "Scale the pixels of all pictures to 0 to 255, and store them as uint8.",
-            )
-        return fit_pixels(row.astype(np.uint8, copy=False), preprocessing)
-
-
-@dataclass(frozen=True)
-class Listing:
-    """What some sources hold: their labeled pictures, and the files that are none."""
-
-    pictures: list[Labeled]
-    skipped: list[str]
-
 
 NamedSplit = Literal["train", "test", "validation"]
 # In any case.
@@ -116,6 +29,65 @@ SPLIT_NAMES: dict[str, NamedSplit] = {
     "valid": "validation",
     "validation": "validation",
 }
+
+
+class StoredPicture(Protocol):
+    """A picture that stands in no file of its own."""
+
+    @property
+    def identity(self) -> str:
+        """What is the same for one picture, by whatever path its file is named."""
+
+    def read(self) -> NDArray[np.uint8]:
+        """Return its pixels, (height, width, 3); PictureError where they cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Labeled:
+    """A picture and its class, not yet read.
+
+    Messages and results call it by its `name`: its path, or ``file:array[index]``. Its `split` is
+    the one its source puts it in; None leaves that to `prepare`. `pixels` is the path of a file, or
+    tells where else they stand.
+    """
+
+    name: str
+    class_name: str
+    split: SplitName | None
+    pixels: str | StoredPicture
+
+    def identity(self, real_folder: Callable[[str], str]) -> str:
+        """Return what is the same for one picture, by whatever path it is named.
+
+        `real_folder` is `os.path.realpath`, which asks for every part of a path, or a cache of it.
+        """
+        if not isinstance(self.pixels, str):
+            return self.pixels.identity
+        folder, name = os.path.split(self.pixels)
+        try:
+            # The name itself may be a link, and on Windows one of two names of the file.
+            if os.path.islink(self.pixels) or sys.platform == "win32":
+                return os.path.normcase(os.path.realpath(self.pixels))
+            return os.path.join(real_folder(folder), name)
+        except ValueError:  # what the file system cannot encode: no file has that name
+            return self.pixels
+
+    def read(self, preprocessing: Preprocessing) -> NDArray[np.uint8]:
+        """Return its pixels, (size, size, 3); PictureError where they cannot be read.
+
+        DatasetError where the pixels of an HDF5 file are not from 0 to 255.
+        """
+        if isinstance(self.pixels, str):
+            return read_picture(self.pixels, preprocessing)
+        return fit_pixels(self.pixels.read(), preprocessing)
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What some sources hold: their labeled pictures, and the files that are none."""
+
+    pictures: list[Labeled]
+    skipped: list[str]
 
 
 def used_splits(named: Iterable[NamedSplit]) -> dict[NamedSplit, SplitName]:

@@ -25,19 +25,9 @@ DELIMITERS = {".csv": ",", ".tsv": "\t"}
 
 
 def list_table(path: str, observer: Observer) -> Listing:
-    """List a CSV or TSV, in the order of its lines.
+    """List a CSV or TSV, in the order of its lines; the paths in it count from its folder.
 
-    Parameters
-    ----------
-    path
-        The file; its suffix is one of DELIMITERS. The paths in it count from its folder.
-    observer
-        Hears of a validation split that is left out.
-
-    Raises
-    ------
-    DatasetError
-        Where a line is wrong, or the file cannot be read.
+    DatasetError where a line is wrong, or the file cannot be read.
     """
     folder, kind = os.path.dirname(path), os.path.splitext(path)[1].lower()
     listed: list[tuple[str, str, NamedSplit | None]] = []
@@ -49,11 +39,8 @@ def list_table(path: str, observer: Observer) -> Listing:
             rows = csv.reader(file, delimiter=DELIMITERS[kind], strict=True)
             for number, (name, class_name, split) in _rows(rows, path):
                 if split and split.lower() not in SPLIT_NAMES:
-                    raise DatasetError(
-                        f"unknown split {split!r}",
-                        f"{path}:{number}",
-                        "Write train, test or validation.",
-                    )
+                    what = f"unknown split {split!r}"
+                    raise DatasetError(what, f"{path}:{number}", "Write train, test or validation.")
                 picture = os.path.join(folder, name)
                 listed.append((picture, class_name, SPLIT_NAMES.get(split.lower())))
     except (csv.Error, UnicodeDecodeError) as error:
@@ -95,9 +82,6 @@ def _rows(rows: Any, path: str) -> Iterable[tuple[int, tuple[str, str, str]]]:
             or any("\0" in cell for cell in row)
         ):
             empty = [name for name in ("file", "label") if not cells.get(name)]
-            raise DatasetError(
-                f"has no {empty[0]}" if empty else "is not a line of " + ",".join(header),
-                f"{path}:{rows.line_num}",
-                "Fix the line.",
-            )
+            what = f"has no {empty[0]}" if empty else "is not a line of " + ",".join(header)
+            raise DatasetError(what, f"{path}:{rows.line_num}", "Fix the line.")
         yield rows.line_num, (cells["file"], cells["label"], cells.get("split", ""))

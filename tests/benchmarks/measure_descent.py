@@ -14,8 +14,9 @@ import peers
 from measuring import N_X, Array, Pixels, Row, course_data, in_turns, pictures, seconds
 from numpy.typing import NDArray
 
-from catclf.descent import METHODS, Method, Problem, Settings, choose, descend
+from catclf.descent import METHODS, Method, Problem, choose
 from catclf.logistic import sigmoid
+from catclf.training import Settings
 
 
 def accuracy(w: Array, b: float, columns: Pixels, labels: NDArray[np.uint8]) -> float:
@@ -27,14 +28,13 @@ def accuracy(w: Array, b: float, columns: Pixels, labels: NDArray[np.uint8]) -> 
 def measure_course(folder: Path) -> list[Row]:
     """The course's run: 2000 iterations at 0.005, from pixels to w, b and costs."""
     columns, Y, test, labels, name = course_data(folder)
-    settings = Settings()
 
     def reference() -> tuple[Array, float, list[float]]:
         return lecture_loop.descend(columns.T / 255, Y, 0.005, 2000)
 
     def gram() -> tuple[Array, float, list[float]]:
-        ended = descend(METHODS["gram"](Problem(columns, Y, settings), None), settings)
-        return ended.w, ended.b, list(ended.history.costs.values())
+        w, b, training = peers.trained("gram", columns, Y, Settings())
+        return w, b, list(training.costs.values())
 
     slow, fast, ratio = in_turns(reference, gram)
     (w, _, costs), (w_gram, _, costs_gram) = reference(), gram()
@@ -86,7 +86,8 @@ HELD = """
 import os, sys
 sys.path.insert(0, sys.argv[2])
 import lecture_loop, measuring
-from catclf.descent import METHODS, Problem, Settings
+from catclf.descent import METHODS, Problem
+from catclf.training import Settings
 m = int(sys.argv[3])
 columns, Y = measuring.pictures(m)
 if sys.argv[1] == "notebook":
@@ -146,7 +147,7 @@ def measure_growth(folder: Path) -> list[Row]:
         settings = Settings(learning_rate=0.001, iterations=iterations, every=iterations)
         name = choose(m, N_X, iterations).method
         took = [
-            seconds(lambda: descend(METHODS[name](Problem(columns, Y, settings), None), settings))
+            seconds(lambda: peers.trained(name, columns, Y, settings))
             for _ in range(3 if m < 5000 else 1)
         ]
         return median(took), name

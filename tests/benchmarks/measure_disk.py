@@ -14,9 +14,10 @@ STREAM = (
     + """
 import json, sys, time
 from catclf import open_dataset
-from catclf.descent import METHODS, Problem, Settings
-import catclf.storage.checked_rows as checked_rows
-checked_rows.available_memory = lambda: 0  # as where the file is larger than memory: not mapped
+from catclf.descent import METHODS, Problem
+from catclf.training import Settings
+import catclf.dataset
+catclf.dataset.available_memory = lambda: 0  # as where the file is larger than memory: not kept
 with open_dataset(sys.argv[1]) as dataset:
     problem = Problem(dataset.train.columns, dataset.train.Y, Settings())
     method = METHODS["streaming"](problem, None)
@@ -33,7 +34,7 @@ with open_dataset(sys.argv[1]) as dataset:
 
 def stream(folder: Path, m: int, iterations: int) -> tuple[float, float]:
     """Return seconds an iteration and peak MiB of a process that streams m pictures from disk."""
-    path = folder / f"{m}.h5"
+    path = folder / f"{m}.npz"
     write_pictures(path, m)
     done = subprocess.run(
         [sys.executable, "-c", STREAM, str(path), str(iterations)],

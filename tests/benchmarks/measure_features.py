@@ -51,7 +51,7 @@ def test_row(folder: Path, name: str) -> Row:
 
 def tested(folder: Path, name: str, features: Features) -> Evaluation:
     """Return the evaluation on the test split of a model trained with the default settings."""
-    path = folder / f"{features}.h5"
+    path = folder / f"{features}.npz"
     prepare(SPLIT[name], path, preprocessing=Preprocessing(features=features))
     evaluation = train(path, folder / "m.npz", DEFAULT).test
     assert evaluation is not None, "the source names a test split"
@@ -68,7 +68,7 @@ def folds_row(folder: Path, name: str) -> Row:
     """Cross-validate all pictures: no split is named, and a test split of some would be small."""
     shown, curves = [], []
     for features in FEATURES:
-        path = folder / f"{features}.h5"
+        path = folder / f"{features}.npz"
         prepare(UNSPLIT[name], path, preprocessing=Preprocessing(features=features), test_split=0)
         curves.append(cross_validated(path, DEFAULT))
         score = curves[-1].score(0, 0)

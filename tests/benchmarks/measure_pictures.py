@@ -68,7 +68,7 @@ def measure_prepare(folder: Path) -> list[Row]:
 
     def run(source: Path, workers: int) -> float:
         done = subprocess.run(
-            [sys.executable, "-c", PREPARE, str(source), str(folder / "p.h5"), str(workers)],
+            [sys.executable, "-c", PREPARE, str(source), str(folder / "p.npz"), str(workers)],
             check=True,
             capture_output=True,
             text=True,
@@ -76,7 +76,7 @@ def measure_prepare(folder: Path) -> list[Row]:
         return float(done.stdout)
 
     def process(workers: int) -> Callable[[], object]:
-        return lambda: prepare([many], folder / "p.h5", workers=workers)
+        return lambda: prepare([many], folder / "p.npz", workers=workers)
 
     full, _, ratio = in_turns(lambda: loop(False), process(2), rounds=3)
     reduced, _, on_top = in_turns(lambda: loop(True), process(2), rounds=3)
@@ -103,7 +103,7 @@ def prepare_features(many: Path, folder: Path) -> Row:
 
     def process(features: Features) -> Callable[[], object]:
         preprocessing = Preprocessing(features=features)
-        return lambda: prepare([many], folder / "p.h5", preprocessing=preprocessing, workers=2)
+        return lambda: prepare([many], folder / "p.npz", preprocessing=preprocessing, workers=2)
 
     pixels, hog_color, ratio = in_turns(process("pixels"), process("hog-color"), rounds=3)
     return Row(

@@ -38,7 +38,7 @@ def report_row(folder: Path, features: Features) -> Row:
         )
         for part in (slice(TRAIN), slice(TRAIN, None))
     )
-    dataset, model, page = (folder / f"{features}{end}" for end in (".h5", ".npz", ".html"))
+    dataset, model, page = (folder / f"{features}{end}" for end in (".npz", "-model.npz", ".html"))
     write_dataset(dataset, ("noncat", "cat"), preprocessing, train_split, test_split)
     train(dataset, model, Settings(iterations=200, learning_rate=0.001))
     times = [seconds(lambda: report(dataset, model, page)) for _ in range(ROUNDS)]

@@ -17,7 +17,8 @@ import numpy as np
 from measuring import N_X, Array, Pixels, Row, in_turns, pictures, seconds, write_pictures
 
 from catclf import open_dataset
-from catclf.descent import KERNELS, Choice, Method, Problem, Settings, start
+from catclf.descent import KERNELS, Choice, Method, Problem, start
+from catclf.training import Settings
 from catclf.workers import available_cores
 
 SETTINGS = Settings(0.0005)
@@ -27,8 +28,9 @@ FILE_EXAMPLES = 120_000
 START = """
 import json, time
 import numpy as np
-from catclf.descent import Problem, Settings
+from catclf.descent import Problem
 from catclf.descent.sums import Examples
+from catclf.training import Settings
 examples = Examples.of(Problem(np.ones((256, 12288), np.uint8), np.ones((1, 256)), Settings()))
 began = time.perf_counter()
 from catclf.descent.compiled import ThreadSums
@@ -123,7 +125,7 @@ def compared(what: str, m: int, methods: dict[str, Method], bandwidth: float) ->
 
 def from_file(folder: Path, bandwidth: float) -> Row:
     """Compare the kernels on a dataset that the system holds in its cache."""
-    m, path = FILE_EXAMPLES, folder / "pictures.h5"
+    m, path = FILE_EXAMPLES, folder / "pictures.npz"
     write_pictures(path, m)
     with open_dataset(path) as dataset:
         problem = Problem(dataset.train.columns, dataset.train.Y, SETTINGS)

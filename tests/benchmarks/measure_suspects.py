@@ -7,10 +7,9 @@ from pathlib import Path
 from statistics import mean
 
 import numpy as np
-from measuring import COURSE, FEATURES, PHOTOS, SAMPLE, Row
+from measuring import COURSE, FEATURES, PHOTOS, SAMPLE, Row, write_train_split
 
 from catclf import open_dataset, prepare, tune
-from catclf.dataset import NewSplit, write_dataset
 from catclf.features import Preprocessing
 
 SOURCES = {
@@ -42,15 +41,12 @@ class Flipped:
 def flip_and_tune(original: Path, flipped: Path, seed: int) -> Flipped:
     """Flip some of the train labels at random, tune with the default search, and look back."""
     with open_dataset(original) as dataset:
-        train, classes, preprocessing = dataset.train, dataset.classes, dataset.preprocessing
-        rng = np.random.default_rng(seed)
+        train, rng = dataset.train, np.random.default_rng(seed)
         wrong = rng.choice(train.m, round(FLIPPED_SHARE * train.m), replace=False)
         labels = np.array(train.labels)
         labels[wrong] ^= 1
-        names = [str(i) for i in range(train.m)]
-        split = NewSplit([train.columns[:]], labels, names, pixel_blocks=[train.pixels[:]])
-        empty = NewSplit([], np.zeros(0, np.uint8), [])
-        write_dataset(flipped, classes, preprocessing, split, empty)
+        pixels = [train.pixels[:]]
+        write_train_split(flipped, [train.columns[:]], labels, dataset.preprocessing, pixels)
     tuned = tune(flipped)
     hits = np.isin([int(p.name) for p in tuned.out_of_fold], wrong)
     return Flipped({k: float(hits[:k].mean()) for k in DEPTHS}, not tuned.surely_better)
@@ -68,10 +64,10 @@ def precision(found: list[Flipped], spread: bool = True) -> str:
 
 def measure_precision(folder: Path, name: str, preprocessing: Preprocessing) -> Row:
     """Flip labels again and again; the row tells too what is left where suspects are named."""
-    prepare(SOURCES[name], folder / "original.h5", preprocessing=preprocessing)
-    with open_dataset(folder / "original.h5") as dataset:
+    prepare(SOURCES[name], folder / "original.npz", preprocessing=preprocessing)
+    with open_dataset(folder / "original.npz") as dataset:
         m = dataset.train.m
-    found = [flip_and_tune(folder / "original.h5", folder / "flipped.h5", seed) for seed in SEEDS]
+    found = [flip_and_tune(folder / "original.npz", folder / "flipped.npz", seed) for seed in SEEDS]
     named = [one for one in found if not one.withheld]
     verdict = f"withheld in {len(found) - len(named)} of {len(found)}"
     if named:

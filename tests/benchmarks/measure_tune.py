@@ -6,17 +6,17 @@ from pathlib import Path
 
 import lecture_loop
 import numpy as np
-from measuring import Array, Pixels, Row, course_data, in_turns, seconds
+import peers
+from measuring import Array, Pixels, Row, course_data, in_turns, seconds, write_train_split
 
-from catclf import Preprocessing, tune
-from catclf.dataset import NewSplit, write_dataset
-from catclf.descent import METHODS, Problem, Settings, descend
+from catclf import tune
 from catclf.descent.cross_validation import CrossValidation
 from catclf.descent.gram import gram_matrix
 from catclf.logistic import cost
 from catclf.observer import Observer
 from catclf.operations.search import Search
 from catclf.splits import divide_into_folds, duplicate_groups, fingerprint
+from catclf.training import Settings
 
 
 def tune_apart(columns: Pixels, Y: Array) -> float:
@@ -31,10 +31,9 @@ def tune_apart(columns: Pixels, Y: Array) -> float:
     for index, (rate, l2) in enumerate(settings):
         for fold in range(10):
             held_out = fold_of[0] == fold
-            alone = Settings(rate, 500, l2)
-            seen = METHODS["vectorized"](Problem(columns[~held_out], Y[:, ~held_out], alone), None)
-            ended = descend(seen, alone)
-            Z = ended.w.T @ (columns[held_out].T / 255) + ended.b
+            seen, alone = columns[~held_out], Settings(rate, 500, l2)
+            w, b, _ = peers.trained("vectorized", seen, Y[:, ~held_out], alone)
+            Z = w.T @ (columns[held_out].T / 255) + b
             loss = cost(Z, Y[:, held_out])
             apart = max(apart, abs(curves.loss[0, index, 0, fold] / loss - 1))
     return apart
@@ -43,10 +42,7 @@ def tune_apart(columns: Pixels, Y: Array) -> float:
 def measure_tune(folder: Path) -> list[Row]:
     """Ten rates on ten folds, against the loop, and scikit-learn's search over ten penalties."""
     columns, Y, _, _, name = course_data(folder)
-    names = [str(i) for i in range(len(columns))]
-    split = NewSplit([columns], Y[0].astype(np.uint8), names)
-    empty = NewSplit([], np.zeros(0, np.uint8), [])
-    write_dataset(folder / "tune.h5", ("noncat", "cat"), Preprocessing(), split, empty)
+    write_train_split(folder / "tune.npz", [columns], Y[0])
     rates = [float(rate) for rate in np.geomspace(1e-4, 1e-2, 10)]
     kept = np.arange(len(columns)) % 10 != 0
     X, Y_kept = columns[kept].T / 255, Y[:, kept]
@@ -56,7 +52,7 @@ def measure_tune(folder: Path) -> list[Row]:
             lecture_loop.descend(X, Y_kept, rate, 2000)
 
     def ours() -> None:
-        tune(folder / "tune.h5", Search(learning_rates=tuple(rates), l2=(0.0,)))
+        tune(folder / "tune.npz", Search(learning_rates=tuple(rates), l2=(0.0,)))
 
     three, fast, ratio = in_turns(loop, ours, rounds=3)
     apart = tune_apart(columns, Y)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from catclf import Preprocessing, open_dataset, prepare
 from catclf.dataset import NewSplit, write_dataset
@@ -81,19 +81,28 @@ def write_pictures(path: Path, m: int) -> None:
     """Write a dataset of m `pictures`, the same thousand again and again."""
     block, labels = pictures(1000)
     times = m // 1000
-    split = NewSplit(
-        (block for _ in range(times)),
-        np.tile(labels[0].astype(np.uint8), times),
-        [f"{i:07}" for i in range(m)],
-    )
-    empty = NewSplit([], np.zeros(0, np.uint8), [])
-    write_dataset(path, ("noncat", "cat"), Preprocessing(), split, empty)
+    write_train_split(path, (block for _ in range(times)), np.tile(labels[0], times))
+
+
+def write_train_split(
+    path: Path,
+    blocks: Iterable[Pixels],
+    labels: ArrayLike,
+    preprocessing: Preprocessing | None = None,
+    pixel_blocks: Iterable[Pixels] = (),
+) -> None:
+    """Write a dataset without a test split, of pictures that are called by their numbers."""
+    labels = np.asarray(labels, np.uint8)
+    names = [str(i) for i in range(labels.size)]
+    split = NewSplit(blocks, labels, names, pixel_blocks=pixel_blocks)
+    none = NewSplit([], labels[:0], [])
+    write_dataset(path, ("noncat", "cat"), preprocessing or Preprocessing(), split, none)
 
 
 def course_data(folder: Path) -> tuple[Pixels, Array, Pixels, NDArray[np.uint8], str]:
     """Return the course's pictures where they are, else made-up ones of their number."""
     if all(path.exists() for path in COURSE):
-        path = folder / "course.h5"
+        path = folder / "course.npz"
         prepare(COURSE, path)
         with open_dataset(path) as dataset:
             train, test = dataset.train, dataset.test

@@ -15,7 +15,8 @@ from importlib.util import find_spec
 import numpy as np
 from numpy.typing import NDArray
 
-from catclf.descent import METHODS, Problem, Settings, descend
+from catclf.descent import METHODS, Problem, Stand, descend
+from catclf.training import Settings, Training
 
 Pixels = NDArray[np.uint8]
 Array = NDArray[np.float64]
@@ -32,11 +33,15 @@ class Fit:
     iterations: int
 
 
+def trained(method: str, columns: Pixels, Y: Array, settings: Settings) -> Stand:
+    """Descend in memory."""
+    return descend(METHODS[method](Problem(columns, Y, settings), None), Training(settings))
+
+
 def gram(columns: Pixels, Y: Array) -> Fit:
     """Run the course's descent: 2000 iterations at 0.005."""
-    settings = Settings()
-    ended = descend(METHODS["gram"](Problem(columns, Y, settings), None), settings)
-    return Fit(ended.w, ended.b, ended.history.iterations)
+    w, b, training = trained("gram", columns, Y, Settings())
+    return Fit(w, b, training.iterations)
 
 
 def scikit_learn(solver: str, columns: Pixels, Y: Array) -> Fit:

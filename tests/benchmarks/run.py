@@ -27,6 +27,7 @@ from measure_pictures import measure_cold, measure_prepare
 from measure_report import measure_report
 from measure_streaming import measure_streaming
 from measure_suspects import measure_suspects
+from measure_threads import measure_threads
 from measure_tune import measure_tune
 from measuring import Row
 
@@ -38,6 +39,7 @@ MEASUREMENTS: dict[str, Callable[[Path], list[Row]]] = {
     "cluster": measure_cluster,
     "prepare": measure_prepare,
     "cold": measure_cold,
+    "threads": measure_threads,
     "growth": measure_growth,
     "choice": measure_choice,
     "tune": measure_tune,

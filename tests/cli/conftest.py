@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import catclf
-from catclf.descent import Settings
 from catclf.model import save_model
+from catclf.training import Settings
 
 
 @pytest.fixture(scope="module")

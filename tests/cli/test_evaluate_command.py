@@ -1,87 +1,86 @@
-"""catclf evaluate: its formats, and its agreement with predict."""
+"""catclf evaluate: its options and its JSON; transcript.md has what it prints."""
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import catclf
-from command_line import results, run
-
-
-def test_evaluate_in_words(dataset: Path, model: Path) -> None:
-    """The accuracy stands beside its interval and the majority class; the worst have names."""
-    text = results("evaluate", dataset, "-m", model, "--split", "train")
-    expected = catclf.evaluate(dataset, model, split="train")
-    low, high = expected.interval
-    assert text.splitlines()[:3] == [
-        f"train split of {dataset}: 18 pictures",
-        "predicted cat where P(cat) > 0.5",
-        f"model              {model}",
-    ]
-    assert (
-        f"accuracy           {expected.accuracy:.2%}  (95 % interval {low:.2%} to {high:.2%})"
-    ) in text.replace(" %  ", "%  ").replace(" % to", "% to").replace(" %)", "%)")
-    assert "majority class     50.00 %" in text
-    assert f"AUC                {expected.auc:.4f}" in text
-    assert f"log loss           {expected.log_loss:.4f}" in text
-    assert expected.worst(5)
-    for row in expected.worst(5):
-        assert f"P(cat) = {row.probability:.4f}, label {row.label}: {row.name}" in text
+from catclf.cli import evaluate as module
+from catclf.operations.evaluation import Comparison, Evaluation
+from command_line import results
 
 
 def test_evaluate_in_json(dataset: Path, model: Path) -> None:
     """The same results for a program, in full precision, on stdout alone."""
     found = json.loads(results("evaluate", dataset, "-m", model, "--format", "json"))
     expected = catclf.evaluate(dataset, model)
-    assert found["split"] == "test"
-    assert found["classes"] == ["noncat", "cat"]
-    assert found["positive"] == "cat"
+    counts = expected.confusion
+    assert (found["split"], found["classes"], found["positive"]) == (
+        "test",
+        ["noncat", "cat"],
+        "cat",
+    )
     assert found["examples"] == sum(found["confusion"].values()) == len(expected.names)
-    assert found["accuracy"] == expected.accuracy
+    for name in ("accuracy", "majority_rate", "auc", "log_loss", "constant_log_loss"):
+        assert found[name] == getattr(expected, name)
+    for name in ("balanced_accuracy", "precision", "recall", "f1"):
+        assert found[name] == getattr(counts, name)
     assert found["accuracy_interval_95"] == list(expected.interval)
-    assert found["majority_rate"] == expected.majority_rate
-    assert found["auc"] == expected.auc
-    assert found["log_loss"] == expected.log_loss
+    assert found["recall_by_class"] == {"noncat": counts.specificity, "cat": counts.recall}
     assert [wrong["name"] for wrong in found["most_wrong"]] == [
         row.name for row in expected.worst(5)
     ]
 
 
-@pytest.mark.parametrize("split", ["train", "test"])
-def test_a_picture_predicted_by_file_is_the_column_that_was_stored(
-    dataset: Path, model: Path, tmp_path: Path, split: str
+def test_what_is_told_of_one_and_of_two_models_in_json(
+    dataset: Path, model: Path, weights_only: Path
 ) -> None:
-    """`predict` gives each picture exactly the probability `evaluate --predictions` gives it."""
-    table = tmp_path / "p.csv"
-    results("evaluate", dataset, "-m", model, "--split", split, "--predictions", table)
-    with open(table, encoding="utf-8", newline="") as file:
-        stored = {row["file"]: row["probability"] for row in csv.DictReader(file)}
-    shown = results("predict", "-m", model, "--format", "csv", *stored)
-    assert {row["file"]: row["P(cat)"] for row in csv.DictReader(io.StringIO(shown))} == stored
+    """What to doubt, the order of weights that fits, and how often one alone is right."""
+    words = ["evaluate", dataset, "-m", weights_only, "--split", "train", "--format", "json"]
+    alone = json.loads(results(*words))
+    expected = catclf.evaluate(dataset, weights_only, split="train")
+    assert alone["order_log_losses"] == expected.order_log_losses
+    assert alone["surely_better_than_constant"] == expected.surely_better
+    assert (alone["other_data"], alone["also_in_train"]) == (None, 0)
+    both = json.loads(results(*words, "-m", model))
+    del alone["most_wrong"]
+    compared = catclf.compare(dataset, weights_only, model, split="train")
+    assert [each["model"] for each in both["models"]] == [str(weights_only), str(model)]
+    assert both["models"][0] == alone
+    assert (both["only_first_right"], both["only_second_right"]) == (
+        compared.only_first,
+        compared.only_second,
+    )
+    assert (both["mcnemar_p"], both["significant"]) == (compared.p_value, compared.significant)
 
 
-def test_the_threshold_decides_for_both_verbs(dataset: Path, model: Path, pictures: Path) -> None:
-    """At 1 nothing is a cat, at 0 everything is, in predict and in evaluate."""
-    picture = pictures / "0.png"
-    for threshold, said in (("1", "noncat"), ("0", "cat")):
-        shown = results("predict", picture, "-m", model, "--threshold", threshold)
-        assert shown.startswith(f"{picture}: {said}, ")
-        counts = json.loads(
-            results("evaluate", dataset, "-m", model, "--threshold", threshold, "--format", "json")
-        )["confusion"]
-        positive = counts["true_positives"] + counts["false_positives"]
-        assert positive == (sum(counts.values()) if said == "cat" else 0)
-
-
-def test_predictions_that_cannot_be_written_are_an_error(
-    dataset: Path, model: Path, tmp_path: Path
+def test_flags_are_the_arguments(
+    dataset: Path, model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The message names the file."""
-    ended = run("evaluate", dataset, "-m", model, "--predictions", tmp_path)
-    assert ended.returncode == 1
-    assert ended.stderr.startswith(f"Error: {tmp_path}: a folder, not a file\n")
+    """Of one model and of two, with the same meaning."""
+    asked: list[Any] = []
+    found = catclf.evaluate(dataset, model)
+
+    def evaluate(*names: str, **settings: Any) -> Evaluation:
+        asked.append((*names, settings))
+        return found
+
+    monkeypatch.setattr(module, "evaluate", evaluate)
+    monkeypatch.setattr(
+        module, "compare", lambda *names, **s: Comparison(evaluate(*names, **s), found, 0, 0, 1.0)
+    )
+    how = {"split": "train", "threshold": 0.9, "order": "planes", "classes": ("a", "b")}
+    words = ["--split", "train", "--threshold", "0.9", "--order", "planes", "--classes", "a,b"]
+    results("evaluate", "d", "-m", "m", *words, "--predictions", "p", "--force")
+    results("evaluate", "d", "-m", "m", "-m", "n", *words)
+    results("evaluate")
+    usual = {"split": "test", "threshold": 0.5, "order": None, "classes": None}
+    assert asked == [
+        ("d", "m", {**how, "predictions": "p", "force": True}),
+        ("d", "m", "n", how),
+        ("data/dataset.npz", "model.npz", {**usual, "predictions": None, "force": False}),
+    ]

@@ -1,97 +1,112 @@
-"""Values of options: what cannot be is refused before any work."""
+"""Options: declared once, by a field, and values that cannot be are refused before any work."""
 
 from __future__ import annotations
 
-import os
-import shutil
-from pathlib import Path
+import re
+from dataclasses import fields
+from typing import Any
 
+import click
 import pytest
 
-from command_line import invoke, run
+import catclf
+from catclf.cli import app
+from catclf.cli.output import with_flags
+from catclf.fields import MAX_COUNT
+from catclf.operations.search import Search
+from catclf.training import Settings
+from command_line import invoke, results
+
+OWNERS: list[tuple[str, Any]] = [
+    ("train", Settings),
+    ("tune", Search),
+    ("prepare", catclf.Preprocessing),
+]
+
+
+def option_of(verb: str, field: str) -> click.Option:
+    """Return the option of a verb that sets a field."""
+    command = app.get_command(click.Context(app), verb)
+    assert command is not None
+    [found] = [param for param in command.params if with_flags(f"`{field}`") in param.opts]
+    assert isinstance(found, click.Option)
+    return found
+
+
+@pytest.mark.parametrize(("verb", "owner"), OWNERS)
+def test_an_option_is_its_field(verb: str, owner: Any) -> None:
+    """Choices, default and metavar are the dataclass's, and so is the range."""
+    declared = [each for each in fields(owner) if "range" in each.metadata]
+    if verb == "prepare":  # whose other fields have one value each
+        declared = [each for each in declared if each.name in ("size", "fit", "features")]
+    context = click.Context(click.Command(verb))
+    for each in declared:
+        found, limits = option_of(verb, each.name), each.metadata["range"]
+        if limits.choices:
+            assert isinstance(found.type, click.Choice)
+            assert list(found.type.choices) == list(limits.choices)
+        else:
+            assert found.metavar == limits.unit
+            assert found.type.limits is limits  # type: ignore[attr-defined]
+        default = found.type_cast_value(context, found.get_default(context))
+        assert default == (None if each.default == () else each.default)
 
 
 @pytest.mark.parametrize(
-    "arguments",
+    ("verb", "words"),
     [
-        "",
-        "prdict",
-        "--bogus",
-        "predict",
-        "train --bogus",
-        "train a.h5 b.h5",
-        "train --lr nan",
-        "train --lr inf",
-        "train --lr -inf",
-        "train --lr 0",
-        "train --lr -1",
-        "train --lr 1e999",
-        "train --lr x",
-        "train --lr",
-        "train --iters 0",
-        "train --iters -1",
-        "train --iters 1.5",
-        "train --iters nan",
-        "train --every 0",
-        "train --l2 -1",
-        "train --l2 nan",
-        "train --l2 inf",
-        "train --loss hinge",
-        "train --method fast",
-        "prepare --size 0",
-        "prepare --size 1025",
-        "prepare --size 99999999999999999999",
-        "prepare --size 8.5",
-        "prepare --fit stretch",
-        "prepare --test-split 1",
-        "prepare --test-split -0.1",
-        "prepare --test-split nan",
-        "prepare --seed -1",
-        "prepare --workers 0",
-        "prepare --workers 1000000",
-        "predict --threshold 1.1 x.png",
-        "predict --threshold nan x.png",
-        "predict --threshold -0.1 x.png",
-        "predict --format xml x.png",
-        "predict --order rows x.png",
-        "evaluate --split valid",
-        "evaluate --format csv",
-        "evaluate --threshold inf",
+        ("prepare", ["--size PIXELS", "[default: 64; at least 1, at most 1024]"]),
+        ("train", ["--lr RATE", "[default: 0.005; above 0]", "--iters N", "[default: 2000]"]),
+        ("train", ["--loss [cross-entropy|squared-error]", "[default: cross-entropy]"]),
+        ("tune", ["--l2 LAMBDAS", "[default: 0,0.01,0.1]", "five around the safe rate"]),
+        ("predict", ["--threshold P", "[default: 0.5; at least 0, at most 1]"]),
     ],
 )
-def test_a_usage_error_is_exit_2(arguments: str) -> None:
-    """What is not possible is refused before any work, with the usage, on stderr."""
-    result = invoke(*arguments.split())
-    assert result.exit_code == 2
-    assert result.stdout == ""
-    assert result.stderr.startswith(("Usage: ", "Error: "))
+def test_help_tells_default_and_range(verb: str, words: list[str]) -> None:
+    """But not the number beyond which an option is taken for a typing error."""
+    shown = " ".join(results(verb, "--help").split())
+    for word in words:
+        assert word in shown
+    assert str(MAX_COUNT) not in shown
+
+
+USAGE_ERRORS = {
+    "train": "--bogus; --lr nan; --lr inf; --lr -inf; --lr 0; --lr -1; --lr 1e999; --lr x; --lr; "
+    "--iters 0; --iters 1.5; --iters nan; --iters 1000000001; --every 0; --l2 -1; --l2 nan; "
+    "--loss hinge; --class-weight even; --method fast",
+    "prepare": "--size 0; --size 1025; --size 99999999999999999999; --size 8.5; --fit stretch; "
+    "--size 7 --features hog-color; --test-split 1; --test-split -0.1; --test-split nan; "
+    "--seed -1; --workers 0; --workers 1000000",
+    "predict x.png": "--threshold 1.1; --threshold nan; --order rows; --format xml; --classes cat; "
+    "--classes cat,cat",
+    "evaluate": "--split valid; --format csv; --predictions p -m a -m b; -m a -m b -m c",
+    "tune": "--folds 1; --repeats 0; --sample 3; --suspects -1; --lr 0.1,nan; --lr 0; --lr ,; "
+    "--l2 x; --l2 0,-1; --metric f1; --rule two-se",
+    "benchmark": "--iters 0; --lr 1",
+    "info": "; a b; a --format csv",
+    "report": "--format json",
+}
 
 
 @pytest.mark.parametrize(
     "words",
-    [
-        ["train", "DATASET", "-o", "/dev/null"],
-        ["tune", "DATASET", "-o", "/dev/null"],
-        ["evaluate", "DATASET", "--predictions", "/dev/null"],
-        ["prepare", "PICTURES", "-o", "/dev/null"],
-        ["prepare", "PICTURES", "-o", "folder/"],
-        ["prepare", "PICTURES", "-o", "PICTURES/cat/00.png"],
-    ],
-    ids=" ".join,
+    [f"{verb} {words}" for verb, each in USAGE_ERRORS.items() for words in each.split("; ")],
 )
-def test_an_output_that_will_not_do_is_refused_before_the_work(
-    words: list[str], small_dataset: Path, small_pictures: Path, tmp_path: Path
-) -> None:
-    """A device, a folder, or one of the pictures themselves: nothing is read, trained or lost."""
-    source = shutil.copytree(small_pictures, tmp_path / "pictures")
-    picture = (source / "cat" / "00.png").read_bytes()
-    given = {"DATASET": str(small_dataset), "PICTURES": str(source)}
-    for name, path in given.items():
-        words = [word.replace(name, path) for word in words]
-    ended = run(*words, cwd=tmp_path)
-    assert ended.returncode == 1
-    assert ended.stdout == ""
-    assert len(ended.stderr.splitlines()) == 2
-    assert "Method" not in ended.stderr
-    assert (source / "cat" / "00.png").read_bytes() == picture
-    assert os.listdir(tmp_path) == ["pictures"]
+def test_a_usage_error_is_exit_2(words: str) -> None:
+    """What is not possible is refused before any work, by the option's name, on stderr."""
+    result = invoke(*words.split())
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith(("Usage: ", "Error: Option "))
+    if (flag := re.search(r"--([a-z0-9-]+)", words)) is not None:
+        assert flag[1] in result.stderr
+
+
+def test_a_number_that_is_none_says_what_it_must_be() -> None:
+    """In the words of the library, which checks the same range."""
+    for words, said in (
+        ("train --iters 1e3", "'1e3' is not a valid whole number."),
+        ("train --lr 0", "0 must be above 0."),
+        ("tune --lr 0.1,nan", "nan must be a finite number."),
+        ("predict --classes cat x.png", "'cat' does not name two classes, such as noncat,cat."),
+    ):
+        assert said in invoke(*words.split()).stderr

@@ -3,34 +3,57 @@
 from __future__ import annotations
 
 import ast
+import json
+import math
 import re
 import signal
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
 import click
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import catclf
 from catclf.cli import VERBS, app
-from catclf.cli.output import Display, Results, percent, short, stopped_by_signals, with_flags
-
-
-@pytest.mark.parametrize(
-    ("fraction", "shown"), [(0.5, "50.00 %"), (1, "100.00 %"), (1 / 3, "33.33 %"), (None, "-")]
+from catclf.cli.output import (
+    Display,
+    Results,
+    as_json,
+    percent,
+    short,
+    stopped_by_signals,
+    with_flags,
 )
-def test_percent(fraction: float | None, shown: str) -> None:
-    """Two decimals; a dash where a rate has no denominator."""
-    assert percent(fraction) == shown
 
 
-@pytest.mark.parametrize(
-    ("cost", "shown"), [(0.6931471, "0.693147"), (999999.0, "999999.000000"), (1e300, "1e+300")]
-)
-def test_a_cost_is_short(cost: float, shown: str) -> None:
-    """As the course prints it, unless it is enormous."""
-    assert short(cost) == shown
+def test_numbers_are_short() -> None:
+    """Rates with two decimals, or a dash; costs as the course prints them, unless enormous."""
+    shown = {0.5: "50.00 %", 1: "100.00 %", 1 / 3: "33.33 %", None: "-"}
+    assert {fraction: percent(fraction) for fraction in shown} == shown
+    costs = {0.6931471: "0.693147", 999999.0: "999999.000000", 1e300: "1e+300"}
+    assert {cost: short(cost) for cost in costs} == costs
+
+
+@dataclass
+class Found:
+    """A result, as the verbs have them."""
+
+    value: float
+    rest: tuple[object, ...] = ()
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_a_result_is_one_json_object(number: float) -> None:
+    """Of a dataclass its fields, at any depth; what is not a finite number is null."""
+    found = {"best": Found(number, (Found(math.nan), None)), "all": [math.inf, -math.inf, True]}
+    assert json.loads(as_json(found)) == {
+        "best": {"value": number, "rest": [{"value": None, "rest": []}, None]},
+        "all": [None, None, True],
+    }
 
 
 def test_results_that_cannot_be_written_cost_no_work(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ import json
 import shutil
 import signal
 import subprocess
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -17,10 +18,12 @@ from catclf.cli.scheduler import address_in, connected
 from catclf.errors import ClusterError
 from command_line import CATCLF, invoke, results, run
 from conftest import training_of
-from dask_cluster import NEEDS_PROC, DaskCluster
+from dask_cluster import DaskCluster, kill
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 STREAMING = ("--method", "streaming")
+
+pytestmark = pytest.mark.slow
 
 
 def started(*arguments: str | Path) -> subprocess.Popen[str]:
@@ -38,7 +41,7 @@ def test_it_prints_what_one_machine_prints(
     dask: DaskCluster, dataset: Path, tmp_path: Path
 ) -> None:
     """But for how many workers compute; the model is the same, to the bit."""
-    dask.add_worker()
+    dask.use(1)
     output = tmp_path / "m.npz"
     words = ["train", str(dataset), "-o", str(output), "--iters", "30", "--every", "10"]
     here = results(*words, *STREAMING).replace(
@@ -71,9 +74,9 @@ def test_tls_by_the_shipped_configuration(
     (tmp_path / "config").mkdir()
     (tmp_path / "config" / "dask-tls.yaml").write_text(text.replace("/etc/dask", str(tmp_path)))
     monkeypatch.setenv("DASK_CONFIG", str(tmp_path / "config"))
-    dask = DaskCluster(tmp_path, "tls")
-    words = ("train", dataset, "-o", tmp_path / "m.npz", "--scheduler-file", dask.file)
-    try:
+    with closing(DaskCluster(tmp_path, "tls")) as dask:
+        output = tmp_path / "m.npz"
+        words = ("train", dataset, "-o", output, "--iters", "20", "--scheduler-file", dask.file)
         dask.add_worker()
         ended = run(*words)
         assert ended.returncode == 0, ended.stderr
@@ -83,13 +86,11 @@ def test_tls_by_the_shipped_configuration(
         assert refused.returncode == 1
         assert refused.stderr.startswith("Error: tls://127.0.0.1:")
         assert "perhaps check your TLS configuration" in refused.stderr
-    finally:
-        dask.close()
 
 
 def test_a_signal_leaves_a_checkpoint(dask: DaskCluster, dataset: Path, tmp_path: Path) -> None:
     """As on one machine, which can resume it; nothing of Dask's own log is printed."""
-    dask.add_worker()
+    dask.use(1)
     output = tmp_path / "m.npz"
     words = ["train", str(dataset), "-o", str(output)]
     process = started(*words, "--scheduler", dask.address, "--iters", "1000000", "--every", "5")
@@ -109,8 +110,31 @@ def test_a_signal_leaves_a_checkpoint(dask: DaskCluster, dataset: Path, tmp_path
     assert training_of(output).iterations == done + 10
 
 
+def test_a_scheduler_that_is_killed_is_one_message(dataset: Path, tmp_path: Path) -> None:
+    """Exit 1, what to do, and nothing of Dask's own log."""
+    output = tmp_path / "m.npz"
+    with closing(DaskCluster(tmp_path)) as dask:
+        dask.use(1)
+        words = ("-o", output, "--scheduler", dask.address, "--iters", "1000000", "--every", "5")
+        process = started("train", dataset, *words)
+        assert process.stdout is not None
+        while not process.stdout.readline().startswith("Cost after iteration 10:"):
+            assert process.poll() is None
+        kill(dask.scheduler)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 1
+    done = training_of(output).iterations
+    assert errors.splitlines()[-3:] == [
+        f"Error: {dask.address}: the scheduler is gone",
+        "Start it and its workers again.",
+        f"A checkpoint of {done} iterations is saved: use --resume.",
+    ]
+    assert "distributed" not in errors
+
+
 def test_a_signal_ends_the_waiting(dask: DaskCluster, dataset: Path, tmp_path: Path) -> None:
     """Where nothing is done yet, nothing is saved."""
+    dask.use(0)
     output = tmp_path / "m.npz"
     process = started("train", dataset, "-o", output, "--scheduler", dask.address)
     assert process.stderr is not None
@@ -120,24 +144,6 @@ def test_a_signal_ends_the_waiting(dask: DaskCluster, dataset: Path, tmp_path: P
     assert process.communicate(timeout=60) == ("", "")
     assert process.returncode == 128 + signal.SIGINT
     assert not output.exists()
-
-
-@NEEDS_PROC
-def test_a_worker_without_the_file_is_named(
-    dask: DaskCluster, dataset: Path, tmp_path: Path
-) -> None:
-    """Exit 1, one message, and nothing on stdout."""
-    ours, theirs = tmp_path / "ours", tmp_path / "theirs"
-    ours.mkdir()
-    theirs.mkdir()
-    shutil.copy(dataset, ours / "d.h5")
-    dask.add_worker(folder=theirs)
-    ended = run("train", "/proc/self/cwd/d.h5", "--scheduler", dask.address, cwd=ours)
-    assert (ended.returncode, ended.stdout) == (1, "")
-    *_, first, second = ended.stderr.splitlines()
-    assert first.startswith("Error: tcp://127.0.0.1:")
-    assert first.endswith(": /proc/self/cwd/d.h5: no such file")
-    assert second == "Every worker must read the dataset by this path."
 
 
 def test_the_usage(dataset: Path, tmp_path: Path) -> None:

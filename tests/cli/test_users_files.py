@@ -2,109 +2,124 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
-from command_line import run
+from catclf.cli.output import error_text
+from catclf.errors import CatclfError
+from catclf.files import FileKind, file_kind
+from command_line import invoke
 
-PETS = ["prepare", "pets", "--size", "8"]
-VERBS_WITH_OUTPUT = {
-    "prepare": [*PETS, "-o"],
-    "train": ["train", "d.h5", "--iters", "5", "--lr", "0.001", "-o"],
-    "tune": ["tune", "d.h5", "--folds", "3", "--iters", "60", "-o"],
-    "tune predictions": ["tune", "d.h5", "--folds", "3", "--iters", "60", "--save-predictions"],
-    "evaluate": ["evaluate", "d.h5", "-m", "m.npz", "--predictions"],
-    "report": ["report", "d.h5", "-m", "m.npz", "-o"],
+JPEG = b"\xff\xd8\xff\xe0 a photograph"
+WRITERS = {
+    "prepare -o": (FileKind.DATASET, "prepare pets --size 8 -o"),
+    "train -o": (FileKind.MODEL, "train d.npz --iters 5 -o"),
+    "tune -o": (FileKind.CONFIG, "tune d.npz --folds 3 --iters 60 -o"),
+    "tune --save-predictions": (
+        FileKind.PREDICTIONS,
+        "tune d.npz --folds 3 --iters 60 --save-predictions",
+    ),
+    "evaluate --predictions": (FileKind.PREDICTIONS, "evaluate d.npz -m m.npz --predictions"),
+    "report -o": (FileKind.REPORT, "report d.npz -m m.npz -o"),
 }
-# Each verb's own file, made by the command above.
-OWN = {name: f"own {name}" for name in VERBS_WITH_OUTPUT}
+INPUTS = {"prepare -o": "pets/cat/00.png", "evaluate --predictions": "m.npz", "report -o": "m.npz"}
+every_writer = pytest.mark.parametrize("writer", WRITERS)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def folder(
-    small_pictures: Path, small_dataset: Path, tmp_path_factory: pytest.TempPathFactory
+    small_pictures: Path,
+    dataset: Path,
+    model: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Path:
-    """Make a user's folder: pictures, a photograph, hand-written files, and each verb's own."""
-    folder = tmp_path_factory.mktemp("user")
-    shutil.copytree(small_pictures, folder / "pets")
-    shutil.copy(small_dataset, folder / "d.h5")
-    Image.new("RGB", (8, 8)).save(folder / "photo.jpg")
-    (folder / "mine.toml").write_text("[train]\nlr = 0.001\n")
-    (folder / "labels.csv").write_text("file,label\npets/cat/00.png,cat\n")
-    assert run("train", "d.h5", "--iters", "5", "-o", "m.npz", cwd=folder).returncode == 0
-    for name, words in VERBS_WITH_OUTPUT.items():
-        ended = run(*words, OWN[name], cwd=folder)
-        assert ended.returncode == 0, ended.stderr
-    return folder
+    """Work in a user's folder: pictures, a dataset, a model and a photograph."""
+    shutil.copytree(small_pictures, tmp_path / "pets")
+    shutil.copy(dataset, tmp_path / "d.npz")
+    shutil.copy(model, tmp_path / "m.npz")
+    (tmp_path / "photo.jpg").write_bytes(JPEG)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
 
 
-@pytest.mark.parametrize("verb", VERBS_WITH_OUTPUT)
-@pytest.mark.parametrize("file", ["photo.jpg", "mine.toml", "labels.csv", *OWN.values()])
-def test_only_a_verbs_own_kind_is_replaced(verb: str, file: str, folder: Path) -> None:
-    """Recognized by content: a photograph, a config written by hand, another verb's file are not.
+def refusal(writer: str, file: str, *words: str) -> str:
+    """Return the message of a verb that refuses to write a file."""
+    result = invoke(*WRITERS[writer][1].split(), file, *words)
+    assert isinstance(result.exception, CatclfError), result.output
+    assert result.stdout == ""
+    return error_text(result.exception)
 
-    The refusal is one message with both ways out, exit 1, and the file is as it was.
-    """
+
+@every_writer
+def test_a_verb_replaces_its_own_kind_alone(writer: str, folder: Path) -> None:
+    """A photograph stays, and the way out is named; what the verb then wrote is replaced."""
+    kind, words = WRITERS[writer]
+    assert refusal(writer, "photo.jpg") == (
+        f"photo.jpg: exists, and is not {kind.value}; nothing was changed\n"
+        "Write to another file, or replace this one with --force."
+    )
+    assert (folder / "photo.jpg").read_bytes() == JPEG
+    for force in (["--force"], []):
+        assert invoke(*words.split(), "photo.jpg", *force).exit_code == 0
+        assert file_kind("photo.jpg") is kind
+
+
+@every_writer
+def test_an_input_is_no_output(writer: str, folder: Path) -> None:
+    """With --force neither: a picture of the source, the dataset, the model."""
+    file = INPUTS.get(writer, "d.npz")
     before = (folder / file).read_bytes()
-    ended = run(*VERBS_WITH_OUTPUT[verb], file, cwd=folder)
-    kinds = {"evaluate": "predictions", "tune predictions": "predictions"}
-    own = [name for name in OWN if kinds.get(name, name) == kinds.get(verb, verb)]
-    if file in [OWN[name] for name in own]:
-        assert ended.returncode == 0, ended.stderr
-        return
-    assert ended.returncode == 1
-    assert f"Error: {file}: exists, and is not a" in ended.stderr
-    assert "--force" in ended.stderr.splitlines()[-1]
+    assert refusal(writer, file, "--force") == f"{file}: is an input too\nWrite to another file."
     assert (folder / file).read_bytes() == before
 
 
-@pytest.mark.parametrize("verb", VERBS_WITH_OUTPUT)
-def test_force_is_the_way_out(verb: str, folder: Path, tmp_path: Path) -> None:
-    """Then the file is what the verb writes, and is replaced without it from there on."""
-    file = tmp_path / "photo.jpg"
-    shutil.copy(folder / "photo.jpg", file)
-    words: list[str | Path] = [*VERBS_WITH_OUTPUT[verb], file]
-    assert run(*words, "--force", cwd=folder).returncode == 0
-    assert not file.read_bytes().startswith(b"\xff\xd8")
-    assert run(*words, cwd=folder).returncode == 0
+@every_writer
+@pytest.mark.usefixtures("folder")
+def test_an_output_that_will_not_do_is_refused_before_the_work(writer: str) -> None:
+    """A folder, or a device."""
+    said = "not a regular file" if sys.platform != "win32" else ""
+    for place, what in (("nowhere/", "a folder, not a file"), (os.devnull, said)):
+        assert refusal(writer, place).startswith(f"{place}: {what}")
+    assert not os.path.exists("nowhere")
 
 
-def test_force_spares_an_input(folder: Path) -> None:
-    """A picture of the source, or the dataset itself, is never the output."""
-    picture = folder / "pets" / "cat" / "00.png"
-    before = picture.read_bytes()
-    ended = run(*PETS, "-o", picture, "--force", cwd=folder)
-    assert ended.returncode == 1
-    assert "is an input too" in ended.stderr
-    assert picture.read_bytes() == before
+@every_writer
+def test_the_config_is_no_output(writer: str, folder: Path) -> None:
+    """Not even with --force, and by any path: it is read by the same command."""
+    (folder / "c.toml").write_text("[train]\nlr = 0.1\n")
+    words = WRITERS[writer][1].split()
+    result = invoke("--config", "c.toml", *words, "./c.toml", "--force")
+    assert str(result.exception) == "./c.toml: is the config file\nWrite to another file."
+    assert (folder / "c.toml").read_text() == "[train]\nlr = 0.1\n"
 
 
-def test_an_edited_config_is_the_users(folder: Path, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("folder")
+def test_two_outputs_are_two_files() -> None:
+    """The config and the predictions of one tuning."""
+    said = "x: is named for two outputs\nWrite to two files."
+    assert refusal("tune -o", "x", "--save-predictions", "./x") == said
+
+
+def test_an_edited_config_is_the_users(folder: Path) -> None:
     """What tune wrote is replaced, until somebody adds a line to it."""
-    config = tmp_path / "tuned.toml"
-    words: list[str | Path] = [*VERBS_WITH_OUTPUT["tune"], config]
-    assert run(*words, cwd=folder).returncode == 0
-    assert run(*words, cwd=folder).returncode == 0
-    edited = config.read_bytes() + b"[prepare]\nsize = 32\n"
-    config.write_bytes(edited)
-    ended = run(*words, cwd=folder)
-    assert ended.returncode == 1
-    assert "is not a config file as catclf tune wrote it" in ended.stderr
-    assert config.read_bytes() == edited
+    assert invoke(*WRITERS["tune -o"][1].split(), "tuned.toml").exit_code == 0
+    with open("tuned.toml", "a", encoding="utf-8") as file:
+        file.write("[prepare]\nsize = 32\n")
+    edited = (folder / "tuned.toml").read_bytes()
+    assert "is not a config file as catclf tune wrote it" in refusal("tune -o", "tuned.toml")
+    assert (folder / "tuned.toml").read_bytes() == edited
 
 
-def test_force_is_said_each_time(folder: Path, tmp_path: Path) -> None:
+def test_force_is_said_each_time(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither a variable nor a config file lets files be replaced from now on."""
-    photo = tmp_path / "photo.jpg"
-    shutil.copy(folder / "photo.jpg", photo)
-    before = photo.read_bytes()
-    words: list[str | Path] = [*VERBS_WITH_OUTPUT["train"], photo]
-    assert run(*words, cwd=folder, env={"CATCLF_TRAIN_FORCE": "1"}).returncode == 1
-    (tmp_path / "c.toml").write_text("[train]\nforce = true\n")
-    ended = run("--config", tmp_path / "c.toml", *words, cwd=folder)
-    assert ended.returncode == 1
-    assert "unknown key 'force'" in ended.stderr
-    assert photo.read_bytes() == before
+    monkeypatch.setenv("CATCLF_TRAIN_FORCE", "1")
+    assert "exists, and is not a model" in refusal("train -o", "photo.jpg")
+    (folder / "c.toml").write_text("[train]\nforce = true\n")
+    result = invoke("--config", "c.toml", *WRITERS["train -o"][1].split(), "photo.jpg")
+    assert "unknown key 'force'" in str(result.exception)
+    assert (folder / "photo.jpg").read_bytes() == JPEG

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from catclf import open_dataset
 from catclf.errors import CatclfError
 from catclf.features import Preprocessing
-from catclf.model import is_weights_only, load_model
+from catclf.model import read_model
 from catclf.operations.preparation import prepare
 from catclf.pictures.reading import read_picture
 
@@ -39,11 +39,6 @@ def read_dataset(path: Path) -> None:
 def prepare_course(path: Path) -> None:
     """Prepare a file in the course's layout."""
     prepare([path], path.with_suffix(".out"), workers=1)
-
-
-def read_model(path: Path) -> None:
-    """Load a model, a weights-only one too."""
-    load_model(path, "planes" if is_weights_only(path) else None)
 
 
 READERS: dict[str, Callable[[Path], object]] = {

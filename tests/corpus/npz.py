@@ -1,4 +1,4 @@
-"""Files that are no model because they are no sound .npz, or no regular file.
+"""Files that are no sound .npz, and how a bad file must be refused.
 
 Both layers of an .npz are built here byte by byte, so that either can lie (zip: PKWARE's APPNOTE
 6.3.10, sections 4.3 and 4.4; .npy: numpy.lib.format).
@@ -6,23 +6,22 @@ Both layers of an .npz are built here byte by byte, so that either can lie (zip:
 
 from __future__ import annotations
 
-import gzip
 import io
-import json
 import lzma
 import os
 import pickle
-import socket
 import struct
-import sys
+import tracemalloc
 import warnings
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+
+from catclf.errors import CatclfError, printable
 
 SIZE = 2
 N_X = 3 * SIZE * SIZE
@@ -31,10 +30,57 @@ STORED, DEFLATED = zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED
 
 @dataclass(frozen=True)
 class Case:
-    """A bad model file: what is wrong with it, and where it is."""
+    """A bad file: what is wrong with it, and where it is."""
 
     name: str
     path: Path
+
+
+def written(folder: Path, files: Iterable[tuple[str, bytes]]) -> list[Case]:
+    """Write files, given by name and content, into a folder."""
+    cases = []
+    for name, data in files:
+        cases.append(Case(name, folder / f"{name}.npz"))
+        cases[-1].path.write_bytes(data)
+    return cases
+
+
+def wrongly_met(
+    cases: Iterable[Case], read: Callable[[Path], object], kind: type[CatclfError]
+) -> dict[str, str]:
+    """Return the bad files that are not refused as they must be, and how they are met instead.
+
+    That is by one error of two lines that names the file, never by a word of numpy's, which advises
+    to load a damaged file with allow_pickle=True, and would run it; nor is what the file claims
+    allocated, or the file left open.
+    """
+    wrong = {}
+    for case in cases:
+        probe = os.open(os.devnull, os.O_RDONLY)
+        os.close(probe)
+        tracemalloc.start()
+        try:
+            read(case.path)
+            wrong[case.name] = "accepted"
+        except kind as error:
+            text, where = str(error), printable(case.path)
+            rest = text.removeprefix(where)
+            if rest == text or rest[0] not in ":":
+                wrong[case.name] = f"does not name the file: {text}"
+            elif len(rest) > 300 or len(rest.split("\n")) != 2 or "\x1b" in rest:
+                wrong[case.name] = f"is not short: {text}"
+            elif "pickle=" in rest or "Unpickl" in rest:
+                wrong[case.name] = f"advises to unpickle: {text}"
+        finally:
+            peak = tracemalloc.get_traced_memory()[1]
+            tracemalloc.stop()
+        if peak > 16 * 2**20:
+            wrong[case.name] = f"takes {peak / 2**20:.0f} MiB"
+        again = os.open(os.devnull, os.O_RDONLY)
+        os.close(again)
+        if again != probe:
+            wrong[case.name] = "stays open"
+    return wrong
 
 
 @dataclass(frozen=True)
@@ -47,6 +93,7 @@ class Member:
     flags: int = 0
     size: int | None = None  # what it claims to be once it is inflated
     crc: int | None = None
+    at: int | None = None  # where it claims to stand; then it stands nowhere
 
 
 def pack(*members: Member) -> bytes:
@@ -60,9 +107,10 @@ def pack(*members: Member) -> bytes:
             "<HHHHHIIIHH",
             *(20, member.flags, member.method, 0, 33, crc, len(member.data), size, len(name), 0),
         )
-        directory += b"PK\x01\x02\x14\x00" + common + struct.pack("<HHHII", 0, 0, 0, 0, len(body))
-        directory += name
-        body += b"PK\x03\x04" + common + name + member.data
+        at = len(body) if member.at is None else member.at
+        directory += b"PK\x01\x02\x14\x00" + common + struct.pack("<HHHII", 0, 0, 0, 0, at) + name
+        if member.at is None:
+            body += b"PK\x03\x04" + common + name + member.data
     count = len(members)
     end = struct.pack("<HHHHIIH", 0, 0, count, count, len(directory), len(body), 0)
     return body + directory + b"PK\x05\x06" + end
@@ -123,19 +171,10 @@ def bad_npz(good: bytes, deflated: bytes) -> Iterator[tuple[str, bytes]]:
 
 def _no_zip(good: bytes) -> Iterator[tuple[str, bytes]]:
     yield "empty", b""
-    yield "one-byte", b"P"
     yield "text", b"w = 0.5\nb = 1\n"
-    yield "zeros", bytes(4096)
-    pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 98304\n"
-    yield "lfs-pointer", pointer
-    yield "hdf5", b"\x89HDF\r\n\x1a\n" + bytes(512)
-    yield "one-array", npy(np.zeros(N_X))
     yield "pickled", pickle.dumps({"w": [0.0] * N_X, "b": 0.0})
-    yield "json", json.dumps({"w": [0.0] * N_X, "b": 0.0}).encode()
-    yield "gzipped", gzip.compress(good)
     yield "junk-before-the-zip", b"#!/bin/sh\n" + good
     yield "empty-zip", pack()
-    yield "wrong-magic", b"PK\x03\x05" + good[4:]
 
 
 def _damaged(good: bytes, deflated: bytes) -> Iterator[tuple[str, bytes]]:
@@ -148,7 +187,7 @@ def _damaged(good: bytes, deflated: bytes) -> Iterator[tuple[str, bytes]]:
     w = np.linspace(-1, 1, N_X).tobytes()
     yield "flipped-weight", flipped(good, good.index(w) + 5)
     yield "flipped-header", flipped(good, good.index(b"'descr'"))
-    yield "flipped-record", flipped(good, good.index(b"n\0\0\0o\0\0\0n\0\0\0c"))
+    yield "flipped-record", flipped(good, good.index(b"noncat"))
     yield "flipped-local-name", flipped(good, good.index(b"w.npy"))
     directory = good.index(b"PK\x01\x02")
     yield "flipped-checksum", flipped(good, directory + 16)
@@ -163,24 +202,22 @@ def _damaged(good: bytes, deflated: bytes) -> Iterator[tuple[str, bytes]]:
 def _archives() -> Iterator[tuple[str, bytes]]:
     w, b = Member("w.npy", npy(np.zeros((N_X, 1)))), Member("b.npy", npy(0.0))
     yield "w-twice", pack(w, w, b)
-    yield "b-twice", pack(w, b, replace(b, data=npy(1.0)))
     yield "w-with-and-without-suffix", pack(w, replace(w, name="w"), b)
     yield "encrypted", pack(replace(w, flags=1), b)
-    yield "strongly-encrypted", pack(replace(w, flags=0x41), b)
     yield "patched-data", pack(replace(w, flags=0x20), b)
     yield "unknown-compression", pack(replace(w, method=99), b)
-    yield "implode", pack(replace(w, method=6), b)
-    yield "bzip2", pack(replace(w, method=zipfile.ZIP_BZIP2), b)
-    yield "lzma", pack(replace(w, method=zipfile.ZIP_LZMA), b)
     yield "no-deflate-stream", pack(replace(w, method=DEFLATED), b)
     yield "claims-less-than-it-holds", pack(replace(w, size=100), b)
     yield "claims-more-than-it-holds", pack(replace(w, size=len(w.data) + 8), b)
     yield "wrong-checksum", pack(replace(w, crc=12345), b)
-    yield "w-in-a-folder", pack(replace(w, name="model/w.npy"), b)
+    yield "one-place-for-two", pack(w, b, replace(w, name="v.npy", at=0))
+    inner = pack(b).split(b"PK\x01\x02")[0]
+    yield "an-array-within-another", pack(replace(w, data=inner), replace(b, at=30 + len("w.npy")))
+    yield "a-place-before-the-file", pack(w, replace(b, at=2**32 - 2))
+    yield "directory-of-2-MiB", pack(*(Member(f"{i}" + 60_000 * "x", b"") for i in range(35)), w, b)
     yield "w-outside", pack(replace(w, name="../w.npy"), b)
     yield "long-name", pack(w, b, Member("\x1b[31m" + "x" * 60_000 + ".npy", b"junk"))
     yield "nested-zip", pack(Member("model.npz", pack(w, b)))
-    yield "zip-as-array", weights_only(pack(w, b))
     yield "not-an-array", weights_only(b"0.5 0.5 0.5")
     yield "empty-member", weights_only(b"")
 
@@ -195,11 +232,10 @@ def _bombs() -> Iterator[tuple[str, bytes]]:
         Member(f"state_{i}.npy", zeros_deflated(32), DEFLATED, size=32 * 2**20) for i in range(9)
     ]
     yield "bomb-in-pieces", pack(*many)
-    squeezed = lzma.compress(bytes(2**26), lzma.FORMAT_RAW, filters=[{"id": lzma.FILTER_LZMA1}])
+    squeezed = lzma.compress(bytes(2**24), lzma.FORMAT_RAW, filters=[{"id": lzma.FILTER_LZMA1}])
     properties = b"\x09\x04\x05\x00\x5d\x00\x00\x80\x00"
     yield "lzma-bomb", pack(Member("w.npy", properties + squeezed, zipfile.ZIP_LZMA, size=500), b)
     yield "claims-10^12-entries", claim("(1000000000000, 1)")
-    yield "claims-10^30-entries", claim(f"({10**30}, 1)")
     yield "claims-nothing-of-10^30", claim(f"(0, {10**30})", body=b"")
     yield "claims-2^64-bytes", claim(f"({2**61}, 1)", body=b"")
     yield "claims-a-huge-header", weights_only(b"\x93NUMPY\x02\x00\xff\xff\xff\xff{'descr'")
@@ -207,18 +243,13 @@ def _bombs() -> Iterator[tuple[str, bytes]]:
 
 
 def _headers() -> Iterator[tuple[str, bytes]]:
-    yield "negative-shape", claim(f"(-{N_X}, 1)")
     yield "twice-negative-shape", claim(f"(-{N_X}, -1)")
     yield "shape-no-tuple", claim(str(N_X))
-    yield "shape-of-fractions", claim(f"({N_X}.0, 1)")
     yield "body-too-short", claim(f"({N_X}, 1)", body=bytes(8 * N_X - 1))
     yield "body-too-long", claim(f"({N_X}, 1)", body=bytes(8 * N_X + 1))
     yield "zero-itemsize", claim("(1000000000000,)", "'<U0'", b"")
-    yield "zero-itemsize-void", claim(f"({N_X}, 1)", "'|V0'", b"")
     yield "array-without-magic", weights_only(b"\x94NUMPY" + npy(np.zeros(N_X))[6:])
     yield "array-version-9", weights_only(raw_npy("{}", version=(9, 9)))
-    yield "header-no-table", weights_only(raw_npy("[1, 2, 3]"))
-    yield "header-lacks-shape", weights_only(raw_npy("{'descr': '<f8', 'fortran_order': False}"))
     yield "header-runs-code", weights_only(raw_npy("__import__('os').getcwd()"))
     yield "header-not-closed", weights_only(raw_npy("{'descr': '''<f8"))
     yield "header-nested", weights_only(raw_npy("(" * 5000 + ")" * 5000))
@@ -234,49 +265,3 @@ def _headers() -> Iterator[tuple[str, bytes]]:
         claim(f"({N_X}, 1)", str([(f"f{i}", "|u1") for i in range(200)]), bytes(200 * N_X)),
     )
     yield "subarray-type", claim("(1, 1)", f"('<f8', ({N_X},))")
-
-
-def bad_places(folder: Path, good: bytes) -> Iterator[Case]:
-    """Yield what stands where a model should and is no regular file."""
-    yield Case("missing", folder / "missing.npz")
-    yield Case("folder-missing", folder / "missing" / "model.npz")
-    yield Case("below-a-file", folder / "empty.npz" / "model.npz")
-    yield Case("name-too-long", folder / ("x" * 300 + ".npz"))
-    yield Case("name-with-nul", folder / "model\0.npz")
-    yield Case("folder", folder)
-    named = folder / "folder" / "model.npz"
-    named.mkdir(parents=True)
-    yield Case("folder-named-model", named)
-    if sys.platform == "win32":
-        return  # no pipes nor sockets in folders
-    fifo = folder / "fifo.npz"
-    os.mkfifo(fifo)
-    yield Case("fifo", fifo)
-    listening = folder / "socket.npz"
-    with socket.socket(socket.AF_UNIX) as server:
-        here = os.open(folder, os.O_RDONLY)  # the name of a socket is limited to 107 bytes
-        try:
-            server.bind(f"/proc/self/fd/{here}/{listening.name}")
-            yield Case("socket", listening)
-        except OSError:  # no /proc
-            pass
-        finally:
-            os.close(here)
-    for name, target in (
-        ("loop", "loop.npz"),
-        ("dangling-link", "nowhere"),
-        ("link-to-device", os.devnull),
-    ):
-        link = folder / f"{name}.npz"
-        link.symlink_to(target)
-        yield Case(name, link)
-    sparse = folder / "sparse.npz"
-    with open(sparse, "wb") as file:
-        file.write(b"PK\x03\x04")
-        file.truncate(2**38)
-    yield Case("256-GiB-sparse", sparse)
-    if os.geteuid() != 0:  # root may read everything
-        locked = folder / "locked.npz"
-        locked.write_bytes(good)
-        locked.chmod(0)
-        yield Case("locked", locked)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+import subprocess
+import sys
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,8 +14,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
-from catclf.descent import METHODS, Descent, Problem, Settings, descend
+from catclf.descent import METHODS, Problem, Stand, State, descend
 from catclf.logistic import CLASS_WEIGHTS, LOSSES, ClassWeight, LossName
+from catclf.training import Settings, Training
 
 Array = NDArray[np.float64]
 Pixels = NDArray[np.uint8]
@@ -21,6 +25,8 @@ both_losses = pytest.mark.parametrize("loss", LOSSES)
 every_cost = pytest.mark.parametrize(
     ("loss", "class_weight"), [(loss, weight) for loss in LOSSES for weight in CLASS_WEIGHTS]
 )
+any_loss = st.sampled_from(list(LOSSES))
+any_class_weight = st.sampled_from(CLASS_WEIGHTS)
 
 
 @st.composite
@@ -55,15 +61,54 @@ def run(
     columns: Pixels,
     Y: Array,
     settings: Settings,
-    state: Mapping[str, Array] | None = None,
+    resumed: Stand | None = None,
     **options: Any,
-) -> Descent:
-    """Descend by a method's name."""
-    return descend(METHODS[method](Problem(columns, Y, settings), state), settings, **options)
+) -> Stand:
+    """Descend by a method's name, from where another descent stands or from zero."""
+    problem = Problem(columns, Y, settings)
+    if resumed is None:
+        return descend(METHODS[method](problem, None), Training(settings), **options)
+    return descend(METHODS[method](problem, state_of(resumed)), resumed.training, **options)
 
 
-def gradient_lipschitz(columns: Pixels, loss: LossName, l2: float) -> float:
+def state_of(stand: Stand) -> State:
+    """Return what a method is made of to go on from there, in arrays of its own."""
+    arrays = {"w": stand.w, "b": np.array(stand.b), **stand.training.state}
+    return {name: array.copy() for name, array in arrays.items()}
+
+
+def same_stand(one: Stand, other: Stand) -> bool:
+    """Return whether two descents stand at the same place, bit for bit, by the same way."""
+    states = [{n: a.tolist() for n, a in stand.training.state.items()} for stand in (one, other)]
+    trainings = [replace(stand.training, state={}) for stand in (one, other)]
+    return (
+        one.w.tolist() == other.w.tolist()
+        and one.b == other.b
+        and trainings[0] == trainings[1]
+        and states[0] == states[1]
+    )
+
+
+def gradient_lipschitz(
+    columns: Pixels, loss: LossName, l2: float, weights: Array | float = 1.0
+) -> float:
     """Return L, from the singular values of X with a row of ones, by numpy."""
     m = len(columns)
-    X = np.vstack([columns.T / 255, np.ones(m)])  # (n_x + 1, m)
+    X = np.vstack([columns.T / 255, np.ones(m)]) * np.sqrt(weights)  # (n_x + 1, m)
     return LOSSES[loss].curvature * float(np.linalg.norm(X, 2)) ** 2 / m + l2
+
+
+def printed_by_any_threads(program: str) -> list[str]:
+    """Return the lines that Python code prints, the same where OpenBLAS has one thread or four."""
+    one, four = (
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env={**os.environ, "OPENBLAS_NUM_THREADS": threads, "OMP_NUM_THREADS": threads},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for threads in ("1", "4")
+    )
+    assert one == four
+    return one.splitlines()

@@ -8,51 +8,34 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 from catclf import open_dataset
-from catclf.descent import METHODS, Problem, Settings, StateError, descend
-from catclf.descent.gram import Gram, gram_matrix, weights
+from catclf.descent import Problem, StateError
+from catclf.descent.gram import Gram, gram_matrix, primal_weights
 from catclf.logistic import LossName
+from catclf.training import Settings
 from conftest import ColumnsMaker
+from descent.problems import Array, Pixels, any_loss, problems, run
 
-Array = NDArray[np.float64]
 
-
+@pytest.mark.slow
 def test_gram_equals_vectorized_on_the_courses_files(course_dataset: Path) -> None:
     """2000 iterations at 0.005: costs within 1e-12 relative, weights within 1e-10."""
-    settings = Settings()
     with open_dataset(course_dataset) as dataset:
-        split = dataset.train
-        gram, vectorized = (
-            descend(METHODS[name](Problem(split.columns, split.Y, settings), None), settings)
-            for name in ("gram", "vectorized")
-        )
-    costs = list(vectorized.history.costs.values())
-    assert list(gram.history.costs.values()) == pytest.approx(costs, rel=1e-12)
-    assert gram.w == pytest.approx(vectorized.w, abs=1e-10)
+        columns, Y = dataset.train.columns[:], dataset.train.Y
+    gram, vectorized = (run(name, columns, Y, Settings()) for name in ("gram", "vectorized"))
+    assert gram.training.costs == pytest.approx(vectorized.training.costs, rel=1e-12)
+    np.testing.assert_allclose(gram.w, vectorized.w, rtol=0, atol=1e-10)
 
 
-@given(
-    m=st.integers(1, 12),
-    n_x=st.integers(1, 30),
-    seed=st.integers(0, 10**6),
-    loss=st.sampled_from(["cross-entropy", "squared-error"]),
-    l2=st.sampled_from([0.0, 0.03, 1.0]),
-)
-def test_gram_equals_vectorized(m: int, n_x: int, seed: int, loss: LossName, l2: float) -> None:
+@given(problem=problems(), loss=any_loss, l2=st.sampled_from([0.0, 0.03, 1.0]))
+def test_gram_equals_vectorized(problem: tuple[Pixels, Array], loss: LossName, l2: float) -> None:
     """On random data, with every loss and penalty: costs to 1e-12, weights to 1e-10."""
-    rng = np.random.default_rng(seed)
-    columns = rng.integers(0, 256, (m, n_x), dtype=np.uint8)
-    Y = rng.integers(0, 2, (1, m)).astype(np.float64)
-    settings = Settings(0.05, 60, l2, loss, every=7)
-    gram, vectorized = (
-        METHODS[name](Problem(columns, Y, settings), None) for name in ("gram", "vectorized")
-    )
-    for _ in range(60):
-        assert gram.step(True) == pytest.approx(vectorized.step(True), rel=1e-12)
-    assert gram.parameters()[0] == pytest.approx(vectorized.parameters()[0], abs=1e-10)
-    assert gram.parameters()[1] == pytest.approx(vectorized.parameters()[1], abs=1e-10)
+    settings = Settings(0.05, 60, l2, loss, every=1)
+    gram, vectorized = (run(name, *problem, settings) for name in ("gram", "vectorized"))
+    assert gram.training.costs == pytest.approx(vectorized.training.costs, rel=1e-12)
+    assert gram.w == pytest.approx(vectorized.w, abs=1e-10)
+    assert gram.b == pytest.approx(vectorized.b, abs=1e-10)
 
 
 def test_weights_without_their_dual_coefficients_are_refused(make_columns: ColumnsMaker) -> None:
@@ -84,23 +67,4 @@ def test_the_products_of_pixels_are_exact(make_columns: ColumnsMaker) -> None:
 def test_the_weights_are_X_times_the_dual_coefficients(make_columns: ColumnsMaker) -> None:
     """Also where the examples come in more than one block."""
     columns, C = make_columns(600, 12), np.random.default_rng(0).normal(size=(3, 600))
-    assert weights(columns, C) == pytest.approx(columns.T / 255 @ C.T, rel=1e-12)
-
-
-def test_an_iteration_allocates_nothing(make_columns: ColumnsMaker) -> None:
-    """A step without its cost leaves no array behind, and makes none of the size of m."""
-    import tracemalloc
-
-    m = 400
-    gram = Gram(Problem(make_columns(m, 12), np.ones((1, m)), Settings(0.01)), None)
-    gram.step(False)
-    tracemalloc.start()
-    try:
-        before = tracemalloc.get_traced_memory()[0]
-        tracemalloc.reset_peak()
-        for _ in range(10):
-            gram.step(False)
-        peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-    assert peak - before < 8 * m
+    assert primal_weights(columns, C) == pytest.approx(columns.T / 255 @ C.T, rel=1e-12)

@@ -36,7 +36,7 @@ def pets(tmp_path: Path) -> Path:
 @pytest.fixture
 def output(tmp_path: Path) -> Path:
     """Name a dataset that is not there yet, in a folder of its own."""
-    return tmp_path / "out" / "dataset.h5"
+    return tmp_path / "out" / "dataset.npz"
 
 
 def contents(path: Path) -> dict[str, list[tuple[str, int, bytes]]]:

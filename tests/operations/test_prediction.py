@@ -22,8 +22,7 @@ from catclf.errors import PictureError
 from catclf.features import Preprocessing
 from catclf.model import Model
 from catclf.operations.prediction import Prediction, predict
-from catclf.pictures.formats import MAX_BYTES
-from catclf.pictures.reading import read_picture
+from catclf.pictures.reading import MAX_BYTES, read_picture
 from catclf.workers import ITEMS_WORTH_A_WORKER, MAX_ITEMS_A_MESSAGE, MESSAGES_AHEAD
 from conftest import Recorder, positive_probability
 
@@ -46,32 +45,18 @@ def folder(tmp_path: Path, small_pictures: Path) -> Path:
 
 
 def test_the_answer_is_the_models_for_the_pixels(model: Model, small_pictures: Path) -> None:
-    """A prediction is the model's probability of the picture as it was preprocessed."""
+    """A prediction is the model's probability of the picture as it was preprocessed.
+
+    However one picture is handed over, it is one, and a path is not its characters.
+    """
     path = small_pictures / "cat" / "00.png"
-    (answer,) = predict([path], model)
     probability = model.probability(read_picture(path, model.preprocessing))
     probabilities = {"noncat": 1 - probability, "cat": probability}
-    assert answer == Prediction(str(path), "cat", probabilities)
-    assert list(probabilities) == list(answer.probabilities or ())
-
-
-def test_a_path_a_text_and_a_stream_give_the_same(model: Model, small_pictures: Path) -> None:
-    """However a picture is handed over, its probability is the same."""
-    path = small_pictures / "cat" / "01.png"
-    by_path, by_text, by_stream = predict([path, str(path), BytesIO(path.read_bytes())], model)
-    assert by_path == by_text
-    assert (by_stream.name, by_stream.probabilities) == ("-", by_path.probabilities)
-
-
-def test_one_picture_is_no_iterable_of_them(model: Model, small_pictures: Path) -> None:
-    """A path is not its characters: each form of one picture gives one prediction."""
-    path = small_pictures / "cat" / "01.png"
     with Image.open(path) as image, open(path, "rb") as stream:
         for one in (path, str(path), image, np.asarray(image), stream):
-            (answer,) = predict(one, model)
             known = isinstance(one, str | Path | Image.Image)  # the image was opened from a file
-            assert answer.name == (str(path) if known else "-")
-            assert answer.probabilities == next(predict([path], model)).probabilities
+            expected = Prediction(str(path) if known else "-", "cat", probabilities)
+            assert list(predict(one, model)) == [expected]
 
 
 def test_pictures_in_memory_stand_among_files(model: Model, small_pictures: Path) -> None:
@@ -82,53 +67,36 @@ def test_pictures_in_memory_stand_among_files(model: Model, small_pictures: Path
     mixed = [paths[i] if i % 3 else arrays[i] for i in range(len(paths))]
     for images in (mixed, iter(arrays), np.stack(arrays), map(Image.fromarray, arrays)):
         assert [answer.probabilities for answer in predict(images, model)] == expected
+    assert list(predict([], model)) == []
 
 
-def test_one_folder_is_searched(model: Model, small_pictures: Path) -> None:
-    """A folder stands for its pictures, alone as in a list."""
-    assert list(predict(small_pictures, model)) == list(predict([small_pictures], model))
+@pytest.mark.parametrize("images", [None, 3, b"\x89PNG", [7], [np.zeros((8, 8), np.uint8)]])
+def test_what_is_no_picture_is_no_answer(model: Model, images: Any) -> None:
+    """A slip in a program is told, at the call where it can be, and not passed off as a picture."""
+    if not isinstance(images, list):
+        with pytest.raises(TypeError, match="images must be a path"):
+            predict(images, model)
+        return
+    with pytest.raises((TypeError, ValueError), match="uint8"):
+        list(predict(images, model))
 
 
-@pytest.mark.parametrize("images", [None, 3, b"\x89PNG"])
-def test_what_is_no_picture_is_told_at_the_call(model: Model, images: Any) -> None:
-    """TypeError, before anything is asked of the iterator."""
-    with pytest.raises(TypeError, match="images must be a path"):
-        predict(images, model)
-
-
-@pytest.mark.parametrize(
-    ("item", "error"), [(7, TypeError), (np.zeros((8, 8), np.uint8), ValueError)]
-)
-def test_an_item_that_is_no_picture_is_no_answer(
-    model: Model, item: Any, error: type[Exception]
-) -> None:
-    """A slip in a program is not passed off as a picture that cannot be read."""
-    with pytest.raises(error, match="uint8"):
-        list(predict([item], model))
-
-
-@given(threshold=st.floats(0, 1))
+@given(threshold=st.floats(0, 1) | st.none())
 def test_positive_is_above_the_threshold(
-    model: Model, small_pictures: Path, threshold: float
+    model: Model, small_pictures: Path, threshold: float | None
 ) -> None:
-    """A picture is the positive class where its probability is above the threshold."""
-    paths = [small_pictures / name / "00.png" for name in ("cat", "noncat")]
-    for answer in predict(paths, model, threshold=threshold, workers=1):
-        probability = positive_probability(answer)
-        assert (answer.predicted == "cat") == (probability > threshold)
-        assert answer.confidence == (probability if probability > threshold else 1 - probability)
+    """At the threshold (None: its own probability) a picture is the negative class."""
+    for path in (small_pictures / name / "00.png" for name in ("cat", "noncat")):
+        probability = positive_probability(next(predict(path, model)))
+        at = probability if threshold is None else threshold
+        (answer,) = predict(path, model, threshold=at)
+        assert (answer.predicted == "cat") == (probability > at)
+        assert answer.confidence == (probability if probability > at else 1 - probability)
 
 
-def test_at_the_threshold_is_not_above_it(model: Model, small_pictures: Path) -> None:
-    """A picture whose probability is the threshold is the negative class."""
-    for answer in predict([small_pictures], model):
-        (at,) = predict([answer.name], model, threshold=positive_probability(answer))
-        assert at.predicted == "noncat"
-
-
-@pytest.mark.parametrize("workers", [None, 1, 2, 7])
+@pytest.mark.parametrize("workers", [None, 1, 3])
 def test_answers_come_in_input_order(model: Model, folder: Path, workers: int | None) -> None:
-    """Whatever the number of threads, the n-th answer is for the n-th picture."""
+    """Whatever the number of processes, the n-th answer is for the n-th picture."""
     paths = sorted(map(str, folder.rglob("[0-9]*.png")))
     rng = np.random.default_rng(0)
     asked = [paths[i] for i in rng.integers(0, len(paths), 60)]
@@ -138,37 +106,35 @@ def test_answers_come_in_input_order(model: Model, folder: Path, workers: int | 
     assert answers == [alone[path] for path in asked]
 
 
-def test_a_picture_that_cannot_be_read_keeps_its_place(model: Model, folder: Path) -> None:
-    """Among others, its answer is an error that names it, and says what is wrong."""
-    bad = folder / "cat" / "05.png"
-    bad.write_bytes(bad.read_bytes()[:60])
-    answers = list(predict([folder], model))
-    assert [answer.name for answer in answers if answer.error] == [str(bad)]
-    (failed,) = (answer for answer in answers if answer.error is not None)
-    assert isinstance(failed.error, PictureError)
-    assert (failed.probabilities, failed.predicted, failed.error.where) == (None, None, str(bad))
-    assert failed.confidence is None
-    assert len(answers) == 24
-
-
 def test_a_folder_is_searched_and_what_is_no_picture_is_named(model: Model, folder: Path) -> None:
-    """Pictures at any depth, sorted, without what is hidden; other files are reported."""
+    """Pictures at any depth, sorted, without what is hidden; other files are reported.
+
+    One that cannot be read keeps its place: its answer is an error that names it.
+    """
     deep = folder / "cat" / "more" / "deep"
     deep.mkdir(parents=True)
     shutil.copy(folder / "cat" / "00.png", deep / "x.PNG")
+    bad = folder / "cat" / "05.png"
+    bad.write_bytes(bad.read_bytes()[:60])
     heard = Recorder()
-    answers = [answer.name for answer in predict([folder], model, observer=heard)]
-    assert len(answers) == 25
-    assert str(deep / "x.PNG") in answers
+    answers = list(predict(folder, model, observer=heard))
+    names = [answer.name for answer in answers]
+    assert len(names) == 25
+    assert names == [answer.name for answer in predict([folder], model)]
+    assert str(deep / "x.PNG") in names
     assert heard.names == [str(folder / "notes.txt")]
+    (failed,) = (answer for answer in answers if answer.error is not None)
+    assert names.index(failed.name) == 5
+    assert isinstance(failed.error, PictureError)
+    assert (failed.name, failed.error.where) == (str(bad), str(bad))
+    assert (failed.probabilities, failed.predicted, failed.confidence) == (None, None, None)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="no pipes in folders")
 @pytest.mark.parametrize("name", ["empty", "missing.png", "notes.txt", "fifo.png"])
 def test_what_is_no_picture_is_an_answer_too(model: Model, folder: Path, name: str) -> None:
     """An empty folder, a missing file, a text or a pipe named by its user is an error, not gone."""
     (folder / "empty").mkdir()
-    if sys.platform == "win32":
-        pytest.skip("no named pipes in folders")
     os.mkfifo(folder / "fifo.png")
     (answer,) = predict([folder / name], model)
     assert answer.name == str(folder / name)
@@ -222,31 +188,33 @@ class Stream(BytesIO):
         return bytes(size)
 
 
-def test_an_endless_stream_is_not_read_for_ever(model: Model) -> None:
-    """Of a stream no more is read than of a file."""
-    stream = Stream(None)
+@pytest.mark.parametrize(
+    ("stream", "said"),
+    [
+        (Stream(None), "too large"),
+        (Stream(OSError(errno.EIO, os.strerror(errno.EIO))), "Input/output error"),
+        (BytesIO(), "empty file"),
+    ],
+    ids=["endless", "failing", "empty"],
+)
+def test_a_stream_that_is_no_picture_is_an_answer(model: Model, stream: BytesIO, said: str) -> None:
+    """Of an endless one no more is read than of a file; a failing one is told as a picture is."""
     (answer,) = predict([stream], model)
-    assert answer.error is not None
-    assert "too large" in answer.error.what
-    assert stream.taken <= MAX_BYTES + 1
-
-
-def test_a_stream_that_fails_is_an_answer(model: Model) -> None:
-    """An error of the input is told as a picture's is."""
-    (answer,) = predict([Stream(OSError(errno.EIO, os.strerror(errno.EIO)))], model)
     assert answer.name == "-"
-    assert "Input/output error" in str(answer.error)
+    assert said in str(answer.error)
+    assert getattr(stream, "taken", 0) <= MAX_BYTES + 1
 
 
-def test_an_empty_stream_is_an_answer(model: Model) -> None:
-    """Nothing on stdin is said to be nothing."""
-    (answer,) = predict([BytesIO()], model)
-    assert str(answer.error).startswith("-: empty file")
-
-
-def test_nothing_asked_gives_nothing(model: Model) -> None:
-    """No pictures, no answers."""
-    assert list(predict([], model)) == []
+@pytest.mark.parametrize(
+    ("predicted", "confidence"), [("noncat", 0.75), ("cat", 0.25), (None, None)]
+)
+def test_confidence_is_the_probability_of_the_class_predicted(
+    predicted: str | None, confidence: float | None
+) -> None:
+    """Whichever it is: the threshold decides the class, and may choose the less probable one."""
+    probabilities = None if predicted is None else {"noncat": 0.75, "cat": 0.25}
+    answer = Prediction("-", predicted, probabilities)
+    assert (answer.confidence, answer.error) == (confidence, None)
 
 
 @pytest.mark.parametrize(("fit", "same"), [("squash", False), ("crop", True)])

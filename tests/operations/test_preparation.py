@@ -6,12 +6,13 @@ import os
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
+from PIL import Image
 
 from catclf import CatclfError, DatasetError, PictureError, Preprocessing, prepare
 from catclf.columns import unroll
@@ -19,39 +20,46 @@ from catclf.dataset import open_dataset
 from catclf.observer import Observer
 from catclf.pictures.reading import read_picture
 from conftest import Recorder
-from corpus.course_hdf5 import good_course
-from operations.conftest import SETTINGS, draw, names
+from corpus.course_hdf5 import good_course, pixels
+from operations.conftest import SETTINGS, contents, draw, names
 
 # Prepares where no file may grow beyond so many bytes.
 PREPARE_LIMITED = """
 import resource, sys
 from catclf import CatclfError, prepare
-limit = int(sys.argv[3])
-resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-try:
-    prepare([sys.argv[1]], sys.argv[2])
-except CatclfError as error:
-    print(error)
+for limit in map(int, sys.argv[3:]):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+    try:
+        prepare([sys.argv[1]], sys.argv[2], workers=1)
+    except CatclfError as error:
+        print(error)
 """
+
+
+def columns_are_predicted(path: Path, settings: Preprocessing) -> int:
+    """Check that reading each picture by its file gives its stored column; return their number."""
+    with open_dataset(path) as dataset:
+        assert dataset.preprocessing == settings
+        for split in (dataset.train, dataset.test):
+            for i, name in enumerate(split.names):
+                column = unroll(read_picture(name, settings)[np.newaxis])
+                assert np.array_equal(split.columns[i], column[0])
+                assert split.labels[i] == (f"{os.sep}cat{os.sep}" in name)
+        return dataset.train.m + dataset.test.m
 
 
 # ------------------------------------------------------------------------------ pictures
 
 
 def test_a_picture_gives_the_column_that_predicting_it_gives(pets: Path, output: Path) -> None:
-    """Reading a picture by its file gives its stored column, bit for bit."""
+    """Bit for bit, under its class."""
     prepare([pets], output, preprocessing=SETTINGS)
-    with open_dataset(output) as dataset:
-        for split in (dataset.train, dataset.test):
-            for i, name in enumerate(split.names):
-                column = unroll(read_picture(name, SETTINGS)[np.newaxis])
-                assert np.array_equal(split.columns[i], column[0])
-                assert split.labels[i] == ("noncat" not in name)
+    assert columns_are_predicted(output, SETTINGS) == 20
 
 
 @pytest.mark.parametrize("fit", ["squash", "crop", "pad"])
 def test_photographs_give_the_columns_that_predicting_them_gives(
-    photos: Path, tmp_path: Path, fit: str
+    photos: Path, tmp_path: Path, output: Path, fit: str
 ) -> None:
     """The same for photographs, in every fit."""
     for kind in ("cat", "dog"):
@@ -59,37 +67,34 @@ def test_photographs_give_the_columns_that_predicting_them_gives(
         for file in sorted((photos / kind).iterdir())[:6]:
             shutil.copyfile(file, tmp_path / "few" / kind / file.name)
     settings = Preprocessing(fit=fit)  # type: ignore[arg-type]
-    prepare([tmp_path / "few"], tmp_path / "a.h5", preprocessing=settings)
-    with open_dataset(tmp_path / "a.h5") as dataset:
-        assert dataset.preprocessing == settings
-        assert dataset.train.m + dataset.test.m == 12
-        for split in (dataset.train, dataset.test):
-            for i, name in enumerate(split.names):
-                column = unroll(read_picture(name, settings)[np.newaxis])
-                assert np.array_equal(split.columns[i], column[0])
+    prepare([tmp_path / "few"], output, preprocessing=settings, positive="cat")
+    assert columns_are_predicted(output, settings) == 12
 
 
-def test_source_order_is_kept_whatever_the_workers(pets: Path, tmp_path: Path) -> None:
-    """1, 2 or 8 threads write the same file, byte for byte, in the order of the source."""
-    files = []
-    for workers in (1, 2, 8, None):
-        path = tmp_path / "same" / "a.h5"
-        prepare([pets], path, preprocessing=SETTINGS, workers=workers)
-        files.append(path.read_bytes())
-    assert len(set(files)) == 1
+def test_source_order_is_kept_whatever_the_workers(pets: Path, output: Path) -> None:
+    """1 or 3 processes, or one a core, write the same file, byte for byte, in source order."""
+    files = set()
+    for workers in (1, 3, None):
+        prepare([pets], output, preprocessing=SETTINGS, workers=workers)
+        files.add(output.read_bytes())
+    assert len(files) == 1
     expected = [f"{kind}/{i}.png" for kind in ("cat", "noncat") for i in range(10)]
-    for found in names(path).values():
+    for found in names(output).values():
         assert found == [name for name in expected if name in found]
 
 
 def test_unreadable_pictures_are_named_and_left_out(pets: Path, output: Path) -> None:
-    """Each is an error with its path, in source order; the others are all there."""
+    """Each is an error with its path, in source order; the others are all there.
+
+    Progress counts each, readable or not, up to the total.
+    """
     (pets / "cat" / "5.png").write_bytes((pets / "cat" / "5.png").read_bytes()[:80])
     (pets / "noncat" / "a.heic").write_bytes(b"\0\0\0\x18ftypheic")
     (pets / "noncat" / "empty.jpg").touch()
     (pets / "noncat" / "gone.jpg").symlink_to("nowhere")
     (pets / "notes.txt").touch()
-    prepared = prepare([pets], output, preprocessing=SETTINGS)
+    heard = Recorder()
+    prepared = prepare([pets], output, preprocessing=SETTINGS, observer=heard, workers=2)
     assert [os.path.relpath(str(e.where), pets) for e in prepared.unreadable] == [
         "cat/5.png",
         "noncat/a.heic",
@@ -100,13 +105,14 @@ def test_unreadable_pictures_are_named_and_left_out(pets: Path, output: Path) ->
     assert prepared.skipped == [str(pets / "notes.txt")]
     assert np.sum([*prepared.counts.values()], axis=0).tolist() == [10, 9]
     assert sum(map(len, names(output).values())) == 19
+    assert heard.calls == [(done, 23) for done in range(1, 24)]
 
 
 @pytest.mark.parametrize("workers", [1, 4])
 def test_strict_stops_at_the_first_unreadable_picture(
     pets: Path, output: Path, workers: int
 ) -> None:
-    """The first in source order, whatever the threads; nothing is written."""
+    """The first in source order, whatever the processes; nothing is written."""
     for name in ("cat/7.png", "cat/4.png", "noncat/0.png"):
         (pets / name).write_bytes(b"no picture")
     with pytest.raises(PictureError) as caught:
@@ -128,17 +134,6 @@ def test_a_class_of_unreadable_pictures_is_an_error(pets: Path, output: Path) ->
     assert not output.parent.exists()
 
 
-def test_progress_is_reported_for_every_picture(pets: Path, output: Path) -> None:
-    """Readable or not, each counts once, up to the total."""
-    (pets / "cat" / "3.png").write_bytes(b"no picture")
-    heard = Recorder()
-    prepare([pets], output, preprocessing=SETTINGS, observer=heard, workers=2)
-    assert heard.calls == [(done, 20) for done in range(1, 21)]
-
-
-# ------------------------------------------------------------------------------ sources
-
-
 def test_more_than_two_classes_need_a_positive(pets: Path, output: Path) -> None:
     """They are listed, with what to type; with it, all others are the negative."""
     draw(pets / "bird" / "1.png", 999)
@@ -149,45 +144,35 @@ def test_more_than_two_classes_need_a_positive(pets: Path, output: Path) -> None
     assert prepared.counts["train"] == (11, 10)
 
 
-def test_the_courses_files_are_prepared_as_they_are(
-    course_files: list[Path], tmp_path: Path
-) -> None:
+def test_the_courses_files_are_prepared_as_they_are(course_files: list[Path], output: Path) -> None:
     """209 and 50 pictures of 64x64, unchanged; non-cat is 0 and cat is 1, as in the course."""
     import h5py
 
-    prepared = prepare(course_files, tmp_path / "a.h5")
+    prepared = prepare(course_files, output)
     assert prepared.classes == ("non-cat", "cat")
     assert prepared.counts == {"train": (137, 72), "test": (17, 33)}
     assert prepared.unreadable == []
-    with open_dataset(tmp_path / "a.h5") as dataset:
-        for split, file, name in zip(
-            (dataset.train, dataset.test), course_files, ("train", "test"), strict=True
-        ):
+    with open_dataset(output) as dataset:
+        splits = {"train": dataset.train, "test": dataset.test}
+        for file, (name, split) in zip(course_files, splits.items(), strict=True):
             with h5py.File(file) as course:
-                expected: NDArray[np.uint8] = course[f"{name}_set_x"][:]
-                assert np.array_equal(split.columns[:], unroll(expected))
+                assert np.array_equal(split.columns[:], unroll(course[f"{name}_set_x"][:]))
                 assert np.array_equal(split.labels, course[f"{name}_set_y"][:])
 
 
-def test_the_sample_is_prepared(tmp_path: Path) -> None:
+def test_the_sample_is_prepared(output: Path) -> None:
     """The pictures that come with the project give 240 and 60, all different."""
     sample = Path(__file__).parents[2] / "data" / "sample"
-    prepared = prepare([sample], tmp_path / "a.h5", preprocessing=Preprocessing(size=16))
+    prepared = prepare([sample], output, preprocessing=Preprocessing(size=16))
     assert prepared.classes == ("noncat", "cat")
     assert prepared.counts == {"train": (120, 120), "test": (30, 30)}
-    assert prepared.unreadable == []
-    assert prepared.skipped == []
-    assert prepared.duplicates == []
+    assert (prepared.unreadable, prepared.skipped, prepared.duplicates) == ([], [], [])
 
 
 def test_names_of_any_bytes_survive(tmp_path: Path, output: Path) -> None:
     """Files and classes whose names are no UTF-8 are prepared, and called what they are called."""
-    folder = os.fsencode(tmp_path / "a")
     for kind in (b"caf\xe9", b"tea"):
-        os.makedirs(os.path.join(folder, kind))
-        shutil.copyfile(
-            draw(tmp_path / "x.png", len(kind)), os.path.join(folder, kind, b"\xff\n.png")
-        )
+        draw(tmp_path / "a" / os.fsdecode(kind) / os.fsdecode(b"\xff\n.png"), len(kind))
     prepared = prepare([tmp_path / "a"], output, preprocessing=SETTINGS, test_split=0)
     with open_dataset(output) as dataset:
         assert dataset.classes == prepared.classes == ("caf\udce9", "tea")
@@ -213,7 +198,7 @@ def test_an_old_dataset_is_replaced_by_a_complete_one_only(pets: Path, output: P
     with pytest.raises(KeyboardInterrupt):
         prepare([pets], output, preprocessing=SETTINGS, observer=Interrupting())
     assert output.read_bytes() == before
-    assert os.listdir(output.parent) == ["dataset.h5"]
+    assert os.listdir(output.parent) == ["dataset.npz"]
 
 
 @pytest.mark.parametrize(
@@ -223,10 +208,9 @@ def test_a_source_is_never_overwritten(
     tmp_path: Path, link: Callable[[Path, Path], None] | None
 ) -> None:
     """An output that is a source by any name is refused: the pictures would be lost."""
-    source = tmp_path / "a.h5"
+    source = target = tmp_path / "a.h5"
     good_course(source)
     before = source.read_bytes()
-    target = source
     if link is not None:
         target = tmp_path / "b.h5"
         link(target, source)
@@ -240,21 +224,136 @@ def test_a_place_that_cannot_be_written_to_is_an_error(pets: Path, tmp_path: Pat
     (tmp_path / "file").touch()
     heard = Recorder()
     with pytest.raises(CatclfError, match="file"):
-        prepare([pets], tmp_path / "file" / "a.h5", observer=heard)
+        prepare([pets], tmp_path / "file" / "a.npz", observer=heard)
     assert heard.calls == []
 
 
-@pytest.mark.parametrize("limit", [0, 20_000, 250_000])
-def test_a_full_disk_is_an_ordinary_error(pets: Path, output: Path, limit: int) -> None:
+def test_a_full_disk_is_an_ordinary_error(pets: Path, output: Path) -> None:
     """While pictures are read or the dataset is written: it is said, and nothing is left."""
-    child = subprocess.run(
-        [sys.executable, "-W", "error", "-c", PREPARE_LIMITED, str(pets), str(output), str(limit)],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert child.returncode == 0, child.stderr
-    assert "nothing was changed" in child.stdout
-    assert len(child.stdout.splitlines()) == 2
+    code = ["-W", "error", "-c", PREPARE_LIMITED, str(pets), str(output)]
+    limits = ["0", "20000", "250000"]
+    child = subprocess.run([sys.executable, *code, *limits], capture_output=True, text=True)
+    assert (child.returncode, child.stderr) == (0, "")
+    assert child.stdout.count("nothing was changed") == 3
+    assert len(child.stdout.splitlines()) == 6
     assert not output.parent.exists()
+
+
+# ------------------------------------------------------------------------------ the split
+
+
+def test_the_split_is_stratified_and_counted(pets: Path, output: Path) -> None:
+    """A fifth of each class is held out by default; the counts say what was written."""
+    prepared = prepare([pets], output, preprocessing=SETTINGS)
+    assert prepared.counts == {"train": (8, 8), "test": (2, 2)}
+    assert prepared.classes == ("noncat", "cat")
+    for split, rows in contents(output).items():
+        labels = Counter(label for _, label, _ in rows)
+        assert (labels[0], labels[1]) == prepared.counts[split]
+        assert all((name.split("/")[0] == "cat") == label for name, label, _ in rows)
+    prepared = prepare([pets], output, preprocessing=SETTINGS, test_split=0)
+    assert prepared.counts == {"train": (10, 10), "test": (0, 0)}
+
+
+def test_the_split_is_seeded(pets: Path, output: Path) -> None:
+    """The same seed gives the same file, another seed other splits."""
+    files = []
+    for seed in (1, 1, 2, 3):
+        prepare([pets], output, preprocessing=SETTINGS, seed=seed)
+        files.append(output.read_bytes())
+    assert files[0] == files[1]
+    assert len(set(files)) == 3
+
+
+@pytest.mark.parametrize("share", [-0.1, 1, 1.5, float("nan")])
+def test_a_share_that_is_none_is_a_value_error(pets: Path, output: Path, share: float) -> None:
+    """From 0 up to 1, exclusive."""
+    with pytest.raises(ValueError, match="test_split must be"):
+        prepare([pets], output, test_split=share)
+
+
+def test_splits_that_the_source_names_are_kept(tmp_path: Path, output: Path) -> None:
+    """Where the source has train and test, nothing is dealt anew."""
+    for i in range(6):
+        for number, kind in enumerate(("cat", "dog")):
+            split = "test" if i < 2 else "train"
+            draw(tmp_path / "a" / split / kind / f"{i}.png", 10 * number + i)
+    prepared = prepare([tmp_path / "a"], output, preprocessing=SETTINGS, test_split=0.9)
+    assert prepared.counts == {"train": (4, 4), "test": (2, 2)}
+
+
+def test_one_split_alone(tmp_path: Path, output: Path) -> None:
+    """A train split is split, with a warning; a test split cannot be trained on."""
+    heard, path = Recorder(), tmp_path / "a.h5"
+    good_course(path, train_set_x=pixels(20), train_set_y=np.arange(20) % 2)
+    prepared = prepare([path], output, preprocessing=SETTINGS, observer=heard)
+    assert prepared.counts == {"train": (8, 8), "test": (2, 2)}
+    assert heard.warnings[0].startswith("the sources name no test split\n20 % of each class of")
+    test = {"test_set_x": pixels(4), "test_set_y": np.arange(4) % 2}
+    good_course(path, train_set_x=None, train_set_y=None, **test)
+    with pytest.raises(DatasetError, match=r"a\.h5: names only a test split"):
+        prepare([path], output, preprocessing=SETTINGS)
+
+
+# ------------------------------------------------------------------------------ duplicates
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_identical_pictures_stay_on_one_side(pets: Path, output: Path, seed: int) -> None:
+    """Copies, under other names or in another lossless container, are never split."""
+    for i in range(5):
+        shutil.copyfile(pets / "cat" / f"{i}.png", pets / "cat" / f"copy{i}.png")
+        Image.open(pets / "cat" / f"{i}.png").save(pets / "cat" / f"bmp{i}.bmp")
+    prepared = prepare([pets], output, preprocessing=SETTINGS, seed=seed, test_split=0.4)
+    found = contents(output)
+    assert not {x for *_, x in found["train"]} & {x for *_, x in found["test"]}
+    assert len(prepared.duplicates) == 5
+    assert not any(each.leak or each.contradictory for each in prepared.duplicates)
+    first = {os.path.basename(name) for name in prepared.duplicates[0].names}
+    assert first == {"0.png", "bmp0.bmp", "copy0.png"}
+
+
+def test_a_picture_in_train_and_in_test_is_named(tmp_path: Path, output: Path) -> None:
+    """Where the source leaks, it is said which pictures, and the dataset remembers how many."""
+    for i in range(4):
+        split = "train" if i < 2 else "test"
+        draw(tmp_path / "a" / split / "cat" / f"{i}.png", i)
+        draw(tmp_path / "a" / split / "dog" / f"{i}.png", 10 + i)
+    shutil.copyfile(tmp_path / "a/train/cat/0.png", tmp_path / "a/test/cat/again.png")
+    prepared = prepare([tmp_path / "a"], output, preprocessing=SETTINGS)
+    (duplicates,) = prepared.duplicates
+    assert (duplicates.leak, duplicates.contradictory) == (True, False)
+    # Splits come in the order of their folders' names: test, train.
+    found = [os.path.relpath(name, tmp_path / "a") for name in duplicates.names]
+    assert found == ["test/cat/again.png", "train/cat/0.png"]
+    assert duplicates.splits == ("test", "train")
+    assert prepared.counts == {"train": (2, 2), "test": (3, 2)}
+    with open_dataset(output) as dataset:
+        assert (dataset.test.also_in_train, dataset.train.also_in_train) == (1, 0)
+
+
+def test_a_picture_under_both_labels_is_named(pets: Path, output: Path) -> None:
+    """It is kept, on one side, and said which."""
+    shutil.copyfile(pets / "cat" / "2.png", pets / "noncat" / "also.png")
+    (duplicates,) = prepare([pets], output, preprocessing=SETTINGS).duplicates
+    assert (duplicates.leak, duplicates.contradictory) == (False, True)
+    found = [os.path.relpath(name, pets) for name in duplicates.names]
+    assert found == ["cat/2.png", "noncat/also.png"]
+    assert duplicates.labels == (1, 0)
+
+
+def test_a_picture_without_a_split_goes_where_its_duplicate_is(
+    tmp_path: Path, output: Path
+) -> None:
+    """A CSV that names some splits: a copy of a training picture is not held out."""
+    lines = ["file,label,split"]
+    for i in range(12):
+        draw(tmp_path / f"{i}.png", i)
+        lines.append(f"{i}.png,{'cat' if i % 2 else 'dog'},{'test' if i < 4 else 'train'}")
+    for i in (0, 5):
+        shutil.copyfile(tmp_path / f"{i}.png", tmp_path / f"copy{i}.png")
+        lines.append(f"copy{i}.png,{'cat' if i % 2 else 'dog'},")
+    (tmp_path / "a.csv").write_text("\n".join(lines))
+    prepared = prepare([tmp_path / "a.csv"], output, preprocessing=SETTINGS, test_split=0.9)
+    assert not any(duplicates.leak for duplicates in prepared.duplicates)
+    assert prepared.counts == {"train": (5, 4), "test": (2, 3)}

@@ -1,23 +1,26 @@
 """Training makes a whole model file from a dataset, or leaves everything as it was."""
 
+from __future__ import annotations
+
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 import catclf
 from catclf.columns import reorder
-from catclf.dataset import NewSplit, write_dataset
-from catclf.descent import METHODS, Problem, Settings, descend
-from catclf.errors import CatclfError
+from catclf.descent import METHODS, Problem, descend
+from catclf.errors import ModelError
 from catclf.logistic import CLASS_WEIGHTS, LOSSES, LossName
+from catclf.training import Settings, Training
 from conftest import ColumnsMaker, Recorder, training_of
+from datasets import write_small
 
-Pixels = NDArray[np.uint8]
 # How far two methods' numbers may lie apart, by rounding alone: float32's or float64's.
 TOLERANCE = dict.fromkeys(METHODS, 1e-9) | {"streaming": 1e-6}
 every_method = pytest.mark.parametrize("method", METHODS)
@@ -44,14 +47,11 @@ def course_model(course_dataset: Path, tmp_path_factory: pytest.TempPathFactory)
     return path
 
 
-def write_columns(path: Path, columns: Pixels, labels: list[int]) -> Path:
-    """Write a dataset with the columns, (m, 12), in its train split and an empty test split."""
-    split = NewSplit(
-        [columns], np.array(labels, np.uint8), [f"{i}.png" for i in range(len(labels))]
-    )
-    empty = NewSplit([], np.zeros(0, np.uint8), [])
-    write_dataset(path, ("noncat", "cat"), catclf.Preprocessing(size=2), split, empty)
-    return path
+def recorded(trained: Any) -> Training:
+    """Return how a model that `catclf.train` returns was trained."""
+    record = trained.model.training
+    assert record is not None
+    return record  # type: ignore[no-any-return]
 
 
 # -------------------------------------------------------------------------- the course's run
@@ -61,17 +61,18 @@ def test_the_courses_run_gives_the_courses_numbers(
     course_dataset: Path, course_model: Path
 ) -> None:
     """With no option at all: the notebook's 20 costs to 6 decimals, 207 of 209 and 35 of 50."""
-    model = catclf.load_model(course_model)
-    assert list(model.costs) == list(range(0, 2000, 100))
-    assert printed(model.costs) == COURSE_COSTS
+    costs = training_of(course_model).costs
+    assert list(costs) == list(range(0, 2000, 100))
+    assert printed(costs) == COURSE_COSTS
     counts = {
-        split: catclf.evaluate(course_dataset, model, split=split).confusion
+        split: catclf.evaluate(course_dataset, course_model, split=split).confusion
         for split in ("train", "test")
     }
     assert (counts["train"].correct, counts["train"].total) == (207, 209)
     assert (counts["test"].correct, counts["test"].total) == (35, 50)
 
 
+@pytest.mark.slow
 def test_the_order_of_the_pixels_does_not_matter(course_dataset: Path, course_model: Path) -> None:
     """Interleaved columns, a notebook's X.reshape(m, -1).T, end where planes end.
 
@@ -82,11 +83,12 @@ def test_the_order_of_the_pixels_does_not_matter(course_dataset: Path, course_mo
         planes, Y = dataset.train.columns[:], dataset.train.Y
     interleaved = planes.reshape(-1, 3, 64 * 64).transpose(0, 2, 1).reshape(len(planes), -1)
     assert not np.array_equal(planes, interleaved)
-    descent = descend(METHODS["vectorized"](Problem(interleaved, Y, Settings()), None), Settings())
-    assert printed(descent.history.costs) == COURSE_COSTS
+    method = METHODS["vectorized"](Problem(interleaved, Y, Settings()), None)
+    stand = descend(method, Training(Settings()))
+    assert printed(stand.training.costs) == COURSE_COSTS
     model = catclf.load_model(course_model)  # trained on planes, as any other dataset
-    assert reorder(descent.w, "interleaved") == pytest.approx(model.w, rel=0, abs=1e-10)
-    assert descent.b == pytest.approx(model.b, rel=0, abs=1e-10)
+    assert reorder(stand.w, "interleaved") == pytest.approx(model.w, rel=0, abs=1e-10)
+    assert stand.b == pytest.approx(model.b, rel=0, abs=1e-10)
 
 
 # -------------------------------------------------------------------------------- the model
@@ -96,16 +98,23 @@ def test_the_order_of_the_pixels_does_not_matter(course_dataset: Path, course_mo
 def test_every_method_trains_the_same_model(
     method: str, small_dataset: Path, tmp_path: Path
 ) -> None:
-    """Whatever the method, the model, its record and its accuracy are the iterative ones."""
-    settings = Settings(0.05, 40, 0.01, every=10)
-    trained = catclf.train(small_dataset, tmp_path / "a.npz", settings, method=method)
-    reference = catclf.train(small_dataset, tmp_path / "b.npz", settings, method="iterative")
-    assert training_of(tmp_path / "a.npz").method == method
+    """Whatever the method, the model, its record and its accuracy are the iterative ones.
+
+    The observer hears the costs that are saved, and each update.
+    """
+    settings, heard = Settings(0.05, 12, 0.01, every=5), Recorder()
+    path = tmp_path / "m.npz"
+    reference = catclf.train(small_dataset, path, settings, method="iterative")
+    trained = catclf.train(small_dataset, path, settings, method=method, observer=heard)
     near = TOLERANCE[method]
     assert trained.model.w == pytest.approx(reference.model.w, rel=near, abs=near)
     assert trained.model.b == pytest.approx(reference.model.b, rel=near, abs=near)
-    assert trained.model.costs == pytest.approx(reference.model.costs, rel=near)
+    assert recorded(trained).costs == pytest.approx(recorded(reference).costs, rel=near)
     assert trained.train.confusion == reference.train.confusion
+    assert training_of(path).method == method
+    assert training_of(path).costs == heard.costs
+    assert list(heard.costs) == [0, 5, 10]
+    assert heard.calls == [(done, 12) for done in range(1, 13)]
 
 
 def test_what_is_saved_is_what_is_returned(small_dataset: Path, tmp_path: Path) -> None:
@@ -114,57 +123,96 @@ def test_what_is_saved_is_what_is_returned(small_dataset: Path, tmp_path: Path) 
     trained = catclf.train(small_dataset, tmp_path / "model.npz", settings)
     loaded = catclf.load_model(tmp_path / "model.npz")
     assert np.array_equal(loaded.w, trained.model.w)
-    assert (loaded.b, loaded.costs) == (trained.model.b, trained.model.costs)
-    assert (loaded.classes, loaded.weights_only) == (("noncat", "cat"), False)
+    assert (loaded.b, loaded.weights_only) == (trained.model.b, False)
+    assert loaded.classes == trained.model.classes == ("noncat", "cat")
     assert loaded.preprocessing == catclf.Preprocessing(size=8)
     with catclf.open_dataset(small_dataset) as dataset:
         digest = dataset.digest
-    recorded = training_of(tmp_path / "model.npz")
-    assert recorded == trained.model.training
-    assert (recorded.dataset, recorded.digest) == (os.fspath(small_dataset), digest)
-    assert (recorded.train_examples, recorded.test_examples) == (18, 6)
+    kept, told = training_of(tmp_path / "model.npz"), recorded(trained)
+    assert kept.to_record() == told.to_record()
+    assert (kept.costs, kept.test_costs) == (told.costs, told.test_costs)
+    assert kept.test_costs.keys() == kept.costs.keys()
+    assert (kept.dataset, kept.digest) == (os.fspath(small_dataset), digest)
+    assert (kept.train_examples, kept.test_examples) == (18, 6)
     assert trained.test is not None
-    assert recorded.train_accuracy == trained.train.accuracy
-    assert recorded.test_accuracy == trained.test.accuracy
-    assert recorded.iterations == 40
-    assert recorded.settings == settings
-    assert recorded.test_cost is not None
-    assert loaded.test_costs == trained.model.test_costs
-    assert loaded.test_costs.keys() == loaded.costs.keys()
-    assert recorded.method in METHODS  # which one auto took
+    assert kept.train_accuracy == trained.train.accuracy
+    assert kept.test_accuracy == trained.test.accuracy
+    assert (kept.iterations, kept.settings) == (40, settings)
+    assert kept.method in METHODS  # which one auto took
 
 
 def test_training_twice_gives_the_same_model(small_dataset: Path, tmp_path: Path) -> None:
-    """No seed, no clock: the second model is the first, bit for bit."""
-    first = catclf.train(small_dataset, tmp_path / "a.npz", Settings(iterations=20)).model
-    second = catclf.train(small_dataset, tmp_path / "b.npz", Settings(iterations=20)).model
-    assert np.array_equal(first.w, second.w)
-    assert (first.b, first.costs, first.training) == (second.b, second.costs, second.training)
+    """No seed, no clock: the second file is the first, byte for byte."""
+    for name in ("a.npz", "b.npz"):
+        catclf.train(small_dataset, tmp_path / name, Settings(iterations=20))
+    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
 
 
-@every_method
-def test_progress_is_heard_as_it_happens(method: str, small_dataset: Path, tmp_path: Path) -> None:
-    """The observer hears the costs that are saved, and each update."""
-    heard = Recorder()
-    trained = catclf.train(
-        small_dataset,
-        tmp_path / "model.npz",
-        Settings(iterations=12, every=5),
-        method=method,
-        observer=heard,
-    )
-    assert trained.model.costs == heard.costs
-    assert list(heard.costs) == [0, 5, 10]
-    assert heard.calls == [(done, 12) for done in range(1, 13)]
+def test_test_costs_end_at_the_log_loss_of_the_test_split(
+    small_dataset: Path, tmp_path: Path
+) -> None:
+    """Without a penalty the final test cost is what evaluate calls log loss."""
+    trained = catclf.train(small_dataset, tmp_path / "m.npz", Settings(0.01, 50, every=10))
+    assert trained.test is not None
+    assert recorded(trained).test_cost == pytest.approx(trained.test.log_loss, rel=1e-9)
+    assert list(recorded(trained).test_costs) == [0, 10, 20, 30, 40]
 
 
-def test_a_dataset_without_a_test_split_trains(make_columns: ColumnsMaker, tmp_path: Path) -> None:
+def test_a_dataset_without_a_test_split_trains(tmp_path: Path) -> None:
     """Nothing to test on is no error, and no accuracy is made up for it."""
-    dataset = write_columns(tmp_path / "d.h5", make_columns(6, 12), [0, 1] * 3)
+    dataset = write_small(tmp_path / "d.npz", 6, size=2)
     trained = catclf.train(dataset, tmp_path / "model.npz", Settings(iterations=3))
     assert trained.test is None
-    assert trained.model.training is not None
-    assert trained.model.training.test_accuracy is None
+    assert recorded(trained).test_accuracy is None
+
+
+def test_balanced_weights_find_the_rare_class(tmp_path: Path) -> None:
+    """Ten against a hundred pictures that differ a little: nothing found without, most with."""
+    rng = np.random.default_rng(0)
+    labels = (np.arange(110) < 10).astype(np.uint8)
+    columns = (rng.integers(0, 200, (110, 12)) + 25 * labels[:, None]).astype(np.uint8)
+    path = write_small(tmp_path / "d.npz", size=2, columns=columns, labels=labels)
+    recalls = []
+    for class_weight in CLASS_WEIGHTS:
+        settings = Settings(0.1, 500, class_weight=class_weight)
+        recalls.append(catclf.train(path, tmp_path / "m.npz", settings).train.confusion.recall)
+    assert recalls[0] == 0
+    assert recalls[1] is not None
+    assert recalls[1] >= 0.7
+
+
+# --------------------------------------------------------------------------------- resuming
+
+
+def test_a_model_is_resumed_from_memory(small_dataset: Path, tmp_path: Path) -> None:
+    """As from its file, bit for bit, into any output; what is not given is as it was."""
+    whole, first, second = (tmp_path / f"{name}.npz" for name in ("whole", "first", "second"))
+    settings = Settings(0.01, 40, 0.1, every=7)
+    catclf.train(small_dataset, whole, settings)
+    begun = catclf.train(small_dataset, first, replace(settings, iterations=15)).model
+    resumed = catclf.train(small_dataset, second, settings, resume=begun)
+    assert second.read_bytes() == whole.read_bytes()
+    assert recorded(resumed).costs == training_of(whole).costs
+    again = catclf.train(small_dataset, tmp_path / "again.npz", resume=resumed.model)
+    assert recorded(again).settings == settings
+    assert (tmp_path / "again.npz").read_bytes() == whole.read_bytes()
+    assert training_of(first).iterations == 15
+
+
+def test_a_model_of_another_training_is_not_resumed(
+    small_dataset: Path, noise_dataset: Path, tmp_path: Path
+) -> None:
+    """As its file is not (tests/test_interruption.py): nothing is trained, and nothing written."""
+    output = tmp_path / "m.npz"
+    model = catclf.train(small_dataset, tmp_path / "old.npz", Settings(iterations=5)).model
+    for dataset, settings, resume, said in (
+        (small_dataset, Settings(0.1, 9), model, r"learning rate 0\.005, not 0\.1"),
+        (noise_dataset, Settings(iterations=9), model, "was trained on pictures with size 8"),
+        (small_dataset, None, replace(model, training=None), "does not tell how it was trained"),
+    ):
+        with pytest.raises(ModelError, match=said):
+            catclf.train(dataset, output, settings, resume=resume)
+    assert not output.exists()
 
 
 # ------------------------------------------------------------------------------ what fails
@@ -174,16 +222,12 @@ def test_a_dataset_without_a_test_split_trains(make_columns: ColumnsMaker, tmp_p
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("l2", [0.0, 0.5])
 def test_a_rate_too_high_names_a_safe_one(
-    method: str,
-    loss: LossName,
-    l2: float,
-    make_columns: ColumnsMaker,
-    tmp_path: Path,
+    method: str, loss: LossName, l2: float, make_columns: ColumnsMaker, tmp_path: Path
 ) -> None:
     """The error says what happened and a rate; taken at its word, the cost falls throughout."""
     # Each picture stands once in one class and twice in the other: no leap happens to end well.
     columns = np.repeat(make_columns(3, 12), 3, axis=0)
-    dataset = write_columns(tmp_path / "d.h5", columns, [0, 1, 1] * 3)
+    dataset = write_small(tmp_path / "d.npz", size=2, columns=columns, labels=[0, 1, 1] * 3)
     output = tmp_path / "model.npz"
     with pytest.raises(catclf.DivergenceError) as raised:
         catclf.train(dataset, output, Settings(1000, 1200, l2, loss), method=method)
@@ -196,7 +240,7 @@ def test_a_rate_too_high_names_a_safe_one(
     assert named is not None
     settings = Settings(float(named[1]), 120, l2, loss, every=1)
     trained = catclf.train(dataset, output, settings, method=method)
-    assert np.diff(list(trained.model.costs.values())).max() <= (
+    assert np.diff(list(recorded(trained).costs.values())).max() <= (
         1e-7 if method == "streaming" else 1e-14
     )
 
@@ -223,115 +267,64 @@ def test_the_courses_rate_is_above_the_bound_and_works(course_files: list[Path])
     assert 2 / (float(np.linalg.norm(X.T @ X, 2)) / (4 * 209)) < 0.005
 
 
-@pytest.mark.parametrize("labels", [[0] * 4, [1] * 4])
-def test_one_class_is_refused(
-    labels: list[int], make_columns: ColumnsMaker, tmp_path: Path
-) -> None:
+@pytest.mark.parametrize("label", [0, 1])
+def test_one_class_is_refused(label: int, tmp_path: Path) -> None:
     """There is nothing to tell apart: an error that names the dataset, and no model."""
-    dataset = write_columns(tmp_path / "d.h5", make_columns(4, 12), labels)
+    dataset = write_small(tmp_path / "d.npz", size=2, labels=[label] * 4)
     with pytest.raises(catclf.DatasetError, match="holds 4 pictures, not of both classes") as error:
         catclf.train(dataset, tmp_path / "model.npz")
     assert error.value.where == os.fspath(dataset)
     assert error.value.fix is not None
-    assert os.listdir(tmp_path) == ["d.h5"]
+    assert os.listdir(tmp_path) == ["d.npz"]
 
 
-def test_a_missing_dataset_says_what_to_run(tmp_path: Path) -> None:
-    """Training before preparing is answered with the command that was forgotten."""
-    with pytest.raises(catclf.DatasetError, match=r"no such file\nRun 'catclf prepare' first, or"):
-        catclf.train(tmp_path / "dataset.h5", tmp_path / "model.npz")
-    assert os.listdir(tmp_path) == []
+@pytest.mark.parametrize("method", ["fast", "gram"])
+def test_a_method_that_is_none_is_a_value_error(method: str, small_dataset: Path) -> None:
+    """What is known is listed; a cluster computes by streaming alone."""
+    client: Any = object() if method == "gram" else None
+    with pytest.raises(ValueError, match=r"method (must be auto or one of gram, |streaming, not)"):
+        catclf.train(small_dataset, "m.npz", method=method, client=client)
 
 
 # --------------------------------------------------------------------------------- warnings
 
 
-def test_a_rate_above_the_safe_one_is_warned_of(small_dataset: Path, tmp_path: Path) -> None:
-    """At the start, with the safe rate; at that rate, and below, nothing is said."""
+def test_a_cost_that_rose_is_warned_of(small_dataset: Path, tmp_path: Path) -> None:
+    """Once, with a rate at which it cannot; where no recorded cost rose nothing is said."""
     heard = Recorder()
-    catclf.train(small_dataset, tmp_path / "m.npz", Settings(0.2, 5), observer=heard)
-    [warning] = heard.warnings
-    found = re.match(r"the learning rate 0\.2 is above (\S+), up to which the cost", warning)
+    catclf.train(small_dataset, tmp_path / "m.npz", Settings(1.0, 9, every=1), observer=heard)
+    [warning] = [text for text in heard.warnings if "cost" in text]
+    said, safe = warning.splitlines()
+    assert said.startswith("the cost rose, to ")
+    found = re.match(r"Up to `learning_rate` (\S+) it cannot rise", safe)
     assert found is not None
-    safe = float(found[1])
-    quiet = Recorder()
-    catclf.train(small_dataset, tmp_path / "m.npz", Settings(safe, 5), observer=quiet)
-    assert quiet.warnings == []
+    for settings in (Settings(float(found[1]), 9, every=1), Settings(0.2, 9)):
+        quiet = Recorder()
+        catclf.train(small_dataset, tmp_path / "m.npz", settings, observer=quiet)
+        assert [text for text in quiet.warnings if "cost" in text] == []
+
+
+def test_the_first_run_is_quiet(tmp_path: Path) -> None:
+    """The sample by the defaults: its rate is above the safe one, and its cost never rises."""
+    dataset, heard = tmp_path / "d.npz", Recorder()
+    catclf.prepare(Path(__file__).parents[2] / "data" / "sample", dataset)
+    trained = catclf.train(dataset, tmp_path / "m.npz", observer=heard)
+    costs = [*recorded(trained).costs.values(), recorded(trained).cost]
+    assert costs == sorted(costs, reverse=True)
+    assert [text for text in heard.warnings if "learning" in text or "cost" in text] == []
 
 
 @pytest.mark.parametrize(("more", "warned"), [(40, False), (41, True)])
 def test_more_than_four_to_one_is_warned_of(more: int, warned: bool, tmp_path: Path) -> None:
     """Both classes and both remedies are named; not where the weights are balanced already."""
-    path = tmp_path / "d.h5"
-    m = more + 10
-    columns = np.random.default_rng(0).integers(0, 256, (m, 12), dtype=np.uint8)
-    labels = (np.arange(m) < 10).astype(np.uint8)
-    split = NewSplit([columns], labels, [str(i) for i in range(m)])
-    empty = NewSplit([], labels[:0], [])
-    write_dataset(path, ("noncat", "cat"), catclf.Preprocessing(size=2), split, empty)
-    heard = Recorder()
+    labels = np.arange(more + 10) < 10
+    path = write_small(tmp_path / "d.npz", size=2, labels=labels)
+    heard, balanced = Recorder(), Recorder()
     catclf.train(path, tmp_path / "m.npz", Settings(0.01, 5), observer=heard)
     assert [w.splitlines()[0] for w in heard.warnings] == [
         f"{more} pictures are noncat and only 10 cat"
     ] * warned
     assert all("balanced accuracy" in w and "`class_weight`" in w for w in heard.warnings)
-    balanced = Recorder()
     settings = Settings(0.01, 5, class_weight="balanced")
     catclf.train(path, tmp_path / "m.npz", settings, observer=balanced)
     assert balanced.warnings == []
-
-
-def test_balanced_weights_find_the_rare_class(tmp_path: Path) -> None:
-    """Ten against a hundred pictures that differ a little: nothing found without, most with."""
-    path = tmp_path / "d.h5"
-    rng = np.random.default_rng(0)
-    labels = (np.arange(110) < 10).astype(np.uint8)
-    columns = rng.integers(0, 200, (110, 12)) + 25 * labels[:, None]
-    split = NewSplit([columns.astype(np.uint8)], labels, [str(i) for i in range(110)])
-    empty = NewSplit([], labels[:0], [])
-    write_dataset(path, ("noncat", "cat"), catclf.Preprocessing(size=2), split, empty)
-    recalls = []
-    for class_weight in CLASS_WEIGHTS:
-        settings = Settings(0.1, 500, class_weight=class_weight)
-        recalls.append(catclf.train(path, tmp_path / "m.npz", settings).train.confusion.recall)
-    assert recalls[0] == 0
-    assert recalls[1] is not None
-    assert recalls[1] >= 0.7
-
-
-def test_test_costs_end_at_the_log_loss_of_the_test_split(
-    small_dataset: Path, tmp_path: Path
-) -> None:
-    """Without a penalty the final test cost is what evaluate calls log loss."""
-    trained = catclf.train(small_dataset, tmp_path / "m.npz", Settings(0.01, 50, every=10))
-    assert trained.test is not None
-    assert trained.record.test_cost == pytest.approx(trained.test.log_loss, rel=1e-9)
-    assert list(trained.model.test_costs) == [0, 10, 20, 30, 40]
-
-
-@pytest.mark.parametrize("content", [b"\xff\xd8\xff a photograph", b"text", b"PK\x03\x04 a zip"])
-def test_a_file_of_the_users_is_not_replaced(
-    content: bytes, small_dataset: Path, tmp_path: Path
-) -> None:
-    """Only a model is, unless `force` says so."""
-    output = tmp_path / "mine.npz"
-    output.write_bytes(content)
-    with pytest.raises(CatclfError, match="exists, and is not a model that catclf trained"):
-        catclf.train(small_dataset, output, Settings(0.01, 5))
-    assert output.read_bytes() == content
-    catclf.train(small_dataset, output, Settings(0.01, 5), force=True)
-    catclf.train(small_dataset, output, Settings(0.01, 6))
-    assert training_of(output).iterations == 6
-
-
-def test_a_notebooks_weights_are_not_replaced(small_dataset: Path, tmp_path: Path) -> None:
-    """They are a model to read, and not one that train wrote; a damaged model of ours is."""
-    output = tmp_path / "m.npz"
-    np.savez(output, w=np.zeros((192, 1)), b=0.0)
-    with pytest.raises(CatclfError, match="not a model that catclf trained"):
-        catclf.train(small_dataset, output, Settings(0.01, 5))
-    other = tmp_path / "ours.npz"
-    catclf.train(small_dataset, other, Settings(0.01, 5))
-    other.write_bytes(other.read_bytes()[:4000])
-    catclf.train(small_dataset, other, Settings(0.01, 5))
-    assert training_of(other).iterations == 5

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import math
 from pathlib import Path
 
@@ -9,68 +10,54 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-import catclf
 from catclf import DatasetError, open_dataset, tune
-from catclf.dataset import NewSplit, write_dataset
-from catclf.descent import METHODS, Problem, Settings, descend, safe_rate
+from catclf.descent import METHODS, Problem, descend, safe_rate
 from catclf.descent.cross_validation import Metric
 from catclf.operations import tuning
 from catclf.operations.search import Search
+from catclf.training import Settings, Training
 from conftest import Recorder
+from datasets import damage, write_small
 
-Array = NDArray[np.float64]
 QUICK = Search(folds=3, iterations=60)
 
 
-def problem(m: int = 30, seed: int = 0) -> tuple[NDArray[np.uint8], Array]:
-    """Return pictures (m, 12) of two classes that differ a little, and labels (1, m)."""
-    rng = np.random.default_rng(seed)
-    Y = (np.arange(m) % 2).astype(np.float64)
-    columns = rng.integers(0, 200, (m, 12)) + (40 * Y[:, None]).astype(np.int64)
-    return columns.astype(np.uint8), Y.reshape(1, m)
-
-
-def dataset_with_test_split(path: Path, test_pixel: int) -> Path:
-    """Write a dataset whose test split is all of one value."""
-    columns, Y = problem()
-    names = [f"{i}.png" for i in range(30)]
-    test = np.full((4, 12), test_pixel, np.uint8)
-    write_dataset(
-        path,
-        ("noncat", "cat"),
-        catclf.Preprocessing(size=2),
-        NewSplit([columns], Y[0].astype(np.uint8), names),
-        NewSplit([test], np.array([0, 1, 0, 1], np.uint8), names[:4]),
-    )
-    return path
+def columns_of(m: int) -> NDArray[np.uint8]:
+    """Return pictures (m, 12) of two classes, by turns, that differ a little."""
+    noise = np.random.default_rng(0).integers(0, 200, (m, 12))
+    return (noise + 40 * (np.arange(m) % 2)[:, None]).astype(np.uint8)
 
 
 def test_the_test_split_is_never_touched(tmp_path: Path) -> None:
     """With its test pictures damaged beyond reading, a dataset is tuned on all the same."""
-    path = dataset_with_test_split(tmp_path / "d.h5", 0xA5)
-    stored = path.read_bytes()
-    place = stored.index(b"\xa5" * 48)
-    path.write_bytes(stored[:place] + b"\x5a" + stored[place + 1 :])
+    path = write_small(
+        tmp_path / "d.npz",
+        size=2,
+        columns=columns_of(30),
+        test_columns=np.full((4, 12), 0xA5, np.uint8),
+    )
+    damage(path, b"\xa5" * 48)
     with open_dataset(path) as dataset, pytest.raises(DatasetError):
         dataset.test.X  # noqa: B018 (it is read)
     assert tune(path, Search(iterations=20, folds=3)).m == 30
 
 
-def test_out_of_fold_losses_are_the_leaderboards(small_dataset: Path) -> None:
-    """Their mean is the lowest held-out log loss, where the folds are of one size."""
-    tuned = tune(small_dataset, Search(folds=3, iterations=60))
+def test_out_of_fold_losses_are_the_leaderboards(small_dataset: Path, tmp_path: Path) -> None:
+    """Their mean is the lowest held-out log loss, where the folds are of one size.
+
+    The table that is written has them too, the largest first.
+    """
+    tuned = tune(small_dataset, QUICK, predictions=tmp_path / "p.csv")
+    with open(tmp_path / "p.csv", encoding="utf-8", newline="") as file:
+        losses = [float(row["loss"]) for row in csv.DictReader(file)]
+    assert losses == [held.loss for held in tuned.out_of_fold] == sorted(losses, reverse=True)
     mean = math.fsum(held.loss for held in tuned.out_of_fold) / tuned.m
     assert mean == pytest.approx(tuned.scores[0].log_loss, rel=1e-9)
 
 
 def test_copies_do_not_make_up_for_too_few_pictures(tmp_path: Path) -> None:
     """Five pictures of a class, twice each, are five to divide."""
-    columns, Y = problem(10)
-    path = tmp_path / "d.h5"
-    names = [str(i) for i in range(20)]
-    twice = NewSplit([columns, columns], np.tile(Y[0], 2).astype(np.uint8), names)
-    empty = NewSplit([], np.zeros(0, np.uint8), [])
-    write_dataset(path, ("noncat", "cat"), catclf.Preprocessing(size=2), twice, empty)
+    path = write_small(tmp_path / "d.npz", size=2, columns=np.tile(columns_of(10), (2, 1)))
     with pytest.raises(DatasetError, match="has 5 different pictures of a class") as raised:
         tune(path)
     assert raised.value.fix == "Use `folds` 5."
@@ -87,7 +74,7 @@ def test_what_would_diverge_on_all_pictures_is_not_chosen(course_dataset: Path) 
     for score in filter(None, [tuned.chosen, *tuned.scores]):
         if not score.diverged:
             alone = Settings(score.learning_rate, score.iterations, score.l2)
-            descend(METHODS["gram"](Problem(columns, Y, alone), None), alone)
+            descend(METHODS["gram"](Problem(columns, Y, alone), None), Training(alone))
 
 
 def test_repeats_tell_an_error_and_each_picture_once(small_dataset: Path) -> None:
@@ -131,7 +118,8 @@ def test_too_few_pictures_for_the_folds_say_how_many_folds_do(small_dataset: Pat
 def test_what_loses_to_the_constant_is_not_chosen(noise_dataset: Path, tmp_path: Path) -> None:
     """Where every held-out log loss is above the constant's; an old config file then stays."""
     config = tmp_path / "t.toml"
-    tune(dataset_with_test_split(tmp_path / "good.h5", 1), QUICK, output=config)
+    good = write_small(tmp_path / "good.npz", size=2, columns=columns_of(30))
+    tune(good, QUICK, output=config)
     before = config.read_bytes()
     tuned = tune(noise_dataset, Search(folds=5), output=config)
     assert tuned.scores[0].log_loss >= tuned.constant_log_loss

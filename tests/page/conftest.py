@@ -78,15 +78,15 @@ def open_page(browser: Browser) -> Iterator[OpenPage]:
 
 def make_report(folder: Path, source: list[Path], preprocessing: catclf.Preprocessing) -> Path:
     """Prepare, train by the defaults and report, in a folder; return the page."""
-    catclf.prepare(source, folder / "dataset.h5", preprocessing=preprocessing)
-    catclf.train(folder / "dataset.h5", folder / "model.npz")
-    catclf.report(folder / "dataset.h5", folder / "model.npz", folder / "report.html")
+    catclf.prepare(source, folder / "dataset.npz", preprocessing=preprocessing)
+    catclf.train(folder / "dataset.npz", folder / "model.npz")
+    catclf.report(folder / "dataset.npz", folder / "model.npz", folder / "report.html")
     return folder / "report.html"
 
 
 @pytest.fixture(scope="session", params=["pixels", "hog-color"])
 def sample_report(request: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Report on the sample, by each kind of features; dataset.h5 and model.npz stand beside it."""
+    """Report on the sample, by each kind of features; dataset.npz and model.npz stand beside it."""
     folder = tmp_path_factory.mktemp("report")
     return make_report(folder, [SAMPLE], catclf.Preprocessing(features=request.param))
 

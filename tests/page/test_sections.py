@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import re
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,11 @@ from playwright.sync_api import Locator, Page
 
 import catclf
 from catclf.logistic import sigmoid
-from command_line import results
+from catclf.operations.evaluation import Evaluation
+from conftest import training_of
 from page.conftest import OpenPage
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
@@ -24,20 +27,11 @@ def page(sample_report: Path, open_page: OpenPage) -> Page:
 
 
 @pytest.fixture
-def evaluated(sample_report: Path) -> dict[str, Any]:
-    """Return what `evaluate` says of the same."""
-    dataset, model = (sample_report.with_name(name) for name in ("dataset.h5", "model.npz"))
-    shown = results("evaluate", dataset, "-m", model, "--format", "json")
-    found: dict[str, Any] = json.loads(shown)
-    return found
-
-
-@pytest.fixture
-def probabilities(sample_report: Path) -> tuple[Any, Any]:
-    """Return the labels and probabilities of the test split."""
-    dataset, model = (sample_report.with_name(name) for name in ("dataset.h5", "model.npz"))
-    evaluation = catclf.evaluate(dataset, model)
-    return evaluation.labels, evaluation.probabilities
+def evaluation(sample_report: Path) -> Evaluation:
+    """Evaluate the same model on the same test split."""
+    return catclf.evaluate(
+        sample_report.with_name("dataset.npz"), sample_report.with_name("model.npz")
+    )
 
 
 def percent(fraction: float | None) -> str:
@@ -50,6 +44,11 @@ def set_threshold(page: Page, t: float) -> None:
     page.locator("#threshold-slider").evaluate(
         "(slider, t) => { slider.value = t; slider.dispatchEvent(new Event('input')); }", t
     )
+
+
+def number(element: Locator, name: str) -> float:
+    """Return an attribute of an element as a number."""
+    return float(element.get_attribute(name) or "nan")
 
 
 def counts(page: Page) -> dict[str, int]:
@@ -79,45 +78,52 @@ def color_at(page: Page, canvas: str, x: int, y: int) -> list[int]:
     return color
 
 
-def test_the_verdict_is_that_of_evaluate(page: Page, evaluated: dict[str, Any]) -> None:
+def test_the_verdict_is_that_of_evaluate(page: Page, evaluation: Evaluation) -> None:
     """Accuracy, interval, majority class and train accuracy, and words that follow from them."""
     headline, lines = page.inner_text("#headline"), page.inner_text("#lines")
-    correct = evaluated["confusion"]["true_positives"] + evaluated["confusion"]["true_negatives"]
-    assert f"Right on {correct} of {evaluated['examples']} test pictures" in headline
-    assert percent(evaluated["accuracy"]) in headline
+    assert f"Right on {evaluation.confusion.correct} of 60 test pictures" in headline
+    assert percent(evaluation.accuracy) in headline
     assert f"always answering noncat would be right on {percent(0.5)}" in headline
-    low, high = evaluated["accuracy_interval_95"]
+    low, high = evaluation.interval
     assert f"{percent(low)} to {percent(high)}, lies above it" in lines
     assert "is surely better than that" in lines
     assert "On the 240 pictures it was trained on it is right on " in lines
 
 
-@pytest.mark.parametrize(
-    ("interval", "words"),
-    [
+def test_the_words_follow_the_numbers(page: Page) -> None:
+    """Surely means that the whole interval lies on one side of the constant."""
+    for interval, words in (
         ([0.3, 0.4], "is surely worse than that"),
         ([0.4, 0.6], "is not surely better than that"),
         ([0.5, 0.6], "is not surely better than that"),
         ([0.51, 0.6], "is surely better than that"),
-    ],
-)
-def test_the_words_follow_the_numbers(page: Page, interval: list[float], words: str) -> None:
-    """Surely means that the whole interval lies on one side of the constant."""
-    page.evaluate(
-        """(interval) => {
-            Object.assign(DATA.test, { interval, surely_better: interval[0] > 0.5 });
-            showVerdict();
-        }""",
-        interval,
-    )
-    assert words in page.inner_text("#lines")
+    ):
+        page.evaluate(
+            """(interval) => {
+                Object.assign(DATA.test, { interval, surely_better: interval[0] > 0.5 });
+                showVerdict();
+            }""",
+            interval,
+        )
+        assert words in page.inner_text("#lines")
 
 
-@pytest.mark.parametrize("t", [0, 0.25, 0.5, 0.735, 0.99, 1])
-def test_the_slider_recounts(page: Page, probabilities: tuple[Any, Any], t: float) -> None:
+def test_the_slider_recounts(page: Page, evaluation: Evaluation) -> None:
     """The confusion matrix, the rates, the curves' points and the line follow the threshold."""
-    labels, a = probabilities
-    set_threshold(page, t)
+    for t in (0, 0.25, 0.5, 0.735, 0.99, 1):
+        set_threshold(page, t)
+        numbers_are_those_of(page, evaluation, t)
+    page.click("#threshold-reset")
+    assert page.inner_text("#threshold-value") == "0.500"
+    assert "choose on the test split" in page.inner_text("#threshold")
+    # A picture at the threshold is not above it.
+    above = page.evaluate("[0.2, 0.5, 0.7].map((t) => countAbove([0.2, 0.5, 0.5, 0.7], t))")
+    assert above == [3, 1, 0]
+
+
+def numbers_are_those_of(page: Page, evaluation: Evaluation, t: float) -> None:
+    """Check what is shown at a threshold."""
+    labels, a = evaluation.labels, evaluation.probabilities
     confusion = catclf.metrics.confusion(labels, (a > t).astype(np.uint8))
     assert counts(page) == {
         "truePositives": confusion.true_positives,
@@ -137,29 +143,21 @@ def test_the_slider_recounts(page: Page, probabilities: tuple[Any, Any], t: floa
     assert page.inner_text("#threshold-value") == f"{t:.3f}"
     recall, false_rate = confusion.recall or 0, 1 - (confusion.specificity or 0)
     roc = page.locator("#roc circle.now")
-    assert float(roc.get_attribute("cx") or "nan") == pytest.approx(52 + 286 * false_rate)
-    assert float(roc.get_attribute("cy") or "nan") == pytest.approx(254 - 242 * recall)
+    assert number(roc, "cx") == pytest.approx(52 + 286 * false_rate)
+    assert number(roc, "cy") == pytest.approx(254 - 242 * recall)
     point = page.locator("#precision-recall circle.now")
     assert point.is_visible() == (confusion.precision is not None)
-    assert float(point.get_attribute("cx") or "nan") == pytest.approx(52 + 286 * recall)
+    assert number(point, "cx") == pytest.approx(52 + 286 * recall)
     precision = confusion.precision or 0
-    assert float(point.get_attribute("cy") or "nan") == pytest.approx(254 - 242 * precision)
+    assert number(point, "cy") == pytest.approx(254 - 242 * precision)
     line = page.locator("#histogram line.threshold")
     for end in ("x1", "x2"):
-        assert float(line.get_attribute(end) or "nan") == pytest.approx(640 * t)
+        assert number(line, end) == pytest.approx(640 * t)
 
 
-def test_a_picture_at_the_threshold_is_not_positive(page: Page) -> None:
-    """The rule is a > t, also where t equals a probability."""
-    found = page.evaluate("[0.2, 0.5, 0.7].map((t) => countAbove([0.2, 0.5, 0.5, 0.7], t))")
-    assert found == [3, 1, 0]
-
-
-def test_the_curves_are_those_of_the_probabilities(
-    page: Page, probabilities: tuple[Any, Any]
-) -> None:
+def test_the_curves_are_those_of_the_probabilities(page: Page, evaluation: Evaluation) -> None:
     """Every corner of the ROC curve, and every pair of recall and precision, in their order."""
-    labels, a = probabilities
+    labels, a = evaluation.labels, evaluation.probabilities
     each = [catclf.metrics.confusion(labels, (a > t).astype(np.uint8)) for t in sorted(a)[::-1]]
     roc = points_of(page.locator("#roc path.curve"))
     rates = [(1 - (c.specificity or 0), c.recall or 0) for c in each]
@@ -175,14 +173,14 @@ def test_the_curves_are_those_of_the_probabilities(
         assert any(point == pytest.approx(pair, abs=1e-3) for pair in pairs)
 
 
-def test_the_bar_of_the_verdict_is_to_scale(page: Page, evaluated: dict[str, Any]) -> None:
+def test_the_bar_of_the_verdict_is_to_scale(page: Page, evaluation: Evaluation) -> None:
     """The accuracy, its interval, the train accuracy and the constant, from 0 to 100 %."""
 
     def at(selector: str, name: str) -> float:
-        return float(page.locator(f".bar {selector}").get_attribute(name) or "nan")
+        return number(page.locator(f".bar {selector}"), name)
 
-    low, high = evaluated["accuracy_interval_95"]
-    assert at("circle.test", "cx") == pytest.approx(40 + 560 * evaluated["accuracy"])
+    low, high = evaluation.interval
+    assert at("circle.test", "cx") == pytest.approx(40 + 560 * evaluation.accuracy)
     assert at("rect.interval", "x") == pytest.approx(40 + 560 * low)
     assert at("rect.interval", "width") == pytest.approx(560 * (high - low))
     assert at("line.constant", "x1") == at("line.constant", "x2") == 40 + 560 * 0.5
@@ -190,49 +188,44 @@ def test_the_bar_of_the_verdict_is_to_scale(page: Page, evaluated: dict[str, Any
     assert at("circle.train", "cx") == pytest.approx(40 + 560 * train)
 
 
-def test_the_threshold_goes_back(page: Page) -> None:
-    """A button brings it to 0.5."""
-    before = counts(page)
-    set_threshold(page, 0.9)
-    assert counts(page) != before
-    page.click("#threshold-reset")
-    assert counts(page) == before
-    assert "choose on the test split" in page.inner_text("#threshold")
-
-
-def test_the_most_confident_are_shown(
-    page: Page, evaluated: dict[str, Any], sample_report: Path
-) -> None:
+def test_the_most_confident_are_shown(page: Page, evaluation: Evaluation) -> None:
     """Wrong ones as `evaluate` names them, each with its file, label and probability."""
     cards = page.locator("#wrong .card").all_inner_texts()
-    assert len(cards) >= 5
-    for card, wrong in zip(cards, evaluated["most_wrong"], strict=False):
-        assert f"P(cat) = {wrong['probability']:.4f}" in card
-        assert f"label {wrong['label']}" in card
-        assert Path(wrong["name"]).name in card
+    worst = evaluation.worst(12)
+    assert len(cards) == len(worst) >= 5
+    for card, wrong in zip(cards, worst, strict=True):
+        assert f"P(cat) = {wrong.probability:.4f}" in card
+        assert f"label {wrong.label}" in card
+        assert Path(wrong.name).name in card
     assert page.locator("#right .card").count() == 12
 
 
-@pytest.mark.parametrize("reference", ["nothing", "mean"])
-@pytest.mark.parametrize("detail", ["blocks", "pixels"])
-def test_the_pieces_and_b_add_up_to_z(page: Page, reference: str, detail: str) -> None:
+def test_the_pieces_and_b_add_up_to_z(page: Page) -> None:
     """Of every picture shown, against black or the mean picture, by pixels and by blocks."""
-    page.check(f"input[name=reference][value={reference}]")
-    if page.locator("#detail").count():
-        page.check(f"input[name=detail][value={detail}]")
-    differences = page.evaluate(
-        """() => [...DATA.test.wrong, ...DATA.test.right].map((shown) => {
-            const pieces = sumOf(evidence(shown).map(({ values }) => sumOf(values)));
-            const rest = sumOf(contributions(TRAINED.w, reference())) + TRAINED.b;
-            return Math.abs(pieces + rest - shown.logit);
-        })"""
-    )
-    assert len(differences) > 12
-    assert max(differences) < 1e-6
+    for reference, detail in product(("nothing", "mean"), ("blocks", "pixels")):
+        page.check(f"input[name=reference][value={reference}]")
+        if page.locator("#detail").count():
+            page.check(f"input[name=detail][value={detail}]")
+        differences = page.evaluate(
+            """() => [...DATA.test.wrong, ...DATA.test.right].map((shown) => {
+                const pieces = sumOf(evidence(shown).map(({ values }) => sumOf(values)));
+                const rest = sumOf(contributions(TRAINED.w, reference())) + TRAINED.b;
+                return Math.abs(pieces + rest - shown.logit);
+            })"""
+        )
+        assert len(differences) > 12
+        assert max(differences) < 1e-6
 
 
 def test_evidence_is_orange_where_it_speaks_for_the_class(page: Page) -> None:
-    """And blue where it speaks against."""
+    """And blue where it speaks against: pixels or 8 x 8 blocks; of hog-color edges and colors."""
+    sides = page.evaluate("evidence(DATA.test.right[0]).map(({ side }) => side)")
+    if page.evaluate("FEATURES") == "hog-color":
+        assert sides == [7, 2]
+    else:
+        assert sides == [8]
+        page.check("input[name=detail][value=pixels]")
+        assert page.evaluate("evidence(DATA.test.right[0]).map(({ side }) => side)") == [64]
     sides, values = page.evaluate(
         "(([map]) => [map.side, Array.from(map.values)])(evidence(DATA.test.wrong[0]))"
     )
@@ -242,36 +235,23 @@ def test_evidence_is_orange_where_it_speaks_for_the_class(page: Page) -> None:
         assert (r > b) == is_for
 
 
-def test_evidence_has_the_maps_of_its_features(page: Page) -> None:
-    """Pixels and 8 x 8 blocks; for hog-color edges 7 x 7 and colors by quarter."""
-    sides = page.evaluate("evidence(DATA.test.right[0]).map(({ side }) => side)")
-    if page.evaluate("FEATURES") == "hog-color":
-        assert sides == [7, 2]
-        return
-    assert sides == [8]
-    page.check("input[name=detail][value=pixels]")
-    assert page.evaluate("evidence(DATA.test.right[0]).map(({ side }) => side)") == [64]
-
-
 def test_the_reliability_diagram_has_bins_of_equal_count(
-    page: Page, evaluated: dict[str, Any], probabilities: tuple[Any, Any]
+    page: Page, evaluation: Evaluation
 ) -> None:
     """Six bins of 60 pictures, with their intervals; the log loss beside the constant's."""
-    labels, a = probabilities
+    labels, a = evaluation.labels, evaluation.probabilities
     points = page.locator("#reliability circle.bin").all()
     bins = catclf.metrics.calibration(labels, a, 6)
     assert [each.count for each in bins] == [10] * 6
     for point, each in zip(points, bins, strict=True):
-        assert float(point.get_attribute("cx") or "nan") == pytest.approx(
-            52 + 286 * each.probability
-        )
-        assert float(point.get_attribute("cy") or "nan") == pytest.approx(254 - 242 * each.fraction)
+        assert number(point, "cx") == pytest.approx(52 + 286 * each.probability)
+        assert number(point, "cy") == pytest.approx(254 - 242 * each.fraction)
     for bar, each in zip(page.locator("#reliability path.spread").all(), bins, strict=True):
         (x, low), (_, high) = points_of(bar)
         assert (x, low, high) == pytest.approx((each.probability, *each.interval), abs=1e-3)
     words = page.inner_text("#trust-text")
-    assert f"Log loss {evaluated['log_loss']:.4f}" in words
-    assert f"{evaluated['constant_log_loss']:.4f}" in words
+    assert f"Log loss {evaluation.log_loss:.4f}" in words
+    assert f"{evaluation.constant_log_loss:.4f}" in words
 
 
 def test_the_weights_are_shown(page: Page, sample_report: Path) -> None:
@@ -299,7 +279,7 @@ def test_the_weights_are_shown(page: Page, sample_report: Path) -> None:
     at = 4 * 64 + 2 * 8 + 5
     petal = page.locator(".roses line").nth(at)
     assert petal.get_attribute("class") == ("for" if shown[at] > 0 else "against")
-    x1, y1, x2, y2 = (float(petal.get_attribute(n) or "nan") for n in ("x1", "y1", "x2", "y2"))
+    x1, y1, x2, y2 = (number(petal, n) for n in ("x1", "y1", "x2", "y2"))
     assert (x1, y1) == (220, 100)
     assert np.degrees(np.arctan2(y2 - y1, x2 - x1)) == pytest.approx(80)
     strongest = int(weights[3528 : 3528 + 512].argmax())
@@ -313,7 +293,7 @@ def test_the_weights_are_shown(page: Page, sample_report: Path) -> None:
 def test_the_graph_has_the_numbers_of_one_picture(page: Page, sample_report: Path) -> None:
     """Forward z, a, L; back da, dz, db; and one step of descent is the lecture's update."""
     model = catclf.load_model(sample_report.with_name("model.npz"))
-    with catclf.open_dataset(sample_report.with_name("dataset.h5")) as dataset:
+    with catclf.open_dataset(sample_report.with_name("dataset.npz")) as dataset:
         [index] = [i for i, name in enumerate(dataset.test.names) if name.endswith("cat-136.png")]
         x = dataset.test.columns[index : index + 1][0] / 255
     wanted = page.evaluate("DATA.test.wrong.concat(DATA.test.right)[0]")
@@ -328,7 +308,7 @@ def test_the_graph_has_the_numbers_of_one_picture(page: Page, sample_report: Pat
     )
     page.fill("#learning-rate", "0.01")
 
-    def number(name: str) -> float:
+    def shown(name: str) -> float:
         return float(page.inner_text(f"#step-{name}").replace("\u2212", "-"))
 
     def answer(w: Any, b: float) -> tuple[float, float]:
@@ -345,18 +325,18 @@ def test_the_graph_has_the_numbers_of_one_picture(page: Page, sample_report: Pat
         "db": a,
         "b": model.b,
     }.items():
-        assert number(name) == pytest.approx(value, abs=6e-5), name
+        assert shown(name) == pytest.approx(value, abs=6e-5), name
     r, _, blue, _ = color_at(page, "#step-dw canvas", 0, 0)
     assert r > blue  # with label 0 every derivative is above 0
     page.click("#descend")
     w, b = model.w - 0.01 * a * x[:, np.newaxis], model.b - 0.01 * a
     z, a = answer(w, b)
-    assert number("z") == pytest.approx(z, abs=6e-5)
-    assert number("a") == pytest.approx(a, abs=6e-7)
+    assert shown("z") == pytest.approx(z, abs=6e-5)
+    assert shown("a") == pytest.approx(a, abs=6e-7)
     page.click("#restart")
-    assert number("b") == pytest.approx(model.b, abs=6e-5)
+    assert shown("b") == pytest.approx(model.b, abs=6e-5)
     page.select_option("#label", "1")
-    assert number("dz") == pytest.approx(answer(model.w, model.b)[1] - 1, abs=6e-5)
+    assert shown("dz") == pytest.approx(answer(model.w, model.b)[1] - 1, abs=6e-5)
     page.select_option("#label", "")
     assert page.inner_text("#step-dz") == "?"
     assert page.is_disabled("#descend")
@@ -381,7 +361,7 @@ def test_squared_error_has_its_own_derivatives(page: Page) -> None:
 
 def test_the_costs_are_those_of_the_model(page: Page, sample_report: Path) -> None:
     """Both curves, and where the test cost was lowest."""
-    train, test = catclf.load_model(sample_report.with_name("model.npz")).cost_curves()
+    train, test = training_of(sample_report.with_name("model.npz")).cost_curves()
     words = page.inner_text("#costs-text")
     assert f"from {train[0]:.6f} to {train[2000]:.6f} in 2000 iterations" in words
     at = min(test, key=lambda iteration: test[iteration])
@@ -398,7 +378,7 @@ def test_the_costs_are_those_of_the_model(page: Page, sample_report: Path) -> No
             for iteration, cost in sorted(curve.items())
         ]
     lowest = page.locator("#costs circle.other")
-    assert float(lowest.get_attribute("cx") or "nan") == pytest.approx(52 + 286 * at / 2000)
+    assert number(lowest, "cx") == pytest.approx(52 + 286 * at / 2000)
 
 
 def test_how_it_was_made_is_told(page: Page, sample_report: Path) -> None:
@@ -406,7 +386,7 @@ def test_how_it_was_made_is_told(page: Page, sample_report: Path) -> None:
     rows = dict(
         row.split("\t", 1) for row in page.inner_text("#details").splitlines() if "\t" in row
     )
-    with catclf.open_dataset(sample_report.with_name("dataset.h5")) as dataset:
+    with catclf.open_dataset(sample_report.with_name("dataset.npz")) as dataset:
         assert rows["dataset digest"] == dataset.digest
     assert rows["learning rate"] == "0.005"
     assert rows["page made by"] == f"catclf {catclf.__version__}, numpy {np.__version__}"

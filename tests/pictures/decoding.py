@@ -3,33 +3,22 @@
 from __future__ import annotations
 
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from catclf.errors import PictureError
 from catclf.features import Preprocessing
-from catclf.pictures.reading import decode_picture, read_picture
+from catclf.pictures.reading import decode_picture
 from corpus.good_pictures import photo_like
 
 Pixels = NDArray[np.uint8]
-PHOTOS = Path(__file__).parents[3] / "shared" / "photos"
 SIZE_5 = Preprocessing(size=5)
 SIZE_40 = Preprocessing(size=40)  # the size of `photo_40` and `colors`: nothing is resized
 
 
 def decode(data: bytes, preprocessing: Preprocessing = SIZE_40) -> Pixels:
     return decode_picture(data, preprocessing, "here")
-
-
-def outcome(file: Path | bytes) -> Pixels | PictureError:
-    """Return what reading gives; any other error than ours is raised."""
-    try:
-        return decode(file, SIZE_5) if isinstance(file, bytes) else read_picture(file, SIZE_5)
-    except PictureError as error:
-        return error
 
 
 def distance(one: Pixels, other: Pixels) -> float:

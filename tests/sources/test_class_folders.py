@@ -12,13 +12,22 @@ from sources.conftest import Warned, listing, rows, touch
 
 
 def test_class_folders_name_the_classes(tmp_path: Path) -> None:
-    """A picture's class is the folder it is in, at any depth; no split is set."""
+    """A picture's class is the folder it is in, at any depth; no split is set.
+
+    Files that are no pictures, and pictures in no class folder, are skipped by name; hidden files,
+    .ipynb_checkpoints, __MACOSX and Thumbs.db are litter, and not mentioned.
+    """
     touch(tmp_path, "cat/1.jpg", "cat/more/2.png", "dog/1.jpg")
-    assert rows(listing(tmp_path), tmp_path) == [
+    touch(tmp_path, "cat/notes.txt", "loose.jpg", "README")
+    touch(tmp_path, "cat/._1.jpg", "cat/Thumbs.db", "dog/.DS_Store", ".DS_Store", "Thumbs.db")
+    touch(tmp_path, ".ipynb_checkpoints/1.jpg", "__MACOSX/cat/1.jpg")
+    found = listing(tmp_path)
+    assert rows(found, tmp_path) == [
         ("cat/1.jpg", "cat", None),
         ("cat/more/2.png", "cat", None),
         ("dog/1.jpg", "dog", None),
     ]
+    assert found.skipped == [str(tmp_path / n) for n in ("cat/notes.txt", "README", "loose.jpg")]
 
 
 @pytest.mark.parametrize("train", ["train", "Training"])
@@ -26,11 +35,17 @@ def test_class_folders_name_the_classes(tmp_path: Path) -> None:
     "test", ["test", "testing", "val", "valid", "validation", "Test", "VAL", "Testing"]
 )
 def test_train_and_test_folders_name_the_splits(tmp_path: Path, train: str, test: str) -> None:
-    """A train folder and a test or validation folder, by any of their names, hold class folders."""
-    touch(tmp_path, f"{train}/cat/1.jpg", f"{train}/dog/2.jpg")
+    """A train folder and a test or validation folder, by any of their names, hold class folders.
+
+    Folders beside them are no classes, and are skipped by name; nothing is warned of.
+    """
+    touch(tmp_path, f"{train}/cat/1.jpg", f"{train}/dog/2.jpg", "models/x.jpg")
     touch(tmp_path, f"{test}/cat/3.jpg", f"{test}/dog/4.jpg")
-    found = {(name, split) for _, name, split in rows(listing(tmp_path), tmp_path)}
-    assert found == {("cat", "train"), ("dog", "train"), ("cat", "test"), ("dog", "test")}
+    heard = Warned()
+    found = listing(tmp_path, observer=heard)
+    splits = {(name, split) for _, name, split in rows(found, tmp_path)}
+    assert splits == {("cat", "train"), ("dog", "train"), ("cat", "test"), ("dog", "test")}
+    assert (found.skipped, heard.texts) == ([str(tmp_path / "models")], [])
 
 
 def test_a_validation_folder_beside_train_and_test_is_left_out_and_told(tmp_path: Path) -> None:
@@ -39,30 +54,11 @@ def test_a_validation_folder_beside_train_and_test_is_left_out_and_told(tmp_path
     touch(tmp_path, "valid/cat/5.jpg", "valid/dog/6.jpg", "valid/dog/7.jpg", "valid/notes.txt")
     heard = Warned()
     found = listing(tmp_path, observer=heard)
-    assert {split for *_, split in rows(found, tmp_path)} == {"train", "test"}
-    assert len(found.pictures) == 4
+    assert [split for *_, split in rows(found, tmp_path)] == ["train"] * 2 + ["test"] * 2
     assert found.skipped == []
     assert heard.texts == [
         f"{tmp_path / 'valid'}: left out, a validation split beside train and test (3 pictures)"
     ]
-
-
-def test_a_validation_folder_instead_of_a_test_folder_is_no_warning(tmp_path: Path) -> None:
-    """It is the test split."""
-    touch(tmp_path, "train/cat/1.jpg", "train/dog/2.jpg", "validation/cat/3.jpg")
-    heard = Warned()
-    assert ("validation/cat/3.jpg", "cat", "test") in rows(
-        listing(tmp_path, observer=heard), tmp_path
-    )
-    assert heard.texts == []
-
-
-def test_what_stands_beside_the_splits_is_skipped(tmp_path: Path) -> None:
-    """Folders beside train and test are no classes, and are named."""
-    touch(tmp_path, "train/cat/1.jpg", "train/dog/2.jpg", "test/cat/3.jpg", "models/x.jpg")
-    found = listing(tmp_path)
-    assert len(found.pictures) == 3
-    assert found.skipped == [str(tmp_path / "models")]
 
 
 def test_a_class_may_be_called_train(tmp_path: Path) -> None:
@@ -71,33 +67,10 @@ def test_a_class_may_be_called_train(tmp_path: Path) -> None:
     assert {name for _, name, _ in rows(listing(tmp_path), tmp_path)} == {"train", "car"}
 
 
-def test_litter_is_no_class_and_no_picture(tmp_path: Path) -> None:
-    """Hidden files, .ipynb_checkpoints, __MACOSX and Thumbs.db are neither, and not mentioned."""
-    touch(tmp_path, "cat/1.jpg", "cat/._1.jpg", "cat/Thumbs.db", "dog/1.jpg", "dog/.DS_Store")
-    touch(tmp_path, ".ipynb_checkpoints/1.jpg", "__MACOSX/cat/1.jpg", "Thumbs.db", ".DS_Store")
-    found = listing(tmp_path)
-    assert rows(found, tmp_path) == [("cat/1.jpg", "cat", None), ("dog/1.jpg", "dog", None)]
-    assert found.skipped == []
-
-
-def test_other_files_are_named(tmp_path: Path) -> None:
-    """Files that are no pictures, and pictures in no class folder, are skipped by name."""
-    touch(tmp_path, "cat/1.jpg", "cat/notes.txt", "dog/1.jpg", "loose.jpg", "README")
-    found = listing(tmp_path)
-    assert len(found.pictures) == 2
-    assert found.skipped == [str(tmp_path / n) for n in ("cat/notes.txt", "README", "loose.jpg")]
-
-
-def test_an_empty_class_folder_is_an_error(tmp_path: Path) -> None:
-    """A class without pictures is refused by the name of its folder."""
-    touch(tmp_path, "cat/1.jpg", "dog/notes.txt")
-    with pytest.raises(DatasetError, match="dog: a class folder without pictures"):
-        listing(tmp_path)
-
-
 @pytest.mark.parametrize(
     ("names", "said"),
     [
+        (["cat/1.jpg", "dog/notes.txt"], "dog: a class folder without pictures"),
         ([], "holds no class folders with pictures\nMake a folder"),
         ([".hidden/1.jpg"], "holds no class folders with pictures\nMake a folder"),
         (["1.jpg", "2.jpg"], "holds pictures, but no class folders\nName the folder above it"),
@@ -106,7 +79,7 @@ def test_an_empty_class_folder_is_an_error(tmp_path: Path) -> None:
 def test_a_folder_without_class_folders_is_an_error(
     tmp_path: Path, names: list[str], said: str
 ) -> None:
-    """The message says to make class folders, or that this may be one of them."""
+    """The message says to make class folders, that this may be one, or which one is empty."""
     touch(tmp_path, *names)
     with pytest.raises(DatasetError, match=said):
         listing(tmp_path)

@@ -1,0 +1,108 @@
+"""What a descent is given, and what every method of it offers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from catclf.columns import Columns
+from catclf.errors import CatclfError
+from catclf.logistic import Array, example_weights
+from catclf.training import Settings, Training
+
+State = Mapping[str, Array]
+"""Where a descent stands: w (n_x, 1), b (), and what `Method.state` gave."""
+
+
+class Stand(NamedTuple):
+    """Where a training stands: weights (n_x, 1), bias, and what led to them."""
+
+    w: Array
+    b: float
+    training: Training
+
+
+class StateError(ValueError):
+    """A state from which a method cannot resume."""
+
+
+class IterationError(Exception):
+    """An iteration that could not be made, and why.
+
+    `before` are w (n_x, 1), b and the cost of them, as they were before the last update; None where
+    there was none.
+    """
+
+    def __init__(self, error: CatclfError, before: tuple[Array, float, float] | None) -> None:
+        super().__init__(error, before)
+        self.error, self.before = error, before
+
+
+@dataclass(frozen=True)
+class Problem:
+    """The cost to be minimized: the data and the settings.
+
+    `columns` are those of X as rows, (m, n_x) uint8, in memory or in a file; `Y` the labels (1, m),
+    0 or 1. Where `test` is a problem of its own, the test split, its cost is recorded too.
+    """
+
+    columns: Columns
+    Y: Array
+    settings: Settings
+    test: Problem | None = None
+
+    @property
+    def m(self) -> int:
+        """The number of examples."""
+        return self.columns.shape[0]
+
+    @property
+    def n_x(self) -> int:
+        """The number of features."""
+        return self.columns.shape[1]
+
+    @property
+    def example_weights(self) -> Array:
+        """What each example counts in the cost, (1, m)."""
+        each = example_weights(self.Y, self.settings.class_weight)
+        return np.broadcast_to(each, self.Y.shape)
+
+    def start(self, state: State | None) -> tuple[Array, float]:
+        """Return the w (n_x, 1) and b to begin from: zeros where `state` is None.
+
+        StateError where the state's w is of another shape.
+        """
+        if state is None:
+            return np.zeros((self.n_x, 1)), 0.0
+        if state["w"].shape != (self.n_x, 1):
+            raise StateError(f"w must be ({self.n_x}, 1), got {state['w'].shape}")
+        return state["w"], float(state["b"])
+
+
+class Method(Protocol):
+    """One way to compute the lecture's iteration.
+
+    Each is made of a `Problem` and a `State`, None to begin from w = 0, b = 0; StateError where it
+    cannot resume from there.
+    """
+
+    def step(self, with_cost: bool) -> float | None:
+        """Update w and b once; return the cost before the update where it is asked for."""
+
+    def cost(self) -> float:
+        """Return the cost of w and b as they are."""
+
+    def test_cost(self) -> float | None:
+        """Return the same cost on the test split; None where the problem has none."""
+
+    def safe_rate(self) -> float | None:
+        """Return `catclf.descent.rates.safe_rate`; None where that would take long."""
+
+    def parameters(self) -> tuple[Array, float]:
+        """Return w, (n_x, 1), and b."""
+
+    def state(self) -> dict[str, Array]:
+        """Return what a resumed run needs besides w and b, to resume exactly here."""

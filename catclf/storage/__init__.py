@@ -1,1 +1,0 @@
-"""Files: inputs opened safely, outputs written whole or not at all, and two formats."""

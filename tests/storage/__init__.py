@@ -1,1 +1,0 @@
-"""A package, so that its conftest.py is not the one of the folder above."""
