@@ -17,6 +17,7 @@ from catclf.errors import CatclfError
 from catclf.training import Settings
 from command_line import invoke, results, run
 from conftest import training_of
+from corpus.places import make_pipe
 from datasets import write_small
 
 CONFIGS = Path(__file__).parents[2] / "configs"
@@ -120,7 +121,7 @@ def test_a_wrong_config_is_one_message(dataset: Path, tmp_path: Path, content: s
 @pytest.mark.skipif(sys.platform == "win32", reason="no pipes in folders")
 def test_a_config_that_is_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     """Nobody writes into it."""
-    os.mkfifo(tmp_path / "pipe.toml")
+    make_pipe(tmp_path / "pipe.toml")
     result = invoke("--config", tmp_path / "pipe.toml", "train")
     assert "pipe.toml: not a regular file" in str(result.exception)
 

@@ -25,6 +25,7 @@ from catclf.operations.prediction import Prediction, predict
 from catclf.pictures.reading import MAX_BYTES, read_picture
 from catclf.workers import ITEMS_WORTH_A_WORKER, MAX_ITEMS_A_MESSAGE, MESSAGES_AHEAD
 from conftest import Recorder, positive_probability
+from corpus.places import make_pipe
 
 
 @pytest.fixture(scope="module")
@@ -135,7 +136,7 @@ def test_a_folder_is_searched_and_what_is_no_picture_is_named(model: Model, fold
 def test_what_is_no_picture_is_an_answer_too(model: Model, folder: Path, name: str) -> None:
     """An empty folder, a missing file, a text or a pipe named by its user is an error, not gone."""
     (folder / "empty").mkdir()
-    os.mkfifo(folder / "fifo.png")
+    make_pipe(folder / "fifo.png")
     (answer,) = predict([folder / name], model)
     assert answer.name == str(folder / name)
     assert isinstance(answer.error, PictureError)

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catclf import DatasetError
+from corpus.places import make_pipe
 from sources.conftest import Warned, listing, rows
 
 
@@ -94,7 +95,7 @@ def test_a_bad_table_is_an_error_that_names_the_line(tmp_path: Path, text: str, 
 @pytest.mark.skipif(sys.platform == "win32", reason="no pipes in folders")
 def test_a_csv_that_is_a_pipe_is_refused(tmp_path: Path) -> None:
     """It is not waited for."""
-    os.mkfifo(tmp_path / "a.csv")
+    make_pipe(tmp_path / "a.csv")
     with pytest.raises(DatasetError, match="not a regular file"):
         listing(tmp_path / "a.csv")
 
