@@ -78,6 +78,7 @@ class Cluster:
         self.looked = -math.inf
         self.told: set[str] = set()
         self.shards: list[Future] = []
+        self.asked: list[Future] = []
         ours = versions(PACKAGES["numpy"])
         # By a function that every Python has: a worker that cannot load a task's function ends.
         for worker, theirs in self._on_each(metadata.version, "catclf").items():
@@ -90,9 +91,8 @@ class Cluster:
         if self.looked < math.inf:
             with suppress(ClusterError):
                 self._look()  # a worker that was lost at the end is told too
-        for shard in self.shards:
-            shard.release()
-        self.shards.clear()
+        for future in (*self.shards, *self.asked):
+            future.release()
 
     def installed_kernels(self) -> list[str]:
         """Return the kernels whose packages all workers have; warn of one that only some have."""
@@ -132,6 +132,9 @@ class Cluster:
             if len(asked) > MAX_FLAT_SHARDS:
                 n = math.isqrt(len(asked))
                 last = [self.client.submit(add_up, asked[k::n], pure=False) for k in range(n)]
+        # Those of the iteration before are held until here: of a kind of task of which it has none
+        # any more, the scheduler makes new records, and keeps the old ones for ever.
+        self.asked = [*asked, *last]
         return add_up(self._results(last))
 
     def _on_each(self, function: Callable[..., Any], *arguments: Any) -> dict[str, Any]:
@@ -175,9 +178,6 @@ class Cluster:
             self._look()
             what = f"the cluster failed ({type(error).__name__}: {error!s:.200})"
             raise ClusterError(what, worker, SAME_MACHINES) from error
-        finally:
-            for future in asked:
-                future.release()
 
     def _look(self) -> None:
         """Tell which workers were lost since the last look, and whether none is left."""
