@@ -141,7 +141,7 @@ def test_a_signal_ends_the_waiting(dask: DaskCluster, dataset: Path, tmp_path: P
     warning = process.stderr.readline()
     assert warning == "Warning: the cluster has no worker: waiting for one\n"
     process.send_signal(signal.SIGINT)
-    assert process.communicate(timeout=60) == ("", "")
+    assert process.communicate(timeout=60) == ("", "Interrupted while it waited for the cluster.\n")
     assert process.returncode == 128 + signal.SIGINT
     assert not output.exists()
 
