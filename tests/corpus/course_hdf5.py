@@ -6,7 +6,6 @@ compressed.
 
 from __future__ import annotations
 
-import os
 import struct
 import zlib
 from collections.abc import Callable
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 
 from catclf import Preprocessing
 from catclf.sources import list_sources
+from command_line import make_pipe
 
 SIZE = 4
 SETTINGS = Preprocessing(size=SIZE)
@@ -136,7 +136,7 @@ def linked(name: str, target: str) -> Builder:
 def trap(file: h5py.File) -> str:
     """Make a pipe beside a file, whose opening would never end, and return its path."""
     path = Path(file.filename).with_suffix(".trap")
-    os.mkfifo(path)
+    make_pipe(path)
     return str(path)
 
 
@@ -213,7 +213,7 @@ COURSE: dict[str, Builder] = {
     "git lfs pointer": holding(
         b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 12\n"
     ),
-    "pipe": os.mkfifo,
+    "pipe": make_pipe,
     "signature alone": holding(b"\x89HDF\r\n\x1a\n"),
     "signature at 700": rewritten(lambda data: bytes(700) + data),
     "signature alone behind a user block": rewritten(lambda data: bytes(1024) + data[:8]),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-import sys
 import threading
 import zipfile
 from io import BytesIO
@@ -24,6 +23,7 @@ from catclf.model import Model
 from catclf.operations.prediction import Prediction, predict
 from catclf.pictures.reading import MAX_BYTES, read_picture
 from catclf.workers import ITEMS_A_MESSAGE, ITEMS_WORTH_A_WORKER, MESSAGES_AHEAD
+from command_line import make_pipe
 from conftest import Recorder, positive_probability
 
 
@@ -130,12 +130,11 @@ def test_a_folder_is_searched_and_what_is_no_picture_is_named(model: Model, fold
     assert (failed.probabilities, failed.predicted, failed.confidence) == (None, None, None)
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="no pipes in folders")
 @pytest.mark.parametrize("name", ["empty", "missing.png", "notes.txt", "fifo.png"])
 def test_what_is_no_picture_is_an_answer_too(model: Model, folder: Path, name: str) -> None:
     """An empty folder, a missing file, a text or a pipe named by its user is an error, not gone."""
     (folder / "empty").mkdir()
-    os.mkfifo(folder / "fifo.png")
+    make_pipe(folder / "fifo.png")
     (answer,) = predict([folder / name], model)
     assert answer.name == str(folder / name)
     assert isinstance(answer.error, PictureError)
