@@ -12,6 +12,7 @@ The verbs of the command line are functions:
 
 from __future__ import annotations
 
+import os
 import re
 from importlib import import_module
 
@@ -19,7 +20,7 @@ __version__ = "0.2.0.dev0"
 
 # A name is imported when it is first used: `catclf predict` needs neither h5py nor anything of
 # training, and its start-up is what a user feels.
-with open(f"{__file__}i", encoding="utf-8") as stub:
+with open(os.path.join(os.path.dirname(__file__), "__init__.pyi"), encoding="utf-8") as stub:
     _HOMES = {name: home for home, name in re.findall(r"\nfrom (\S+) import (\w+)", stub.read())}
 __all__ = ["__version__", *_HOMES]
 

@@ -55,19 +55,19 @@ class StoredRows:
     """Rows (m, n_x) uint8 in a file; indexing them by a number or a run reads and checks them.
 
     The first reading of a block of 256 rows compares it with its checksum, once for all processes
-    that are forked from this one. Where the whole file fits into half of the memory that is free,
-    what was read is kept, shared with these processes, and not read again. The file is not mapped:
-    where it is cut meanwhile that is an error, and does not end the process.
+    that are forked from this one. Where that is asked for, and the whole file fits into half of the
+    memory that is free, what was read is kept, shared with these processes, and not read again. The
+    file is not mapped: where it is cut meanwhile that is an error, and does not end the process.
     """
 
-    def __init__(self, npz: Npz, name: str, shape: tuple[int, int]) -> None:
+    def __init__(self, npz: Npz, name: str, shape: tuple[int, int], keep: bool) -> None:
         self.npz, self.name, self.shape = npz, name, shape
         self.start, self.checksums = npz.rows(name, shape), npz.array(f"{name}_checksums")
         if self.checksums.dtype != "<u4" or self.checksums.shape != (n_blocks(shape[0]),):
             raise npz.damaged("not a checksum for each block", f"{name}_checksums")
         self.checked = shared_zeros(self.checksums.shape, np.bool_)
         self.kept: NDArray[np.uint8] | None = None
-        if npz.file_bytes() <= available_memory() // 2:
+        if keep and npz.file_bytes() <= available_memory() // 2:
             with suppress(OSError, OverflowError, ValueError):  # no place in the address space
                 self.kept = shared_zeros(shape, np.uint8)
 
@@ -188,8 +188,15 @@ class Dataset:
 
 
 @contextmanager
-def open_dataset(path: AnyPath) -> Iterator[Dataset]:
+def open_dataset(path: AnyPath, *, keep: bool = False) -> Iterator[Dataset]:
     """Open a prepared dataset; its columns are read when they are used, within the block.
+
+    Parameters
+    ----------
+    path
+        Its file.
+    keep
+        Keep in memory what was read, for another pass, where half of what is free holds the file.
 
     Raises
     ------
@@ -198,10 +205,10 @@ def open_dataset(path: AnyPath) -> Iterator[Dataset]:
         complete.
     """
     with open_npz(path, PREPARED, DatasetError, PREPARE_AGAIN) as npz:
-        yield _read_dataset(npz)
+        yield _read_dataset(npz, keep)
 
 
-def _read_dataset(npz: Npz) -> Dataset:
+def _read_dataset(npz: Npz, keep: bool) -> Dataset:
     record = npz.record(FORMAT, FORMAT_VERSION)
     classes, created_by = as_pair(record.get("classes")), record.get("created_by")
     digest = npz.array("digest")
@@ -217,21 +224,23 @@ def _read_dataset(npz: Npz) -> Dataset:
         classes=classes,
         preprocessing=preprocessing,
         digest=digest.item().decode("ascii", "replace"),
-        train=_read_split(npz, "train", preprocessing, 0),
-        test=_read_split(npz, "test", preprocessing, record.get("also_in_train")),
+        train=_read_split(npz, keep, "train", preprocessing, 0),
+        test=_read_split(npz, keep, "test", preprocessing, record.get("also_in_train")),
     )
 
 
-def _read_split(npz: Npz, split: str, preprocessing: Preprocessing, also: object) -> Split:
+def _read_split(
+    npz: Npz, keep: bool, split: str, preprocessing: Preprocessing, also: object
+) -> Split:
     labels = npz.array(f"{split}_labels")
     m = labels.size
     if labels.dtype != np.uint8 or labels.ndim != 1 or (m and labels.max() > 1):
         raise npz.damaged("labels must be 0 or 1", f"{split}_labels")
     if type(also) is not int or not 0 <= also <= m:
         raise npz.damaged(f"also_in_train must be 0 to {m}, got {also!r:.20}", "record")
-    pixels = columns = StoredRows(npz, f"{split}_columns", (m, preprocessing.n_x))
+    pixels = columns = StoredRows(npz, f"{split}_columns", (m, preprocessing.n_x), keep)
     if preprocessing.features != "pixels":
-        pixels = StoredRows(npz, f"{split}_pixels", (m, preprocessing.pixel_n_x))
+        pixels = StoredRows(npz, f"{split}_pixels", (m, preprocessing.pixel_n_x), keep)
     return Split(columns, pixels, labels, partial(_read_names, npz, f"{split}_names", m), also)
 
 

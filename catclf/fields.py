@@ -10,6 +10,7 @@ import operator
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, fields
 from functools import partial
+from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -53,10 +54,9 @@ class Range:
         """Return what a value must be, in words; None where it is."""
         if self.choices:
             return None if value in self.choices else f"must be one of {', '.join(self.choices)}"
-        if self.whole and type(value) is not int:
-            return "must be a whole number"
-        if not isinstance(value, int | float) or type(value) is bool or not math.isfinite(value):
-            return "must be a finite number"
+        kind = Integral if self.whole else Real  # numpy's numbers are such too
+        if isinstance(value, bool) or not (isinstance(value, kind) and math.isfinite(value)):
+            return "must be a whole number" if self.whole else "must be a finite number"
         broken = [words for words, holds in self.limits() if not holds(value)]
         return f"must be {broken[0]}" if broken else None
 
@@ -75,13 +75,18 @@ def range_of(owner: type[DataclassInstance], name: str) -> tuple[Range, Any]:
 def check_ranges(instance: DataclassInstance) -> None:
     """Raise ValueError where a field's value, or an entry of it, is out of its range.
 
-    None is allowed where it is the default.
+    None is allowed where it is the default. Numbers become Python's own, which JSON can hold.
     """
     for each in fields(instance):
-        value = getattr(instance, each.name)
-        if "range" not in each.metadata or (value is None and each.default is None):
+        value, limits = getattr(instance, each.name), each.metadata.get("range")
+        if limits is None or (value is None and each.default is None):
             continue
-        for entry in value if isinstance(value, tuple) else (value,):
-            complaint = each.metadata["range"].complaint(entry)
+        many = isinstance(each.default, tuple)
+        for entry in value if many else (value,):
+            complaint = limits.complaint(entry)
             if complaint is not None:
                 raise ValueError(f"{each.name} {complaint}, got {value!r}")
+        if not limits.choices:
+            plain = int if limits.whole else float
+            value = tuple(map(plain, value)) if many else plain(value)
+            object.__setattr__(instance, each.name, value)

@@ -210,7 +210,7 @@ class Npz:
 
 
 def _read_at(file: BinaryIO, into: memoryview, place: int) -> int:
-    if sys.platform != "win32":
+    if sys.platform != "win32" and hasattr(os, "preadv"):
         return os.preadv(file.fileno(), [into], place)
     with _seeking:
         file.seek(place)

@@ -28,9 +28,9 @@ MARGIN = 24
 def report(folder: Path) -> Path:
     """Prepare the sample, train and report by the defaults in a folder, and return the page."""
     os.chdir(folder)  # so that the page names its files as a user's does
-    catclf.prepare(DATA / "sample", "data/dataset.h5")
-    catclf.train("data/dataset.h5", "model.npz")
-    catclf.report("data/dataset.h5", "model.npz", "report.html")
+    catclf.prepare(DATA / "sample", "data/dataset.npz")
+    catclf.train("data/dataset.npz", "model.npz")
+    catclf.report("data/dataset.npz", "model.npz", "report.html")
     return folder / "report.html"
 
 

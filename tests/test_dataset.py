@@ -316,6 +316,12 @@ def path(tmp_path: Path) -> Path:
     return write_small(tmp_path / "a.npz", columns=ROWS, size=4)
 
 
+def test_rows_are_kept_only_where_that_is_asked_for(path: Path) -> None:
+    """What is read once, by evaluate or info, takes no more memory than a block."""
+    with open_dataset(path) as dataset:
+        assert dataset.train.columns.kept is None
+
+
 @pytest.fixture(params=["kept", "read again"])
 def rows(
     request: pytest.FixtureRequest, path: Path, monkeypatch: pytest.MonkeyPatch
@@ -324,7 +330,7 @@ def rows(
     keep = request.param == "kept"
     memory = 2 * path.stat().st_size - (not keep)
     monkeypatch.setattr(module, "available_memory", lambda: memory)
-    with open_dataset(path) as dataset:
+    with open_dataset(path, keep=True) as dataset:
         assert (dataset.train.columns.kept is not None) == keep
         yield dataset.train.columns
 
@@ -372,7 +378,7 @@ def test_any_slice_is_that_of_the_array(
     ends = st.none() | st.integers(-m - 5, m + 5)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "available_memory", lambda: 2**40 * kept)
-        with open_dataset(path) as dataset:
+        with open_dataset(path, keep=True) as dataset:
             read = dataset.train.columns
             assert read.shape == (m, 3)
             for _ in range(5):
@@ -409,7 +415,7 @@ def test_where_memory_cannot_be_had_rows_are_read_again(
         return np.zeros(shape, dtype)
 
     monkeypatch.setattr(module, "shared_zeros", shared)
-    with open_dataset(path) as dataset:
+    with open_dataset(path, keep=True) as dataset:
         assert dataset.train.columns.kept is None
         assert np.array_equal(dataset.train.columns[:], ROWS)
 

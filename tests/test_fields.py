@@ -6,8 +6,10 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pytest
 
+from catclf import Search, Settings
 from catclf.fields import Range, check_ranges, range_of, ranged
 
 
@@ -72,3 +74,13 @@ def test_a_range_and_a_default_are_found_by_name() -> None:
     """For the options of the command line."""
     assert range_of(Asked, "rate") == (Range(above=0, below=1, unit="RATE"), 0.5)
     assert range_of(Asked, "sample")[1] is None
+
+
+def test_numpys_numbers_and_lists_are_as_good() -> None:
+    """What a notebook computes goes in as it is."""
+    numbers: dict[str, Any] = {"iterations": np.int64(5), "learning_rate": np.float32(0.5)}
+    asked = Settings(**numbers)
+    assert (type(asked.iterations), type(asked.learning_rate)) == (int, float)
+    assert Search(learning_rates=[0.1], l2=[0.0]).settings() == [(0.1, 0.0)]  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="iterations must be a whole number"):
+        Settings(iterations=True)

@@ -165,7 +165,7 @@ def test_what_is_damaged_after_the_training_does_not_cost_it(
     def damaged(*arguments: object) -> None:
         raise DatasetError("damaged: its contents cannot be read", small_dataset)
 
-    monkeypatch.setattr(training, "evaluate_split", damaged)
+    monkeypatch.setattr(training, "evaluate_models", damaged)
     model = tmp_path / "model.npz"
     with pytest.raises(DatasetError, match="damaged"):
         train(small_dataset, model, Settings(0.002, 10))

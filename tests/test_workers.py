@@ -23,7 +23,6 @@ import pytest
 from catclf import workers as module
 from catclf.errors import CatclfError, PictureError
 from catclf.workers import (
-    ITEMS_A_MESSAGE,
     ITEMS_WORTH_A_WORKER,
     Pool,
     available_cores,
@@ -37,6 +36,7 @@ if sys.platform == "win32":
 
 FEW = 2 * ITEMS_WORTH_A_WORKER  # items for two workers
 MANY = 3 * FEW
+SLOW, FAILING, DYING = 1000, 1001, 1002
 LOSS = r"^a worker process was killed before its work was done\nWas memory short"
 
 
@@ -44,20 +44,13 @@ def pid(_: object) -> int:
     return os.getpid()
 
 
-def fail_from_40_on(item: int) -> int:
-    if item >= 40:
-        raise PictureError("what", str(item), "fix")
-    return item
-
-
-def die_at_40(item: int) -> int:
-    if item == 40:  # for memory, say
+def work(item: int) -> int:
+    if item == SLOW:
+        time.sleep(0.2)
+    elif item == FAILING:
+        raise PictureError("what", "where", "fix")
+    elif item == DYING:  # for memory, say
         os.kill(os.getpid(), signal.SIGKILL)
-    return item
-
-
-def slow_at_0(item: int) -> int:
-    time.sleep(0.2 if item == 0 else 0)
     return item
 
 
@@ -71,21 +64,21 @@ def test_results_are_those_of_map(count: int, workers: int | None) -> None:
         assert pool.map(range(n)) == list(map(operator.neg, range(n)))
 
 
-@pytest.mark.parametrize(("workers", "ahead"), [(1, 0), (2, FEW), (3, FEW * 3 // 2)])
+@pytest.mark.parametrize(("workers", "ahead"), [(1, 0), (2, 2 * FEW), (3, 3 * FEW)])
 def test_order_is_kept_where_one_takes_long(workers: int, ahead: int) -> None:
     """Later ones wait, and they are few; a single worker takes one item at a time."""
-    items = itertools.count()
-    results = map_in_order(slow_at_0, items, workers)
-    assert list(itertools.islice(results, MANY)) == list(range(MANY))
-    assert next(items) <= MANY + ahead
+    numbers = itertools.count()
+    results = map_in_order(work, itertools.chain([SLOW], numbers), workers)
+    assert list(itertools.islice(results, MANY)) == [SLOW, *range(MANY - 1)]
+    assert next(numbers) < MANY + ahead
 
 
 @pytest.mark.parametrize("workers", [1, 2, 5])
 def test_an_exception_comes_where_its_result_would(workers: int) -> None:
     """Results before it are given first, and it arrives whole from another process."""
-    results = map_in_order(fail_from_40_on, range(MANY), workers)
+    results = map_in_order(work, [*range(40), FAILING, *range(MANY)], workers)
     assert list(itertools.islice(results, 40)) == list(range(40))
-    with pytest.raises(PictureError, match=r"^40: what\nfix$"):
+    with pytest.raises(PictureError, match=r"^where: what\nfix$"):
         next(results)
 
 
@@ -138,39 +131,41 @@ def test_a_pool_shares_memory(workers: int) -> None:
 def test_a_killed_worker_is_an_error(can_fork: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Forked or spawned, the call ends, and so does the next one."""
     monkeypatch.setattr(module, "CAN_FORK", can_fork)
-    pool = Pool(die_at_40, 2)
-    assert pool.map([38, 39, 41]) == [38, 39, 41]
+    pool = Pool(work, 2)
+    assert pool.map(range(5)) == list(range(5))
     for _ in range(2):
         with pytest.raises(CatclfError, match=LOSS):
-            pool.map([39, 40, 41])
+            pool.map([1, DYING, 2])
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("result_bytes", [1, 12288, 3 * 2**20])
-@pytest.mark.parametrize(("count", "a_message"), [(100, ITEMS_A_MESSAGE), (2, 1)])
+@pytest.mark.parametrize(("count", "a_message"), [(100, 8), (2, 1)])
 def test_a_worker_killed_at_any_moment_is_an_error_not_a_wait(
     count: int, a_message: int, result_bytes: int
 ) -> None:
     """Also while it sends half an answer, as large as prepare's or a descent's: none is wrong."""
 
-    def work(item: int) -> bytes:
+    def fill(item: int) -> bytes:
         return bytes([item]) * result_bytes
 
     def again_and_again(pool: Pool[int, bytes]) -> None:
         while True:
             results = enumerate(pool.stream(range(count), a_message))
-            assert [k for k, result in results if result == work(k)] == list(range(count))
+            assert [k for k, result in results if result == fill(k)] == list(range(count))
 
     faulthandler.dump_traceback_later(100, exit=True)  # where one waits
-    for _ in range(40):
-        pool = Pool(work, 2)
-        victim = random.choice(pool._workers).process
-        killer = threading.Timer(random.uniform(0, 0.05), victim.kill)
-        killer.start()
-        with pytest.raises(CatclfError, match=LOSS):
-            again_and_again(pool)
-        killer.join()
-    faulthandler.cancel_dump_traceback_later()
+    try:
+        for _ in range(40):
+            pool = Pool(fill, 2)
+            victim = random.choice(pool._workers).process
+            killer = threading.Timer(random.uniform(0, 0.05), victim.kill)
+            killer.start()
+            with pytest.raises(CatclfError, match=LOSS):
+                again_and_again(pool)
+            killer.join()
+    finally:
+        faulthandler.cancel_dump_traceback_later()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -186,9 +181,9 @@ def test_what_did_not_come_to_its_end_answers_no_later_call(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """After a Ctrl-C or a failure the next call is refused, and never has another's results."""
-    interrupted, failed = (Pool(fail_from_40_on, 2) for _ in range(2))
-    with pytest.raises(PictureError, match=r"^40: what\nfix$"):
-        failed.map([1, 40, 2, 41, 3])
+    interrupted, failed = Pool(work, 2), Pool(work, 2)
+    with pytest.raises(PictureError, match=r"^where: what\nfix$"):
+        failed.map([1, FAILING, 2, FAILING, 3])
     with monkeypatch.context() as patched:
         patched.setattr(module._Worker, "receive", lambda _: signal.raise_signal(signal.SIGINT))
         with pytest.raises(KeyboardInterrupt):

@@ -105,11 +105,12 @@ def _read_config(path: str, verb: str, command: click.Command) -> dict[str, Any]
     """
     import tomllib  # here, for the verbs to start without it
 
-    stored = read_regular(path, MAX_CONFIG_BYTES, CatclfError)
-    if kind_of_bytes(stored[:HEAD_BYTES]) not in (FileKind.CONFIG, FileKind.OTHER):
-        raise CONFIG.mismatch(stored, path, CatclfError)
+    with CONFIG.open(path, CatclfError) as file:
+        head = file.read(HEAD_BYTES)
+    if kind_of_bytes(head) not in (FileKind.CONFIG, FileKind.OTHER):
+        raise CONFIG.mismatch(head, path, CatclfError)
     try:
-        tables = tomllib.loads(stored.decode("utf-8"))
+        tables = tomllib.loads(read_regular(path, MAX_CONFIG_BYTES, CatclfError).decode("utf-8"))
     except (ValueError, RecursionError) as error:  # ValueError: no TOML, no UTF-8
         fix = f"{CONFIG.fix[:-1]}, or fix the line."
         raise CatclfError(f"is not TOML: {error}", path, fix) from error

@@ -122,6 +122,7 @@ def command(
             )
         except ClusterError:
             if signals:  # while it waited for workers; what was done before is saved
+                note("Interrupted while it waited for the cluster.")
                 ctx.exit(128 + signals[0])
             raise
         except DivergenceError as error:

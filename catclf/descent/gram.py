@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from catclf.columns import Columns, blocks
 from catclf.descent.problem import Problem, State, StateError
 from catclf.descent.rates import largest_eigenvalue, rate_below
-from catclf.logistic import Array, LossName, cost, sigmoid
+from catclf.logistic import Array, LossName, cost, dot, sigmoid
 
 EXACT_FEATURES = 1024  # taken at once into K: as many as float32 can sum exactly
 EXAMPLES_AT_ONCE = 16  # taken at once into w: 1.5 MB of float64, which a core's cache holds
@@ -179,7 +179,7 @@ class Gram:
         """Return ``l2 / 2 |w|^2``: |w|^2 is ``w.T X c``, and w.T X is u."""
         if self.settings.l2 == 0:
             return 0.0
-        return self.settings.l2 / 2 * float(np.vdot(self.recurrence.U, self.recurrence.C))
+        return self.settings.l2 / 2 * dot(self.recurrence.U[0], self.recurrence.C[0])
 
     def parameters(self) -> tuple[Array, float]:
         return primal_weights(self.problem.columns, self.recurrence.C), float(

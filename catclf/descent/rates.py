@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from decimal import ROUND_FLOOR, Context
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from catclf.columns import BLOCK_EXAMPLES, blocks
 from catclf.descent.problem import Problem
-from catclf.logistic import LOSSES, Array
+from catclf.logistic import LOSSES, Array, dot
 
 
 def safe_rate(problem: Problem, X: Array | None = None) -> float:
@@ -57,8 +58,8 @@ def largest_eigenvalue(product: Callable[[Array], Array], size: int) -> float:
     # few unlike the others hide the largest direction at first.
     direction, eigenvalue = np.ones(size), 0.0
     for turn in range(200):
-        direction = product(direction / np.linalg.norm(direction))
-        previous, eigenvalue = eigenvalue, float(np.linalg.norm(direction))
+        direction = product(direction / math.sqrt(dot(direction, direction)))
+        previous, eigenvalue = eigenvalue, math.sqrt(dot(direction, direction))
         if turn >= 20 and eigenvalue - previous < 1e-5 * eigenvalue:
             break
     return eigenvalue

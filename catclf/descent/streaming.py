@@ -1,9 +1,9 @@
 """The lecture's update from sums over the examples, and who takes them on this machine.
 
 An iteration is one pass over the data. Pixels stay uint8 where they are, in an array or in the
-dataset file, and are read a block at a time: memory does not grow with m. From the sums that such
-a pass comes to, `Streaming` makes the update. It is the same whoever takes them: worker processes
-by numpy's kernel (`ProcessSums`), threads by numba's, or the workers of a cluster.
+dataset file, and are read a block at a time: memory does not grow with m. `Streaming` makes the
+update from the sums that such a pass comes to. Who takes them is all that differs between machines:
+worker processes by numpy's kernel (`ProcessSums`), threads by numba's, or a cluster's workers.
 """
 
 from __future__ import annotations

@@ -100,7 +100,7 @@ def benchmark(dataset: AnyPath, observer: Observer | None = None) -> list[Timing
         Where the dataset cannot be used.
     """
     observer = observer or Observer()
-    with open_dataset(dataset) as opened:
+    with open_dataset(dataset, keep=True) as opened:
         split = opened.train
         if split.m == 0:
             raise DatasetError("its train split is empty", dataset, "Prepare it with pictures.")

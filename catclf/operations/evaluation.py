@@ -173,7 +173,12 @@ def evaluate_candidates(
     DatasetError where the split is empty, or the dataset and the model do not fit together.
     """
     _refuse_mismatch(dataset, candidates[0])
-    found = [evaluate_split(dataset, each, split, threshold) for each in candidates]
+    return _best(dataset, candidates, evaluate_models(dataset, candidates, split, threshold))
+
+
+def _best(
+    dataset: Dataset, candidates: list[Model], found: list[Evaluation]
+) -> tuple[Model, Evaluation]:
     losses = [evaluation.log_loss for evaluation in found]
     best = losses.index(min(losses))
     orders: dict[Order, float] = {}
@@ -209,17 +214,27 @@ def _refuse_mismatch(dataset: Dataset, model: Model) -> None:
         raise DatasetError(what, dataset.path, fix)
 
 
-def evaluate_split(
-    dataset: Dataset, model: Model, split: SplitName, threshold: float = 0.5
-) -> Evaluation:
-    """Evaluate a model on a split of an open dataset; see `evaluate`."""
+def evaluate_models(
+    dataset: Dataset, models: list[Model], split: SplitName, threshold: float = 0.5
+) -> list[Evaluation]:
+    """Evaluate models on a split of an open dataset, which is read once; see `evaluate`."""
     if split not in ("train", "test"):
         raise ValueError(f"split must be train or test, got {split!r}")
     chosen: Split = dataset.test if split == "test" else dataset.train
     if chosen.m == 0:
         fix = "Prepare it with a `test_split` above 0, or evaluate the `split` train."
         raise DatasetError(f"its {split} split is empty", dataset.path, fix)
-    Z = np.concatenate([model.logits(block) for _, block in blocks(chosen.columns, BLOCK_EXAMPLES)])
+    by_block = [
+        [model.logits(block) for model in models]
+        for _, block in blocks(chosen.columns, BLOCK_EXAMPLES)
+    ]
+    logits = [np.concatenate(parts) for parts in zip(*by_block, strict=True)]
+    return [_evaluation(dataset, split, chosen, Z, threshold) for Z in logits]
+
+
+def _evaluation(
+    dataset: Dataset, split: SplitName, chosen: Split, Z: Array, threshold: float
+) -> Evaluation:
     losses = cross_entropy(Z, chosen.labels.astype(np.float64))
     probabilities = sigmoid(Z)
     counts = confusion(chosen.labels, (probabilities > threshold).astype(np.uint8))
@@ -283,12 +298,16 @@ def compare(
     DatasetError, ModelError
         Where a file cannot be used, the split is empty, or they do not fit together.
     """
-    candidates = [read_candidates(model, order, classes) for model in (first, second)]
+    one, other = (read_candidates(model, order, classes) for model in (first, second))
     with open_dataset(dataset) as opened:
-        evaluations = [
-            replace(evaluate_candidates(opened, each, split, threshold)[1], model=_path_of(model))
-            for each, model in zip(candidates, (first, second), strict=True)
-        ]
+        for candidates in (one, other):
+            _refuse_mismatch(opened, candidates[0])
+        found = evaluate_models(opened, [*one, *other], split, threshold)
+        best = _best(opened, one, found[: len(one)]), _best(opened, other, found[len(one) :])
+    evaluations = [
+        replace(evaluation, model=_path_of(model))
+        for (_, evaluation), model in zip(best, (first, second), strict=True)
+    ]
     first_right, second_right = (each.right for each in evaluations)
     only_first = int(np.count_nonzero(first_right & ~second_right))
     only_second = int(np.count_nonzero(second_right & ~first_right))

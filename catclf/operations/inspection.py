@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from catclf.columns import blocks_of_bytes
 from catclf.dataset import Dataset, open_dataset
-from catclf.errors import AnyPath, CatclfError
+from catclf.errors import AnyPath, CatclfError, ModelError
 from catclf.files import HEAD_BYTES, ZIP_SIGNATURE, Expected, FileKind, kind_of_bytes
 from catclf.model import Model, read_model
 from catclf.observer import Observer
@@ -48,7 +48,12 @@ def info(path: AnyPath, *, observer: Observer | None = None) -> Dataset | Model:
             return dataset
     if not head.startswith(ZIP_SIGNATURE):
         raise READABLE.mismatch(head, path, CatclfError)
-    return read_model(path)
+    try:
+        return read_model(path)
+    except ModelError as error:
+        if kind_of_bytes(head) is FileKind.MODEL:
+            raise
+        raise type(error)(error.what, error.where, READABLE.fix) from error
 
 
 def _read_all(dataset: Dataset, observer: Observer) -> None:

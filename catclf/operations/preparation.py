@@ -248,7 +248,8 @@ def _read_all(
     # Forked workers read an open HDF5 file at places of their own; no other could have it.
     alone = not CAN_FORK and not all(isinstance(each.pixels, str) for each in pictures)
     read = partial(_read_row, pictures, preprocessing)
-    yield from map_in_order(read, range(len(pictures)), 1 if alone else workers)
+    workers = 1 if alone else workers
+    yield from map_in_order(read, range(len(pictures)), workers, preprocessing.pixel_n_x)
 
 
 def _read_row(

@@ -32,7 +32,7 @@ from catclf.errors import AnyPath, CatclfError, DatasetError, DivergenceError, M
 from catclf.files import FileKind
 from catclf.model import Model, read_model, save_model
 from catclf.observer import Observer
-from catclf.operations.evaluation import Evaluation, evaluate_split
+from catclf.operations.evaluation import Evaluation, evaluate_models
 from catclf.outputs import check_output
 from catclf.splits import warn_of_imbalance
 from catclf.training import Settings, Training
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from catclf.descent.cluster import Cluster
 
 HOG_COLOR_HINT = "\nFor photographs, try prepare `features` hog-color."
+CREATED_BY = f"catclf {__version__}"
 RESUME_FIX = "Train without `resume`, or write another model with `output`."
 
 
@@ -122,9 +123,9 @@ def train(
         raise ValueError(f"method must be auto or one of {', '.join(METHODS)}, got {method!r}")
     if client is not None and method not in ("auto", "streaming"):
         raise ValueError(f"a cluster computes by method streaming, not {method}")
-    # A run is resumed from a model alone, which is read below.
-    check_output(output, FileKind.MODEL, [dataset], force=force or bool(resume))
-    with open_dataset(dataset) as opened, ExitStack() as held:
+    # A run is resumed from a model alone, which is read below, or was by the caller.
+    check_output(output, FileKind.MODEL, [dataset], force=force or resume is True)
+    with open_dataset(dataset, keep=True) as opened, ExitStack() as held:
         _refuse_one_class(opened)
         old = _resumed(resume, output, opened, observer) if resume else None
         if settings is None:
@@ -142,7 +143,9 @@ def train(
             choice = _choose(problem, method, backend, observer)
             training = _new_training(opened, settings, choice)
         else:
-            training = replace(old.training, settings=settings)
+            training = replace(
+                old.training, settings=settings, dataset=opened.path, created_by=CREATED_BY
+            )
             choice = Choice(training.method, training.kernel)
             _refuse_other_settings(old.training, settings, method, output)
             _refuse_missing_kernel(backend.kernel_failure(choice.kernel), output)
@@ -157,8 +160,8 @@ def train(
         stand = _descend(opened, started, problem, training, output, observer)
         model = _model_of(opened, stand)
         try:
-            on_train = evaluate_split(opened, model, "train")
-            on_test = evaluate_split(opened, model, "test") if opened.test.m else None
+            [on_train] = evaluate_models(opened, [model], "train")
+            on_test = evaluate_models(opened, [model], "test")[0] if opened.test.m else None
         except CatclfError:  # a split that is damaged by now must not cost the training
             save_model(output, model)
             raise
@@ -237,7 +240,7 @@ def _new_training(dataset: Dataset, settings: Settings, choice: Choice) -> Train
         digest=dataset.digest,
         train_examples=dataset.train.m,
         test_examples=dataset.test.m,
-        created_by=f"catclf {__version__}",
+        created_by=CREATED_BY,
     )
 
 

@@ -22,6 +22,5 @@ What cannot be known:
 - Color profiles and gamma are not applied, and orientation is EXIF's alone, as in browsers.
 - Color and alpha channels of 16 bits are cut to their high byte by Pillow; gray ones are rounded.
 
-Imports run downwards: `reading` (the way in); `jpeg`, `png`, `others`; `pixels`. `folders` stands
-apart.
+Imports run downwards: `reading` (the way in); `jpeg`, `others`; `pixels`. `folders` stands apart.
 """

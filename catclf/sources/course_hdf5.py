@@ -12,7 +12,7 @@ import os
 import zlib
 from collections.abc import Iterator, Mapping, Set
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import h5py
@@ -58,6 +58,7 @@ class HDF5Array:
 
     dataset: Any  # h5py.Dataset: h5py has no types
     where: str
+    checked: set[tuple[int, ...]] = field(default_factory=set, compare=False)  # chunks, by place
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -94,9 +95,12 @@ class HDF5Array:
         size = math.prod(self.dataset.chunks) * self.dataset.dtype.itemsize
         rows = row if isinstance(row, slice) else slice(row, row + 1)
         for chunk in self.dataset.iter_chunks((rows, *[slice(None)] * (len(self.shape) - 1))):
-            first = [s.start // n * n for s, n in zip(chunk, self.dataset.chunks, strict=True)]
+            places = zip(chunk, self.dataset.chunks, strict=True)
+            first = tuple(place.start // n * n for place, n in places)
+            if first in self.checked:
+                continue
             # h5py takes memory for what a chunk should be, and HDF5 fills it with what it claims.
-            claimed = self.dataset.id.get_chunk_info_by_coord(tuple(first)).size
+            claimed = self.dataset.id.get_chunk_info_by_coord(first).size
             if claimed > MAX_CHUNK_BYTES or (claimed != size and not self.dataset.compression):
                 raise ValueError("a chunk of a wrong size")
             skipped, stored = self.dataset.id.read_direct_chunk(first)
@@ -104,6 +108,7 @@ class HDF5Array:
                 stored = zlib.decompressobj().decompress(stored, size + 1)
             if len(stored) != size:
                 raise ValueError("a chunk of a wrong size")
+            self.checked.add(first)
 
 
 @dataclass(frozen=True, slots=True)

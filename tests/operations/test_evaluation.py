@@ -25,7 +25,7 @@ from catclf.operations.evaluation import (
     LabeledPrediction,
     compare,
     evaluate,
-    evaluate_split,
+    evaluate_models,
     write_predictions,
 )
 from catclf.operations.prediction import predict
@@ -325,7 +325,7 @@ def test_names_that_are_no_utf_8_are_escaped(tmp_path: Path, model: Model) -> No
     classes = ("no\ncat", os.fsdecode(b"ca\xff"))
     path = write_small(tmp_path / "d.npz", 2, classes=classes, test_labels=[0, 1], test_names=names)
     with open_dataset(path) as dataset:
-        result = evaluate_split(dataset, model, "test")
+        [result] = evaluate_models(dataset, [model], "test")
     write_predictions(tmp_path / "p.csv", result.predictions(), result.classes[1])
     rows = rows_of(tmp_path / "p.csv")
     assert [row["file"] for row in rows] == ["caf\\udce9\\x1b[31m.png", "猫.png"]

@@ -22,7 +22,7 @@ from catclf.features import Preprocessing
 from catclf.model import Model
 from catclf.operations.prediction import Prediction, predict
 from catclf.pictures.reading import MAX_BYTES, read_picture
-from catclf.workers import ITEMS_A_MESSAGE, ITEMS_WORTH_A_WORKER, MESSAGES_AHEAD
+from catclf.workers import ITEMS_WORTH_A_WORKER, MAX_ITEMS_A_MESSAGE, MESSAGES_AHEAD
 from command_line import make_pipe
 from conftest import Recorder, positive_probability
 
@@ -155,7 +155,7 @@ def test_answers_are_made_as_they_are_asked_for(model: Model, small_pictures: Pa
     answers = predict(endless(), model, workers=2)  # type: ignore[arg-type]
     for _ in range(5):
         assert next(answers).error is None
-    ahead = ITEMS_WORTH_A_WORKER + (MESSAGES_AHEAD + 1) * ITEMS_A_MESSAGE
+    ahead = ITEMS_WORTH_A_WORKER + (MESSAGES_AHEAD + 1) * MAX_ITEMS_A_MESSAGE
     assert taken <= 2 * ahead
     answers.close()  # type: ignore[attr-defined]
 

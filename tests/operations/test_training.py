@@ -15,7 +15,7 @@ import pytest
 import catclf
 from catclf.columns import reorder
 from catclf.descent import METHODS, Problem, descend
-from catclf.errors import ModelError
+from catclf.errors import CatclfError, ModelError
 from catclf.logistic import CLASS_WEIGHTS, LOSSES, LossName
 from catclf.training import Settings, Training
 from conftest import ColumnsMaker, Recorder, training_of
@@ -197,6 +197,29 @@ def test_a_model_is_resumed_from_memory(small_dataset: Path, tmp_path: Path) -> 
     assert recorded(again).settings == settings
     assert (tmp_path / "again.npz").read_bytes() == whole.read_bytes()
     assert training_of(first).iterations == 15
+
+
+def test_a_model_from_memory_takes_no_other_files_place(
+    small_dataset: Path, tmp_path: Path
+) -> None:
+    """What stands at the output was not read: it is replaced only if it is a model."""
+    model = catclf.train(small_dataset, tmp_path / "m.npz", Settings(iterations=5)).model
+    notes = tmp_path / "notes.txt"
+    notes.write_text("mine")
+    with pytest.raises(CatclfError, match="is not a model"):
+        catclf.train(small_dataset, notes, Settings(iterations=9), resume=model)
+    assert notes.read_text() == "mine"
+
+
+def test_a_resumed_training_names_the_dataset_it_was_given(
+    small_dataset: Path, tmp_path: Path
+) -> None:
+    """A dataset may have moved: the next resume finds it where it was last."""
+    output, moved = tmp_path / "m.npz", tmp_path / "moved.npz"
+    catclf.train(small_dataset, output, Settings(iterations=5))
+    moved.write_bytes(small_dataset.read_bytes())
+    catclf.train(moved, output, Settings(iterations=9), resume=True)
+    assert training_of(output).dataset == str(moved)
 
 
 def test_a_model_of_another_training_is_not_resumed(
