@@ -11,7 +11,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import pytest
 from click.testing import CliRunner, Result
 
 from catclf.cli import app
@@ -47,13 +46,6 @@ def results(*arguments: object, **settings: Any) -> str:
     result = invoke(*arguments, **settings)
     assert (result.exit_code, result.exception) == (0, None), result.output
     return result.stdout
-
-
-def make_pipe(path: Path) -> None:
-    """Make a pipe, whose opening would never end."""
-    if sys.platform == "win32":
-        pytest.skip("no pipes in folders")
-    os.mkfifo(path)
 
 
 def is_number(key: str) -> bool:

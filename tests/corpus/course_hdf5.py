@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from catclf import Preprocessing
 from catclf.sources import list_sources
-from command_line import make_pipe
+from corpus.places import make_pipe
 
 SIZE = 4
 SETTINGS = Preprocessing(size=SIZE)

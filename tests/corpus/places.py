@@ -7,6 +7,15 @@ import socket
 import sys
 from pathlib import Path
 
+import pytest
+
+
+def make_pipe(path: Path) -> None:
+    """Make a named pipe, or skip the test where the system has none."""
+    if sys.platform == "win32":
+        pytest.skip("no named pipes")
+    os.mkfifo(path)
+
 
 def bad_places(folder: Path, suffix: str) -> list[Path]:
     """Make, in an empty folder, what is no regular file; return that, and what cannot be there."""

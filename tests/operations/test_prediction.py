@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import sys
 import threading
 import zipfile
 from io import BytesIO
@@ -23,8 +24,8 @@ from catclf.model import Model
 from catclf.operations.prediction import Prediction, predict
 from catclf.pictures.reading import MAX_BYTES, read_picture
 from catclf.workers import ITEMS_WORTH_A_WORKER, MAX_ITEMS_A_MESSAGE, MESSAGES_AHEAD
-from command_line import make_pipe
 from conftest import Recorder, positive_probability
+from corpus.places import make_pipe
 
 
 @pytest.fixture(scope="module")
@@ -130,6 +131,7 @@ def test_a_folder_is_searched_and_what_is_no_picture_is_named(model: Model, fold
     assert (failed.probabilities, failed.predicted, failed.confidence) == (None, None, None)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="no pipes in folders")
 @pytest.mark.parametrize("name", ["empty", "missing.png", "notes.txt", "fifo.png"])
 def test_what_is_no_picture_is_an_answer_too(model: Model, folder: Path, name: str) -> None:
     """An empty folder, a missing file, a text or a pipe named by its user is an error, not gone."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catclf import DatasetError
-from command_line import make_pipe
+from corpus.places import make_pipe
 from sources.conftest import Warned, listing, rows
 
 
@@ -91,6 +92,7 @@ def test_a_bad_table_is_an_error_that_names_the_line(tmp_path: Path, text: str, 
     assert len(str(caught.value)) < 300 + len(str(tmp_path))
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="no pipes in folders")
 def test_a_csv_that_is_a_pipe_is_refused(tmp_path: Path) -> None:
     """It is not waited for."""
     make_pipe(tmp_path / "a.csv")
