@@ -23,7 +23,7 @@ from corpus.course_hdf5 import CHUNKS, COURSE, SETTINGS, good_course, pixels, re
 from sources.conftest import listing
 
 TESTS = Path(__file__).parents[1]
-CHILD_SECONDS = 120  # a hang, and no measurement
+CHILD_SECONDS = 600  # an alarm ends each reading that hangs
 EXTRA_MEMORY_BYTES = 512 * 2**20  # of a child, beside what its imports take
 ONE_SPLIT = {"train_set_x": None, "train_set_y": None}
 
