@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import shutil
 import signal
 import subprocess
+import sys
+import textwrap
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-from distributed import Client
 
-from catclf.cli import scheduler
-from catclf.cli.scheduler import address_in, connected
+from catclf.cli.scheduler import address_in
 from catclf.errors import ClusterError
 from command_line import CATCLF, invoke, results, run
 from conftest import training_of
@@ -170,14 +169,33 @@ def test_without_dask_it_says_what_to_install(dataset: Path, tmp_path: Path) -> 
     ]
 
 
-def test_no_scheduler_is_a_clear_error(
-    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def printed_by(program: str, *arguments: str) -> str:
+    """Run a program of its own: Dask's clients of one process share a loop, which these leave."""
+    words = [sys.executable, "-c", textwrap.dedent(program), *arguments]
+    return subprocess.run(
+        words, check=True, timeout=300, stdout=subprocess.PIPE, encoding="utf-8"
+    ).stdout
+
+
+def test_no_scheduler_is_a_clear_error(dataset: Path, tmp_path: Path) -> None:
     """Nothing listens there, or it is no address at all."""
-    monkeypatch.setattr(scheduler, "CONNECT_SECONDS", 0.5)
-    for address in ("tcp://127.0.0.1:9", "tls://127.0.0.1:9", "tcp://", ""):
-        with pytest.raises(ClusterError, match="no Dask scheduler answers"), connected(address):
-            pass
+    program = """
+        import sys
+        from catclf import ClusterError
+        from catclf.cli import scheduler
+        scheduler.CONNECT_SECONDS = 0.5
+        for address in sys.argv[1:]:
+            try:
+                with scheduler.connected(address):
+                    print("connected")
+            except ClusterError as error:
+                print(f"{error}".partition(" (")[0])
+    """
+    addresses = ("tcp://127.0.0.1:9", "tls://127.0.0.1:9", "tcp://")
+    told = "no Dask scheduler answers there"
+    assert printed_by(program, *addresses).splitlines() == [
+        f"{address}: {told}" for address in addresses
+    ]
     ended = run("train", dataset, "-o", tmp_path / "m.npz", "--scheduler", "nonsense")
     assert ended.returncode == 1
     first, second = ended.stderr.splitlines()
@@ -185,19 +203,23 @@ def test_no_scheduler_is_a_clear_error(
     assert second == "Check the address; 'dask scheduler' starts one."
 
 
-def test_a_client_that_is_slow_to_close_is_no_error(
-    dask: DaskCluster, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_client_that_is_slow_to_close_is_no_error(dask: DaskCluster) -> None:
     """On a busy machine: what it was for is done, or its error is told already."""
+    program = """
+        import asyncio, os, sys
+        from distributed import Client
+        from catclf.cli import scheduler
 
-    async def slowly(client: Client, fast: bool = False) -> None:
-        await asyncio.sleep(60)
+        async def slowly(client, fast=False):
+            await asyncio.sleep(60)
 
-    with monkeypatch.context() as patched, connected(dask.address) as client:
-        patched.setattr(Client, "_close", slowly)
-        patched.setattr(scheduler, "CLOSE_SECONDS", 0.1)
-    assert client.status == "closing"
-    client.close()
+        scheduler.CLOSE_SECONDS = 0.1
+        with scheduler.connected(sys.argv[1]) as client:
+            Client._close = slowly
+        print(client.status, flush=True)
+        os._exit(0)
+    """
+    assert printed_by(program, dask.address) == "closing\n"
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"address": 3}', "nothing"])
