@@ -93,7 +93,7 @@ class Training:
     test_cost: float | None = None
     train_accuracy: float | None = None
     test_accuracy: float | None = None
-    state: dict[str, Array] = field(default_factory=dict, repr=False)
+    state: dict[str, Array] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def interrupted(self) -> bool:

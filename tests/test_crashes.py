@@ -28,7 +28,7 @@ import resource
 
 pytestmark = pytest.mark.slow
 SAMPLE = Path(__file__).parents[1] / "data" / "sample" / "test"
-KILLS = 30  # of each verb, by each signal
+KILLS = 20  # of each verb, by each signal
 SIZE_LIMITS = 60  # along a whole file
 
 
