@@ -294,7 +294,7 @@ def _write_split(npz: NewNpz, name: str, split: NewSplit, preprocessing: Preproc
     """Write one split, and return the SHA-256 of its columns and labels."""
     m, digest = len(split.labels), hashlib.sha256()
     for run in npz.add_rows(f"{name}_columns", (m, preprocessing.n_x), split.blocks):
-        digest.update(np.ascontiguousarray(run).data)
+        digest.update(run.data)
     if preprocessing.features != "pixels":
         shape = (m, preprocessing.pixel_n_x)
         for _ in npz.add_rows(f"{name}_pixels", shape, split.pixel_blocks):

@@ -312,7 +312,7 @@ class NewNpz:
     def add_rows(
         self, name: str, shape: tuple[int, int], runs: Iterable[NDArray[np.uint8]]
     ) -> Iterator[NDArray[np.uint8]]:
-        """Write rows, given in runs of any length; yield each once written.
+        """Write rows, given in runs of any length; yield each, contiguous, once written.
 
         The CRC-32 of each block of them becomes an array ``NAME_checksums``.
         """
@@ -321,9 +321,9 @@ class NewNpz:
         with self._member(name) as out:
             header = {"descr": "|u1", "fortran_order": False, "shape": shape}
             npy.write_array_header_1_0(out, header)
-            for run in runs:
-                rest = np.ascontiguousarray(run)
-                out.write(rest.data)
+            for run in map(np.ascontiguousarray, runs):
+                out.write(run.data)
+                rest = run
                 while len(rest):
                     if m % BLOCK_EXAMPLES == 0:
                         checksums.append(0)  # the CRC-32 of no bytes

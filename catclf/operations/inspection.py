@@ -42,7 +42,8 @@ def info(path: AnyPath, *, observer: Observer | None = None) -> Dataset | Model:
     """
     with READABLE.open(path, CatclfError) as file:
         head = file.read(HEAD_BYTES)
-    if kind_of_bytes(head) is FileKind.DATASET:
+    kind = kind_of_bytes(head)
+    if kind is FileKind.DATASET:
         with open_dataset(path) as dataset:
             _read_all(dataset, observer or Observer())
             return dataset
@@ -51,7 +52,7 @@ def info(path: AnyPath, *, observer: Observer | None = None) -> Dataset | Model:
     try:
         return read_model(path)
     except ModelError as error:
-        if kind_of_bytes(head) is FileKind.MODEL:
+        if kind is FileKind.MODEL:
             raise
         raise type(error)(error.what, error.where, READABLE.fix) from error
 
