@@ -19,7 +19,7 @@ from catclf.observer import Observer
 from catclf.training import Settings, Training
 
 CHECKPOINT_SECONDS = 30.0
-RISE = 1 + 1e-6  # from one recorded cost to the next: float32 rounds less
+RISE = 1 + 1e-6  # of a cost that cannot fall: float32 rounds less
 
 
 @np.errstate(over="ignore", invalid="ignore")  # a rate too high is told in our own words
@@ -128,7 +128,7 @@ def divergence_factor(iterations: int) -> float:
     times, within 25. Later, a cost that cannot fall stands where it began, give or take float32's
     roundings.
     """
-    return 2.0 if iterations < 1000 else 1 + 1e-6
+    return 2.0 if iterations < 1000 else RISE
 
 
 def _diverged(

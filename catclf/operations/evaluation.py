@@ -140,7 +140,7 @@ def evaluate(
         Where `predictions` cannot be written, is the dataset or the model, or is a file of
         another kind.
     """
-    path = _path_of(model)
+    path = path_of(model)
     if predictions is not None:
         inputs = [dataset] if path is None else [dataset, path]
         check_output(predictions, FileKind.PREDICTIONS, inputs, force=force)
@@ -305,7 +305,7 @@ def compare(
         found = evaluate_models(opened, [*one, *other], split, threshold)
         best = _best(opened, one, found[: len(one)]), _best(opened, other, found[len(one) :])
     evaluations = [
-        replace(evaluation, model=_path_of(model))
+        replace(evaluation, model=path_of(model))
         for (_, evaluation), model in zip(best, (first, second), strict=True)
     ]
     first_right, second_right = (each.right for each in evaluations)
@@ -315,7 +315,8 @@ def compare(
     return Comparison(evaluations[0], evaluations[1], only_first, only_second, p_value)
 
 
-def _path_of(model: AnyPath | Model) -> str | None:
+def path_of(model: AnyPath | Model) -> str | None:
+    """Return a model's file as it is named; None of one from memory."""
     return None if isinstance(model, Model) else os.fspath(model)
 
 

@@ -16,7 +16,12 @@ from catclf.errors import AnyPath
 from catclf.files import FileKind
 from catclf.metrics import calibration
 from catclf.model import Model
-from catclf.operations.evaluation import Evaluation, evaluate_candidates, read_candidates
+from catclf.operations.evaluation import (
+    Evaluation,
+    evaluate_candidates,
+    path_of,
+    read_candidates,
+)
 from catclf.outputs import check_output, replacing
 from catclf.page import encoded, render
 from catclf.pictures.jpeg import REDUCTION_MARGINS
@@ -69,7 +74,7 @@ def report(
         Where `output` cannot be written, is the dataset or the model, or is a file of another
         kind.
     """
-    model_path = None if isinstance(model, Model) else os.fspath(model)
+    model_path = path_of(model)
     inputs = [dataset] if model_path is None else [dataset, model_path]
     check_output(output, FileKind.REPORT, inputs, force=force)
     candidates = read_candidates(model)
@@ -101,7 +106,7 @@ def _data(
     settings = Settings() if training is None else training.settings
     curves = ({}, {}) if training is None else training.cost_curves()
     train_costs, test_costs = (sorted(costs.items()) for costs in curves)
-    lowest = min(test_costs, key=lambda at: at[1], default=None)
+    lowest = None if training is None else training.lowest_test_cost
     return {
         "classes": dataset.classes,
         "preprocessing": dataset.preprocessing.to_record(),

@@ -14,6 +14,7 @@ from catclf.files import Expected, FileKind
 from catclf.observer import Observer
 from catclf.sources.class_folders import list_folder
 from catclf.sources.labeled import (
+    HDF5_SUFFIXES,
     SPLIT_NAMES,
     Labeled,
     Listing,
@@ -36,7 +37,6 @@ SOURCE = Expected(
         FileKind.DATASET: "It is prepared already: 'catclf train {path}' trains a model on it.",
     },
 )
-HDF5_SUFFIXES = (".h5", ".hdf5")
 
 
 def list_sources(

@@ -7,7 +7,14 @@ import os
 from catclf.errors import DatasetError, name_some
 from catclf.observer import Observer
 from catclf.pictures.folders import find_pictures, is_litter, looks_like_picture, subfolders
-from catclf.sources.labeled import SPLIT_NAMES, Labeled, Listing, tell_validation, used_splits
+from catclf.sources.labeled import (
+    HDF5_SUFFIXES,
+    SPLIT_NAMES,
+    Labeled,
+    Listing,
+    tell_validation,
+    used_splits,
+)
 from catclf.splits import SplitName
 
 
@@ -33,7 +40,7 @@ def list_folder(folder: str, observer: Observer) -> Listing:
     if not listing.pictures and any(map(looks_like_picture, listing.skipped)):
         fix = "Name the folder above it, or sort the pictures into a folder for each class."
         raise DatasetError("holds pictures, but no class folders", folder, fix)
-    hdf5 = [path for path in listing.skipped if path.lower().endswith((".h5", ".hdf5"))]
+    hdf5 = [path for path in listing.skipped if path.lower().endswith(HDF5_SUFFIXES)]
     if not listing.pictures and hdf5:
         raise DatasetError(
             "holds no class folders, but HDF5 files", folder, f"Name the files: {name_some(hdf5)}"

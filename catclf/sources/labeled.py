@@ -19,6 +19,7 @@ from catclf.pictures.reading import read_picture
 from catclf.splits import SplitName
 
 NamedSplit = Literal["train", "test", "validation"]
+HDF5_SUFFIXES = (".h5", ".hdf5")
 # In any case.
 SPLIT_NAMES: dict[str, NamedSplit] = {
     "train": "train",
