@@ -17,6 +17,9 @@ class Observer:
     def skipped(self, names: Sequence[str]) -> None:
         """Receive the files in searched folders that are no pictures by name."""
 
+    def note(self, text: str) -> None:
+        """Receive what was understood of the input and might be otherwise, in a sentence."""
+
     def warning(self, text: str) -> None:
         """Receive a warning: what may mislead the user, in a sentence, and perhaps its fix."""
 

@@ -15,13 +15,11 @@ from catclf.observer import Observer
 from catclf.sources.class_folders import list_folder
 from catclf.sources.labeled import (
     HDF5_SUFFIXES,
-    SPLIT_NAMES,
     Labeled,
     Listing,
-    NamedSplit,
     tell_validation,
-    used_splits,
 )
+from catclf.sources.names import NamedSplit, name_splits, used_splits
 from catclf.sources.tables import DELIMITERS, list_table
 from catclf.splits import SplitName
 
@@ -85,11 +83,10 @@ def _splits_of_folders(paths: Sequence[str]) -> dict[str, NamedSplit]:
 
     One folder alone is no source of splits: it may be called anything.
     """
-    names = {path: os.path.basename(os.path.normpath(path)).lower() for path in paths}
+    names = {path: os.path.basename(os.path.normpath(path)) for path in paths}
+    found = name_splits(names.values())
     splits = {
-        path: SPLIT_NAMES[name]
-        for path, name in names.items()
-        if name in SPLIT_NAMES and os.path.isdir(path)
+        path: found[name] for path, name in names.items() if name in found and os.path.isdir(path)
     }
     return splits if "train" in splits.values() and len(set(splits.values())) > 1 else {}
 

@@ -9,12 +9,11 @@ from catclf.observer import Observer
 from catclf.pictures.folders import find_pictures, is_litter, looks_like_picture, subfolders
 from catclf.sources.labeled import (
     HDF5_SUFFIXES,
-    SPLIT_NAMES,
     Labeled,
     Listing,
     tell_validation,
-    used_splits,
 )
+from catclf.sources.names import name_splits, used_splits
 from catclf.splits import SplitName
 
 
@@ -24,7 +23,7 @@ def list_folder(folder: str, observer: Observer) -> Listing:
     DatasetError where it holds no class folders, or one without pictures, or cannot be opened.
     """
     names = _subfolders(folder)
-    splits = {name: SPLIT_NAMES[name.lower()] for name in names if name.lower() in SPLIT_NAMES}
+    splits = name_splits(names)
     if "train" not in splits.values() or (len(names) > 1 and {*splits.values()} == {"train"}):
         splits = {}  # a class may be called 'train': the vehicle
     listing = Listing([], [])

@@ -1,12 +1,12 @@
-"""A labeled picture, not yet read, lists of them, and how people name their splits."""
+"""A labeled picture, not yet read, and lists of them."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,18 +18,7 @@ from catclf.pictures.pixels import fit_pixels
 from catclf.pictures.reading import read_picture
 from catclf.splits import SplitName
 
-NamedSplit = Literal["train", "test", "validation"]
 HDF5_SUFFIXES = (".h5", ".hdf5")
-# In any case.
-SPLIT_NAMES: dict[str, NamedSplit] = {
-    "train": "train",
-    "training": "train",
-    "test": "test",
-    "testing": "test",
-    "val": "validation",
-    "valid": "validation",
-    "validation": "validation",
-}
 
 
 class StoredPicture(Protocol):
@@ -89,18 +78,6 @@ class Listing:
 
     pictures: list[Labeled]
     skipped: list[str]
-
-
-def used_splits(named: Iterable[NamedSplit]) -> dict[NamedSplit, SplitName]:
-    """Return which split each split of a source becomes.
-
-    A validation split is the test split where there is no other. Beside a train and a test split
-    it is left out: it is meant for choosing settings, and `tune` chooses them within train.
-    """
-    used: dict[NamedSplit, SplitName] = {"train": "train", "test": "test"}
-    if not {"train", "test"} <= set(named):
-        used["validation"] = "test"
-    return used
 
 
 def tell_validation(where: str, pictures: int, observer: Observer) -> None:

@@ -12,13 +12,11 @@ from catclf.errors import DatasetError
 from catclf.files import open_regular
 from catclf.observer import Observer
 from catclf.sources.labeled import (
-    SPLIT_NAMES,
     Labeled,
     Listing,
-    NamedSplit,
     tell_validation,
-    used_splits,
 )
+from catclf.sources.names import NamedSplit, split_of, used_splits
 
 NAMED_COLUMNS = 5  # in a message
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
@@ -38,11 +36,11 @@ def list_table(path: str, observer: Observer) -> Listing:
         ):
             rows = csv.reader(file, delimiter=DELIMITERS[kind], strict=True)
             for number, (name, class_name, split) in _rows(rows, path):
-                if split and split.lower() not in SPLIT_NAMES:
+                if split and not split_of(split):
                     what = f"unknown split {split!r}"
                     raise DatasetError(what, f"{path}:{number}", "Write train, test or validation.")
                 picture = os.path.join(folder, name)
-                listed.append((picture, class_name, SPLIT_NAMES.get(split.lower())))
+                listed.append((picture, class_name, split_of(split)))
     except (csv.Error, UnicodeDecodeError) as error:
         name = kind[1:].upper()
         raise DatasetError(

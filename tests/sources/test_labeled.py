@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from catclf import PictureError, Preprocessing
-from catclf.sources.labeled import Labeled, NamedSplit, used_splits
+from catclf.sources.labeled import Labeled
+from catclf.sources.names import NamedSplit, used_splits
 from sources.conftest import listing, touch
 
 

@@ -1,0 +1,131 @@
+"""What people call their splits and their classes, however they write it."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from catclf.splits import SplitName
+
+NamedSplit = Literal["train", "test", "validation"]
+
+_SPLIT_WORDS: dict[str, NamedSplit] = {
+    **dict.fromkeys(("train", "training", "trainval", "trn"), "train"),
+    **dict.fromkeys(("test", "testing", "tst", "holdout", "heldout"), "test"),
+    **dict.fromkeys(
+        ("val", "valid", "validation", "validate", "dev", "development", "eval", "evaluation"),
+        "validation",
+    ),
+}
+# What is added to a split's name, and says nothing of which split it is.
+_ADDITIONS = (
+    "set", "sets", "split", "data", "dataset", "datasets", "images", "image", "imgs", "img",
+    "pictures", "pics", "photos", "files", "folder", "dir", "samples", "examples",
+)  # fmt: skip
+_GLUED = re.compile(f"({'|'.join(_SPLIT_WORDS)})({'|'.join(_ADDITIONS)})")
+# Words as they are told apart by separators, digits and capitals: trainSet_2 is train, Set, 2.
+_WORDS = re.compile(r"[A-Z]?[^\W\dA-Z_]+|[A-Z]+(?![^\W\dA-Z_])|\d+")
+
+
+@dataclass(frozen=True)
+class SplitLike:
+    """A name that has a split's word in it; `rest` is what else it says, in lower case."""
+
+    split: NamedSplit
+    rest: tuple[str, ...]
+
+
+def split_like(name: str) -> SplitLike | None:
+    """Return which split a name has a word for: exactly one, or train and validation as trainval.
+
+    ``seg_train2`` is train, with the rest seg; ``Test images`` is test, without a rest.
+    """
+    splits: set[NamedSplit] = set()
+    rest: list[str] = []
+    for word in map(str.lower, _WORDS.findall(re.sub("(?i)hold[-_ ]out", "holdout", name))):
+        glued = _GLUED.fullmatch(word)
+        if split := _SPLIT_WORDS.get(glued[1] if glued else word):
+            splits.add(split)
+        elif word not in _ADDITIONS and not word.isdigit():
+            rest.append(word)
+    if splits == {"train", "validation"}:
+        splits = {"train"}
+    return SplitLike(splits.pop(), tuple(rest)) if len(splits) == 1 else None
+
+
+def split_of(name: str) -> NamedSplit | None:
+    """Return the split that a name alone stands for; None where it says anything else."""
+    like = split_like(name)
+    return like.split if like and not like.rest else None
+
+
+def name_splits(names: Iterable[str]) -> dict[str, NamedSplit]:
+    """Return the splits of those of some sibling names that are a split's: all with one rest."""
+    found = {name: like for name in names if (like := split_like(name))}
+    if len({like.rest for like in found.values()}) > 1:
+        found = {name: like for name, like in found.items() if not like.rest}
+    elif len({like.split for like in found.values()}) == 1:  # steam_train alone is a vehicle
+        found = {name: like for name, like in found.items() if not like.rest}
+    return {name: like.split for name, like in found.items()}
+
+
+def used_splits(named: Iterable[NamedSplit]) -> dict[NamedSplit, SplitName]:
+    """Return which split each split of a source becomes.
+
+    A validation split is the test split where there is no other. Beside a train and a test split
+    it is left out: it is meant for choosing settings, and `tune` chooses them within train.
+    """
+    used: dict[NamedSplit, SplitName] = {"train": "train", "test": "test"}
+    if not {"train", "test"} <= set(named):
+        used["validation"] = "test"
+    return used
+
+
+def class_name(text: str) -> str:
+    """Return a class's name in one spelling: Unicode's composed form (NFC), single blanks."""
+    return " ".join(unicodedata.normalize("NFC", text).split())
+
+
+def lookalikes(names: Iterable[str]) -> list[list[str]]:
+    """Return the groups of class names that differ by case, blanks or Unicode form alone.
+
+    Or that are one number, as 1 and 1.0.
+    """
+    groups: dict[str, list[str]] = defaultdict(list)
+    for name in sorted(set(names)):
+        groups[_key(name)].append(name)
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def _key(name: str) -> str:
+    key = "".join(unicodedata.normalize("NFKC", name).casefold().split())
+    try:
+        return repr(float(key))
+    except ValueError:
+        return key
+
+
+# As spreadsheets, databases and pandas write a cell without a value.
+_MISSING = frozenset(("na", "n/a", "#n/a", "<na>", "nan", "-nan", "null", "nil", "none", "?"))
+
+
+def is_missing(label: str) -> bool:
+    """Tell whether a table's label says that there is none; ``none`` in lower case is a class."""
+    return not label.strip() or (label.strip().lower() in _MISSING and label.strip() != "none")
+
+
+def several_labels(label: str, labels: Sequence[str] | set[str]) -> list[str]:
+    """Return the labels in one cell, where it holds several; of which others stand alone.
+
+    ``cat;dog`` holds two where cat or dog is a label of its own; ``hot dog`` is one where either
+    word is none.
+    """
+    for separators, enough in ((r"[,;|]", any), (r"[\s/+&]+", all)):
+        parts = [part for part in (p.strip(" []'\"") for p in re.split(separators, label)) if part]
+        if len(parts) > 1 and enough(part in labels for part in parts):
+            return parts
+    return []
