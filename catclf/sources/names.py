@@ -66,9 +66,10 @@ def split_of(name: str) -> NamedSplit | None:
 def name_splits(names: Iterable[str]) -> dict[str, NamedSplit]:
     """Return the splits of those of some sibling names that are a split's: all with one rest."""
     found = {name: like for name in names if (like := split_like(name))}
-    if len({like.rest for like in found.values()}) > 1:
-        found = {name: like for name, like in found.items() if not like.rest}
-    elif len({like.split for like in found.values()}) == 1:  # steam_train alone is a vehicle
+    if (
+        len({like.rest for like in found.values()}) > 1
+        or len({like.split for like in found.values()}) == 1
+    ):
         found = {name: like for name, like in found.items() if not like.rest}
     return {name: like.split for name, like in found.items()}
 
