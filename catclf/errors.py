@@ -9,7 +9,8 @@ import os
 from collections.abc import Sequence
 
 AnyPath = str | os.PathLike[str]
-NAMED_PICTURES = 5  # of many, in a message or a result
+NAMED_PICTURES = 5  # of many, in a result
+NAMED = 3  # of many, in a message
 
 
 def printable(name: AnyPath) -> str:
@@ -30,8 +31,8 @@ def printable(name: AnyPath) -> str:
 
 def name_some(names: Sequence[str]) -> str:
     """Name the first few of many, and count the others."""
-    shown = ", ".join(printable(name) for name in names[:NAMED_PICTURES])
-    others = len(names) - NAMED_PICTURES
+    shown = ", ".join(printable(name) for name in names[:NAMED])
+    others = len(names) - NAMED
     return shown if others <= 0 else f"{shown} and {others} more"
 
 

@@ -30,6 +30,7 @@ _PICTURE_SIGNATURES = {
 }
 ZIP_SIGNATURE = b"PK\x03\x04"
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+SKIPPED_HEADER = ("file", "reason")
 PREDICTIONS_HEADER = ("file", "label", "predicted", "positive", "probability", "loss")
 CONFIG_LINE = "# Written by catclf tune, checksum {:08x}: not replaced once it is edited.\n"
 
@@ -43,8 +44,10 @@ class FileKind(Enum):
     REPORT = "a report of catclf"
     CONFIG = "a config file as catclf tune wrote it"
     PREDICTIONS = "a CSV file of catclf's predictions"
+    SKIPPED = "a CSV file of what catclf prepare left out"
     PICTURE = "a picture"
     HDF5 = "an HDF5 file"
+    ARCHIVE = "an archive"
     OTHER = "a file of another kind"
 
 
@@ -57,10 +60,15 @@ _SIGNATURES = (
     (ZIP_SIGNATURE + rb".*" + "catclf-model".encode("utf-32-le"), FileKind.MODEL),
     (HDF5_SIGNATURE, FileKind.HDF5),
     (
+        rb"PK\3\4(?!.{26}[^\0]{1,250}\.npy)|\x1f\x8b|7z\xbc\xaf|Rar!|BZh|\xfd7zXZ|.{257}ustar",
+        FileKind.ARCHIVE,
+    ),
+    (
         rb'<!doctype html>\n([^\n]*\n){3}<meta name="generator" content="catclf-report">',
         FileKind.REPORT,
     ),
     (",".join(PREDICTIONS_HEADER).encode() + rb"\n", FileKind.PREDICTIONS),
+    (",".join(SKIPPED_HEADER).encode() + rb"\n", FileKind.SKIPPED),
 )
 
 
@@ -201,7 +209,7 @@ def _regular(path: AnyPath, kind: type[CatclfError], missing: str, folder: str) 
         if os.path.islink(path):
             what = "a link to a file that is not there"
             raise kind(what, path, "Name the file itself, or fix the link.") from None
-        raise kind("no such file", path, missing) from None
+        raise kind("no such file", path, _fix_of_missing(os.fspath(path), missing)) from None
     except PermissionError:
         raise kind("permission denied", path, "Let it be read: chmod +r.") from None
     except OSError as error:
@@ -221,6 +229,17 @@ def _regular(path: AnyPath, kind: type[CatclfError], missing: str, folder: str) 
         os.close(descriptor)
         raise
     return descriptor, status.st_size
+
+
+def _fix_of_missing(path: str, otherwise: str) -> str:
+    """Return how to name a file that is not there, where its path is no path."""
+    if re.match("[a-z][a-z0-9+.-]+://", path):
+        return "Download it, and name the file."
+    if path.startswith("~"):
+        return f"Leave the quotes away, or write {printable(os.path.expanduser(path))}"
+    if re.search(r"[*?[]", path):
+        return "Leave the quotes away, for the shell to find what it stands for."
+    return otherwise
 
 
 def _read(descriptor: int, size: int) -> bytes:

@@ -3,6 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A file that is not used, and what it is, such as ``document``."""
+
+    path: str
+    kind: str
 
 
 class Observer:
@@ -14,8 +23,8 @@ class Observer:
     def progress(self, done: int, total: int) -> None:
         """Receive the progress: `done` of `total` pictures or iterations."""
 
-    def skipped(self, names: Sequence[str]) -> None:
-        """Receive the files in searched folders that are no pictures by name."""
+    def skipped(self, files: Sequence[Skipped]) -> None:
+        """Receive the files in searched folders that are not used."""
 
     def note(self, text: str) -> None:
         """Receive what was understood of the input and might be otherwise, in a sentence."""

@@ -7,6 +7,7 @@ that is trained on is never held out as well.
 from __future__ import annotations
 
 import os
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -180,8 +181,9 @@ def choose_classes(
 ) -> tuple[str, str]:
     """Return (negative, positive): the classes in the order of their labels.
 
-    The class `positive`, where given, against all others. Otherwise, of two classes, one that
-    begins with no, not or non is the negative; else sorted order decides. DatasetError for one
+    The class `positive`, where given, against all others. Otherwise, of two classes, the negative
+    is one whose name says so, as non-cat, no cat, negative or background do, or whose other is
+    called positive; else sorted order decides. DatasetError for one
     class, more than two without `positive`, or a `positive` that is none of them.
     """
     found = sorted(set(names))
@@ -207,13 +209,27 @@ def choose_classes(
         fix = f"Choose one against all others, for example `positive` {found[0]!r}."
         raise DatasetError(f"{len(found)} classes: {listed}", where, fix)
     first, second = found
-    if _is_negative(second) and not _is_negative(first):
+    if _is_negative(second, first) and not _is_negative(first, second):
         return second, first
     return first, second
 
 
-def _is_negative(name: str) -> bool:
-    return name.lower().startswith("no")
+_NEGATIVE = re.compile("no|not|non|none|neg|negative|others?|background|normal|false", re.I)
+_POSITIVE = re.compile("yes|pos|positive|true", re.I)
+
+
+def _is_negative(name: str, other: str) -> bool:
+    """Tell whether a class is surely what the other is not: nodule and notebook are not."""
+    if _NEGATIVE.fullmatch(name) or _POSITIVE.fullmatch(other):
+        return True
+    rests = [name[len(no) :] for no in ("non", "not", "no") if name.lower().startswith(no)]
+    return any(
+        not rest[0].isalnum()
+        or (rest[0].isupper() and not name.isupper())
+        or rest.lower().startswith(other.lower())
+        for rest in rests
+        if rest
+    )
 
 
 def as_pair(stored: object) -> tuple[str, str] | None:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import catclf
-from catclf.observer import Observer
+from catclf.observer import Observer, Skipped
 from catclf.operations.prediction import Prediction
 from catclf.training import Training
 from dask_cluster import DaskCluster
@@ -56,9 +56,9 @@ class Recorder(Observer):
         """Keep how far the work is."""
         self.calls.append((done, total))
 
-    def skipped(self, names: Sequence[str]) -> None:
-        """Keep the names."""
-        self.names += names
+    def skipped(self, files: Sequence[Skipped]) -> None:
+        """Keep their paths."""
+        self.names += [each.path for each in files]
 
     def warning(self, text: str) -> None:
         """Keep the text."""

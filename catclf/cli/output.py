@@ -6,6 +6,7 @@ import json
 import re
 import signal
 import sys
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import fields, is_dataclass
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Self
 import click
 
 from catclf.errors import CatclfError, name_some
-from catclf.observer import Observer
+from catclf.observer import Observer, Skipped
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -41,6 +42,14 @@ def note(text: str, quiet: bool = False) -> None:
 def short(cost: float) -> str:
     """Return a cost with six decimals, or six digits where it is enormous."""
     return f"{cost:.6f}" if abs(cost) < DECIMAL_COST else f"{cost:.6g}"
+
+
+def counted(number: int, what: str) -> str:
+    """Return a number of things: ``1 document``, ``2 pictures in no class folder``."""
+    first, _, rest = what.partition(" ")
+    if number == 1:
+        return f"1 {what}"
+    return f"{number} {first}s {rest}" if first == "picture" else f"{number} {what}s"
 
 
 def percent(fraction: float | None) -> str:
@@ -142,9 +151,13 @@ class Display(Observer):
         """Stop after the first signal."""
         return bool(self.signals)
 
-    def skipped(self, names: Sequence[str]) -> None:
-        """Say which files are no pictures by name."""
-        self.note(f"Skipped, not named as pictures: {len(names)} ({name_some(names)})")
+    def skipped(self, files: Sequence[Skipped]) -> None:
+        """Say which files are not used: a line for each kind."""
+        kinds: dict[str, list[str]] = defaultdict(list)
+        for each in files:
+            kinds[each.kind].append(each.path)
+        for kind, paths in kinds.items():
+            self.note(f"Skipped: {counted(len(paths), kind)} ({name_some(paths)})")
 
     def warning(self, text: str) -> None:
         """Write a warning, its parameters as flags, however quiet."""

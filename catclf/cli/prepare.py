@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+from collections import defaultdict
 from typing import Any
 
 import click
@@ -12,18 +14,22 @@ from catclf.cli.options import (
     Number,
     Verb,
     flag,
+    format_option,
     option,
     output_option,
     quiet_option,
+    refuse_config,
     setting,
     taken,
 )
-from catclf.cli.output import Display, note
-from catclf.errors import DatasetError, name_some, printable
+from catclf.cli.output import Display, as_json, note
+from catclf.errors import NAMED, DatasetError, PictureError, name_some, printable
 from catclf.features import Preprocessing
 from catclf.fields import Range
 from catclf.operations.preparation import DEFAULT_TEST_SPLIT, Prepared, prepare
 from catclf.sources import NAME_A_SOURCE
+from catclf.sources.class_folders import LABELS_FROM
+from catclf.splits import LISTED_CLASSES
 
 SAMPLE = "data/sample"
 
@@ -61,6 +67,15 @@ Examples:
     "does not begin with non, not or no, else the last in sorted order.",
 )
 @option(
+    "--label-from",
+    group="Classes and splits",
+    type=click.Choice(LABELS_FROM),
+    default="layout",
+    help="What names the class of a picture in a folder: the layout of the folders; the top folder "
+    "below SOURCE; the parent folder of the picture; or its name, up to its last number "
+    "(cat.12.jpg is a cat).",
+)
+@option(
     "--test-split",
     group="Classes and splits",
     type=Number(Range(least=0, below=1)),
@@ -89,19 +104,37 @@ Examples:
     group="Pictures",
     help="Stop at the first picture that cannot be read, instead of leaving it out.",
 )
+@option(
+    "--skipped",
+    group="Output",
+    type=click.Path(),
+    metavar="FILE",
+    callback=refuse_config,
+    help="Also write a CSV file with every file that is not used, and why.",
+)
+@format_option
 @quiet_option
 @click.pass_context
 def command(
-    ctx: click.Context, /, source: tuple[str, ...], output: str, quiet: bool, **options: Any
+    ctx: click.Context,
+    /,
+    source: tuple[str, ...],
+    output: str,
+    format: str,
+    quiet: bool,
+    **options: Any,
 ) -> None:
     """Turn labeled pictures into one dataset file.
 
     SOURCE is a folder of class folders; a folder of train/ and test/ folders of class folders; a
-    CSV or TSV of file,label[,split]; or one or two HDF5 files in the course's layout. The pictures
-    of several sources make one dataset. The default is data/sample.
+    table (CSV, TSV or JSON lines) of files and labels; a folder of pictures with such a table in
+    it; or arrays of pictures and labels (HDF5, .npz or .npy). The pictures of several sources make
+    one dataset. The default is data/sample.
 
-    Splits may also be called training, testing, val, valid and validation. A validation split is
-    the test split where there is no other; beside train and test it is left out, with a warning.
+    Splits are known by their names: train, training_set, test_images, val and the like. A
+    validation split is the test split where there is no other; beside train and test it is left
+    out, with a warning. Where it is not clear what is a class and what a split, nothing is
+    written, and the message says what to rename, or which --label-from to choose.
 
     A file that is given twice is used once, with a warning; given under two classes, or in two
     splits, it is used under each. Where a picture cannot be read, the dataset is written from the
@@ -116,7 +149,10 @@ def command(
             source or _sample(), output, preprocessing=preprocessing, observer=display, **options
         )
     _warn(prepared, quiet)
-    _show(prepared, preprocessing)
+    if format == "json":
+        click.echo(as_json(_record(prepared)))
+    else:
+        _show(prepared, preprocessing)
     ctx.exit(1 if prepared.unreadable else 0)
 
 
@@ -140,6 +176,11 @@ def _show(prepared: Prepared, preprocessing: Preprocessing) -> None:
     for label, name in enumerate(prepared.classes):
         train, test = (prepared.counts[split][label] for split in ("train", "test"))
         click.echo(f"{label:>5}  {printable(name):{width}}  {train:>7}  {test:>7}")
+    if prepared.rest:
+        listed = [f"{name} ({pictures})" for name, pictures in prepared.rest.items()]
+        more = len(listed) - LISTED_CLASSES
+        listed[LISTED_CLASSES:] = [f"and {more} more"] if more > 0 else []
+        click.echo(f"{printable(prepared.classes[0])}: {', '.join(map(printable, listed))}")
     if prepared.unreadable:
         click.echo(f"left out, since they cannot be read: {len(prepared.unreadable)}")
     if prepared.leaked:
@@ -150,11 +191,31 @@ def _show(prepared: Prepared, preprocessing: Preprocessing) -> None:
 
 
 def _warn(prepared: Prepared, quiet: bool) -> None:
+    alike: dict[str, list[PictureError]] = defaultdict(list)
     for error in prepared.unreadable:
-        where = printable(error.where or "")
-        note(f"Left out: {where}: {error.what}", quiet)
-    for duplicates in prepared.duplicates:
-        if duplicates.leak:
-            note(f"In both splits: {name_some(duplicates.names)} are the same picture", quiet)
-        if duplicates.contradictory:
-            note(f"Under both labels: {name_some(duplicates.names)} are the same picture", quiet)
+        alike[re.sub(r"\d+", "0", error.what)].append(error)
+    for errors in alike.values():
+        where, what = name_some([error.where or "" for error in errors]), errors[0].what
+        many = f"{len(errors)} pictures, {what} ({where})"
+        note(f"Left out: {many if len(errors) > 1 else f'{where}: {what}'}", quiet)
+    leaks = [each for each in prepared.duplicates if each.leak]
+    contradictory = [each for each in prepared.duplicates if each.contradictory]
+    for heading, found in (("In both splits", leaks), ("Under both labels", contradictory)):
+        for duplicates in found[:NAMED]:
+            note(f"{heading}: {name_some(duplicates.names)} are the same picture", quiet)
+        if len(found) > NAMED:
+            note(f"{heading}: {len(found) - NAMED} more, which --format json names", quiet)
+
+
+def _record(prepared: Prepared) -> dict[str, Any]:
+    """Return what JSON has of a result."""
+    return {
+        "dataset": prepared.path,
+        "classes": prepared.classes,
+        "counts": prepared.counts,
+        "rest": prepared.rest,
+        "unreadable": [{"file": each.where, "reason": each.what} for each in prepared.unreadable],
+        "skipped": [{"file": each.path, "reason": each.kind} for each in prepared.skipped],
+        "duplicates": prepared.duplicates,
+        "leaked": prepared.leaked,
+    }

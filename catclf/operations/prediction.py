@@ -62,7 +62,7 @@ def predict(
     workers
         How many processes decode pictures; None for one for each core.
     observer
-        Receives the files in searched folders that are no pictures by name.
+        Receives the files in searched folders that are no pictures.
 
     Raises
     ------
@@ -109,17 +109,12 @@ def _expand(images: Iterable[Picture], observer: Observer) -> Iterator[Picture |
         if not isinstance(image, str | os.PathLike):
             yield image
         elif os.path.isdir(image):
-            pictures, skipped = find_pictures(os.fspath(image))
-            if skipped:
-                observer.skipped(skipped)
-            yield from pictures
-            if not pictures:
-                yield _without_pictures(os.fspath(image))
+            found = find_pictures(os.fspath(image))
+            if found.skipped:
+                observer.skipped(found.skipped)
+            yield from found.pictures
+            yield from found.closed
+            if not found.pictures and not found.closed:
+                yield PictureError("a folder without pictures", image, PICTURE.fix)
         else:
             yield os.fspath(image)
-
-
-def _without_pictures(folder: str) -> PictureError:
-    if not os.access(folder, os.R_OK | os.X_OK):
-        return PictureError("permission denied", folder, "Let it be read: chmod +rx.")
-    return PictureError("a folder without pictures", folder, PICTURE.fix)

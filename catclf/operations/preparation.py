@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
@@ -16,13 +17,15 @@ from numpy.typing import NDArray
 
 from catclf.columns import Pixels, unroll
 from catclf.dataset import NewSplit, write_dataset
-from catclf.errors import AnyPath, DatasetError, PictureError, printable
+from catclf.errors import AnyPath, CatclfError, DatasetError, PictureError, name_some, printable
 from catclf.features import Preprocessing, column
-from catclf.files import FileKind
-from catclf.observer import Observer
-from catclf.outputs import check_output, made_folder, unwritable
+from catclf.files import SKIPPED_HEADER, FileKind
+from catclf.observer import Observer, Skipped
+from catclf.outputs import check_output, is_same_file, made_folder, unwritable, write_csv
 from catclf.sources import list_sources
+from catclf.sources.class_folders import LabelFrom
 from catclf.sources.labeled import Labeled
+from catclf.sources.names import class_name
 from catclf.splits import (
     Duplicates,
     assign_to_test,
@@ -45,8 +48,9 @@ class Prepared:
     path: str
     classes: tuple[str, str]  # (negative, positive), in the order of their labels
     counts: dict[str, tuple[int, int]]  # ``counts[split][label]``: how many pictures
+    rest: dict[str, int]  # where `positive` has several others: how many pictures of each
     unreadable: list[PictureError]  # what was wrong with each picture that could not be read
-    skipped: list[str]  # files and folders that are no pictures by name
+    skipped: list[Skipped]  # the other files that are not used
     duplicates: list[Duplicates]  # each group of pictures with identical pixels
 
     @property
@@ -61,10 +65,12 @@ def prepare(
     *,
     preprocessing: Preprocessing | None = None,
     positive: str | None = None,
+    label_from: LabelFrom = "layout",
     test_split: float = DEFAULT_TEST_SPLIT,
     seed: int = 0,
     workers: int | None = None,
     strict: bool = False,
+    skipped: AnyPath | None = None,
     force: bool = False,
     observer: Observer | None = None,
 ) -> Prepared:
@@ -80,6 +86,9 @@ def prepare(
         How a picture becomes a column; the default is 64x64, squashed.
     positive
         The class whose label is 1; see `catclf.splits.choose_classes`.
+    label_from
+        Where the class of a picture in a folder is found: ``layout``, ``top``, ``parent`` or
+        ``name``; see `catclf.sources.class_folders.list_folder`.
     test_split
         Fraction of each class held out for testing, from 0 up to 1 (exclusive), of the pictures
         whose source puts them in no split; of all where no source names a test split. Duplicates
@@ -90,17 +99,21 @@ def prepare(
         How many processes decode pictures; None for one a core.
     strict
         Raise at the first picture that cannot be read, instead of leaving it out.
+    skipped
+        A CSV file to write, with every file that is not used, and why.
     force
-        Let a file at `output` that is no dataset of catclf be replaced.
+        Let files of another kind, at `output` or `skipped`, be replaced.
     observer
-        Receives the progress while pictures are read, the files that are skipped, and warnings:
-        of a validation split that is left out, of files that are given more than once, and of
-        sources that name a train split alone.
+        Receives the progress while pictures are read, the files that are skipped, notes of what was
+        understood of the sources, and warnings: of a validation split that is left out, of files
+        that are given more than once, of sources that name a train split alone, and of a class
+        without test pictures.
 
     Raises
     ------
     DatasetError
-        Where a source cannot be used, or a class is left without pictures.
+        Where a source cannot be used or may be understood in several ways, or a class is left
+        without pictures.
     PictureError
         With `strict`, at the first picture that cannot be read.
     CatclfError
@@ -115,11 +128,16 @@ def prepare(
     observer = observer or Observer()
     preprocessing = preprocessing or Preprocessing()
     with ExitStack() as files:
-        listing = list_sources(sources, files, observer)
+        listing = list_sources(sources, files, observer, label_from)
         pictured = [p.pixels for p in listing.pictures if isinstance(p.pixels, str)]
         check_output(output, FileKind.DATASET, [*sources, *pictured], force=force)
+        if skipped is not None:
+            check_output(skipped, FileKind.SKIPPED, [*sources, *pictured], force=force)
+            if is_same_file(skipped, output):
+                raise CatclfError("is the dataset too", skipped, "Write to another file.")
         where = os.fspath(sources[0]) if len(sources) == 1 else None
-        classes = choose_classes((p.class_name for p in listing.pictures), positive, where)
+        named = (picture.class_name for picture in listing.pictures)
+        classes = choose_classes(named, positive and class_name(positive), where)
         staged = _Staged(files.enter_context(_scratch_beside(output)), preprocessing, output)
         pictures: list[Labeled] = []
         unreadable: list[PictureError] = []
@@ -148,6 +166,7 @@ def prepare(
             what = "names only a test split: there is nothing to train on"
             raise DatasetError(what, where, "Name the source of the train split beside it.")
         _refuse_empty_class(labels[~in_test], classes, unreadable, where)
+        _warn_of_untested(labels[in_test], classes, test_split > 0 or "test" in given, observer)
         names = [picture.name for picture in pictures]
         duplicates = find_duplicates(names, labels, in_test, staged.fingerprints)
 
@@ -163,10 +182,16 @@ def prepare(
         train = new_split(np.flatnonzero(~in_test))
         test = new_split(np.flatnonzero(in_test), sum(each.leaked for each in duplicates))
         write_dataset(output, classes, preprocessing, train, test)
+    if skipped is not None:
+        left_out = [(each.where, each.what) for each in unreadable]
+        left_out += [(each.path, each.kind) for each in listing.skipped]
+        write_csv(skipped, SKIPPED_HEADER, left_out)
+    rest = Counter(each.class_name for each in pictures if each.class_name != classes[1])
     return Prepared(
         path=os.fspath(output),
         classes=classes,
         counts={"train": class_counts(labels[~in_test]), "test": class_counts(labels[in_test])},
+        rest={name: rest[name] for name in sorted(rest)} if len(rest) > 1 else {},
         unreadable=unreadable,
         skipped=listing.skipped,
         duplicates=duplicates,
@@ -266,6 +291,18 @@ def _read_row(
     if preprocessing.features == "pixels":
         return column(pixels, preprocessing)
     return np.concatenate([column(pixels, preprocessing), unroll(pixels[np.newaxis])], axis=1)
+
+
+def _warn_of_untested(
+    labels: NDArray[np.uint8], classes: tuple[str, str], is_wanted: bool, observer: Observer
+) -> None:
+    """Warn of classes that the labels of the test split do not hold, where one is asked for."""
+    untested = [name for label, name in enumerate(classes) if not np.any(labels == label)]
+    if is_wanted and untested:
+        observer.warning(
+            f"the test split has no picture of {name_some(untested)}\n"
+            "An evaluation cannot judge it. Add pictures, or raise `test_split`."
+        )
 
 
 def _refuse_empty_class(

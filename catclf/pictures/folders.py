@@ -1,10 +1,27 @@
-"""What stands in a folder, by its name: pictures, class folders, and the litter that is neither."""
+"""What stands in a folder: pictures, other files, and the litter that is not worth a word."""
 
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
 
-_LITTER = frozenset({"__macosx", "__pycache__", "thumbs.db", "ehthumbs.db", "desktop.ini"})
+from catclf.errors import CatclfError, PictureError
+from catclf.files import FileKind, kind_of_bytes, open_regular
+from catclf.observer import Skipped
+
+# What systems, network drives, editors and picture managers leave behind, in lower case.
+_LITTER = frozenset((
+    "__macosx", "icon\r", "network trash folder", "temporary items",  # macOS
+    "thumbs.db", "ehthumbs.db", "desktop.ini", "$recycle.bin", "recycler", "recycled",
+    "system volume information",  # Windows
+    "lost+found", "lost.dir", "found.000",  # repaired disks, Android's cards among them
+    "@eadir", "#recycle", "#snapshot", "@tmp", "@sharebin",  # Synology
+    "@recycle", "@recently-snapshot", "@thumb",  # QNAP
+    "__pycache__", "picasa.ini", "zbthumbnail.info",
+))  # fmt: skip
 
 # What is read, and then what is not. Pillow's list has .pdf and .h5, neither .heic nor .nef, and
 # takes 45 ms to import.
@@ -16,9 +33,21 @@ _SUFFIXES = frozenset((
     ".pam", ".exr", ".hdr", ".dds", ".qoi", ".apng", ".mpo", ".xbm", ".xpm", ".wmf", ".emf",
     ".raw", ".cr2", ".cr3", ".nef", ".nrw", ".arw", ".dng", ".orf", ".rw2", ".raf", ".pef", ".srw",
 ))  # fmt: skip
+# What is skipped is called by its suffix.
+_KINDS = {
+    "table": "csv|tsv|psv|jsonl|ndjson|xls|xlsx|ods|parquet",
+    "document": "txt|md|rst|pdf|docx?|odt|rtf|html?|xml|json|ya?ml|toml|ini|log|pptx?",
+    "archive": "zip|tar|gz|tgz|bz2|xz|7z|rar|zst",
+    "video": "mp4|mov|avi|mkv|webm|m4v|mpe?g|wmv|3gp|mts",
+    "array file": "h5|hdf5|npy|npz|mat|pkl|pickle|pt|pth|tfrecords?",
+}
+_KIND_BY_SUFFIX = {
+    kind: re.compile(rf"\.({suffixes})$", re.IGNORECASE) for kind, suffixes in _KINDS.items()
+}
+_HEAD_BYTES = 1024
 
 
-def looks_like_picture(name: str) -> bool:
+def has_picture_suffix(name: str) -> bool:
     """Tell by a file's suffix whether somebody meant it as a picture.
 
     Pictures of formats that cannot be read count, so that they are named and not skipped.
@@ -31,45 +60,120 @@ def is_litter(name: str) -> bool:
     return name.startswith(".") or name.lower() in _LITTER
 
 
-def subfolders(folder: str) -> list[str]:
-    """Return the names of a folder's visible subfolders, sorted."""
-    with os.scandir(folder) as entries:
-        return sorted(
-            entry.name for entry in entries if not is_litter(entry.name) and _is_folder(entry)
-        )
+@dataclass(frozen=True)
+class Found:
+    """What a folder holds, at any depth, in the order of the names in each folder."""
+
+    pictures: list[str] = field(default_factory=list)
+    skipped: list[Skipped] = field(default_factory=list)
+    closed: list[PictureError] = field(default_factory=list)  # folders that may not be opened
 
 
-def find_pictures(folder: str) -> tuple[list[str], list[str]]:
-    """Return the paths of a folder's pictures, and of what else is visible, at any depth.
+class Folder:
+    """A folder, which is read when it is first asked what it holds; litter is left out."""
 
-    Both are sorted. The others are files of other names, and folders that could not be opened.
-    Linked folders are entered, and each folder once, however many links lead to it.
-    """
-    pictures: list[str] = []
-    skipped: list[str] = []
-    entered: set[tuple[int, int]] = set()
-    waiting = [(folder, True)]  # a stack and no recursion: folders may lie a thousand deep
-    while waiting:
-        path, is_folder = waiting.pop()
-        if not is_folder:
-            (pictures if looks_like_picture(path) else skipped).append(path)
-            continue
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    @property
+    def name(self) -> str:
+        """Its name, without the path."""
+        return os.path.basename(os.path.abspath(self.path))
+
+    @cached_property
+    def _entries(self) -> list[tuple[str, bool]]:
+        """What it holds: (path, whether it is a folder), sorted by name."""
         try:
-            status = os.stat(path)
-            if (status.st_dev, status.st_ino) in entered:
-                continue
-            entered.add((status.st_dev, status.st_ino))
-            with os.scandir(path) as found:
-                entries = sorted(found, key=lambda entry: entry.name, reverse=True)
-        except OSError:
-            skipped.append(path)
-            continue
-        waiting += [
-            (entry.path, _is_folder(entry) and not looks_like_picture(entry.name))
+            with os.scandir(self.path) as found:
+                entries = sorted(found, key=lambda entry: entry.name)
+        except OSError as error:
+            raise PictureError(
+                f"cannot be opened ({error.strerror})", self.path, "Let it be read: chmod +rx."
+            ) from None
+        return [
+            (entry.path, _is_folder(entry) and not has_picture_suffix(entry.name))
             for entry in entries
             if not is_litter(entry.name)
         ]
-    return pictures, skipped
+
+    @cached_property
+    def folders(self) -> list[Folder]:
+        """The folders in it."""
+        return [Folder(path) for path, is_folder in self._entries if is_folder]
+
+    @cached_property
+    def own(self) -> Found:
+        """The files that stand in it, and in none of its folders."""
+        return _sorted_out(path for path, is_folder in self._entries if not is_folder)
+
+    @cached_property
+    def has_pictures(self) -> bool:
+        """Whether it holds any picture, at any depth."""
+        return any(is_picture(path) for path in self._walk([]))
+
+    def find(self) -> Found:
+        """Return what it holds, at any depth.
+
+        Linked folders are entered, and each folder once, however many links lead to it.
+        """
+        closed: list[PictureError] = []
+        found = _sorted_out(self._walk(closed))
+        return Found(found.pictures, found.skipped, closed)
+
+    def _walk(self, closed: list[PictureError]) -> Iterator[str]:
+        entered: set[tuple[int, int]] = set()
+        waiting = [(self.path, True)]  # a stack and no recursion: folders may lie a thousand deep
+        while waiting:
+            path, is_folder = waiting.pop()
+            if not is_folder:
+                yield path
+                continue
+            try:
+                status = os.stat(path)
+                if (status.st_dev, status.st_ino) not in entered:
+                    entered.add((status.st_dev, status.st_ino))
+                    folder = self if path == self.path else Folder(path)
+                    waiting += reversed(folder._entries)
+            except PictureError as error:
+                closed.append(error)
+            except OSError as error:
+                closed.append(PictureError(f"cannot be opened ({error.strerror})", path))
+
+
+def find_pictures(folder: str) -> Found:
+    """Return what a folder holds, at any depth."""
+    return Folder(folder).find()
+
+
+def _sorted_out(paths: Iterator[str]) -> Found:
+    found = Found()
+    for path in paths:
+        if is_picture(path):
+            found.pictures.append(path)
+        else:
+            found.skipped.append(Skipped(path, kind_of_file(path)))
+    return found
+
+
+def is_picture(path: str) -> bool:
+    """Tell whether a file is a picture: by its suffix, else by its first bytes."""
+    return has_picture_suffix(path) or _kind_of_head(path) is FileKind.PICTURE
+
+
+def _kind_of_head(path: str) -> FileKind | None:
+    try:
+        with open_regular(path, CatclfError) as file:
+            return kind_of_bytes(file.read(_HEAD_BYTES))
+    except (OSError, CatclfError):
+        return None
+
+
+def kind_of_file(path: str) -> str:
+    """Return what messages call a file that is no picture."""
+    for kind, suffixes in _KIND_BY_SUFFIX.items():
+        if suffixes.search(path):
+            return kind
+    return "other file"
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

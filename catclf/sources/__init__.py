@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 
-from catclf.errors import AnyPath, name_some
+from catclf.errors import AnyPath, DatasetError, name_some
 from catclf.files import Expected, FileKind
 from catclf.observer import Observer
-from catclf.sources.class_folders import list_folder
+from catclf.sources.class_folders import LabelFrom, list_folder
 from catclf.sources.labeled import (
     HDF5_SUFFIXES,
     Labeled,
     Listing,
+    tell_splits,
     tell_validation,
 )
-from catclf.sources.names import NamedSplit, name_splits, used_splits
+from catclf.sources.names import lookalikes, name_splits, used_splits
 from catclf.sources.tables import DELIMITERS, list_table
 from catclf.splits import SplitName
 
@@ -32,20 +34,24 @@ SOURCE = Expected(
     NAME_A_SOURCE,
     {
         FileKind.PICTURE: "Name the folder that holds the class folders.",
+        FileKind.ARCHIVE: "Extract it, and name the folder.",
         FileKind.DATASET: "It is prepared already: 'catclf train {path}' trains a model on it.",
     },
 )
 
 
 def list_sources(
-    sources: Iterable[AnyPath], files: ExitStack, observer: Observer | None = None
+    sources: Iterable[AnyPath],
+    files: ExitStack,
+    observer: Observer | None = None,
+    label_from: LabelFrom = "layout",
 ) -> Listing:
     """List the pictures of all sources, in the order given, each once.
 
-    A source is a folder of class folders; a folder of split folders of class folders, named as in
-    `catclf.sources.labeled`, or these split folders themselves; a CSV or TSV of
-    ``file,label[,split]``; or an HDF5 file in the course's layout, which `files` keeps open.
-    DatasetError where one is missing or none of these.
+    A source is a folder (`list_folder`, with its `label_from`), a table (`list_table`), or an HDF5
+    file in the course's layout, which `files` keeps open. Several sources whose names are splits,
+    such as train/ and test/, or train.csv and test.csv, are these splits. DatasetError where one is
+    missing or none of these, or where it is not known what is a class and what a split.
 
     A picture that is given more than once, by the same file however its path is written, is used
     once for each class and each split that it is given with. That it is in no split says nothing
@@ -60,43 +66,82 @@ def list_sources(
         from catclf.sources.course_hdf5 import list_course_files
 
         course = list_course_files({path: _expected(path) for path in others}, files)
-    pictures: list[Labeled] = []
-    skipped: dict[str, None] = {}
-    splits = _splits_of_folders(paths)
-    used = used_splits(splits.values())
-    for path in paths:
-        if path in course:
-            found = course[path]
-        elif not os.path.isdir(path):
-            found = list_table(path, observer)
-        else:
-            found = list_folder(path, observer)
-            if path in splits:
-                found = _in_split(path, found, used.get(splits[path]), observer)
-        pictures += found.pictures
-        skipped.update(dict.fromkeys(found.skipped))
-    return Listing(_each_once(pictures, observer), [*skipped])
-
-
-def _splits_of_folders(paths: Sequence[str]) -> dict[str, NamedSplit]:
-    """Return the splits of folders that are named as splits, a train split among them.
-
-    One folder alone is no source of splits: it may be called anything.
-    """
-    names = {path: os.path.basename(os.path.normpath(path)) for path in paths}
-    found = name_splits(names.values())
-    splits = {
-        path: found[name] for path, name in names.items() if name in found and os.path.isdir(path)
+    found = {
+        path: course[path] if path in course else _list_source(path, label_from, observer)
+        for path in paths
     }
-    return splits if "train" in splits.values() and len(set(splits.values())) > 1 else {}
+    found = _in_named_splits(found, observer)
+    pictures = [picture for path in paths for picture in found[path].pictures]
+    skipped = dict.fromkeys(each for path in paths for each in found[path].skipped)
+    once = _each_once(pictures, observer)
+    _check_classes(once)
+    return Listing(once, [*skipped])
+
+
+def _list_source(path: str, label_from: LabelFrom, observer: Observer) -> Listing:
+    return (
+        list_folder(path, observer, label_from)
+        if os.path.isdir(path)
+        else list_table(path, observer)
+    )
+
+
+def _in_named_splits(found: Mapping[str, Listing], observer: Observer) -> dict[str, Listing]:
+    """Return what each source holds, in the split that its name says where others are named so.
+
+    One source alone is no source of splits: it may be called anything. Nor are several called
+    train: their test pictures are still to be drawn.
+    """
+    names = {
+        path: Path(os.path.abspath(path)).stem
+        for path, listing in found.items()
+        if all(picture.split is None for picture in listing.pictures)
+    }
+    splits = name_splits(names.values())
+    if len(names) < 2 or set(splits.values()) <= {"train"}:
+        return dict(found)
+    for path, name in names.items():
+        if name not in splits:
+            raise DatasetError(
+                f"is not named as a split, as {next(iter(splits))!r} beside it is",
+                path,
+                "Rename it train, test or val, or give the split in a table: file,label,split.",
+            )
+    used = used_splits(splits.values())
+    tell_splits({name: splits[name] for name in names.values()}, observer)
+    return {
+        path: _in_split(path, listing, used.get(splits[names[path]]), observer)
+        if path in names
+        else listing
+        for path, listing in found.items()
+    }
 
 
 def _in_split(path: str, found: Listing, split: SplitName | None, observer: Observer) -> Listing:
-    """Return a folder's pictures in its split; none of a validation split that is left out."""
+    """Return a source's pictures in its split; none of a validation split that is left out."""
     if split is None:
         tell_validation(path, len(found.pictures), observer)
         return Listing([], found.skipped)
     return Listing([replace(picture, split=split) for picture in found.pictures], found.skipped)
+
+
+def _check_classes(pictures: Sequence[Labeled]) -> None:
+    """Refuse class names that may be one class, and a class that only the test split has."""
+    splits: dict[str, set[SplitName | None]] = defaultdict(set)
+    for picture in pictures:
+        splits[picture.class_name].add(picture.split)
+    for group in lookalikes(splits):
+        raise DatasetError(
+            f"{' and '.join(map(repr, group))} may be one class: they differ by case, blanks, or "
+            "how a number is written",
+            fix="Give the class one name, or the classes names that differ more.",
+        )
+    only_test = sorted(name for name, found in splits.items() if found == {"test"})
+    if only_test and any(found - {"test"} for found in splits.values()):
+        raise DatasetError(
+            f"only the test split has pictures of {name_some(only_test)}",
+            fix="Add some to the train split, or leave the class out of both.",
+        )
 
 
 def _suffix(path: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from catclf.errors import printable
 from catclf.features import Preprocessing
-from catclf.observer import Observer
+from catclf.observer import Observer, Skipped
 from catclf.pictures.pixels import fit_pixels
 from catclf.pictures.reading import read_picture
+from catclf.sources.names import NamedSplit, used_splits
 from catclf.splits import SplitName
 
 HDF5_SUFFIXES = (".h5", ".hdf5")
@@ -74,10 +75,22 @@ class Labeled:
 
 @dataclass(frozen=True)
 class Listing:
-    """What some sources hold: their labeled pictures, and the files that are none."""
+    """What some sources hold: their labeled pictures, and the files that are not used."""
 
     pictures: list[Labeled]
-    skipped: list[str]
+    skipped: list[Skipped]
+
+
+PLAIN_SPLITS = ("train", "training", "test", "testing", "val", "valid", "validation")
+
+
+def tell_splits(splits: Mapping[str, NamedSplit], observer: Observer) -> None:
+    """Tell which names were taken for which split, where they are not plainly train and test."""
+    used = used_splits(splits.values())
+    plain = all(name.lower() in PLAIN_SPLITS for name in splits)
+    if not plain or ("validation" in splits.values() and "validation" in used):
+        taken = [f"{printable(name)} as {used.get(each, each)}" for name, each in splits.items()]
+        observer.note(f"taken as splits: {', '.join(taken)}")
 
 
 def tell_validation(where: str, pictures: int, observer: Observer) -> None:

@@ -11,7 +11,7 @@ from typing import Literal
 
 from catclf.splits import SplitName
 
-NamedSplit = Literal["train", "test", "validation"]
+NamedSplit = Literal["train", "validation", "test"]
 
 _SPLIT_WORDS: dict[str, NamedSplit] = {
     **dict.fromkeys(("train", "training", "trainval", "trn"), "train"),

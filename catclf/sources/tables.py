@@ -22,6 +22,11 @@ NAMED_COLUMNS = 5  # in a message
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
 
 
+def is_table(path: str) -> bool:
+    """Tell by its suffix whether a file is a table."""
+    return os.path.splitext(path)[1].lower() in DELIMITERS
+
+
 def list_table(path: str, observer: Observer) -> Listing:
     """List a CSV or TSV, in the order of its lines; the paths in it count from its folder.
 
