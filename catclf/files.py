@@ -60,7 +60,7 @@ _SIGNATURES = (
     (ZIP_SIGNATURE + rb".*" + "catclf-model".encode("utf-32-le"), FileKind.MODEL),
     (HDF5_SIGNATURE, FileKind.HDF5),
     (
-        rb"PK\3\4(?!.{26}[^\0]{1,250}\.npy)|\x1f\x8b|7z\xbc\xaf|Rar!|BZh|\xfd7zXZ|.{257}ustar",
+        rb"PK\x03\x04(?!.{26}[^\0]{1,250}\.npy)|\x1f\x8b|7z\xbc\xaf|Rar!|BZh|\xfd7zXZ|.{257}ustar",
         FileKind.ARCHIVE,
     ),
     (

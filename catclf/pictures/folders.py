@@ -108,8 +108,12 @@ class Folder:
 
     @cached_property
     def has_pictures(self) -> bool:
-        """Whether it holds any picture, at any depth."""
-        return any(is_picture(path) for path in self._walk([]))
+        """Whether it holds any picture, at any depth; PictureError where that is not known."""
+        closed: list[PictureError] = []
+        found = any(is_picture(path) for path in self._walk(closed))
+        if closed and not found:
+            raise closed[0]
+        return found
 
     def find(self) -> Found:
         """Return what it holds, at any depth.

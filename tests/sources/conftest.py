@@ -8,6 +8,7 @@ from pathlib import Path
 
 from catclf.observer import Observer
 from catclf.sources import list_sources
+from catclf.sources.class_folders import LabelFrom
 from catclf.sources.labeled import Listing
 
 
@@ -18,10 +19,12 @@ def touch(folder: Path, *names: str) -> None:
         (folder / name).touch()
 
 
-def listing(*sources: Path, observer: Observer | None = None) -> Listing:
+def listing(
+    *sources: Path, observer: Observer | None = None, label_from: LabelFrom = "layout"
+) -> Listing:
     """List sources whose pictures are not going to be read."""
     with ExitStack() as files:
-        return list_sources(sources, files, observer)
+        return list_sources(sources, files, observer, label_from)
 
 
 def rows(found: Listing, folder: Path) -> list[tuple[str, str, str | None]]:
@@ -30,10 +33,15 @@ def rows(found: Listing, folder: Path) -> list[tuple[str, str, str | None]]:
 
 
 class Warned(Observer):
-    """Keeps the warnings."""
+    """Keeps the warnings, and the notes."""
 
     def __init__(self) -> None:
         self.texts: list[str] = []
+        self.notes: list[str] = []
+
+    def note(self, text: str) -> None:
+        """Keep the text."""
+        self.notes.append(text)
 
     def warning(self, text: str) -> None:
         """Keep the text."""

@@ -1,96 +1,300 @@
-"""Folders as sources: class folders, and split folders of them."""
+"""Folders as people have them: what is a class and what a split is known, or asked."""
 
 from __future__ import annotations
 
+import itertools
 import os
+import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from catclf import DatasetError
+from catclf.pictures.folders import Folder
+from catclf.sources.class_folders import LEFT_OUT, STRAY, UNLISTED, LabelFrom
 from sources.conftest import Warned, listing, rows, touch
+
+PETS = "{cat,dog}/{1,2}.jpg"
+
+
+def expanded(pattern: str) -> list[str]:
+    """Return the paths of a pattern with alternatives in braces."""
+    parts = [part.split(",") for part in re.split(r"[{}]", pattern)]
+    return ["".join(chosen) for chosen in itertools.product(*parts)]
+
+
+def make(folder: Path, *patterns: str) -> None:
+    """Make empty files of the paths of patterns; an empty folder of one that ends with a slash."""
+    for path in (path for pattern in patterns for path in expanded(pattern)):
+        if path.endswith("/"):
+            (folder / path).mkdir(parents=True)
+        else:
+            touch(folder, path)
+
+
+def counted(folder: Path, label_from: LabelFrom = "layout") -> dict[tuple[str, str | None], int]:
+    """Return how many pictures of each class and split a folder holds."""
+    found = listing(folder, label_from=label_from)
+    return dict(Counter((picture.class_name, picture.split) for picture in found.pictures))
+
+
+def in_two_splits(train: int = 2, test: int = 2) -> dict[tuple[str, str], int]:
+    """Return so many pictures of cats and of dogs in each split."""
+    counts = {"train": train, "test": test}
+    return {(name, split): n for split, n in counts.items() for name in ("cat", "dog")}
+
+
+def skipped(folder: Path) -> dict[str, str]:
+    """Return what is skipped, by its path in `folder`."""
+    return {os.path.relpath(each.path, folder): each.kind for each in listing(folder).skipped}
 
 
 def test_class_folders_name_the_classes(tmp_path: Path) -> None:
-    """A picture's class is the folder it is in, at any depth; no split is set.
-
-    Files that are no pictures, and pictures in no class folder, are skipped by name; hidden files,
-    .ipynb_checkpoints, __MACOSX and Thumbs.db are litter, and not mentioned.
-    """
-    touch(tmp_path, "cat/1.jpg", "cat/more/2.png", "dog/1.jpg")
+    """A picture's class is the folder it is in; no split is set, and nothing is told."""
+    touch(tmp_path, "cat/1.jpg", "cat/2.png", "dog/1.jpg")
     touch(tmp_path, "cat/notes.txt", "loose.jpg", "README")
-    touch(tmp_path, "cat/._1.jpg", "cat/Thumbs.db", "dog/.DS_Store", ".DS_Store", "Thumbs.db")
-    touch(tmp_path, ".ipynb_checkpoints/1.jpg", "__MACOSX/cat/1.jpg")
-    found = listing(tmp_path)
-    assert rows(found, tmp_path) == [
-        ("cat/1.jpg", "cat", None),
-        ("cat/more/2.png", "cat", None),
-        ("dog/1.jpg", "dog", None),
-    ]
-    assert found.skipped == [str(tmp_path / n) for n in ("cat/notes.txt", "README", "loose.jpg")]
-
-
-@pytest.mark.parametrize("train", ["train", "Training"])
-@pytest.mark.parametrize(
-    "test", ["test", "testing", "val", "valid", "validation", "Test", "VAL", "Testing"]
-)
-def test_train_and_test_folders_name_the_splits(tmp_path: Path, train: str, test: str) -> None:
-    """A train folder and a test or validation folder, by any of their names, hold class folders.
-
-    Folders beside them are no classes, and are skipped by name; nothing is warned of.
-    """
-    touch(tmp_path, f"{train}/cat/1.jpg", f"{train}/dog/2.jpg", "models/x.jpg")
-    touch(tmp_path, f"{test}/cat/3.jpg", f"{test}/dog/4.jpg")
     heard = Warned()
     found = listing(tmp_path, observer=heard)
-    splits = {(name, split) for _, name, split in rows(found, tmp_path)}
-    assert splits == {("cat", "train"), ("dog", "train"), ("cat", "test"), ("dog", "test")}
-    assert (found.skipped, heard.texts) == ([str(tmp_path / "models")], [])
+    assert rows(found, tmp_path) == [
+        ("cat/1.jpg", "cat", None),
+        ("cat/2.png", "cat", None),
+        ("dog/1.jpg", "dog", None),
+    ]
+    assert skipped(tmp_path) == {
+        "cat/notes.txt": "document",
+        "README": "other file",
+        "loose.jpg": STRAY,
+    }
+    assert (heard.texts, heard.notes) == ([], [])
+
+
+@pytest.mark.parametrize(
+    "litter",
+    [
+        "@eaDir/1.jpg", "#recycle/cat/1.jpg", "@Recycle/1.jpg", "$RECYCLE.BIN/S-1/1.jpg",
+        "System Volume Information/1.jpg", "lost+found/1.jpg", "LOST.DIR/1.jpg", "FOUND.000/1.jpg",
+        ".Trashes/501/1.jpg", "__MACOSX/cat/._1.jpg", ".ipynb_checkpoints/1.jpg",
+        "@Recently-Snapshot/1.jpg", "RECYCLER/1.jpg", "._1.jpg", "Thumbs.db", ".DS_Store", "Icon\r",
+    ],
+)  # fmt: skip
+def test_what_systems_leave_behind_is_no_class_at_any_depth(tmp_path: Path, litter: str) -> None:
+    """Neither a class, nor a picture of one, nor worth a word; nor named by an error's advice."""
+    make(tmp_path, PETS, litter, f"cat/{litter}", f"cat/more/{litter}")
+    heard = Warned()
+    found = listing(tmp_path, observer=heard)
+    assert (len(found.pictures), found.skipped, heard.texts, heard.notes) == (4, [], [], [])
+    make(tmp_path / "empty", litter)
+    with pytest.raises(DatasetError) as caught:
+        listing(tmp_path / "empty")
+    assert litter.split("/")[0] not in str(caught.value)
+
+
+# ---------------------------------------------------------------------------------- splits
+
+
+@pytest.mark.parametrize(
+    ("train", "test"),
+    [
+        ("train", "test"), ("Training", "TESTING"), ("train", "val"), ("train", "Valid"),
+        ("training_set", "test_set"), ("train_images", "test_images"), ("trainset", "testset"),
+        ("TrainSet", "TestSet"), ("train_data", "test_data"), ("seg_train", "seg_test"),
+        ("pets-train", "pets-valid"), ("train", "eval"), ("train", "dev"), ("train", "holdout"),
+        ("train", "hold-out"), ("Train ", "test"), ("train1", "test1"), ("train_224", "test_224"),
+        ("Train images", "Validation images"), ("trainval", "test"), ("train", "public_test"),
+        ("images.train", "images.test"), ("TRAIN_DATASET", "Test Dataset"),
+    ],
+)  # fmt: skip
+def test_split_folders_are_known_by_their_names(tmp_path: Path, train: str, test: str) -> None:
+    """Whatever case, blanks and usual additions; what is not plain is told."""
+    make(tmp_path, f"{train}/{PETS}", f"{test}/{PETS}")
+    heard = Warned()
+    found = listing(tmp_path, observer=heard)
+    assert Counter((p.class_name, p.split) for p in found.pictures) == in_two_splits()
+    assert all(p.split == ("train" if f"/{train}/" in p.name else "test") for p in found.pictures)
+    plain = (train, test.lower()) in [("train", "test"), ("Training", "testing")]
+    told = f"taken as splits: {train} as train, {test} as test"
+    assert heard.notes == ([] if plain else [told])
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "x/{training_set,test_set}/" + PETS,
+        "train/train/" + PETS + " test/test/" + PETS,
+        "{cat,dog}/{train,test}/{1,2}.jpg",
+        "archive/{cat,dog}/{Train,Test}/{1,2}.jpg",
+        "pets/images/{train,test}/pets/" + PETS,
+    ],
+)
+def test_splits_are_found_wherever_they_stand(tmp_path: Path, pattern: str) -> None:
+    """Inside of folders that hold nothing else, one layer twice, or in the class folders."""
+    make(tmp_path, *pattern.split())
+    assert counted(tmp_path) == in_two_splits()
+
+
+def test_a_class_may_be_in_one_split_alone_where_it_stands_first(tmp_path: Path) -> None:
+    """Class folders of split folders need not all have a test split."""
+    make(tmp_path, "{cat,dog}/train/{1,2}.jpg", "dog/test/3.jpg")
+    assert counted(tmp_path) == {("cat", "train"): 2, ("dog", "train"): 2, ("dog", "test"): 1}
 
 
 def test_a_validation_folder_beside_train_and_test_is_left_out_and_told(tmp_path: Path) -> None:
-    """The warning names the folder and counts its pictures; nothing of it is listed or skipped."""
-    touch(tmp_path, "Train/cat/1.jpg", "Train/dog/2.jpg", "test/cat/3.jpg", "test/dog/4.jpg")
-    touch(tmp_path, "valid/cat/5.jpg", "valid/dog/6.jpg", "valid/dog/7.jpg", "valid/notes.txt")
+    """The warning counts its pictures; where classes come first, those of all."""
+    make(tmp_path, "a/{Train,test,valid}/" + PETS, "a/valid/notes.txt")
+    make(tmp_path, "b/{cat,dog}/{train,test,val}/{1,2}.jpg")
+    for source in (tmp_path / "a", tmp_path / "b"):
+        heard = Warned()
+        found = listing(source, observer=heard)
+        assert Counter((p.class_name, p.split) for p in found.pictures) == in_two_splits()
+        told = "left out, a validation split beside train and test (4 pictures)"
+        assert heard.texts == [f"{source}: {told}"]
+
+
+def test_what_stands_beside_splits_is_left_out_and_counted(tmp_path: Path) -> None:
+    """Pictures without labels, and other files."""
+    make(tmp_path, "{train,test}/" + PETS, "single_prediction/{1,2}.jpg", "models/x.npz", "1.jpg")
+    assert counted(tmp_path) == in_two_splits()
+    assert Counter(skipped(tmp_path).values()) == {LEFT_OUT: 2, STRAY: 1}
+    make(tmp_path, "a/train/" + PETS, "a/test/{7,8,9}.jpg")
+    heard = Warned()
+    found = listing(tmp_path / "a", observer=heard)
+    assert {picture.split for picture in found.pictures} == {"train"}
+    assert heard.texts == [f"{tmp_path / 'a/test'}: left out, pictures without labels (3)"]
+
+
+@pytest.mark.parametrize(
+    "patterns",
+    [
+        ("{train,car}/{1,2}.jpg",),
+        ("{steam_train,test_tube}/{1,2}.jpg",),
+        ("{latest,trainers,protest}/{1,2}.jpg",),
+    ],
+)
+def test_a_class_may_have_a_splits_word_in_its_name(
+    tmp_path: Path, patterns: tuple[str, ...]
+) -> None:
+    """Train is the vehicle where another class stands beside it, and a test tube is no test."""
+    make(tmp_path, *patterns)
+    names = {os.path.relpath(path, tmp_path).split("/")[0] for path in tmp_path.glob("*/1.jpg")}
+    assert counted(tmp_path) == {(name, None): 2 for name in names}
+
+
+@pytest.mark.parametrize(
+    ("patterns", "said"),
+    [
+        (["{lot1,lot2}/" + PETS], "same folders (cat, dog) stand in several (lot1, lot2)"),
+        (["{cat,dog}/{indoor,outdoor}/1.jpg"], "(indoor, outdoor) stand in several (cat, dog)"),
+        (["{train,test,more}/" + PETS], "'more' is not named as a split, as 'train' beside it is"),
+        ([PETS, "test/" + PETS], "'cat' is not named as a split, as 'test' beside it is"),
+        ([PETS, "test/{1,2}.jpg"], "'cat' is not named as a split"),
+        (["train/" + PETS, "car/1.jpg"], "'car' is not named as a split"),
+        (["{valid,invalid}/1.jpg"], "'invalid' is not named as a split"),
+        (["{val,test}/" + PETS], "names only a test split (val, test)"),
+        (["{cats_train,cats_test,dogs_train,dogs_test}/1.jpg"], "hold a class and a split"),
+        (["{cat,dog}/{train,test}/1.jpg", "cat/9.jpg"], "holds pictures in no split"),
+        (["{cat,dog}/{train,test}/1.jpg", "dog/new/9.jpg"], "holds pictures in no split"),
+        ([PETS, "pets/" + PETS], "holds folders that stand beside it too (cat, dog)"),
+        (["{train,test}/{cat.1,cat.2,dog.1,dog.2}.jpg"], "(cat, dog), choose `label_from` name"),
+        ([PETS.replace("cat", "{Cat,cat}")], "'Cat' and 'cat' may be one class"),
+        (["train/" + PETS, "test/{cat,Dog}/1.jpg"], "'Dog' and 'dog' may be one class"),
+        (["{hot dog,hotdog}/1.jpg"], "'hot dog' and 'hotdog' may be one class"),
+        (["{1,1.0}/1.jpg"], "'1' and '1.0' may be one class"),
+        (
+            ["train/" + PETS, "test/{cat,dog,bird}/1.jpg"],
+            "only the test split has pictures of bird",
+        ),
+    ],
+)
+def test_what_cannot_be_known_is_asked(tmp_path: Path, patterns: list[str], said: str) -> None:
+    """One message says what was seen, and how to say what is meant; no dataset is guessed."""
+    make(tmp_path, *patterns)
+    with pytest.raises(DatasetError, match=re.escape(said)) as caught:
+        listing(tmp_path)
+    assert caught.value.fix
+
+
+@pytest.mark.parametrize(
+    ("label_from", "counts"),
+    [
+        ("top", {("lot1", None): 4, ("lot2", None): 4}),
+        ("parent", {("cat", None): 4, ("dog", None): 4}),
+    ],
+)
+def test_label_from_answers_what_is_asked(
+    tmp_path: Path, label_from: LabelFrom, counts: dict[tuple[str, None], int]
+) -> None:
+    """The top folders are the classes, or those that the pictures stand in."""
+    make(tmp_path, "{lot1,lot2}/" + PETS)
+    assert counted(tmp_path, label_from) == counts
+
+
+def test_parents_are_the_classes_of_each_split(tmp_path: Path) -> None:
+    """Splits are still splits; pictures in no folder below are skipped."""
+    make(tmp_path, "{train,test}/{farm,house}/{cat,dog}/1.jpg", "train/2.jpg")
+    assert counted(tmp_path, "parent") == in_two_splits()
+
+
+def test_composed_and_decomposed_names_are_one_class(tmp_path: Path) -> None:
+    """As macOS and others write the same name, with or without blanks around it."""
+    make(tmp_path, "train/{cafe\u0301,dog}/1.jpg", "test/{caf\u00e9,dog }/1.jpg")
+    assert {name for name, _ in counted(tmp_path)} == {"caf\u00e9", "dog"}
+
+
+# --------------------------------------------------------------------- one folder too many
+
+
+@pytest.mark.parametrize("inside", ["pets", "pets/pets", "archive/a/b", "images"])
+def test_a_folder_that_holds_one_folder_is_entered_and_told(tmp_path: Path, inside: str) -> None:
+    """However many; files beside it are skipped as what they are."""
+    make(tmp_path, f"{inside}/{PETS}", "README.md", "annotations/1.xml")
+    heard = Warned()
+    assert len(listing(tmp_path, observer=heard).pictures) == 4
+    assert heard.notes == [f"{tmp_path}: entered {tmp_path / inside}"]
+    assert skipped(tmp_path) == {"README.md": "document", "annotations/1.xml": "document"}
+
+
+def test_what_stands_deeper_in_a_class_folder_is_told(tmp_path: Path) -> None:
+    """It is of that class: a note names the folders."""
+    make(tmp_path, "cat/images/{1,2}.jpg", "dog/images/1.jpg", "dog/2.jpg")
     heard = Warned()
     found = listing(tmp_path, observer=heard)
-    assert [split for *_, split in rows(found, tmp_path)] == ["train"] * 2 + ["test"] * 2
-    assert found.skipped == []
-    assert heard.texts == [
-        f"{tmp_path / 'valid'}: left out, a validation split beside train and test (3 pictures)"
-    ]
-
-
-def test_a_class_may_be_called_train(tmp_path: Path) -> None:
-    """Beside another class, and without a test folder, train is the vehicle."""
-    touch(tmp_path, "train/1.jpg", "car/1.jpg")
-    assert {name for _, name, _ in rows(listing(tmp_path), tmp_path)} == {"train", "car"}
+    assert Counter(p.class_name for p in found.pictures) == {"cat": 2, "dog": 2}
+    (note,) = heard.notes
+    assert note.endswith("what stands deeper is of them too: cat/images, dog/images")
 
 
 @pytest.mark.parametrize(
     ("names", "said"),
     [
-        (["cat/1.jpg", "dog/notes.txt"], "dog: a class folder without pictures"),
+        (["cat/1.jpg", "dog/notes.txt", "bird/1.jpg"], "dog: a class folder without pictures"),
+        (["pets/cat/1.jpg", "pets/dog/"], "dog: a class folder without pictures"),
         ([], "holds no class folders with pictures\nMake a folder"),
         ([".hidden/1.jpg"], "holds no class folders with pictures\nMake a folder"),
         (["1.jpg", "2.jpg"], "holds pictures, but no class folders\nName the folder above it"),
+        (
+            ["cat.1.jpg", "cat.2.jpg", "dog.1.jpg", "dog.2.jpg"],
+            r"\(cat, dog\), choose `label_from`",
+        ),
+        (["x/pets.zip"], "but archives: .*pets.zip\nExtract it"),
+        (["x_train.npy"], "but array files: .*x_train.npy\nName it"),
     ],
 )
 def test_a_folder_without_class_folders_is_an_error(
     tmp_path: Path, names: list[str], said: str
 ) -> None:
-    """The message says to make class folders, that this may be one, or which one is empty."""
-    touch(tmp_path, *names)
+    """The message says to make class folders, or what the folder holds instead."""
+    make(tmp_path, *names)
     with pytest.raises(DatasetError, match=said):
         listing(tmp_path)
 
 
-@pytest.mark.parametrize("locked", ["", "train"])
-def test_a_folder_that_cannot_be_opened_is_an_error(
+@pytest.mark.parametrize("locked", ["", "train", "train/cat", "train/cat/more"])
+def test_a_folder_that_may_not_be_opened_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, locked: str
 ) -> None:
-    """It is named, whether it is the source or a split of it."""
-    touch(tmp_path, "train/cat/1.jpg", "test/cat/2.jpg")
+    """It is named, at any depth: the pictures in it would be missing in silence."""
+    touch(tmp_path, "train/cat/more/1.jpg", "train/dog/1.jpg", "test/cat/2.jpg", "test/dog/2.jpg")
     scandir = os.scandir
 
     def refuse(path: str) -> object:
@@ -102,3 +306,72 @@ def test_a_folder_that_cannot_be_opened_is_an_error(
     with pytest.raises(DatasetError, match=r"cannot be opened \(Permission denied\)") as caught:
         listing(tmp_path)
     assert caught.value.where == str(tmp_path / locked)
+
+
+# -------------------------------------------------------------- tables and names of files
+
+
+@pytest.mark.parametrize("folder", ["", "images/"])
+def test_a_table_beside_pictures_says_their_labels(tmp_path: Path, folder: str) -> None:
+    """In their folder, or beside the one that holds them; what it does not list is counted."""
+    make(tmp_path, folder + "{1,2,3}.jpg")
+    (tmp_path / "labels.csv").write_text(f"file,label\n{folder}1.jpg,cat\n{folder}2.jpg,dog\n")
+    heard = Warned()
+    found = listing(tmp_path, observer=heard)
+    assert [picture.class_name for picture in found.pictures] == ["cat", "dog"]
+    assert f"the labels are those of {tmp_path / 'labels.csv'}" in heard.notes
+    assert skipped(tmp_path) == {f"{folder}3.jpg": UNLISTED}
+
+
+def test_each_split_may_have_its_table(tmp_path: Path) -> None:
+    """As Hugging Face's metadata.csv in each folder; two tables in one are asked."""
+    for split in ("train", "test"):
+        make(tmp_path, split + "/{1,2}.jpg")
+        (tmp_path / split / "metadata.csv").write_text("file,label\n1.jpg,cat\n2.jpg,dog\n")
+    assert counted(tmp_path) == in_two_splits(1, 1)
+    (tmp_path / "test" / "more.csv").write_text("file,label\n")
+    with pytest.raises(DatasetError, match=r"2 tables\nName the table that has their labels: .*m"):
+        listing(tmp_path)
+
+
+def test_label_from_name_takes_what_stands_before_the_last_number(tmp_path: Path) -> None:
+    """At any depth, in splits; a test split without labels is left out, and told."""
+    make(tmp_path, "a/train/{cat,dog}.{1,2}.jpg", "a/test1/{1,2,3}.jpg")
+    heard = Warned()
+    found = listing(tmp_path / "a", observer=heard, label_from="name")
+    assert Counter((p.class_name, p.split) for p in found.pictures) == {
+        ("cat", "train"): 2,
+        ("dog", "train"): 2,
+    }
+    told = f"{tmp_path / 'a/test1'}: left out, names without labels (3 pictures)"
+    assert heard.texts == [told]
+    make(tmp_path, "b/{cat_1,car-001,new}.jpg")
+    with pytest.raises(DatasetError, match=r"1 of 3 names hold no label .*new\.jpg"):
+        listing(tmp_path / "b", label_from="name")
+
+
+def test_the_sample_has_six_classes_by_name() -> None:
+    """Its noncat pictures are named by what they show."""
+    sample = Path(__file__).parents[2] / "data" / "sample"
+    assert counted(sample, "name") == {
+        (name, split): n if name != "cat" else 5 * n
+        for split, n in (("train", 24), ("test", 6))
+        for name in ("car", "cat", "dog", "flower", "house", "tree")
+    }
+
+
+def test_a_plain_folder_is_opened_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To find its layout costs no second reading of its folders."""
+    make(tmp_path, "{train,test}/" + PETS)
+    opened: list[str] = []
+    scandir = os.scandir
+
+    def count(path: str) -> object:
+        opened.append(os.path.relpath(path, tmp_path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", count)
+    assert len(Folder(str(tmp_path)).find().pictures) == 8
+    opened.clear()
+    listing(tmp_path)
+    assert Counter(opened).most_common(1)[0][1] <= 2
