@@ -195,4 +195,4 @@ def _distinct(group: Sequence[Labeled]) -> list[Labeled]:
 
 
 def _counted(names: Sequence[str]) -> str:
-    return f"{len(names)} pictures ({name_some(names)})"
+    return f"{len(names)} picture{'s' * (len(names) > 1)} ({name_some(names)})"

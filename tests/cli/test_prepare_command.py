@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +12,7 @@ import pytest
 
 import catclf
 from catclf.cli import prepare as module
+from catclf.files import FileKind, file_kind
 from catclf.operations.preparation import Prepared
 from command_line import invoke, results
 from corpus.course_hdf5 import COURSE
@@ -22,15 +26,18 @@ def test_flags_are_the_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
     def watched(sources: Any, output: str, **settings: Any) -> Prepared:
         settings.pop("observer")
         asked.append((sources, output, settings))
-        return Prepared(output, ("dog", "cat"), counts, [], [], [])
+        return Prepared(output, ("dog", "cat"), counts, {}, [], [], [])
 
     monkeypatch.setattr(module, "prepare", watched)
     words = "--size 9 --fit pad --features hog-color --positive cat --test-split 0 --seed 3"
-    text = results("prepare", "a", "b", "-o", "c", *words.split(), "--strict", "--workers", "2")
+    words += " --strict --workers 2 --label-from name --skipped s.csv"
+    text = results("prepare", "a", "b", "-o", "c", *words.split())
     assert text.splitlines()[0] == "c: 10 pictures of 9x9 pixels, hog-color, n_x = 5576"
     results("prepare", "a", "--force")
-    usual = {"positive": None, "test_split": 0.2, "seed": 0, "workers": None, "strict": False}
-    given = {"positive": "cat", "test_split": 0, "seed": 3, "workers": 2, "strict": True}
+    usual: dict[str, Any] = {"positive": None, "test_split": 0.2, "seed": 0, "workers": None, "strict": False}
+    usual |= {"label_from": "layout", "skipped": None}
+    given: dict[str, Any] = {"positive": "cat", "test_split": 0, "seed": 3, "workers": 2, "strict": True}
+    given |= {"label_from": "name", "skipped": "s.csv"}
     hog = catclf.Preprocessing(size=9, fit="pad", features="hog-color")
     pixels = catclf.Preprocessing()
     assert asked == [
@@ -46,4 +53,123 @@ def test_a_file_that_is_stored_otherwise_is_told_how_to_write_it(tmp_path: Path)
     assert str(refused.exception) == (
         f"{tmp_path / 'a.h5'}:train_set_x: is stored in a way that is not read here\n"
         "Write it again: create_dataset(name, data=...) of h5py, strings with dtype='S'."
+    )
+
+
+@pytest.fixture
+def messy(small_pictures: Path, tmp_path: Path) -> Path:
+    """Copy the small pictures, with 30 empty files, two cut ones, texts and a picture astray."""
+    folder = tmp_path / "messy"
+    shutil.copytree(small_pictures, folder)
+    name = next(path.name for path in folder.iterdir() if path.name != "cat")
+    for number in range(30):
+        (folder / "cat" / f"empty{number:02}.jpg").touch()
+    whole = (folder / "cat" / "00.png").read_bytes()
+    for number in range(2):
+        (folder / name / f"cut{number}.png").write_bytes(whole[:70])
+        (folder / f"notes{number}.txt").write_text("notes")
+    (folder / "astray.png").write_bytes(whole)
+    return folder
+
+
+def test_many_alike_are_one_line_with_a_count_and_three_examples(messy: Path) -> None:
+    """What cannot be read, by its fault; what is skipped, by what it is."""
+    done = invoke("prepare", messy, "-o", messy.parent / "d.npz")
+    assert done.exit_code == 1
+    cat = messy / "cat"
+    cut = messy / ("noncat" if (messy / "noncat").exists() else "dog")
+    assert done.stderr.splitlines() == [
+        f"Skipped: 1 picture in no class folder ({messy / 'astray.png'})",
+        f"Skipped: 2 documents ({messy / 'notes0.txt'}, {messy / 'notes1.txt'})",
+        f"Left out: 30 pictures, empty file ({cat / 'empty00.jpg'}, {cat / 'empty01.jpg'}, "
+        f"{cat / 'empty02.jpg'} and 27 more)",
+        "Left out: 2 pictures, not a readable picture (truncated) "
+        f"({cut / 'cut0.png'}, {cut / 'cut1.png'})",
+    ]
+    assert "left out, since they cannot be read: 32" in done.stdout
+
+
+def test_skipped_writes_all_of_them_and_json_has_them(messy: Path) -> None:
+    """A CSV file of file and reason, which only its kind replaces; JSON has everything."""
+    skipped, output = messy.parent / "s.csv", messy.parent / "d.npz"
+    words = ("prepare", messy, "-o", output, "--skipped", skipped, "--format", "json")
+    done = invoke(*words)
+    with open(skipped, newline="") as file:
+        rows = [(row["file"], row["reason"]) for row in csv.DictReader(file)]
+    assert len(rows) == 35
+    assert (str(messy / "cat" / "empty29.jpg"), "empty file") in rows
+    assert (str(messy / "notes1.txt"), "document") in rows
+    assert file_kind(skipped) is FileKind.SKIPPED
+    record = json.loads(done.stdout)
+    both = [
+        (each["file"], each["reason"]) for key in ("unreadable", "skipped") for each in record[key]
+    ]
+    assert both == rows
+    assert record["dataset"] == str(output)
+    assert sum(map(sum, record["counts"].values())) == sum(1 for path in messy.glob("*/[0-9]*.png"))
+    assert invoke(*words).exit_code == 1  # written again
+    skipped.write_text("mine\n")
+    refused = invoke(*words)
+    assert "is not a CSV file of what catclf prepare left out" in str(refused.exception)
+    assert skipped.read_text() == "mine\n"
+    same = invoke(
+        "prepare", messy, "-o", messy.parent / "e.npz", "--skipped", messy.parent / "e.npz"
+    )
+    assert "is the dataset too" in str(same.exception)
+
+
+def test_positive_says_what_the_rest_is(small_pictures: Path, tmp_path: Path) -> None:
+    """The classes that are swept together, with their counts."""
+    for name in ("bird", "dog", "fish"):
+        shutil.copytree(small_pictures / "cat", tmp_path / "pets" / name)
+    words = ("prepare", tmp_path / "pets", "-o", tmp_path / "d.npz", "--positive", "dog")
+    pictures = len([*(tmp_path / "pets" / "dog").iterdir()])
+    text = results(*words)
+    assert f"non-dog: bird ({pictures}), fish ({pictures})" in text.splitlines()
+    assert json.loads(results(*words, "--format", "json"))["rest"] == {
+        "bird": pictures,
+        "fish": pictures,
+    }
+
+
+def test_a_class_without_test_pictures_is_told(small_pictures: Path, tmp_path: Path) -> None:
+    """Two pictures are too few to hold one out; so it is said before evaluate cannot judge."""
+    shutil.copytree(small_pictures / "cat", tmp_path / "pets" / "cat")
+    (tmp_path / "pets" / "dog").mkdir()
+    for name in ("00.png", "01.png"):
+        shutil.copy(small_pictures / "cat" / name, tmp_path / "pets" / "dog" / f"1{name}")
+    told = "the test split has no picture of dog\n"
+    words = ("prepare", tmp_path / "pets", "-o", tmp_path / "d.npz")
+    assert told in invoke(*words).stderr
+    assert told not in invoke(*words, "--test-split", "0").stderr
+
+
+@pytest.mark.parametrize(
+    ("source", "fix"),
+    [
+        ("pets/*.jpg", "Leave the quotes away, for the shell to find what it stands for."),
+        ("~/pets", "Leave the quotes away, or write "),
+        ("https://example.org/pets.zip", "Download it, and name the file."),
+        ("gone", "Check the path."),
+    ],
+)
+@pytest.mark.parametrize("verb", ["prepare", "train"])
+def test_a_path_that_is_none_is_told_what_to_type(verb: str, source: str, fix: str) -> None:
+    """A glob in quotes, a home that the shell did not expand, and an address."""
+    refused = invoke(verb, source)
+    assert str(refused.exception).startswith(f"{source}: no such file\n{fix}") or (
+        verb == "train" and fix == "Check the path."
+    )
+
+
+@pytest.mark.parametrize(
+    "data", [b"PK\3\4" + bytes(40), b"\x1f\x8b\x08" + bytes(40), b"Rar!\x1a\7\0"]
+)
+def test_an_archive_is_told_to_be_extracted(tmp_path: Path, data: bytes) -> None:
+    """Zip, gzip, RAR and others, whatever the name."""
+    (tmp_path / "pets.zip").write_bytes(data + bytes(40))
+    refused = invoke("prepare", tmp_path / "pets.zip")
+    assert str(refused.exception) == (
+        f"{tmp_path / 'pets.zip'}: is an archive, not a source of labeled pictures\n"
+        "Extract it, and name the folder."
     )

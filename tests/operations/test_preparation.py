@@ -17,7 +17,7 @@ from PIL import Image
 from catclf import CatclfError, DatasetError, PictureError, Preprocessing, prepare
 from catclf.columns import unroll
 from catclf.dataset import open_dataset
-from catclf.observer import Observer
+from catclf.observer import Observer, Skipped
 from catclf.pictures.reading import read_picture
 from conftest import Recorder
 from corpus.course_hdf5 import good_course, pixels
@@ -102,7 +102,7 @@ def test_unreadable_pictures_are_named_and_left_out(pets: Path, output: Path) ->
         "noncat/gone.jpg",
     ]
     assert all(isinstance(error, PictureError) for error in prepared.unreadable)
-    assert prepared.skipped == [str(pets / "notes.txt")]
+    assert prepared.skipped == [Skipped(str(pets / "notes.txt"), "document")]
     assert np.sum([*prepared.counts.values()], axis=0).tolist() == [10, 9]
     assert sum(map(len, names(output).values())) == 19
     assert heard.calls == [(done, 23) for done in range(1, 24)]
@@ -323,10 +323,9 @@ def test_a_picture_in_train_and_in_test_is_named(tmp_path: Path, output: Path) -
     prepared = prepare([tmp_path / "a"], output, preprocessing=SETTINGS)
     (duplicates,) = prepared.duplicates
     assert (duplicates.leak, duplicates.contradictory) == (True, False)
-    # Splits come in the order of their folders' names: test, train.
     found = [os.path.relpath(name, tmp_path / "a") for name in duplicates.names]
-    assert found == ["test/cat/again.png", "train/cat/0.png"]
-    assert duplicates.splits == ("test", "train")
+    assert found == ["train/cat/0.png", "test/cat/again.png"]
+    assert duplicates.splits == ("train", "test")
     assert prepared.counts == {"train": (2, 2), "test": (3, 2)}
     with open_dataset(output) as dataset:
         assert (dataset.test.also_in_train, dataset.train.also_in_train) == (1, 0)

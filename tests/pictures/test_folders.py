@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from catclf.pictures.folders import find_pictures, looks_like_picture, subfolders
+from catclf import PictureError
+from catclf.observer import Skipped
+from catclf.pictures.folders import Folder, Found, find_pictures, has_picture_suffix
 
 LITTER = [".DS_Store", "._cat.jpg", ".hidden", "Thumbs.db", "THUMBS.DB", "desktop.ini"]
 LITTER_FOLDERS = [".ipynb_checkpoints", "__MACOSX", "__macosx", "__pycache__", ".git"]
@@ -23,24 +25,47 @@ def touch(folder: Path, *names: str) -> None:
 def test_pictures_are_found_at_any_depth_in_sorted_order(tmp_path: Path) -> None:
     """A folder's names are gone through in sorted order, folders among the files."""
     touch(tmp_path, "b.png", "a/z.jpg", "a/b/c.JPEG", "c/a.webp", "B.gif", "a.tif")
-    pictures, skipped = find_pictures(str(tmp_path))
-    found = [os.path.relpath(path, tmp_path) for path in pictures]
-    assert found == ["B.gif", "a/b/c.JPEG", "a/z.jpg", "a.tif", "b.png", "c/a.webp"]
-    assert skipped == []
+    found = find_pictures(str(tmp_path))
+    names = [os.path.relpath(path, tmp_path) for path in found.pictures]
+    assert names == ["B.gif", "a/b/c.JPEG", "a/z.jpg", "a.tif", "b.png", "c/a.webp"]
+    assert (found.skipped, found.closed) == ([], [])
 
 
-def test_other_files_are_skipped_by_name(tmp_path: Path) -> None:
+def test_other_files_are_skipped_as_what_they_are(tmp_path: Path) -> None:
     """A visible file that is no picture is named, not silently dropped."""
-    touch(tmp_path, "notes.txt", "a/labels.csv", "a/cat.jpg", "noending")
-    pictures, skipped = find_pictures(str(tmp_path))
-    assert pictures == [str(tmp_path / "a/cat.jpg")]
-    assert skipped == [str(tmp_path / n) for n in ("a/labels.csv", "noending", "notes.txt")]
+    kinds = {
+        "a/labels.csv": "table", "a.XLSX": "table", "noending": "other file", "b.txt": "document",
+        "c.json": "document", "d.mp4": "video", "e.zip": "archive", "f.tar.gz": "archive",
+        "g.npy": "array file", "h.h5": "array file", "i.py": "other file",
+    }  # fmt: skip
+    touch(tmp_path, "a/cat.jpg", *kinds)
+    found = find_pictures(str(tmp_path))
+    assert found.pictures == [str(tmp_path / "a/cat.jpg")]
+    assert {os.path.relpath(each.path, tmp_path): each.kind for each in found.skipped} == kinds
+
+
+@pytest.mark.parametrize(
+    "name", ["cat", "cat.jpg_large", "cat.jpg?w=640", "cat.dat", "cat.txt", "Dr. Cat"]
+)
+@pytest.mark.parametrize("head", [b"\xff\xd8\xff\xe0", b"\x89PNG\r\n\x1a\n", b"GIF89a"])
+def test_a_picture_is_known_by_its_first_bytes(tmp_path: Path, name: str, head: bytes) -> None:
+    """Whatever its name; and what has a picture's name is meant as one, whatever its bytes."""
+    (tmp_path / name).write_bytes(head)
+    (tmp_path / "empty.jpg").touch()
+    found = find_pictures(str(tmp_path))
+    assert sorted(found.pictures) == sorted(str(tmp_path / each) for each in (name, "empty.jpg"))
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    """It is no picture, and nobody may ever write to it."""
+    os.mkfifo(tmp_path / "pipe")
+    assert find_pictures(str(tmp_path)).skipped == [Skipped(str(tmp_path / "pipe"), "other file")]
 
 
 def test_litter_is_no_picture_and_not_worth_a_word(tmp_path: Path) -> None:
     """Hidden files and what systems leave behind are neither found nor skipped."""
     touch(tmp_path, "cat.jpg", *LITTER, *(f"{folder}/dog.jpg" for folder in LITTER_FOLDERS))
-    assert find_pictures(str(tmp_path)) == ([str(tmp_path / "cat.jpg")], [])
+    assert find_pictures(str(tmp_path)) == Found([str(tmp_path / "cat.jpg")])
 
 
 def test_litter_is_no_subfolder(tmp_path: Path) -> None:
@@ -49,15 +74,15 @@ def test_litter_is_no_subfolder(tmp_path: Path) -> None:
     (tmp_path / "bird").symlink_to(tmp_path / "cat")
     (tmp_path / "loop").symlink_to("loop")
     (tmp_path / "gone").symlink_to("nowhere")
-    assert subfolders(str(tmp_path)) == ["bird", "cat", "dog"]
+    assert [each.name for each in Folder(str(tmp_path)).folders] == ["bird", "cat", "dog"]
 
 
 @pytest.mark.parametrize("name", ["cat.jpg", "CAT.JPEG", "a/b.c/cat.Png", "cat.heic", "cat.NEF"])
 def test_pictures_are_told_by_their_suffix(name: str) -> None:
     """What follows the last dot, of whatever case; of formats that are not read too."""
-    assert looks_like_picture(name)
+    assert has_picture_suffix(name)
     for other in (f"{name}.part", f"{name}.txt", name.replace(".", ""), f".{name[-3:]}"):
-        assert not looks_like_picture(other)
+        assert not has_picture_suffix(other)
 
 
 def test_a_folder_that_links_to_itself_is_entered_once(tmp_path: Path) -> None:
@@ -65,7 +90,7 @@ def test_a_folder_that_links_to_itself_is_entered_once(tmp_path: Path) -> None:
     touch(tmp_path, "a/cat.jpg")
     (tmp_path / "a" / "up").symlink_to(tmp_path)
     (tmp_path / "a" / "here").symlink_to(".")
-    assert find_pictures(str(tmp_path))[0] == [str(tmp_path / "a/cat.jpg")]
+    assert find_pictures(str(tmp_path)).pictures == [str(tmp_path / "a/cat.jpg")]
 
 
 def test_a_ladder_of_links_is_not_climbed_in_every_way(tmp_path: Path) -> None:
@@ -76,7 +101,7 @@ def test_a_ladder_of_links_is_not_climbed_in_every_way(tmp_path: Path) -> None:
         (folder / "left").symlink_to(tmp_path / str(step + 1))
         (folder / "right").symlink_to(tmp_path / str(step + 1))
     touch(tmp_path, "40/cat.jpg")
-    assert len(find_pictures(str(tmp_path / "0"))[0]) == 1
+    assert len(find_pictures(str(tmp_path / "0")).pictures) == 1
 
 
 def test_linked_folders_are_entered(tmp_path: Path) -> None:
@@ -84,8 +109,9 @@ def test_linked_folders_are_entered(tmp_path: Path) -> None:
     touch(tmp_path, "store/cat.jpg")
     (tmp_path / "class").mkdir()
     (tmp_path / "class" / "linked").symlink_to(tmp_path / "store")
-    found, _ = find_pictures(str(tmp_path / "class"))
-    assert found == [str(tmp_path / "class/linked/cat.jpg")]
+    assert find_pictures(str(tmp_path / "class")).pictures == [
+        str(tmp_path / "class/linked/cat.jpg")
+    ]
 
 
 def test_what_cannot_be_read_as_a_picture_is_found_by_its_name(tmp_path: Path) -> None:
@@ -94,7 +120,7 @@ def test_what_cannot_be_read_as_a_picture_is_found_by_its_name(tmp_path: Path) -
     (tmp_path / "dog.jpg").symlink_to("dog.jpg")
     touch(tmp_path, "cat.jpg/inside.jpg")
     found = [str(tmp_path / f"{name}.jpg") for name in ("bird", "cat", "dog")]
-    assert find_pictures(str(tmp_path)) == (found, [])
+    assert find_pictures(str(tmp_path)) == Found(found)
 
 
 def test_folders_may_lie_deep(tmp_path: Path) -> None:
@@ -104,16 +130,16 @@ def test_folders_may_lie_deep(tmp_path: Path) -> None:
         os.mkdir(folder)
     picture = f"{folders[-1]}/cat.jpg"
     Path(picture).touch()
-    assert find_pictures(str(tmp_path)) == ([picture], [])
+    assert find_pictures(str(tmp_path)) == Found([picture])
     os.unlink(picture)
     for folder in reversed(folders):  # pytest's own cleaning recurses
         os.rmdir(folder)
 
 
-def test_a_folder_that_cannot_be_opened_is_skipped(
+def test_a_folder_that_may_not_be_opened_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is named among what was skipped; the rest is found."""
+    """As an error that names it; the rest is found."""
     touch(tmp_path, "a/cat.jpg", "locked/cat.jpg")
     scandir = os.scandir
 
@@ -123,9 +149,12 @@ def test_a_folder_that_cannot_be_opened_is_skipped(
         return scandir(path)
 
     monkeypatch.setattr(os, "scandir", refuse)
-    pictures, skipped = find_pictures(str(tmp_path))
-    assert pictures == [str(tmp_path / "a/cat.jpg")]
-    assert skipped == [str(tmp_path / "locked")]
+    found = find_pictures(str(tmp_path))
+    assert (found.pictures, found.skipped) == ([str(tmp_path / "a/cat.jpg")], [])
+    assert [error.where for error in found.closed] == [str(tmp_path / "locked")]
+    assert Folder(str(tmp_path)).has_pictures
+    with pytest.raises(PictureError, match="cannot be opened"):  # perhaps it holds some
+        assert Folder(str(tmp_path / "locked")).has_pictures
 
 
 def test_names_of_any_bytes_are_found(tmp_path: Path) -> None:
@@ -133,5 +162,5 @@ def test_names_of_any_bytes_are_found(tmp_path: Path) -> None:
     names = [b"new\nline.jpg", b"caf\xe9.jpg", "貓.png".encode()]
     for name in names:
         (tmp_path / os.fsdecode(name)).touch()
-    found = {os.fsencode(os.path.basename(path)) for path in find_pictures(str(tmp_path))[0]}
+    found = {os.fsencode(os.path.basename(path)) for path in find_pictures(str(tmp_path)).pictures}
     assert found == set(names)

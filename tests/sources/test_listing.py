@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from catclf import DatasetError
+from catclf.observer import Skipped
 from corpus.course_hdf5 import good_course, pixels
 from sources.conftest import Warned, listing, rows, touch
 
@@ -70,10 +71,10 @@ def test_a_source_that_is_named_twice_is_used_once_and_told(tmp_path: Path) -> N
     twice = [tmp_path / name for name in ("a", "b.h5", "b.h5", "a", "c.h5")]
     found = listing(*twice, observer=heard)
     assert len(found.pictures) == 7 + 6
-    assert found.skipped == [str(tmp_path / "a" / "README")]
+    assert found.skipped == [Skipped(str(tmp_path / "a" / "README"), "other file")]
     (text,) = heard.texts
     assert text.startswith("given more than once, used once: 13 pictures (")
-    assert text.endswith(f"{tmp_path / 'a/cat/4.jpg'} and 8 more)")
+    assert text.endswith(f"{tmp_path / 'a/cat/2.jpg'} and 10 more)")
 
 
 def test_a_file_under_two_classes_or_in_two_splits_stays_under_each_and_is_told(
@@ -99,13 +100,17 @@ def test_a_file_under_two_classes_or_in_two_splits_stays_under_each_and_is_told(
 
 def test_a_file_in_a_split_and_in_none_is_in_that_split(tmp_path: Path) -> None:
     """A source that names no splits does not contradict one that does."""
-    touch(tmp_path, "pets/cat/1.jpg", "pets/dog/2.jpg")
+    touch(tmp_path, "pets/cat/0.jpg", "pets/cat/1.jpg", "pets/dog/2.jpg")
     (tmp_path / "a.csv").write_text("file,label,split\npets/cat/1.jpg,cat,test\n")
     heard = Warned()
     found = rows(listing(tmp_path / "pets", tmp_path / "a.csv", observer=heard), tmp_path)
-    assert found == [("pets/dog/2.jpg", "dog", None), ("pets/cat/1.jpg", "cat", "test")]
+    assert found == [
+        ("pets/cat/0.jpg", "cat", None),
+        ("pets/dog/2.jpg", "dog", None),
+        ("pets/cat/1.jpg", "cat", "test"),
+    ]
     assert heard.texts == [
-        f"given more than once, used once: 1 pictures ({tmp_path / 'pets/cat/1.jpg'})"
+        f"given more than once, used once: 1 picture ({tmp_path / 'pets/cat/1.jpg'})"
     ]
 
 
