@@ -115,6 +115,29 @@ class Folder:
             raise closed[0]
         return found
 
+    @cached_property
+    def filled(self) -> list[Folder]:
+        """The folders in it that hold pictures."""
+        return [each for each in self.folders if each.has_pictures]
+
+    @cached_property
+    def only_folder(self) -> Folder | None:
+        """The one folder that all pictures stand in, where that holds folders of them itself.
+
+        None where an empty folder stands beside it: that may be meant for a class.
+        """
+        if self.own.pictures or len(self.filled) != 1:
+            return None
+        (only,) = self.filled
+        deeper = len(only.filled)
+        is_class = deeper == 0 or (deeper == 1 and only.own.pictures)
+        return None if is_class or self.has_empty else only
+
+    @cached_property
+    def has_empty(self) -> bool:
+        """Whether an empty folder stands in it."""
+        return any(not each.has_pictures and not each.find().skipped for each in self.folders)
+
     def find(self) -> Found:
         """Return what it holds, at any depth.
 

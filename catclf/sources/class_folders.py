@@ -7,7 +7,6 @@ understood of names that are not plainly train and test is told.
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal, get_args
@@ -20,17 +19,14 @@ from catclf.sources.labeled import Labeled, Listing, tell_splits, tell_validatio
 from catclf.sources.names import (
     NamedSplit,
     class_name,
-    name_splits,
-    split_like,
-    split_of,
     used_splits,
 )
+from catclf.sources.split_folders import enter, find_splits, refuse_unclear, splits_of_classes
 from catclf.sources.tables import is_table, list_table
 
 LabelFrom = Literal["layout", "top", "parent", "name"]
 LABELS_FROM: tuple[LabelFrom, ...] = get_args(LabelFrom)
 
-SPLITS: tuple[NamedSplit, ...] = get_args(NamedSplit)
 STRAY = "picture in no class folder"
 LEFT_OUT = "picture in a folder that is left out"
 UNLISTED = "picture that the table does not list"
@@ -81,110 +77,78 @@ class _Reader:
         if self.label_from == "top":
             self._read_classes(source)
             return
-        folder = self._entered(source, split_may_be=True)
-        splits = self._splits(folder)
+        folder = self._entered(source, enter(source))
+        splits, others = find_splits(folder, self.label_from != "name")
         if not splits:
             self._read_labeled(folder, None)
             return
         tell_splits({each.name: split for each, split in splits}, self.observer)
-        self._skip(folder.own, STRAY)
-        for split_folder, split in splits:
-            self._read_labeled(self._entered(split_folder), split)
-        if not self.pictures or not any(split == "train" for _, split in splits):
-            named = name_some([each.name for each, _ in splits])
-            what = f"names only a test split ({named}): there is nothing to train on"
-            raise DatasetError(what, folder.path, "Name the source of the train split beside it.")
-
-    # ------------------------------------------------------------------ which folders are splits
-
-    def _splits(self, folder: Folder) -> list[tuple[Folder, NamedSplit]]:
-        """Return the folders that are splits; none where the folders are classes."""
-        folders = _with_pictures(folder)
-        named = name_splits(each.name for each in folders)
-        likes = {each.name: like for each in folders if (like := split_like(each.name))}
-        splits = {like.split for like in likes.values()}
-        if len(set(named.values())) < 2 and len(likes) == len(folders) and len(splits) > 1:
-            # public_test and private_test beside train, or steam_train beside test_tube?
-            if _same_names(folders):
-                named = {name: like.split for name, like in likes.items()}
-            elif len({like.rest for like in likes.values()}) < len(folders):
-                names = name_some([each.name for each in folders])
-                raise DatasetError(
-                    f"the names of its folders hold a class and a split ({names})",
-                    folder.path,
-                    "Sort them into folders train and test, and a folder for each class in these.",
-                )
-        others = [each for each in folders if each.name not in named]
-        if not named or (len(set(named.values())) == 1 and others and self._are_classes(folders)):
-            return []
-        found = [(each, named[each.name]) for each in folders if each.name in named]
-        found.sort(key=lambda each: SPLITS.index(each[1]))
-        one_split = len(set(named.values())) == 1
         for other in others:
-            if one_split or _same_names([other, found[0][0]]):
-                raise DatasetError(
-                    f"{other.name!r} is not named as a split, as {found[0][0].name!r} beside it is",
-                    folder.path,
-                    "Name every split as one: train, test, val. Or, if all of the folders are "
-                    "classes, choose `label_from` top.",
-                )
             self._skip(other.find(), LEFT_OUT)
-        return found
+        self._skip(folder.own, STRAY)
+        for each, split in splits:
+            inner = each
+            while only := inner.only_folder:  # whatever its name
+                inner = only
+            self._read_labeled(self._entered(each, inner), split, _tables(folder))
 
-    def _are_classes(self, folders: Sequence[Folder]) -> bool:
-        """Tell whether folders, one of them called as a split, are classes: train, the vehicle."""
-        named = [each for each in folders if split_of(each.name)]
-        return self.label_from == "name" or all(
-            split_of(each.name) == "train" and each.own.pictures for each in named
-        )
-
-    # ------------------------------------------------------------------------- what is a class
-
-    def _read_labeled(self, folder: Folder, split: NamedSplit | None) -> None:
-        """Collect the pictures of a folder that holds no splits, or is one."""
+    def _read_labeled(
+        self, folder: Folder, split: NamedSplit | None, above: Sequence[str] = ()
+    ) -> None:
+        """Collect the pictures of a folder that holds no splits, or is one; tables stand above."""
         if self.label_from == "name":
             self._read_names(folder, split)
         elif self.label_from == "parent":
             self._read_parents(folder, split)
-        elif len(_with_pictures(folder)) < 2 and (tables := _tables(folder)):
-            self._read_table(folder, tables, split)
-        elif split in ("test", "validation") and not _with_pictures(folder):
-            self._skip(folder.own, LEFT_OUT)
-            pictures = len(folder.own.pictures)
-            self.observer.warning(
-                f"{printable(folder.path)}: left out, pictures without labels ({pictures})"
-            )
-        else:
+        elif (inner := self._all_in_one(folder)) is None:
             self._read_classes(folder, split)
+        elif tables := _tables(folder) or _tables(inner):
+            self._read_table(folder, tables, split)
+        elif split in ("test", "validation"):
+            self._leave_out(folder, "pictures without labels")
+        else:
+            raise _no_class_folders(inner, above, inner is not folder)
+
+    def _all_in_one(self, folder: Folder) -> Folder | None:
+        """Return the folder that all pictures stand in, if they are of no class of another split.
+
+        None where an empty folder stands beside it: that may be meant for a class.
+        """
+        if not folder.filled:
+            return folder
+        inner = folder.filled[0]
+        classes = {picture.class_name for picture, _ in self.pictures}
+        is_class = inner.filled or class_name(inner.name) in classes
+        if len(folder.filled) > 1 or folder.own.pictures or is_class or folder.has_empty:
+            return None
+        return inner
+
+    def _leave_out(self, folder: Folder, what: str) -> None:
+        found = folder.find()
+        self._skip(found, LEFT_OUT)
+        self.observer.warning(f"{printable(folder.path)}: left out, {what} ({len(found.pictures)})")
 
     def _read_classes(self, folder: Folder, split: NamedSplit | None = None) -> None:
         """Collect the pictures of class folders."""
         folders = folder.folders
-        if not any(each.has_pictures for each in folders):
+        if not folder.filled:
             raise _no_class_folders(folder)
         for each in folders:
             if not each.has_pictures:
                 what, fix = "a class folder without pictures", "Put pictures of the class into it"
                 raise DatasetError(what, each.path, f"{fix}, or move it elsewhere.")
         if self.label_from == "layout":
-            deeper = [(each.name, one.name) for each in folders for one in _with_pictures(each)]
-            within = {name for _, name in deeper}
-            splits = name_splits(within)
-            if (
-                split is None
-                and splits
-                and (len(splits) == len(within) or len(set(splits.values())) > 1)
-            ):
+            if split is None and (splits := splits_of_classes(folders)):
                 for each in folders:
                     self._read_splits_of_class(each, splits)
                 self._skip(folder.own, STRAY)
                 return
-            _refuse_copy(folders)
-            _refuse_same_names(folder)
+            refuse_unclear(folder)
+            deeper = [f"{each.name}/{one.name}" for each in folders for one in each.filled]
             if deeper:
                 self.observer.note(
                     f"the classes are the folders in {printable(folder.path)}; what stands deeper "
-                    f"is of them too: {name_some(['/'.join(each) for each in deeper])}"
+                    f"is of them too: {name_some(deeper)}"
                 )
         for each in folders:
             self._add(each.find(), each.name, split)
@@ -231,11 +195,7 @@ class _Reader:
         labels = {path: label_from_name(os.path.basename(path)) for path in found.pictures}
         without = [path for path, label in labels.items() if label is None]
         if without and len(without) == len(labels) and split in ("test", "validation"):
-            self._skip(found, LEFT_OUT)
-            self.observer.warning(
-                f"{printable(folder.path)}: left out, names without labels "
-                f"({len(without)} pictures)"
-            )
+            self._leave_out(folder, "names without labels")
             return
         if without:
             raise DatasetError(
@@ -261,14 +221,14 @@ class _Reader:
 
     # ------------------------------------------------------------------------------ bookkeeping
 
-    def _entered(self, folder: Folder, split_may_be: bool = False) -> Folder:
-        """Return the folder inside of those that hold nothing but one other; tell of them."""
-        inner = folder
-        while (only := _only_folder(inner)) and not (split_may_be and split_of(only.name)):
-            for other in (each for each in inner.folders if each is not only):
+    def _entered(self, folder: Folder, inner: Folder) -> Folder:
+        """Return the folder inside of those that hold nothing but one other; tell of it."""
+        outer = folder
+        while outer is not inner and (only := outer.only_folder):
+            for other in (each for each in outer.folders if each is not only):
                 self._skip(other.find(), LEFT_OUT)
-            self._skip(inner.own, STRAY)
-            inner = only
+            self._skip(outer.own, STRAY)
+            outer = only
         if inner is not folder:
             self.observer.note(f"{printable(folder.path)}: entered {printable(inner.path)}")
         return inner
@@ -286,75 +246,28 @@ class _Reader:
         self.skipped += found.skipped
 
 
-def _with_pictures(folder: Folder) -> list[Folder]:
-    return [each for each in folder.folders if each.has_pictures]
-
-
-def _only_folder(folder: Folder) -> Folder | None:
-    """Return the one folder that all pictures stand in, where that holds folders of them itself.
-
-    None where an empty folder stands beside it: that may be meant for a class.
-    """
-    inside = _with_pictures(folder)
-    if folder.own.pictures or len(inside) != 1:
-        return None
-    (only,) = inside
-    empty = any(not each.find().skipped for each in folder.folders if each is not only)
-    deeper = len(_with_pictures(only))
-    return None if empty or deeper == 0 or (deeper == 1 and only.own.pictures) else only
-
-
-def _nested(folder: Folder) -> set[str]:
-    """Return the names of the folders of pictures in a folder, or in the one that it holds."""
-    while only := _only_folder(folder):
-        folder = only
-    return {each.name for each in _with_pictures(folder)}
-
-
-def _same_names(folders: Sequence[Folder]) -> bool:
-    """Tell whether the same folders stand in all of some folders."""
-    return bool(set.intersection(*map(_nested, folders)))
-
-
 def _tables(folder: Folder) -> list[str]:
     return [each.path for each in folder.own.skipped if is_table(each.path)]
 
 
-def _refuse_copy(folders: Sequence[Folder]) -> None:
-    """Refuse a folder that holds what stands beside it too, as some archives do."""
-    names = {each.name for each in folders}
-    for each in folders:
-        if len(twice := names & _nested(each)) > 1:
-            what = f"holds folders that stand beside it too ({name_some(sorted(twice))})"
-            raise DatasetError(what, each.path, "If it is a copy of them, move it elsewhere.")
-
-
-def _refuse_same_names(folder: Folder) -> None:
-    """Refuse folders that hold the same folders and no pictures: either may be the classes."""
-    nested = {each.name: _nested(each) for each in folder.folders if not each.own.pictures}
-    times = Counter(name for names in nested.values() for name in names)
-    shared = sorted(name for name, count in times.items() if count > 1)
-    if shared and any(len(names) > 1 for names in nested.values()):
-        holding = [name for name, names in nested.items() if names & {*shared}]
-        raise DatasetError(
-            f"the same folders ({name_some(shared)}) stand in several ({name_some(holding)}): "
-            "which are the classes?",
-            folder.path,
-            "If the outer ones are splits, rename them train and test. If they are the classes, "
-            "choose `label_from` top; if the inner ones are, `label_from` parent.",
-        )
-
-
-def _no_class_folders(folder: Folder) -> DatasetError:
+def _no_class_folders(
+    folder: Folder, tables: Sequence[str] = (), is_one_of_folders: bool = False
+) -> DatasetError:
     """Return the error for a folder without class folders, with what it holds instead."""
     if pictures := folder.own.pictures:
+        what = "holds pictures, but no class folders"
         fix = "Name the folder above it, or sort the pictures into a folder for each class."
+        if is_one_of_folders:
+            what = "holds all pictures: there is one class only"
+            fix = "Add a folder of pictures of what it is not, or sort them into class folders."
+        if tables:
+            fix = f"Name the table that has their labels: {name_some(tables)}"
         if labels := labels_in_names([os.path.basename(path) for path in pictures]):
             fix = (
                 f"If the names of the files say it ({name_some(labels)}), choose `label_from` "
                 "name; else sort the pictures into a folder for each class."
             )
-        return DatasetError("holds pictures, but no class folders", folder.path, fix)
+        return DatasetError(what, folder.path, fix)
     skipped = folder.find().skipped
     for kind, fix in (
         ("table", "Name it."),

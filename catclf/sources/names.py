@@ -39,6 +39,11 @@ class SplitLike:
     rest: tuple[str, ...]
 
 
+def words(name: str) -> tuple[str, ...]:
+    """Return the words of a name, in lower case."""
+    return tuple(map(str.lower, _WORDS.findall(name)))
+
+
 def split_like(name: str) -> SplitLike | None:
     """Return which split a name has a word for: exactly one, or train and validation as trainval.
 
@@ -46,7 +51,7 @@ def split_like(name: str) -> SplitLike | None:
     """
     splits: set[NamedSplit] = set()
     rest: list[str] = []
-    for word in map(str.lower, _WORDS.findall(re.sub("(?i)hold[-_ ]out", "holdout", name))):
+    for word in words(re.sub("(?i)hold[-_ ]out", "holdout", name)):
         glued = _GLUED.fullmatch(word)
         if split := _SPLIT_WORDS.get(glued[1] if glued else word):
             splits.add(split)

@@ -34,9 +34,21 @@ def test_flags_are_the_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
     text = results("prepare", "a", "b", "-o", "c", *words.split())
     assert text.splitlines()[0] == "c: 10 pictures of 9x9 pixels, hog-color, n_x = 5576"
     results("prepare", "a", "--force")
-    usual: dict[str, Any] = {"positive": None, "test_split": 0.2, "seed": 0, "workers": None, "strict": False}
+    usual: dict[str, Any] = {
+        "positive": None,
+        "test_split": 0.2,
+        "seed": 0,
+        "workers": None,
+        "strict": False,
+    }
     usual |= {"label_from": "layout", "skipped": None}
-    given: dict[str, Any] = {"positive": "cat", "test_split": 0, "seed": 3, "workers": 2, "strict": True}
+    given: dict[str, Any] = {
+        "positive": "cat",
+        "test_split": 0,
+        "seed": 3,
+        "workers": 2,
+        "strict": True,
+    }
     given |= {"label_from": "name", "skipped": "s.csv"}
     hog = catclf.Preprocessing(size=9, fit="pad", features="hog-color")
     pixels = catclf.Preprocessing()

@@ -10,6 +10,7 @@ import pytest
 from catclf import PictureError
 from catclf.observer import Skipped
 from catclf.pictures.folders import Folder, Found, find_pictures, has_picture_suffix
+from corpus.places import make_pipe
 
 LITTER = [".DS_Store", "._cat.jpg", ".hidden", "Thumbs.db", "THUMBS.DB", "desktop.ini"]
 LITTER_FOLDERS = [".ipynb_checkpoints", "__MACOSX", "__macosx", "__pycache__", ".git"]
@@ -58,7 +59,7 @@ def test_a_picture_is_known_by_its_first_bytes(tmp_path: Path, name: str, head: 
 
 def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     """It is no picture, and nobody may ever write to it."""
-    os.mkfifo(tmp_path / "pipe")
+    make_pipe(tmp_path / "pipe")
     assert find_pictures(str(tmp_path)).skipped == [Skipped(str(tmp_path / "pipe"), "other file")]
 
 

@@ -103,6 +103,7 @@ def test_what_systems_leave_behind_is_no_class_at_any_depth(tmp_path: Path, litt
         ("train", "hold-out"), ("Train ", "test"), ("train1", "test1"), ("train_224", "test_224"),
         ("Train images", "Validation images"), ("trainval", "test"), ("train", "public_test"),
         ("images.train", "images.test"), ("TRAIN_DATASET", "Test Dataset"),
+        ("train_resized", "test"),
     ],
 )  # fmt: skip
 def test_split_folders_are_known_by_their_names(tmp_path: Path, train: str, test: str) -> None:
@@ -156,11 +157,13 @@ def test_what_stands_beside_splits_is_left_out_and_counted(tmp_path: Path) -> No
     make(tmp_path, "{train,test}/" + PETS, "single_prediction/{1,2}.jpg", "models/x.npz", "1.jpg")
     assert counted(tmp_path) == in_two_splits()
     assert Counter(skipped(tmp_path).values()) == {LEFT_OUT: 2, STRAY: 1}
-    make(tmp_path, "a/train/" + PETS, "a/test/{7,8,9}.jpg")
-    heard = Warned()
-    found = listing(tmp_path / "a", observer=heard)
-    assert {picture.split for picture in found.pictures} == {"train"}
-    assert heard.texts == [f"{tmp_path / 'a/test'}: left out, pictures without labels (3)"]
+    for source, flat in ((tmp_path / "a", "test"), (tmp_path / "b", "val/images")):
+        make(source, "train/" + PETS, flat + "/{7,8,9}.jpg")
+        heard = Warned()
+        found = listing(source, observer=heard)
+        assert {picture.split for picture in found.pictures} == {"train"}
+        left_out = source / flat.split("/")[0]
+        assert heard.texts == [f"{left_out}: left out, pictures without labels (3)"]
 
 
 @pytest.mark.parametrize(
@@ -190,8 +193,10 @@ def test_a_class_may_have_a_splits_word_in_its_name(
         ([PETS, "test/{1,2}.jpg"], "'cat' is not named as a split"),
         (["train/" + PETS, "car/1.jpg"], "'car' is not named as a split"),
         (["{valid,invalid}/1.jpg"], "'invalid' is not named as a split"),
-        (["{val,test}/" + PETS], "names only a test split (val, test)"),
+        (["{val,test}/" + PETS], "names only a test split (test, val)"),
         (["{cats_train,cats_test,dogs_train,dogs_test}/1.jpg"], "hold a class and a split"),
+        ([PETS, "{cat,dog}_test/1.jpg"], "hold a class and a split"),
+        (["{train,test}_{cat,dog}/1.jpg"], "hold a class and a split"),
         (["{cat,dog}/{train,test}/1.jpg", "cat/9.jpg"], "holds pictures in no split"),
         (["{cat,dog}/{train,test}/1.jpg", "dog/new/9.jpg"], "holds pictures in no split"),
         ([PETS, "pets/" + PETS], "holds folders that stand beside it too (cat, dog)"),
@@ -276,6 +281,9 @@ def test_what_stands_deeper_in_a_class_folder_is_told(tmp_path: Path) -> None:
             ["cat.1.jpg", "cat.2.jpg", "dog.1.jpg", "dog.2.jpg"],
             r"\(cat, dog\), choose `label_from`",
         ),
+        (["images/{a_1,a_2,b_1,b_2}.jpg", "xml/1.xml"], r"\(a, b\), choose `label_from` name"),
+        (["cat/{1,2}.jpg", "notes/1.txt"], "cat: holds all pictures: there is one class only"),
+        (["{train,test}/{1,2}.jpg", "train.csv"], r"Name the table that has .*train\.csv"),
         (["x/pets.zip"], "but archives: .*pets.zip\nExtract it"),
         (["x_train.npy"], "but array files: .*x_train.npy\nName it"),
     ],
@@ -343,7 +351,7 @@ def test_label_from_name_takes_what_stands_before_the_last_number(tmp_path: Path
         ("cat", "train"): 2,
         ("dog", "train"): 2,
     }
-    told = f"{tmp_path / 'a/test1'}: left out, names without labels (3 pictures)"
+    told = f"{tmp_path / 'a/test1'}: left out, names without labels (3)"
     assert heard.texts == [told]
     make(tmp_path, "b/{cat_1,car-001,new}.jpg")
     with pytest.raises(DatasetError, match=r"1 of 3 names hold no label .*new\.jpg"):
