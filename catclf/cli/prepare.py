@@ -63,17 +63,17 @@ Examples:
     "--positive",
     group="Classes and splits",
     metavar="CLASS",
-    help="The class whose label is 1; all others are 0. By default, of two classes, the one that "
-    "does not begin with non, not or no, else the last in sorted order.",
+    help="The class whose label is 1; all others are 0. By default, of two classes, the one whose "
+    "name does not negate the other (noncat, no cat, background), else the last in sorted order.",
 )
 @option(
     "--label-from",
     group="Classes and splits",
     type=click.Choice(LABELS_FROM),
     default="layout",
-    help="What names the class of a picture in a folder: the layout of the folders; the top folder "
-    "below SOURCE; the parent folder of the picture; or its name, up to its last number "
-    "(cat.12.jpg is a cat).",
+    help="What says the class of a picture in a folder: the layout of the folders; the top folder "
+    "below SOURCE; the parent folder of the picture; or the picture's name, up to its last number "
+    "(cat.12.jpg).",
 )
 @option(
     "--test-split",
