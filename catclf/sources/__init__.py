@@ -22,7 +22,7 @@ from catclf.sources.labeled import (
     tell_validation,
 )
 from catclf.sources.names import lookalikes, name_splits, used_splits
-from catclf.sources.tables import DELIMITERS, list_table
+from catclf.sources.tables import is_table, list_table
 from catclf.splits import SplitName
 
 NAME_A_SOURCE = (
@@ -59,7 +59,7 @@ def list_sources(
     """
     observer = observer or Observer()
     paths = [os.fspath(source) for source in sources]
-    others = [path for path in paths if not os.path.isdir(path) and _suffix(path) not in DELIMITERS]
+    others = [path for path in paths if not os.path.isdir(path) and not is_table(path)]
     course: dict[str, Listing] = {}
     if others:
         # h5py takes a tenth of a second to import, which folders and tables need not wait for.

@@ -247,7 +247,8 @@ class _Reader:
 
 
 def _tables(folder: Folder) -> list[str]:
-    return [each.path for each in folder.own.skipped if is_table(each.path)]
+    found = folder.own.skipped  # a .txt beside pictures is a note
+    return [each.path for each in found if each.kind == "table" and is_table(each.path)]
 
 
 def _no_class_folders(

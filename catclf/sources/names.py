@@ -128,10 +128,11 @@ def several_labels(label: str, labels: Sequence[str] | set[str]) -> list[str]:
     """Return the labels in one cell, where it holds several; of which others stand alone.
 
     ``cat;dog`` holds two where cat or dog is a label of its own; ``hot dog`` is one where either
-    word is none.
+    word is none. A list in brackets is one, whatever stands in it.
     """
+    is_list = label.startswith("[") and label.endswith("]")
     for separators, enough in ((r"[,;|]", any), (r"[\s/+&]+", all)):
         parts = [part for part in (p.strip(" []'\"") for p in re.split(separators, label)) if part]
-        if len(parts) > 1 and enough(part in labels for part in parts):
+        if len(parts) > 1 and (is_list or enough(part in labels for part in parts)):
             return parts
     return []

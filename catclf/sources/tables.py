@@ -1,90 +1,130 @@
-"""CSV and TSV files of file, label and perhaps split: a line a picture."""
+"""Tables of files and labels, and perhaps splits: a row a picture."""
 
 from __future__ import annotations
 
-import csv
 import os
-from collections.abc import Iterable
-from io import TextIOWrapper
-from typing import Any
+import re
+from collections.abc import Sequence
 
-from catclf.errors import DatasetError
-from catclf.files import open_regular
+from catclf.errors import DatasetError, name_some, printable
 from catclf.observer import Observer
-from catclf.sources.labeled import (
-    Labeled,
-    Listing,
-    tell_validation,
+from catclf.sources.cells import JSON_SUFFIXES, refuse_rows, shown
+from catclf.sources.headers import (
+    Column,
+    Roles,
+    Table,
+    assign_roles,
+    is_one,
+    read_table,
+    split_cells,
 )
-from catclf.sources.names import NamedSplit, split_of, used_splits
+from catclf.sources.labeled import Labeled, Listing, tell_splits, tell_validation
+from catclf.sources.names import NamedSplit, class_name, is_missing, several_labels, used_splits
+from catclf.sources.places import Files
 
-NAMED_COLUMNS = 5  # in a message
-DELIMITERS = {".csv": ",", ".tsv": "\t"}
+SUFFIXES = (".csv", ".tsv", ".tab", ".psv", ".txt", *JSON_SUFFIXES)
+_ONE_LABEL = "Give each row one label, or remove it."
 
 
 def is_table(path: str) -> bool:
-    """Tell by its suffix whether a file is a table."""
-    return os.path.splitext(path)[1].lower() in DELIMITERS
+    """Tell by a file's suffix whether it may be a table."""
+    return os.path.splitext(path)[1].lower() in SUFFIXES
 
 
 def list_table(path: str, observer: Observer) -> Listing:
-    """List a CSV or TSV, in the order of its lines; the paths in it count from its folder.
+    """List the pictures of a table, in the order of its rows; paths count from its folder.
 
-    DatasetError where a line is wrong, or the file cannot be read.
+    Which column is the file, the label and the split is known by their names, else by what is in
+    them, and told where it is not by the names file, label and split. DatasetError where it is not
+    clear; where rows lack a file, a label or a split, or have several labels; and where none of the
+    pictures is there.
     """
-    folder, kind = os.path.dirname(path), os.path.splitext(path)[1].lower()
-    listed: list[tuple[str, str, NamedSplit | None]] = []
-    try:
-        with (
-            open_regular(path, DatasetError) as stored,
-            TextIOWrapper(stored, encoding="utf-8-sig", newline="") as file,
-        ):
-            rows = csv.reader(file, delimiter=DELIMITERS[kind], strict=True)
-            for number, (name, class_name, split) in _rows(rows, path):
-                if split and not split_of(split):
-                    what = f"unknown split {split!r}"
-                    raise DatasetError(what, f"{path}:{number}", "Write train, test or validation.")
-                picture = os.path.join(folder, name)
-                listed.append((picture, class_name, split_of(split)))
-    except (csv.Error, UnicodeDecodeError) as error:
-        name = kind[1:].upper()
-        raise DatasetError(
-            f"is not a {name} file in UTF-8 ({error})", path, f"Save it as {name}, in UTF-8."
-        ) from error
-    if not listed:
-        raise DatasetError("lists no pictures", path, "Write one 'file,label' line a picture.")
-    used = used_splits(split for *_, split in listed if split)
+    files = Files(path)
+    table = read_table(path, files)
+    roles = assign_roles(table, files)
+    _check_files(table, roles)
+    labels = _labels(table, roles.labels)
+    splits = _splits(table, roles.split, observer)
+    _tell(table, roles, observer)
+    used = used_splits(split for split in splits if split)
     pictures = [
-        Labeled(picture, class_name, used[split] if split else None, picture)
-        for picture, class_name, split in listed
+        Labeled(picture, label, used[split] if split else None, picture)
+        for picture, label, split in zip(roles.match.paths, labels, splits, strict=True)
         if split is None or split in used
     ]
-    if len(pictures) < len(listed):
-        tell_validation(path, len(listed) - len(pictures), observer)
+    if len(pictures) < len(splits):
+        tell_validation(path, len(splits) - len(pictures), observer)
     return Listing(pictures, [])
 
 
-def _rows(rows: Any, path: str) -> Iterable[tuple[int, tuple[str, str, str]]]:
-    """Yield (line, (file, label, split)); the first line names the columns."""
-    header = [name.strip().lower() for name in next(rows, [])]
-    if not {"file", "label"} <= set(header) or len(set(header)) < len(header):
+def _check_files(table: Table, roles: Roles) -> None:
+    """Raise DatasetError where files are not named, or none is there."""
+    names, match = roles.file.cells, roles.match
+    addresses = {name for name in names if re.match(r"[A-Za-z][\w+.-]+://", name)}
+    table.refuse(roles.file, {""}, "has no file", "have no file", "Write the names of the files.")
+    fix = "Download the pictures, and write the names of the files."
+    table.refuse(roles.file, addresses, "is a web address", "are web addresses", fix)
+    if match.rivals:
+        what = f"its pictures may be those of {' or of '.join(match.rivals[:3])}"
+        fix = "Write the folder before each name, or move the other pictures elsewhere."
+        raise DatasetError(what, table.path, fix)
+    if not match.found:
+        where = printable(os.path.dirname(table.path) or os.curdir)
         raise DatasetError(
-            f"its first line names {', '.join(map(repr, header[:NAMED_COLUMNS])) or 'no columns'}, "
-            "not 'file' and 'label', each once",
-            path,
-            "Begin a .csv with file,label or file,label,split; a .tsv has tabs instead.",
+            f"none of its {len(names)} pictures is there: no {shown(names[0])} "
+            f"(line {table.lines[0]}) in {where} or a folder of it",
+            table.path,
+            "Paths count from the table's folder: move the table, or correct the paths.",
         )
-    for row in rows:
-        if not row:
-            continue
-        cells = dict(zip(header, (cell.strip() for cell in row), strict=False))
-        if (
-            not cells.get("file")
-            or not cells.get("label")
-            or len(row) > len(header)
-            or any("\0" in cell for cell in row)
-        ):
-            empty = [name for name in ("file", "label") if not cells.get(name)]
-            what = f"has no {empty[0]}" if empty else "is not a line of " + ",".join(header)
-            raise DatasetError(what, f"{path}:{rows.line_num}", "Fix the line.")
-        yield rows.line_num, (cells["file"], cells["label"], cells.get("split", ""))
+
+
+def _labels(table: Table, columns: Sequence[Column]) -> list[str]:
+    """Return the rows' labels. DatasetError where any have none, or several."""
+    if len(columns) > 1:
+        rows = [*zip(*(map(is_one, column.cells) for column in columns), strict=True)]
+        wrong = [line for line, row in zip(table.lines, rows, strict=True) if sum(row) != 1]
+        what = f"a 1 in none, or in several, of {name_some([c.name for c in columns])}"
+        refuse_rows(table.path, wrong, f"has {what}", f"have {what}", _ONE_LABEL)
+        return [class_name(columns[row.index(True)].header) for row in rows]
+    (column,) = columns
+    names = {cell: class_name(cell) for cell in set(column.cells)}
+    fix = "Write the labels, or remove the rows."
+    table.refuse(column, {*filter(is_missing, names)}, "has no label", "have no label", fix)
+    labels = set(names.values())
+    several = {cell for cell, name in names.items() if several_labels(name, labels)}
+    table.refuse(column, several, "has several labels", "have several labels", _ONE_LABEL)
+    return [names[cell] for cell in column.cells]
+
+
+def _splits(table: Table, column: Column | None, observer: Observer) -> list[NamedSplit | None]:
+    """Return the rows' splits, or none of any row. DatasetError where they are not known."""
+    if not column or all(map(is_missing, set(column.cells))):
+        return [None] * len(table.lines)
+    known = split_cells(column)
+    unknown = set(column.cells) - set(known)
+    missing = {*filter(is_missing, unknown)}
+    fix = "Write train, test or validation into each row."
+    table.refuse(column, missing, "has no split, others have", "have no split, others have", fix)
+    table.refuse(column, unknown, "has an unknown split", "have an unknown split", fix)
+    tell_splits({cell: known[cell] for cell in sorted(known)}, observer)
+    return [known[cell] for cell in column.cells]
+
+
+def _tell(table: Table, roles: Roles, observer: Observer) -> None:
+    """Tell what is used, where the columns' names and the paths don't say so, and what is not."""
+    splits = [roles.split] if roles.split else []
+    columns = {"file": [roles.file], "label": roles.labels, "split": splits}
+    told = []
+    if any(column.plain != role for role, used in columns.items() for column in used):
+        which = {role: name_some([c.name for c in used]) for role, used in columns.items() if used}
+        if len(roles.labels) > 1:
+            which["label"] = f"which is 1 of {which['label']}"
+        each = [f"the {role} is {name}" for role, name in which.items()]
+        told.append(("" if table.has_header else "no header: ") + ", ".join(each))
+    unused = [c.name for c in table.columns if not any(c in used for used in columns.values())]
+    if unused:
+        told.append(f"not used: {name_some(unused)}")
+    if roles.match.places:
+        told.append(f"its pictures are found as {name_some(roles.match.places)}")
+    if told:
+        observer.note(f"{printable(table.path)}: {'; '.join(told)}")

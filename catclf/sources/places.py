@@ -1,0 +1,175 @@
+"""Where the pictures are that a table names: beside it, or in a folder beside it."""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from catclf.pictures.folders import has_picture_suffix, is_litter
+from catclf.sources.names import split_like
+
+NEARLY_ALL = 0.9  # of the rows: a folder that holds so many of them is the one that is meant
+DEEPEST = 4  # folders below the table's that are searched
+
+# What a row's name lacks: (the folder it begins in, the suffix it ends with).
+Place = tuple[str, str]
+_HERE: Place = ("", "")
+
+
+@dataclass(frozen=True)
+class Match:
+    """Where the files of some names are; those that are not found, where they should be."""
+
+    paths: list[str]
+    found: int
+    places: list[str] = field(default_factory=list)  # where names are not paths themselves
+    rivals: list[str] = field(default_factory=list)  # places that hold them equally: none is taken
+
+
+class Files:
+    """The files beside a table, and in the folders there; searched when first asked for."""
+
+    def __init__(self, table: str) -> None:
+        self._folder, self._table = os.path.split(table)
+        self._listed: dict[str, frozenset[str]] = {}
+
+    def holds(self, name: str) -> bool:
+        """Tell whether a name is a file's, with or without its folder and suffix."""
+        return bool(name and (self._literal(name) or self._places(name)))
+
+    def match(self, names: Sequence[str]) -> Match:
+        """Return the files of some names: as they stand, else all in the one place that has them.
+
+        Where names differ from files by case or Unicode's form alone, these files are meant.
+        """
+        literal = [self._literal(name) for name in names]
+        if all(literal):
+            return Match([self._path(path) for path in literal if path], len(names))
+        found = [self._places(name) for name in names]
+        for each, path in zip(found, literal, strict=True):
+            if path:
+                each[_HERE] = path
+        counts = Counter(place for each in found for place in each)
+        nearly_all = NEARLY_ALL * len(names)
+        is_everywhere = sum(map(bool, found)) >= nearly_all
+        best = [place for place, count in counts.items() if count >= nearly_all]
+        if not best and is_everywhere and all(len(each) <= 1 for each in found):
+            # In several folders, or with several suffixes, but each name once.
+            paths = [next(iter(e.values()), name) for e, name in zip(found, names, strict=True)]
+            patterns = sorted(map(_pattern, counts))
+            return Match([*map(self._path, paths)], counts.total(), patterns)
+        best = best or [place for place, count in counts.items() if count >= len(names) / 2]
+        if not best and is_everywhere and not counts[_HERE]:
+            best = [*counts]
+        if _HERE in best or not best:
+            best = [_HERE]
+        best = self._of_the_tables_split(best) or best
+        if len(best) > 1:
+            return Match([], 0, rivals=sorted(map(_pattern, best)))
+        (place,) = best
+        paths = [
+            each.get(place) or os.path.join(place[0], name + place[1])
+            for each, name in zip(found, names, strict=True)
+        ]
+        patterns = [_pattern(place)] if place != _HERE else []
+        return Match([*map(self._path, paths)], counts[place], patterns)
+
+    def _of_the_tables_split(self, places: Sequence[Place]) -> list[Place]:
+        """Return the one place that is named as the split that the table is named as."""
+        like = split_like(os.path.splitext(self._table)[0])
+        named = [p for p in places if like and (of := split_like(p[0])) and of.split == like.split]
+        return named if len(named) == 1 else []
+
+    def _path(self, name: str) -> str:
+        return os.path.join(self._folder, name)
+
+    def _literal(self, name: str) -> str | None:
+        """Return a name that is a path; if it is none, with slashes, or from the user's home."""
+        if self._is_file(name):
+            return name
+        other = name.replace("\\", "/") if "\\" in name else os.path.expanduser(name)
+        return other if other != name and self._is_file(other) else None
+
+    def _is_file(self, name: str) -> bool:
+        folder, base = os.path.split(self._path(name))
+        if folder not in self._listed:
+            self._listed[folder] = frozenset(_files(folder))
+        return base in self._listed[folder]
+
+    def _places(self, name: str) -> dict[Place, str]:
+        """Return the places where a name is a file's, and the paths of these files."""
+        *parents, base = _parts(name)
+        found: dict[Place, list[str]] = defaultdict(list)
+        for suffix, where, file in self._index.get(base, ()):
+            folders = where.split("/") if where else []
+            outer = len(folders) - len(parents)
+            if outer >= 0 and [*map(_key, folders[outer:])] == parents:
+                path = f"{where}/{file}" if where else file
+                found["/".join(folders[:outer]), suffix].append(path)
+        chosen: dict[Place, str] = {}
+        for place, paths in found.items():
+            if len(paths) > 1:  # they differ by case alone, or by Unicode's form
+                paths = [path for path in paths if path.endswith((name, name + place[1]))]
+            if len(paths) == 1:
+                chosen[place] = paths[0]
+        return chosen
+
+    @cached_property
+    def _index(self) -> dict[str, list[tuple[str, str, str]]]:
+        """(suffix, folder, file) of each file, by its name, and without its suffix."""
+        index: dict[str, list[tuple[str, str, str]]] = defaultdict(list)
+        for where, file in self._below("", DEEPEST):
+            index[_key(file)].append(("", where, file))
+            if has_picture_suffix(file):
+                stem, suffix = os.path.splitext(file)
+                index[_key(stem)].append((suffix.lower(), where, file))
+        return index
+
+    def _below(self, where: str, depth: int) -> Iterator[tuple[str, str]]:
+        """Yield (folder, file) of a folder and those in it, as deep as asked for."""
+        try:
+            with os.scandir(self._path(where) or os.curdir) as entries:
+                found = [(entry.name, _is_folder(entry)) for entry in entries]
+        except OSError:
+            return
+        for name, is_folder in found:
+            if not is_folder:
+                yield where, name
+            elif depth and not is_litter(name):
+                yield from self._below(f"{where}/{name}" if where else name, depth - 1)
+
+
+def _files(folder: str) -> list[str]:
+    try:
+        with os.scandir(folder or os.curdir) as entries:
+            return [entry.name for entry in entries if not _is_folder(entry)]
+    except (OSError, ValueError):  # not there, or not to be opened; nothing that can be a path
+        return []
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a loop of links
+        return False
+
+
+def _parts(name: str) -> list[str]:
+    """Return the keys of a path's folders and of its file."""
+    if "/" not in name and "\\" not in name:
+        return [_key(name)]
+    path = os.path.normpath(name.replace("\\", "/")).replace("\\", "/")
+    return _key(path).strip("/").split("/")
+
+
+def _key(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+def _pattern(place: Place) -> str:
+    folder, suffix = place
+    return (f"{folder}/" if folder else "") + (f"*{suffix}" if suffix else "") or "./"
