@@ -122,7 +122,7 @@ def _separator(sample: str) -> str:
             rows = [row for row in reader if any(map(str.strip, row))]
         except csv.Error:
             continue
-        if rows and len(rows[0]) > 1:
+        if rows and sum(map(bool, rows[0])) > 1:
             pictures = sum(any(has_picture_suffix(cell.strip()) for cell in row) for row in rows)
             alike = sum(len(row) == len(rows[0]) for row in rows) / len(rows)
             ranks.append((pictures, alike, len(rows[0]), separator))

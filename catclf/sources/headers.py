@@ -31,7 +31,7 @@ _LABEL_NAMES = (
     re.compile("y|breed|species|diagnosis|dx|tags?|truth|groundtruth|annotations?"),
 )
 _SPLIT_NAMES = re.compile(
-    "(data)?(split|subset|set|k?fold|partition|usage|phase)s?(name|id|no|index)?s?|traintest"
+    "(data)?(split|subset|set|k?fold|partition|usage|phase)s?(name|id|no|index)?s?|train(val)?test"
 )
 _INDEX_NAMES = re.compile("|index|unnamed[0-9]+")  # as pandas writes its index
 _TRUTHS = {
@@ -86,13 +86,11 @@ def read_table(path: str, files: Files) -> Table:
     """
     cells = read_cells(path)
     first = cells.rows[0]
-    has_header = cells.has_names or not any(map(has_picture_suffix, first))
     plain = ["".join(re.findall(r"[^\W_]+", name.casefold())) for name in first]
-    if has_header and not cells.has_names:
-        known = (*_FILE_NAMES, *_LABEL_NAMES, _SPLIT_NAMES)
-        has_header = any(names.fullmatch(name) for names in known for name in plain) or not any(
-            map(files.holds, first)
-        )
+    has_header = cells.has_names or not (
+        any(map(has_picture_suffix, first))
+        or (not any(map(_is_file_name, plain)) and any(map(files.holds, first)))
+    )
     rows = cells.rows[1:] if has_header else cells.rows
     if not rows:
         raise no_pictures(path)
@@ -128,7 +126,8 @@ def assign_roles(table: Table, files: Files) -> Roles:
     if len(rest) == 1:
         return Roles(file, match, rest, split)
     binary = [column for column in rest if {*map(str.lower, column.cells)} <= {*_TRUTHS}]
-    if len(binary) > 1:
+    sums = [sum(row) for row in zip(*(map(is_one, each.cells) for each in binary), strict=True)]
+    if len(binary) > 1 and (len(binary) == len(rest) or {*sums} == {1}):
         return Roles(file, match, binary, split)
     raise _unclear(table, "label")
 
@@ -156,29 +155,30 @@ def _rivals(table: Table, columns: Sequence[Column], role: str) -> DatasetError:
 
 def _file(table: Table, files: Files) -> tuple[Column, Match]:
     """Return the column that is called the file; of several, or none, the one that names files."""
-    called = [c for c in table.columns if any(n.fullmatch(c.plain) for n in _FILE_NAMES)]
-    asked = called or [
-        column
-        for column in table.columns
-        if any(has_picture_suffix(c) or files.holds(c) for c in column.cells[:SAMPLE_ROWS])
-    ]
-    matches = [(column, files.match(column.cells)) for column in asked]
-    if not called:
-        matches = [
-            (column, match)
-            for column, match in matches
-            if max(match.found, sum(map(has_picture_suffix, column.cells)))
-            >= NEARLY_ALL * len(table.lines)
-        ]
+    matches = {c: files.match(c.cells) for c in table.columns if _is_file_name(c.plain)}
+    if not any(match.found for match in matches.values()):
+        enough = NEARLY_ALL * len(table.lines)
+        for column in table.columns:
+            sample = column.cells[:SAMPLE_ROWS]
+            if len(set(column.cells)) >= enough and any(
+                has_picture_suffix(cell) or files.holds(cell) for cell in sample
+            ):
+                match = files.match(column.cells)
+                if max(match.found, sum(map(has_picture_suffix, column.cells))) >= enough:
+                    matches[column] = match
     if not matches:
         raise _unclear(table, "file")
-    most = max(match.found for _, match in matches)
-    best = {column: match for column, match in matches if match.found == most}
+    most = max(match.found for match in matches.values())
+    best = {column: match for column, match in matches.items() if match.found == most}
     first = (_named([*best], _FILE_NAMES) or [*best])[0]
     rivals = [c for c, match in best.items() if match.paths != best[first].paths]
     if most and rivals:
         raise _rivals(table, [first, *rivals], "file")
     return first, best[first]
+
+
+def _is_file_name(plain: str) -> bool:
+    return any(names.fullmatch(plain) for names in _FILE_NAMES)
 
 
 def _label(table: Table, columns: Sequence[Column]) -> Column | None:
@@ -201,12 +201,13 @@ def _split(table: Table, columns: Sequence[Column]) -> Column | None:
     """Return the column that is a split by its name, with a split in it, or by all its cells."""
     found = []
     for column in columns:
-        cells = {cell for cell in column.cells if not is_missing(cell)}
         if _SPLIT_NAMES.fullmatch(column.plain) or _flag(column):
             if column.plain == "split" or split_cells(column):
                 found.append(column)
-        elif cells and all(map(split_of, cells)):
-            found.append(column)
+        else:
+            splits = (split_of(cell) for cell in set(column.cells) if not is_missing(cell))
+            if next(splits, None) and all(splits):
+                found.append(column)
     found.sort(key=lambda column: column.plain != "split")
     readings = {tuple(map(split_cells(column).get, column.cells)) for column in found}
     if len(readings) > 1 and found[0].plain != "split":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
@@ -113,7 +114,9 @@ class Files:
         chosen: dict[Place, str] = {}
         for place, paths in found.items():
             if len(paths) > 1:  # they differ by case alone, or by Unicode's form
-                paths = [path for path in paths if path.endswith((name, name + place[1]))]
+                exact = re.split(r"[/\\]", name)[-1]
+                same = {exact, exact + place[1]}
+                paths = [path for path in paths if path.rpartition("/")[2] in same]
             if len(paths) == 1:
                 chosen[place] = paths[0]
         return chosen

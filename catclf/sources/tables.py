@@ -42,9 +42,9 @@ def list_table(path: str, observer: Observer) -> Listing:
     files = Files(path)
     table = read_table(path, files)
     roles = assign_roles(table, files)
-    _check_files(table, roles)
     labels = _labels(table, roles.labels)
     splits = _splits(table, roles.split, observer)
+    _check_files(table, roles)
     _tell(table, roles, observer)
     used = used_splits(split for split in splits if split)
     pictures = [

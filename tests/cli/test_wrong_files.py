@@ -72,6 +72,7 @@ SAID = {  # where it is not said what it is, but what is wrong with it
     ("predict", "notes.txt"): "not a picture of a supported format (JPEG, PNG, ",
     ("predict", "weights.npz"): "not a picture of a supported format (JPEG, PNG, ",
     ("--config", "notes.txt"): "is not TOML: ",
+    ("prepare", "notes.txt"): "is one column: its first line is 'Dear diary,'",
     ("--config", "weights.npz"): "is not TOML: ",
 }
 TO_DO = {  # the fix, where it depends on the file

@@ -344,15 +344,16 @@ def test_a_picture_under_both_labels_is_named(pets: Path, output: Path) -> None:
 def test_a_picture_without_a_split_goes_where_its_duplicate_is(
     tmp_path: Path, output: Path
 ) -> None:
-    """A CSV that names some splits: a copy of a training picture is not held out."""
+    """Of two tables one names splits: a copy of a training picture is not held out."""
     lines = ["file,label,split"]
     for i in range(12):
         draw(tmp_path / f"{i}.png", i)
         lines.append(f"{i}.png,{'cat' if i % 2 else 'dog'},{'test' if i < 4 else 'train'}")
     for i in (0, 5):
         shutil.copyfile(tmp_path / f"{i}.png", tmp_path / f"copy{i}.png")
-        lines.append(f"copy{i}.png,{'cat' if i % 2 else 'dog'},")
     (tmp_path / "a.csv").write_text("\n".join(lines))
-    prepared = prepare([tmp_path / "a.csv"], output, preprocessing=SETTINGS, test_split=0.9)
+    (tmp_path / "b.csv").write_text("copy0.png,dog\ncopy5.png,cat\n")
+    sources = [tmp_path / "a.csv", tmp_path / "b.csv"]
+    prepared = prepare(sources, output, preprocessing=SETTINGS, test_split=0.9)
     assert not any(duplicates.leak for duplicates in prepared.duplicates)
     assert prepared.counts == {"train": (5, 4), "test": (2, 3)}

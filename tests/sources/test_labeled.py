@@ -16,7 +16,8 @@ from sources.conftest import listing, touch
 
 def test_a_picture_that_is_not_there_is_a_picture_error(tmp_path: Path) -> None:
     """Files are only opened when they are read."""
-    (tmp_path / "a.csv").write_text("file,label\ngone.jpg,cat\n")
+    touch(tmp_path, "1.jpg")
+    (tmp_path / "a.csv").write_text("file,label\ngone.jpg,cat\n1.jpg,cat\n")
     picture = listing(tmp_path / "a.csv").pictures[0]
     with pytest.raises(PictureError, match=r"gone\.jpg: no such file"):
         picture.read(Preprocessing())

@@ -15,7 +15,7 @@ from sources.conftest import Warned, listing, rows, touch
 
 def test_sources_are_listed_in_the_order_given(tmp_path: Path) -> None:
     """Several sources, of several kinds, follow one another."""
-    touch(tmp_path, "b/cat/1.jpg", "a/dog/1.jpg")
+    touch(tmp_path, "b/cat/1.jpg", "a/dog/1.jpg", "x.jpg")
     (tmp_path / "c.csv").write_text("file,label\nx.jpg,cat\n")
     good_course(tmp_path / "d.h5")
     found = listing(tmp_path / "b", tmp_path / "c.csv", tmp_path / "d.h5", tmp_path / "a")
@@ -50,6 +50,7 @@ def test_what_is_no_source_is_an_error_that_says_what_to_name(
 
 def test_a_file_that_a_csv_lists_twice_is_used_once_and_told(tmp_path: Path) -> None:
     """However its path is written; the first line is the one that counts."""
+    touch(tmp_path, "b/1.jpg", "2.jpg", "3.jpg")
     (tmp_path / "a.csv").write_text(
         "file,label\nb/1.jpg,cat\n2.jpg,dog\nb/../b/1.jpg,cat\n./2.jpg,dog\n3.jpg,dog\n"
     )
@@ -81,6 +82,7 @@ def test_a_file_under_two_classes_or_in_two_splits_stays_under_each_and_is_told(
     tmp_path: Path,
 ) -> None:
     """A contradiction is the user's to solve; repeated rows of one class and split are one."""
+    touch(tmp_path, "1.jpg", "2.jpg")
     (tmp_path / "a.csv").write_text(
         "file,label,split\n1.jpg,cat,train\n1.jpg,dog,train\n1.jpg,cat,train\n"
         "2.jpg,cat,train\n2.jpg,cat,test\n"
