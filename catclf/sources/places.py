@@ -63,10 +63,11 @@ class Files:
             paths = [next(iter(e.values()), name) for e, name in zip(found, names, strict=True)]
             patterns = sorted(map(_pattern, counts))
             return Match([*map(self._path, paths)], counts.total(), patterns)
-        best = best or [place for place, count in counts.items() if count >= len(names) / 2]
+        half = len(names) / 2
+        best = best or [place for place, count in counts.items() if count >= half]
         if not best and is_everywhere and not counts[_HERE]:
             best = [*counts]
-        if _HERE in best or not best:
+        if not best or counts[_HERE] >= half:
             best = [_HERE]
         best = self._of_the_tables_split(best) or best
         if len(best) > 1:

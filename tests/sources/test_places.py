@@ -81,6 +81,8 @@ def test_missing_ones_stay_missing(tmp_path: Path) -> None:
     direct = match(tmp_path, MANY[0], "gone", "gone/too")
     assert (direct.found, direct.places) == (1, [])
     assert relative(direct, tmp_path) == [MANY[0], "gone", "gone/too"]
+    touch(tmp_path, "a.jpg", "small/a.jpg", "small/b.jpg")
+    assert relative(match(tmp_path, "a.jpg", "b.jpg"), tmp_path) == ["a.jpg", "b.jpg"]
 
 
 def test_half_of_them_are_enough_in_one_place(tmp_path: Path) -> None:
