@@ -16,7 +16,7 @@ from catclf.sources.names import split_like
 NEARLY_ALL = 0.9  # of the rows: a folder that holds so many of them is the one that is meant
 DEEPEST = 4  # folders below the table's that are searched
 
-# What a row's name lacks: (the folder it begins in, the suffix it ends with).
+# What a row's name lacks: (the folder it begins in, and the suffix where files differ by it alone).
 Place = tuple[str, str]
 _HERE: Place = ("", "")
 
@@ -59,7 +59,7 @@ class Files:
         is_everywhere = sum(map(bool, found)) >= nearly_all
         best = [place for place, count in counts.items() if count >= nearly_all]
         if not best and is_everywhere and all(len(each) <= 1 for each in found):
-            # In several folders, or with several suffixes, but each name once.
+            # In several folders, but each name once.
             paths = [next(iter(e.values()), name) for e, name in zip(found, names, strict=True)]
             patterns = sorted(map(_pattern, counts))
             return Match([*map(self._path, paths)], counts.total(), patterns)
@@ -105,21 +105,24 @@ class Files:
     def _places(self, name: str) -> dict[Place, str]:
         """Return the places where a name is a file's, and the paths of these files."""
         *parents, base = _parts(name)
-        found: dict[Place, list[str]] = defaultdict(list)
+        found: dict[str, list[tuple[str, str]]] = defaultdict(list)
         for suffix, where, file in self._index.get(base, ()):
             folders = where.split("/") if where else []
             outer = len(folders) - len(parents)
             if outer >= 0 and [*map(_key, folders[outer:])] == parents:
                 path = f"{where}/{file}" if where else file
-                found["/".join(folders[:outer]), suffix].append(path)
+                found["/".join(folders[:outer])].append((suffix, path))
         chosen: dict[Place, str] = {}
-        for place, paths in found.items():
-            if len(paths) > 1:  # they differ by case alone, or by Unicode's form
-                exact = re.split(r"[/\\]", name)[-1]
-                same = {exact, exact + place[1]}
-                paths = [path for path in paths if path.rpartition("/")[2] in same]
-            if len(paths) == 1:
-                chosen[place] = paths[0]
+        for folder, files in found.items():
+            exact = re.split(r"[/\\]", name)[-1]
+            # Names that differ by case alone, or by Unicode's form, are the second choice.
+            best = [
+                each for each in files if each[1].rpartition("/")[2] == exact + each[0]
+            ] or files
+            if len(best) == 1:
+                chosen[folder, ""] = best[0][1]
+            elif len({suffix for suffix, _ in best}) == len(best):
+                chosen |= {(folder, suffix): path for suffix, path in best}
         return chosen
 
     @cached_property

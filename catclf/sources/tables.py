@@ -125,6 +125,6 @@ def _tell(table: Table, roles: Roles, observer: Observer) -> None:
     if unused:
         told.append(f"not used: {name_some(unused)}")
     if roles.match.places:
-        told.append(f"its pictures are found as {name_some(roles.match.places)}")
+        told.append(f"its pictures are found in {name_some(roles.match.places)}")
     if told:
         observer.note(f"{printable(table.path)}: {'; '.join(told)}")

@@ -34,19 +34,20 @@ def relative(found: Match, folder: Path) -> list[str]:
         # All in one folder, or with one suffix.
         (["images/1.jpg", "images/2.jpg"], ["1.jpg", "2.jpg"], ["images/1.jpg", "images/2.jpg"],
          ["images/"]),
-        (["1.JPG", "2.jpg", "1.txt"], ["1", "2"], ["1.JPG", "2.jpg"], ["*.jpg"]),
+        (["1.JPG", "2.jpg", "1.txt"], ["1", "2"], ["1.JPG", "2.jpg"], []),
         (["x/y/cat/1.png", "x/y/dog/1.png"], ["cat/1", "/dog/1"],
-         ["x/y/cat/1.png", "x/y/dog/1.png"], ["x/y/*.png"]),
-        (["p/a.b.png", "p/c.png"], ["a.b", "c"], ["p/a.b.png", "p/c.png"], ["p/*.png"]),
+         ["x/y/cat/1.png", "x/y/dog/1.png"], ["x/y/"]),
+        (["p/a.b.png", "p/c.png"], ["a.b", "c"], ["p/a.b.png", "p/c.png"], ["p/"]),
         (["cat/1.jpg", "p/cat.jpg", "p/dog.jpg"], ["cat", "dog"], ["p/cat.jpg", "p/dog.jpg"],
-         ["p/*.jpg"]),
+         ["p/"]),
         (["p/x/1.jpg"], ["x\\1.jpg"], ["p/x/1.jpg"],
          ["p/"]),
+        (["p/1.jpg", "p/2.png", "q/1.png"], ["1", "2"], ["p/1.jpg", "p/2.png"], ["p/"]),
         # In several, but each once.
-        (["p1/1.jpg", "p2/2.jpg"], ["1", "2"], ["p1/1.jpg", "p2/2.jpg"], ["p1/*.jpg", "p2/*.jpg"]),
-        (["p/1.jpg", "p/2.png"], ["1", "2"], ["p/1.jpg", "p/2.png"], ["p/*.jpg", "p/*.png"]),
+        (["p1/1.jpg", "p2/2.jpg"], ["1", "2"], ["p1/1.jpg", "p2/2.jpg"], ["p1/", "p2/"]),
+        (["p/1.jpg", "p/2.png"], ["1", "2"], ["p/1.jpg", "p/2.png"], ["p/"]),
         # What systems leave behind is not searched.
-        (["__MACOSX/p/1.jpg", "p/1.jpg", ".git/1.jpg"], ["1"], ["p/1.jpg"], ["p/*.jpg"]),
+        (["__MACOSX/p/1.jpg", "p/1.jpg", ".git/1.jpg"], ["1"], ["p/1.jpg"], ["p/"]),
     ],
 )  # fmt: skip
 def test_pictures_are_found(
@@ -76,7 +77,7 @@ def test_missing_ones_stay_missing(tmp_path: Path) -> None:
     touch(tmp_path, *(f"p/{name}.jpg" for name in MANY[1:]), f"old/{MANY[0]}.jpg")
     matched = match(tmp_path, *MANY)
     assert matched.found == len(MANY) - 1
-    assert relative(matched, tmp_path) == [f"p/{name}.jpg" for name in MANY]
+    assert relative(matched, tmp_path) == ["p/m0", *(f"p/{name}.jpg" for name in MANY[1:])]
     touch(tmp_path, MANY[0])
     direct = match(tmp_path, MANY[0], "gone", "gone/too")
     assert (direct.found, direct.places) == (1, [])
@@ -88,7 +89,7 @@ def test_missing_ones_stay_missing(tmp_path: Path) -> None:
 def test_half_of_them_are_enough_in_one_place(tmp_path: Path) -> None:
     """Of a dataset that was fetched in part; a few strays are not."""
     touch(tmp_path, *(f"p/{name}.jpg" for name in MANY[:25]))
-    assert (match(tmp_path, *MANY).found, match(tmp_path, *MANY).places) == (25, ["p/*.jpg"])
+    assert (match(tmp_path, *MANY).found, match(tmp_path, *MANY).places) == (25, ["p/"])
     assert match(tmp_path, *MANY[20:]).found == 0
 
 
@@ -96,10 +97,10 @@ def test_half_of_them_are_enough_in_one_place(tmp_path: Path) -> None:
     ("files", "rivals"),
     [
         (["images/0.jpg", "images/1.jpg", "masks/0.jpg", "masks/1.jpg"],
-         ["images/*.jpg", "masks/*.jpg"]),
+         ["images/", "masks/"]),
         (["0.jpg", "0.png", "1.jpg", "1.png"], ["*.jpg", "*.png"]),
         (["cat/0.jpg", "dog/0.jpg", "owl/1.jpg", "bat/1.jpg"],
-         ["bat/*.jpg", "cat/*.jpg", "dog/*.jpg", "owl/*.jpg"]),
+         ["bat/", "cat/", "dog/", "owl/"]),
     ],
 )  # fmt: skip
 def test_places_that_hold_them_equally_are_rivals(
@@ -114,8 +115,8 @@ def test_the_place_of_the_tables_split_is_taken(tmp_path: Path) -> None:
     """train.csv is of train_images/, although test_images/ has pictures of these numbers."""
     touch(tmp_path, *(f"{split}_images/{i}.jpg" for split in ("train", "test") for i in range(3)))
     names = ("0", "1", "2")
-    assert match(tmp_path, *names, table="train.csv").places == ["train_images/*.jpg"]
-    assert match(tmp_path, *names, table="test_labels.csv").places == ["test_images/*.jpg"]
+    assert match(tmp_path, *names, table="train.csv").places == ["train_images/"]
+    assert match(tmp_path, *names, table="test_labels.csv").places == ["test_images/"]
     assert len(match(tmp_path, *names, table="labels.csv").rivals) == 2
 
 

@@ -222,12 +222,10 @@ def test_where_the_pictures_were_found_is_told(tmp_path: Path) -> None:
     touch(tmp_path, "train/0a.jpg", "train/0b.jpg")
     found, notes = read(tmp_path, "id,breed\n0a,beagle\n0b,boxer\n", "labels.csv")
     assert found == [("train/0a.jpg", "beagle", None), ("train/0b.jpg", "boxer", None)]
-    assert notes == [
-        "the file is 'id', the label is 'breed'; its pictures are found as train/*.jpg"
-    ]
+    assert notes == ["the file is 'id', the label is 'breed'; its pictures are found in train/"]
     touch(tmp_path, "masks/0a.jpg", "masks/0b.jpg")
     assert refused(tmp_path, "id,breed\n0a,beagle\n0b,boxer\n", "labels.csv").startswith(
-        "labels.csv: its pictures may be those of masks/*.jpg or of train/*.jpg\nWrite the folder"
+        "labels.csv: its pictures may be those of masks/ or of train/\nWrite the folder"
     )
 
 
