@@ -114,15 +114,13 @@ class Files:
                 found["/".join(folders[:outer])].append((suffix, path))
         chosen: dict[Place, str] = {}
         for folder, files in found.items():
-            exact = re.split(r"[/\\]", name)[-1]
-            # Names that differ by case alone, or by Unicode's form, are the second choice.
-            best = [
-                each for each in files if each[1].rpartition("/")[2] == exact + each[0]
-            ] or files
-            if len(best) == 1:
-                chosen[folder, ""] = best[0][1]
-            elif len({suffix for suffix, _ in best}) == len(best):
-                chosen |= {(folder, suffix): path for suffix, path in best}
+            if len(files) > 1:  # files whose names differ by case alone, or by Unicode's form
+                exact = re.split(r"[/\\]", name)[-1]
+                files = [f for f in files if f[1].rpartition("/")[2] == exact + f[0]] or files
+            if len(files) == 1:
+                chosen[folder, ""] = files[0][1]
+            elif len({suffix for suffix, _ in files}) == len(files):
+                chosen |= {(folder, suffix): path for suffix, path in files}
         return chosen
 
     @cached_property
