@@ -82,6 +82,9 @@ class _Reader:
         if not splits:
             self._read_labeled(folder, None)
             return
+        if (tables := _tables(folder)) and all(self._is_flat(each) for each, _ in splits):
+            self._read_table(folder, tables, None)
+            return
         tell_splits({each.name: split for each, split in splits}, self.observer)
         for other in others:
             self._skip(other.find(), LEFT_OUT)
@@ -106,8 +109,10 @@ class _Reader:
             self._read_table(folder, tables, split)
         elif split in ("test", "validation"):
             self._leave_out(folder, "pictures without labels")
-        else:
-            raise _no_class_folders(inner, above, inner is not folder)
+        elif inner is folder or above or labels_in_names(inner.own.pictures):
+            raise _no_class_folders(inner, above)
+        else:  # another source may have the other classes
+            self._read_classes(folder, split)
 
     def _all_in_one(self, folder: Folder) -> Folder | None:
         """Return the folder that all pictures stand in, if they are of no class of another split.
@@ -122,6 +127,10 @@ class _Reader:
         if len(folder.filled) > 1 or folder.own.pictures or is_class or folder.has_empty:
             return None
         return inner
+
+    def _is_flat(self, folder: Folder) -> bool:
+        inner = self._all_in_one(folder)
+        return inner is not None and not _tables(folder) and not _tables(inner)
 
     def _leave_out(self, folder: Folder, what: str) -> None:
         found = folder.find()
@@ -144,6 +153,7 @@ class _Reader:
                 self._skip(folder.own, STRAY)
                 return
             refuse_unclear(folder)
+            _refuse_other_labels(folder)
             deeper = [f"{each.name}/{one.name}" for each in folders for one in each.filled]
             if deeper:
                 self.observer.note(
@@ -251,24 +261,39 @@ def _tables(folder: Folder) -> list[str]:
     return [each.path for each in found if each.kind == "table" and is_table(each.path)]
 
 
-def _no_class_folders(
-    folder: Folder, tables: Sequence[str] = (), is_one_of_folders: bool = False
-) -> DatasetError:
+def _refuse_other_labels(folder: Folder) -> None:
+    """Refuse class folders beside a table that says other classes of most of their pictures."""
+    normal = os.path.normpath
+    names = {normal(path): each.name for each in folder.folders for path in each.find().pictures}
+    for table in _tables(folder):
+        try:
+            listed = list_table(table, Observer()).pictures
+        except DatasetError:
+            continue
+        labels = {
+            normal(each.name): each.class_name for each in listed if normal(each.name) in names
+        }
+        if 2 * len(labels) > len(names) and any(labels[path] != names[path] for path in labels):
+            raise DatasetError(
+                f"its folders ({name_some([each.name for each in folder.folders])}) and "
+                f"{os.path.basename(table)} say different classes",
+                folder.path,
+                "Name the table, or choose `label_from` top for the folders.",
+            )
+
+
+def _no_class_folders(folder: Folder, tables: Sequence[str] = ()) -> DatasetError:
     """Return the error for a folder without class folders, with what it holds instead."""
     if pictures := folder.own.pictures:
-        what = "holds pictures, but no class folders"
         fix = "Name the folder above it, or sort the pictures into a folder for each class."
-        if is_one_of_folders:
-            what = "holds all pictures: there is one class only"
-            fix = "Add a folder of pictures of what it is not, or sort them into class folders."
         if tables:
             fix = f"Name the table that has their labels: {name_some(tables)}"
-        if labels := labels_in_names([os.path.basename(path) for path in pictures]):
+        if labels := labels_in_names(pictures):
             fix = (
                 f"If the names of the files say it ({name_some(labels)}), choose `label_from` "
                 "name; else sort the pictures into a folder for each class."
             )
-        return DatasetError(what, folder.path, fix)
+        return DatasetError("holds pictures, but no class folders", folder.path, fix)
     skipped = folder.find().skipped
     for kind, fix in (
         ("table", "Name it."),

@@ -282,8 +282,8 @@ def test_what_stands_deeper_in_a_class_folder_is_told(tmp_path: Path) -> None:
             r"\(cat, dog\), choose `label_from`",
         ),
         (["images/{a_1,a_2,b_1,b_2}.jpg", "xml/1.xml"], r"\(a, b\), choose `label_from` name"),
-        (["cat/{1,2}.jpg", "notes/1.txt"], "cat: holds all pictures: there is one class only"),
-        (["{train,test}/{1,2}.jpg", "train.csv"], r"Name the table that has .*train\.csv"),
+        (["cat/{1,2}.jpg", "notes/1.txt"], "notes: a class folder without pictures"),
+        (["{train,test}/{1,2}.jpg", "{train,test}.csv"], r"Name the table .*test\.csv, .*train\.c"),
         (["x/pets.zip"], "but archives: .*pets.zip\nExtract it"),
         (["x_train.npy"], "but array files: .*x_train.npy\nName it"),
     ],
@@ -329,6 +329,29 @@ def test_a_table_beside_pictures_says_their_labels(tmp_path: Path, folder: str) 
     assert [picture.class_name for picture in found.pictures] == ["cat", "dog"]
     assert f"the labels are those of {tmp_path / 'labels.csv'}" in heard.notes
     assert skipped(tmp_path) == {f"{folder}3.jpg": UNLISTED}
+
+
+def test_a_table_beside_split_folders_without_labels_is_read(tmp_path: Path) -> None:
+    """As competitions hand them out: train.csv, train_images/, and pictures without labels."""
+    make(tmp_path, "train_images/{1,2}.jpg", "test_images/{8,9}.jpg")
+    (tmp_path / "train.csv").write_text("id,label\n1,cat\n2,dog\n")
+    assert counted(tmp_path) == {("cat", None): 1, ("dog", None): 1}
+    assert Counter(skipped(tmp_path).values()) == {UNLISTED: 2}
+
+
+def test_folders_and_a_table_that_say_different_classes_are_asked(tmp_path: Path) -> None:
+    """Parts of a set are no classes where its table says them; where both agree, all is well."""
+    make(tmp_path, "part_{1,2}/{a,b}.jpg")
+    rows = [f"part_{part}/{name}.jpg" for part in (1, 2) for name in "ab"]
+    table = tmp_path / "metadata.csv"
+    table.write_text("file,label\n" + "".join(f"{row},x{row[-5]}\n" for row in rows))
+    with pytest.raises(DatasetError, match=r"\(part_1, part_2\) and metadata.csv say different"):
+        listing(tmp_path)
+    assert counted(tmp_path, "top") == {("part_1", None): 2, ("part_2", None): 2}
+    table.write_text("file,label\n" + "".join(f"{row},{row[:6]}\n" for row in rows))
+    assert counted(tmp_path) == counted(tmp_path, "top")
+    table.write_text("some,numbers\n1,2\n")  # no table of pictures
+    assert counted(tmp_path) == counted(tmp_path, "top")
 
 
 def test_each_split_may_have_its_table(tmp_path: Path) -> None:
