@@ -27,8 +27,9 @@ _PICTURE_SIGNATURES = {
     "TIFF": rb"(II[*+]\0|MM\0[*+])(?!.{4}CR)",  # CR: a camera's raw picture
     "PPM": rb"P[1-6](\s|#[^\n]*\n)+\d",
     "BMP": rb"BM.{12}[\x0c\x10\x28\x34\x38\x40\x6c\x7c]\0{3}",  # and its header's size
-    "AVIF": rb".{4}ftyp(.{4}){0,15}?avi[fs]",  # as the file's brand, or one it is compatible with
-    "HEIC": rb".{4}ftyp(he[iv][cmsx]|mif1|msf1)",
+    # Its brand, or one of those it is compatible with.
+    "AVIF": rb".{4}ftyp(.{4}){0,15}?avi[fs]",
+    "HEIC": rb".{4}ftyp(.{4}){0,15}?(he[iv][cmsx]|mif1|msf1)",
 }
 
 # What is not read, in whatever case. Order matters: the first that fits is named.
@@ -48,14 +49,14 @@ _UNREAD_PICTURES = {
     "DirectDraw picture": rb"DDS ",
     "DICOM picture": rb".{128}DICM",
     "SVG drawing": rb"\s*<(.*<)?svg",
-    "Windows metafile": rb"\xd7\xcd\xc6\x9a|\1\0\0\0.{36} EMF",
+    "Windows metafile": rb"\xd7\xcd\xc6\x9a|\x01\0\0\0.{36} EMF",
 }
 _OTHER_FILES = {
-    "video": rb".{4}(ftyp|moov|mdat)|RIFF.{4}AVI |\x1a\x45\xdf\xa3|\0\0\1[\xba\xb3]|FLV|0&\xb2u",
+    "video": rb".{4}(ftyp|moov|mdat)|RIFF.{4}AVI |\x1a\x45\xdf\xa3|\0\0\x01[\xba\xb3]|FLV|0&\xb2u",
     "sound": rb"ID3|OggS|fLaC|RIFF.{4}WAVE|\xff[\xfb\xf3\xf2]",
-    "document": rb"%PDF|\{\\rtf|\xd0\xcf\x11\xe0|PK\3\4.{26}(\[Content_Types|mimetypeapplic)",
+    "document": rb"%PDF|\{\\rtf|\xd0\xcf\x11\xe0|PK\x03\x04.{26}(\[Content_|mimetypeapplic)",
     "web page": rb"\s*<(!doctype html|html|head)",
-    "archive": rb"PK\3\4|\x1f\x8b|7z\xbc\xaf|Rar!|BZh|\xfd7zXZ|\x28\xb5\x2f\xfd|.{257}ustar",
+    "archive": rb"PK\x03\x04|\x1f\x8b|7z\xbc\xaf|Rar!|BZh|\xfd7zXZ|\x28\xb5\x2f\xfd|.{257}ustar",
     "array file": rb"\x93NUMPY|\x89HDF|MATLAB 5",
     "program": rb"\x7fELF|MZ.{58}|#!",
     "text": rb"[^\0-\x08\x0e-\x1a\x1c-\x1f]+\Z|\xff\xfe|\xfe\xff",

@@ -140,7 +140,7 @@ def zipped(record: str, width: str = "utf-8") -> bytes:
         (b"file,label,predicted,positive,probability,loss", FileKind.OTHER),
         (b"label,file,split\n", FileKind.OTHER),
         (b"BMI,height\n", FileKind.OTHER),
-        (b"P6 begins a text, too, and P", FileKind.PICTURE),
+        (b"P6 begins a text, too", FileKind.OTHER),
         (b"\x80\x04\x95\0\0", FileKind.OTHER),
     ],
 )
@@ -196,7 +196,7 @@ def test_any_bytes_have_a_kind(data: bytes) -> None:
     ("head", "what", "fix"),
     [
         (b"anything", "is not a dataset that catclf prepared", "Name a dataset"),
-        (b"BM----\0\0\0\0", "is a picture, not a dataset", "Prepare a folder of class folders"),
+        (b"P6 2 2 255\n", "is a picture, not a dataset", "Prepare a folder of class folders"),
         (HDF5_SIGNATURE, "is an HDF5 file, not a dataset", "Prepare it first: catclf prepare x.h5"),
         (
             HDF5_SIGNATURE + b"catclf-dataset",

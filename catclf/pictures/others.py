@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import threading
 import warnings
@@ -32,6 +33,9 @@ _MAX_WEBP_PIXELS = MAX_PIXELS // 2
 # 4 KB claims took 8.8 s.
 _PYTHON_DECODERS = ("ppm", "ppm_plain", "bmp_rle")
 _MAX_PYTHON_PIXELS = 5_000_000
+
+# The size of an item, before it is cut or turned (HEIF, 6.5.3).
+_HEIF_SIZE = re.compile(rb"ispe\0{4}(.{4})(.{4})", re.DOTALL)
 
 # PNG: the chunks that matter to its pixels.
 _NEEDED = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"eXIf", b"IEND")
@@ -179,14 +183,16 @@ def decode_heic(data: bytes, _: Preprocessing) -> DecodedPicture:
         from pillow_heif import open_heif
 
         heif = open_heif(data)
-        check_pixels(*heif.size)
+        # Which may be cut out of something larger: libheif decodes what is declared so, no more.
+        for width, height in _HEIF_SIZE.findall(data):
+            check_pixels(int.from_bytes(width), int.from_bytes(height))
         return DecodedPicture(heif.to_pillow())
     except ImportError:
         fix = "Install it (pip install 'catclf[heic]'), or convert it to JPEG or PNG."
         raise PictureError("HEIC pictures need pillow-heif", fix=fix) from None
     except SyntaxError:
         raise unsupported("HEIC pictures of this kind") from None
-    except RuntimeError:  # sizes beyond the limits of libheif
+    except RuntimeError:  # more than is declared, or than libheif allows
         raise broken("damaged") from None
 
 

@@ -24,9 +24,9 @@ _SUBFILE_TYPE, _WIDTH, _LENGTH, _BITS, _COMPRESSION, _PHOTOMETRIC = 254, 256, 25
 _FILL_ORDER, _SAMPLES, _PLANES, _COLOR_MAP, _TILE_WIDTH, _TILE_LENGTH = 266, 277, 284, 320, 322, 323
 _SUB_DIRECTORIES, _SAMPLE_FORMAT, _SUBSAMPLING, _DNG_VERSION = 330, 339, 530, 50706
 
-_WHITE_IS_ZERO, _RGB, _PALETTE, _YCBCR, _LAB = 0, 2, 3, 6, 8
+_WHITE_IS_ZERO, _GRAY, _RGB, _PALETTE, _YCBCR, _LAB = 0, 1, 2, 3, 6, 8
 _PHOTOMETRICS = {
-    _WHITE_IS_ZERO: "white is zero", 1: "gray", _RGB: "RGB", _PALETTE: "palette", 4: "mask",
+    _WHITE_IS_ZERO: "white is zero", _GRAY: "gray", _RGB: "RGB", _PALETTE: "palette", 4: "mask",
     5: "CMYK", _YCBCR: "YCbCr", _LAB: "CIELab", 9: "ICCLab", 10: "ITULab",
     32803: "raw sensor", 32844: "LogL", 32845: "LogLuv", 34892: "raw sensor",
 }  # fmt: skip
@@ -72,15 +72,18 @@ def _comes_out_wrong(tags: Mapping[int, Any]) -> bool:
     """Tell whether Pillow, or a libtiff without some codec, does not read such samples right."""
     bits, photometric = tags.get(_BITS, (1,)), tags.get(_PHOTOMETRIC, _WHITE_IS_ZERO)
     is_compressed = tags.get(_COMPRESSION, _UNCOMPRESSED) != _UNCOMPRESSED
-    samples = tags.get(_SAMPLES, 1)
-    are_planes = tags.get(_PLANES, 1) == 2 and samples > 1
-    are_read_planes = photometric == _RGB and samples == 3 and (is_compressed or max(bits) == 8)
+    fill_order, kind = tags.get(_FILL_ORDER, 1), (photometric, tags.get(_SAMPLES, 1))
+    # Pillow looks at the first letter of each plane's format only.
+    are_read_planes = kind in ((_GRAY, 1), (_RGB, 3)) and (
+        is_compressed or (max(bits) == 8 and fill_order == 1)
+    )
     return (
         tags.get(_COMPRESSION, _UNCOMPRESSED) not in _COMPRESSIONS
-        or _SIGNED in tags.get(_SAMPLE_FORMAT, ())
+        or (_SIGNED in tags.get(_SAMPLE_FORMAT, ()) and max(bits) < 32)  # of 32 all is looked at
         or 12 in bits
-        or (photometric == _WHITE_IS_ZERO and max(bits) + tags.get(_FILL_ORDER, 1) > 9)
-        or (are_planes and not are_read_planes)
+        or (photometric == _WHITE_IS_ZERO and max(bits) > 8)
+        or (photometric == _WHITE_IS_ZERO and max(bits) == 8 and fill_order == 2)
+        or (tags.get(_PLANES, 1) == 2 and not are_read_planes)
         or (photometric == _PALETTE and max(tags.get(_COLOR_MAP, (0,))) < 256)  # colors of 8 bits
         or (photometric == _YCBCR and not is_compressed and tags.get(_SUBSAMPLING) != (1, 1))
         or photometric == _LAB

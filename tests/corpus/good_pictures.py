@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, features
 
 
 def photo_like(height: int = 97, width: int = 130, seed: int = 0) -> Image.Image:
@@ -67,7 +67,9 @@ def good_files() -> dict[str, bytes]:
     image = photo_like()
     gray = image.convert("L")
     deep = Image.fromarray(np.asarray(gray).astype(np.uint16) * 257)
+    avif = {"photo.avif": encode(image, "AVIF")} if features.check("avif") else {}
     return {
+        **avif,
         "baseline.jpg": encode(image, "JPEG"),
         "optimized.jpg": encode(image, "JPEG", optimize=True, quality=95),
         "progressive.jpg": encode(image, "JPEG", progressive=True),
