@@ -87,7 +87,7 @@ def test_a_heic_file_that_is_cut_or_too_large_is_refused() -> None:
         with pytest.raises(PictureError):
             decode(data[: len(data) * percent // 100])
     size = data.index(b"ispe") + 8  # of what is coded: 64 x 64, which is then cut
-    for side, what in ((20_000, "too large"), (2**31 - 1, "damaged"), (8, "damaged")):
+    for side, what in ((20_000, "too large"), (2**31 - 1, "too large"), (8, "damaged")):
         with pytest.raises(PictureError, match=what):
             decode(data[:size] + struct.pack(">II", side, side) + data[size + 8 :])
     rng = np.random.default_rng(0)
@@ -124,9 +124,9 @@ def test_an_avif_picture_is_turned_once(orientation: int) -> None:
     exif = Image.Exif()
     exif[0x0112] = orientation
     image = photo_like(64, 40)
-    pixels = decode(encode(image.copy(), "AVIF", exif=exif, quality=90), SIZE_40)
     image.info["exif"] = exif.tobytes()
     upright = np.array(ImageOps.exif_transpose(image))
+    pixels = decode(encode(image, "AVIF", exif=exif.tobytes(), quality=90), SIZE_40)
     assert distance(pixels, fit_pixels(upright, SIZE_40)) < 6
 
 
