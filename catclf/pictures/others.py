@@ -171,7 +171,10 @@ def decode_avif(data: bytes, _: Preprocessing) -> DecodedPicture:
     if not SUPPORTED:
         fix = "Install one that reads them (pip install -U pillow), or convert it to JPEG or PNG."
         raise PictureError("this Pillow reads no AVIF pictures", fix=fix)
-    return load(AvifImageFile(BytesIO(data)))
+    try:
+        return load(AvifImageFile(BytesIO(data)))
+    except RuntimeError:  # of parts that are missing
+        raise broken("damaged") from None
 
 
 def decode_heic(data: bytes, _: Preprocessing) -> DecodedPicture:

@@ -18,8 +18,8 @@ MAX_PIXELS = 110_000_000
 """The most pixels a picture may decode to; a JPEG is measured after reduced-scale decoding.
 
 A phone's largest, 12000 x 9000, take in MiB, the whole process, of which 28 are there before:
-JPEG 60, progressive 370 (690 without subsampling), PNG 770 (1180 if it is turned), compressed TIFF
-850, AVIF 980, HEIC 790. A worker process decodes one picture at a time.
+JPEG 60, progressive 370 (690 without subsampling), PNG 770 (1180 if it is turned), HEIC 790, AVIF
+980; and so on in each worker process, which decodes one picture at a time.
 """
 
 # How to fix a file, for errors.

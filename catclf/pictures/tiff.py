@@ -108,7 +108,7 @@ def _description(tags: Mapping[int, Any]) -> str:
 def _libtiff_silenced() -> Iterator[None]:
     """Keep the lines that libtiff writes itself, from C, when a file is damaged, from the terminal.
 
-    It is told to call nobody, where its function can be found (20 us); a library that is part of
+    It is told to call nobody, where its function can be found (45 us); a library that is part of
     Pillow's own, as on Windows, has none, and goes on writing. To redirect stderr would lose what
     other threads write, and a process that is forked meanwhile would never write again.
     """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,7 @@ def tiff(
     *,
     bits: int | None = None,
     sample_format: int = UNSIGNED,
-    order: str = "<",
+    order: Literal["<", ">"] = "<",
     compression: int = 1,
     predictor: int = 1,
     fill_order: int = 1,
@@ -56,7 +57,7 @@ def tiff(
     return signature + start + content + directory + bytes(4)
 
 
-def _packed(rows: NDArray[np.generic], bits: int, order: str) -> bytes:
+def _packed(rows: NDArray[np.generic], bits: int, order: Literal["<", ">"]) -> bytes:
     """Return rows of samples as bytes; of fewer than 8 bits each row is filled up to a byte."""
     if bits == 8 * rows.itemsize:
         return rows.astype(rows.dtype.newbyteorder(order)).tobytes()

@@ -162,22 +162,21 @@ with open("/proc/self/status") as status:
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="Linux tells a process's peak")
-@pytest.mark.parametrize("size", [(8160, 6144), (12000, 9000)])
 @pytest.mark.parametrize(
     ("container", "options", "bytes_per_pixel"),
     [
         ("JPEG", {}, 0.5),
-        ("JPEG", {"progressive": True}, 3.5),
         ("JPEG", {"progressive": True, "subsampling": 0}, 6.5),
         ("PNG", {"compress_level": 1}, 4.5),
     ],
 )
 def test_a_phones_largest_pictures_are_read_in_bounded_memory(
-    container: str, options: dict[str, Any], bytes_per_pixel: float, size: Any, tmp_path: Path
+    container: str, options: dict[str, Any], bytes_per_pixel: float, tmp_path: Path
 ) -> None:
-    """Of 50 and of 108 million pixels, in a process that holds 60 MiB beside them at the most."""
-    path = tmp_path / "picture"
-    Image.effect_noise(size, 8).convert("RGB").save(path, container, **options)
+    """Of 108 million pixels, in a process that holds 60 MiB beside them at the most."""
+    size, path = (12000, 9000), tmp_path / "picture"
+    noise = np.array(Image.effect_noise((1000, 1000), 8).convert("RGB"))
+    Image.fromarray(np.tile(noise, (9, 12, 1))).save(path, container, **options)
     done = subprocess.run([sys.executable, "-c", PHONE, str(path)], capture_output=True, text=True)
     assert done.stderr == ""
     color, peak_kib = done.stdout.splitlines()

@@ -66,7 +66,7 @@ ARRANGEMENTS = {
     "8 bits, white is zero, alpha": (noise(2, 8), 8, WHITE_IS_ZERO, ALPHA),
     "16 bits, gray, alpha": (noise(2, 16), 16, GRAY, ALPHA),
 }
-READ = {
+READ: dict[str, dict[str, Any]] = {
     "plain": {}, "big-endian": {"order": ">"}, "deflate": {"compression": DEFLATE},
     "predictor": {"compression": DEFLATE, "predictor": 2}, "from the low bit": {"fill_order": 2},
     "planar": {"planar": True}, "planar, big-endian": {"planar": True, "order": ">"},
@@ -80,7 +80,7 @@ READ = {
 def test_samples_are_read_right_or_refused_as_what_they_are(name: str, how: str) -> None:
     """None comes out wrong, and no intact file is called damaged."""
     samples, bits, photometric, extra = ARRANGEMENTS[name]
-    options: dict[str, Any] = dict(READ[how])
+    options = dict(READ[how])
     if options.get("predictor") == 2 and bits not in (8, 16):
         return
     if extra == PREMULTIPLIED:
@@ -146,7 +146,8 @@ def test_what_is_not_read_is_told_by_its_samples(facts: str) -> None:
 
 def test_a_camera_raw_file_is_not_its_preview() -> None:
     """A DNG, or a file whose first page is a reduced one with the picture in a directory below."""
-    for tags in ({"t50706": [1]}, {"t254": [1], "t330": [8]}):
+    raw: list[dict[str, Any]] = [{"t50706": [1]}, {"t254": [1], "t330": [8]}]
+    for tags in raw:
         with pytest.raises(PictureError, match="camera raw pictures are not supported"):
             decode(tiff(noise(3, 8), RGB, **tags))
     decode(tiff(noise(3, 8), RGB, t254=[1]))
