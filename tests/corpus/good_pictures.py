@@ -9,7 +9,14 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from PIL import Image, features
+from PIL import Image
+
+try:
+    from PIL import AvifImagePlugin
+except ImportError:  # an older Pillow
+    HAS_AVIF = False
+else:
+    HAS_AVIF = AvifImagePlugin.SUPPORTED
 
 
 def photo_like(height: int = 97, width: int = 130, seed: int = 0) -> Image.Image:
@@ -67,7 +74,7 @@ def good_files() -> dict[str, bytes]:
     image = photo_like()
     gray = image.convert("L")
     deep = Image.fromarray(np.asarray(gray).astype(np.uint16) * 257)
-    avif = {"photo.avif": encode(image, "AVIF")} if features.check("avif") else {}
+    avif = {"photo.avif": encode(image, "AVIF")} if HAS_AVIF else {}
     return {
         **avif,
         "baseline.jpg": encode(image, "JPEG"),

@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image, ImageOps, UnidentifiedImageError, features
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from catclf.errors import PictureError
 from catclf.features import Preprocessing
 from catclf.pictures.pixels import fit_pixels
-from corpus.good_pictures import adam7_png, encode, idat, photo_like, png, png_chunk
+from corpus.good_pictures import HAS_AVIF, adam7_png, encode, idat, photo_like, png, png_chunk
 from pictures.decoding import SIZE_40, decode, distance
 
 
@@ -117,7 +117,7 @@ def test_reading_heic_leaves_pillow_as_it_was() -> None:
         Image.open(io.BytesIO(data))
 
 
-@pytest.mark.skipif(not features.check("avif"), reason="this Pillow reads no AVIF")
+@pytest.mark.skipif(not HAS_AVIF, reason="this Pillow reads no AVIF")
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_an_avif_picture_is_turned_once(orientation: int) -> None:
     """By the file's own property, which Pillow writes for it."""
