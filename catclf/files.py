@@ -25,8 +25,41 @@ _PICTURE_SIGNATURES = {
     "WebP": rb"RIFF.{4}WEBP",
     "GIF": rb"GIF8[79]a",
     "TIFF": rb"(II[*+]\0|MM\0[*+])(?!.{4}CR)",  # CR: a camera's raw picture
-    "PPM": rb"P[1-6][\s#]",
-    "BMP": rb"BM",
+    "PPM": rb"P[1-6](\s|#[^\n]*\n)+\d",
+    "BMP": rb"BM.{12}[\x0c\x10\x28\x34\x38\x40\x6c\x7c]\0{3}",  # and its header's size
+    # Its brand, or one of those it is compatible with.
+    "AVIF": rb".{4}ftyp(.{4}){0,15}?avi[fs]",
+    "HEIC": rb".{4}ftyp(.{4}){0,15}?(he[iv][cmsx]|mif1|msf1)",
+}
+
+# What is not read, in whatever case. Order matters: the first that fits is named.
+_UNREAD_PICTURES = {
+    "camera raw picture": rb".{4}ftypcrx |II\*\0.{4}CR|IIR[OS]|MMOR|IIU\0|FUJIFILMCCD-RAW|FOVb",
+    "JPEG XL picture": rb"\xff\x0a|\0\0\0\x0cJXL ",
+    "JPEG 2000 picture": rb"\0\0\0\x0cjP  |\xff\x4f\xff\x51",
+    "JPEG XR picture": rb"II\xbc",
+    "Photoshop picture": rb"8BPS",
+    "GIMP picture": rb"gimp xcf",
+    "PostScript picture": rb"%!PS|\xc5\xd0\xd3\xc6",
+    "icon": rb"\0\0[\x01\x02]\0[^\0]\0|icns",
+    "PAM or PFM picture": rb"P7\s|P[fF]\s",
+    "QOI picture": rb"qoif",
+    "OpenEXR picture": rb"\x76\x2f\x31\x01",
+    "Radiance picture": rb"#\?RADIANCE",
+    "DirectDraw picture": rb"DDS ",
+    "DICOM picture": rb".{128}DICM",
+    "SVG drawing": rb"\s*<(.*<)?svg",
+    "Windows metafile": rb"\xd7\xcd\xc6\x9a|\x01\0\0\0.{36} EMF",
+}
+_OTHER_FILES = {
+    "video": rb".{4}(ftyp|moov|mdat)|RIFF.{4}AVI |\x1a\x45\xdf\xa3|\0\0\x01[\xba\xb3]|FLV|0&\xb2u",
+    "sound": rb"ID3|OggS|fLaC|RIFF.{4}WAVE|\xff[\xfb\xf3\xf2]",
+    "document": rb"%PDF|\{\\rtf|\xd0\xcf\x11\xe0|PK\x03\x04.{26}(\[Content_|mimetypeapplic)",
+    "web page": rb"\s*<(!doctype html|html|head)",
+    "archive": rb"PK\x03\x04|\x1f\x8b|7z\xbc\xaf|Rar!|BZh|\xfd7zXZ|\x28\xb5\x2f\xfd|.{257}ustar",
+    "array file": rb"\x93NUMPY|\x89HDF|MATLAB 5",
+    "program": rb"\x7fELF|MZ.{58}|#!",
+    "text": rb"[^\0-\x08\x0e-\x1a\x1c-\x1f]+\Z|\xff\xfe|\xfe\xff",
 }
 ZIP_SIGNATURE = b"PK\x03\x04"
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -80,13 +113,30 @@ def picture_format(head: bytes) -> str | None:
     return None
 
 
+def unread_picture(head: bytes) -> str | None:
+    """Return what a picture that begins with these bytes is, of a format that is not read."""
+    return _first_match(_UNREAD_PICTURES, head)
+
+
+def kind_of_other(head: bytes) -> str | None:
+    """Return what a file that begins with these bytes, and is no picture, is: a video, a text."""
+    return _first_match(_OTHER_FILES, head)
+
+
+def _first_match(signatures: Mapping[str, bytes], head: bytes) -> str | None:
+    head = head[:1024].removeprefix(b"\xef\xbb\xbf")  # a byte order mark, before text
+    for name, signature in signatures.items():
+        if re.match(signature, head, re.DOTALL | re.IGNORECASE):
+            return name
+    return None
+
+
 def kind_of_bytes(head: bytes) -> FileKind:
     """Return the kind of the file that begins with these bytes."""
     for signature, kind in _SIGNATURES:
         if re.match(signature, head, re.DOTALL):
             return kind
-    # Two letters alone may begin a text.
-    if picture_format(head) not in (None, "BMP") or re.match(rb"BM.{4}\0{4}", head, re.DOTALL):
+    if picture_format(head) is not None:
         return FileKind.PICTURE
     first, _, rest = head.partition(b"\n")
     is_config = first + b"\n" == CONFIG_LINE.format(zlib.crc32(rest)).encode()

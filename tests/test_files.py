@@ -25,8 +25,11 @@ from catclf.files import (
     FileKind,
     file_kind,
     kind_of_bytes,
+    kind_of_other,
     open_regular,
+    picture_format,
     read_regular,
+    unread_picture,
 )
 from corpus.good_pictures import good_files
 
@@ -140,7 +143,7 @@ def zipped(record: str, width: str = "utf-8") -> bytes:
         (b"file,label,predicted,positive,probability,loss", FileKind.OTHER),
         (b"label,file,split\n", FileKind.OTHER),
         (b"BMI,height\n", FileKind.OTHER),
-        (b"P6 begins a text, too, and P", FileKind.PICTURE),
+        (b"P6 begins a text, too", FileKind.OTHER),
         (b"\x80\x04\x95\0\0", FileKind.OTHER),
     ],
 )
@@ -196,7 +199,7 @@ def test_any_bytes_have_a_kind(data: bytes) -> None:
     ("head", "what", "fix"),
     [
         (b"anything", "is not a dataset that catclf prepared", "Name a dataset"),
-        (b"BM----\0\0\0\0", "is a picture, not a dataset", "Prepare a folder of class folders"),
+        (b"P6 2 2 255\n", "is a picture, not a dataset", "Prepare a folder of class folders"),
         (HDF5_SIGNATURE, "is an HDF5 file, not a dataset", "Prepare it first: catclf prepare x.h5"),
         (
             HDF5_SIGNATURE + b"catclf-dataset",
@@ -224,3 +227,38 @@ def test_a_path_in_a_fix_can_be_typed() -> None:
     assert expected.fix_of(FileKind.HDF5, "my cat.h5") == "Type: catclf 'my cat.h5'"
     assert "\x1b" not in expected.fix_of(FileKind.HDF5, "\x1b[2J")
     assert expected.fix_of(FileKind.MODEL, "x") == "Name a cat."
+
+
+@pytest.mark.parametrize(
+    ("head", "read", "unread", "other"),
+    [
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "HEIC", None, None),
+        (b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic", "HEIC", None, None),
+        (b"\0\0\0\x18ftypmif1\0\0\0\0mif1avif", "AVIF", None, None),
+        (b"P6 # a comment\n2 2 255\n", "PPM", None, None),
+        (b"\0\0\0\x18ftypcrx \0\0\0\1crx isom", None, "camera raw picture", None),
+        (b"\0\0\0\x0cjP  \r\n\x87\n", None, "JPEG 2000 picture", None),
+        (b"\xef\xbb\xbf<?xml version='1.0'?>\n<SVG>", None, "SVG drawing", None),
+        (b"\0\0\0\x18ftypisom\0\0\2\0isomiso2", None, None, "video"),
+        (b"\x1a\x45\xdf\xa3", None, None, "video"),
+        (b"ID3\4", None, None, "sound"),
+        (b"%PDF-1.7", None, None, "document"),
+        (b"PK\3\4" + bytes(26) + b"[Content_Types].xml", None, None, "document"),
+        (b"PK\3\4" + bytes(26) + b"a.txt", None, None, "archive"),
+        (bytes(257) + b"ustar", None, None, "archive"),
+        (b"\n<!DOCTYPE html><title>404", None, None, "web page"),
+        (b"BMI;height\n", None, None, "text"),
+        ("P6 ist ein Käfer\n".encode("latin-1"), None, None, "text"),
+        (b"\x7fELF\2", None, None, "program"),
+        (b"\x80\4\x95\0", None, None, None),
+        (b"", None, None, None),
+    ],
+)  # fmt: skip
+def test_what_is_no_dataset_is_known_too(
+    head: bytes, read: str | None, unread: str | None, other: str | None
+) -> None:
+    """Pictures that are read, those that are not, and what nobody meant as a picture."""
+    assert picture_format(head) == read
+    assert unread_picture(head) == unread
+    if read is None and unread is None:
+        assert kind_of_other(head) == other

@@ -20,6 +20,7 @@ PACKAGE = Path(catclf.__file__).parent
 PUBLIC: list[str] = vars(catclf)["__all__"]
 MODULES = sorted(PACKAGE.rglob("*.py"))
 EXTRAS = {
+    "pictures/others.py": {"pillow_heif"},
     "descent/compiled.py": {"numba"},
     "descent/cluster.py": {"distributed"},
     "descent/shard.py": {"distributed"},

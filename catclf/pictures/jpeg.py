@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image, ImageChops
 
 from catclf.features import Preprocessing
-from catclf.pictures.pixels import DecodedPicture, broken, check_pixels
+from catclf.pictures.pixels import DecodedPicture, broken, check_pixels, unsupported
 
 # libjpeg can decode at 1/2, 1/4 or 1/8 of the size, which skips most of the work. It may as long
 # as the sides that matter keep this many times the size asked for. Mean absolute difference from a
@@ -42,7 +42,8 @@ _SEQUENTIAL_FRAMES = (0xC0, 0xC1)  # Huffman-coded, baseline or extended
 _PROGRESSIVE_FRAME = 0xC2
 # A block takes two Huffman codes, or in a progressive file one, of a bit at the least.
 _LEAST_BITS_PER_BLOCK = {0xC0: 2, 0xC1: 2, _PROGRESSIVE_FRAME: 1}
-_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_FRAMES = frozenset((*range(0xC0, 0xD0), 0xF7)) - {0xC4, 0xC8, 0xCC}
+_READ_FRAMES = (*_SEQUENTIAL_FRAMES, _PROGRESSIVE_FRAME, 0xC9, 0xCA)  # the last two: arithmetic
 _HUFFMAN_TABLES = 0xC4
 _STAND_ALONE = frozenset((0x01, *range(0xD0, 0xD9)))  # without a length: restarts, start of image
 _END_OF_IMAGE = 0xD9
@@ -198,7 +199,11 @@ def _read_frame(jpeg: _Jpeg, marker: int, segment: bytes) -> None:
     if jpeg.frame:
         raise broken("damaged")
     jpeg.frame = marker
-    _, jpeg.height, jpeg.width, count = struct.unpack_from(">BHHB", segment)
+    bits, jpeg.height, jpeg.width, count = struct.unpack_from(">BHHB", segment)
+    if marker not in _READ_FRAMES:
+        raise unsupported("lossless and hierarchical JPEG pictures")
+    if bits in (12, 16):
+        raise unsupported(f"JPEG pictures of {bits} bits")
     check_pixels(jpeg.width, jpeg.height, 2**32)  # no limit yet: the reduction is not chosen
     components = [struct.unpack_from("BB", segment, 6 + 3 * i) for i in range(count)]
     across = max(sampling >> 4 for _, sampling in components)

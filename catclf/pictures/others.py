@@ -1,7 +1,8 @@
-"""PNG, WebP, GIF, TIFF, BMP and PPM: Pillow decodes them once size and completeness are known."""
+"""PNG, WebP, AVIF, HEIC, GIF, BMP and PPM: decoded once size and completeness are known."""
 
 from __future__ import annotations
 
+import re
 import struct
 import threading
 import warnings
@@ -11,8 +12,16 @@ from contextlib import contextmanager
 from io import BytesIO
 from typing import TYPE_CHECKING
 
+from catclf.errors import PictureError
 from catclf.features import Preprocessing
-from catclf.pictures.pixels import MAX_PIXELS, DecodedPicture, broken, check_pixels
+from catclf.pictures.pixels import (
+    MAX_PIXELS,
+    DecodedPicture,
+    broken,
+    check_deep,
+    check_pixels,
+    unsupported,
+)
 
 if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
@@ -23,9 +32,10 @@ _MAX_WEBP_PIXELS = MAX_PIXELS // 2
 # Pillow decodes these in Python: a million pixels take up to 2.3 s, and 46 million that a BMP of
 # 4 KB claims took 8.8 s.
 _PYTHON_DECODERS = ("ppm", "ppm_plain", "bmp_rle")
-_MAX_PYTHON_PIXELS = MAX_PIXELS // 10
+_MAX_PYTHON_PIXELS = 5_000_000
 
-_TILE_WIDTH_TAG, _TILE_LENGTH_TAG = 322, 323  # TIFF 6.0, section 15
+# The size of an item, before it is cut or turned (HEIF, 6.5.3).
+_HEIF_SIZE = re.compile(rb"ispe\0{4}(.{4})(.{4})", re.DOTALL)
 
 # PNG: the chunks that matter to its pixels.
 _NEEDED = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"eXIf", b"IEND")
@@ -50,6 +60,8 @@ def decode_png(data: bytes, _: Preprocessing) -> DecodedPicture:
     """
     from PIL.PngImagePlugin import PngImageFile
 
+    if data[12:16] == b"CgBI":
+        raise unsupported("PNG pictures that were rewritten for an iPhone app (CgBI)")
     file, chunks = _read_chunks(data)
     if file[8:16] != b"\0\0\0\x0dIHDR":
         raise broken("damaged")
@@ -66,6 +78,10 @@ def decode_png(data: bytes, _: Preprocessing) -> DecodedPicture:
         pixel_bits = depth * _SAMPLES_PER_PIXEL[color]
         needed_bytes = _inflated_bytes(*image.size, pixel_bits, bool(interlaced))
         _check_inflated(chunks[b"IDAT"], needed_bytes)
+    if (
+        depth == 16 and color != _GRAY
+    ):  # of gray Pillow keeps all bits, and they are looked at later
+        check_deep(image)
     transparent = image.info.get("transparency")
     # Pillow leaves the transparent color in the file's bit depth, and widens or cuts the pixels.
     if color == _GRAY and depth < 8 and isinstance(transparent, int):
@@ -128,7 +144,7 @@ def decode_webp(data: bytes, _: Preprocessing) -> DecodedPicture:
 
     # libwebp takes memory for the canvas as soon as it is given the file.
     check_pixels(*_webp_size(data), _MAX_WEBP_PIXELS)
-    return _load(WebPImageFile(BytesIO(data)), _MAX_WEBP_PIXELS)
+    return load(WebPImageFile(BytesIO(data)), _MAX_WEBP_PIXELS)
 
 
 def _webp_size(data: bytes) -> tuple[int, int]:
@@ -143,35 +159,60 @@ def _webp_size(data: bytes) -> tuple[int, int]:
     return sides & 0x3FFF, sides >> 16 & 0x3FFF
 
 
+def decode_avif(data: bytes, _: Preprocessing) -> DecodedPicture:
+    """Decode an AVIF, where Pillow can; its first frame if it is an animation.
+
+    Pillow tells how the file turns it as EXIF does, instead of what its EXIF block told.
+    """
+    try:
+        from PIL.AvifImagePlugin import SUPPORTED, AvifImageFile
+    except ImportError:
+        SUPPORTED = False
+    if not SUPPORTED:
+        fix = "Install one that reads them (pip install -U pillow), or convert it to JPEG or PNG."
+        raise PictureError("this Pillow reads no AVIF pictures", fix=fix)
+    try:
+        return load(AvifImageFile(BytesIO(data)))
+    except RuntimeError:  # of parts that are missing
+        raise broken("damaged") from None
+
+
+def decode_heic(data: bytes, _: Preprocessing) -> DecodedPicture:
+    """Decode the primary picture of a HEIC file, by pillow-heif.
+
+    libheif has turned it as the file's properties tell, so what EXIF tells is not applied.
+    """
+    try:
+        from pillow_heif import open_heif
+
+        heif = open_heif(data)
+        # Which may be cut out of something larger: libheif decodes what is declared so, no more.
+        for width, height in _HEIF_SIZE.findall(data):
+            check_pixels(int.from_bytes(width), int.from_bytes(height))
+        return DecodedPicture(heif.to_pillow())
+    except ImportError:
+        fix = "Install it (pip install 'catclf[heic]'), or convert it to JPEG or PNG."
+        raise PictureError("HEIC pictures need pillow-heif", fix=fix) from None
+    except SyntaxError:
+        raise unsupported("HEIC pictures of this kind") from None
+    except RuntimeError:  # more than is declared, or than libheif allows
+        raise broken("damaged") from None
+
+
 def decode_gif(data: bytes, _: Preprocessing) -> DecodedPicture:
     """Decode a GIF; its first frame if it is an animation."""
     from PIL.GifImagePlugin import GifImageFile
 
     check_pixels(*struct.unpack_from("<HH", data, 6))
-    with _pillow_silenced():
-        return _load(GifImageFile(BytesIO(data)))
-
-
-def decode_tiff(data: bytes, _: Preprocessing) -> DecodedPicture:
-    """Decode the first page of a TIFF."""
-    from PIL.TiffImagePlugin import TiffImageFile
-
-    with _pillow_silenced():
-        image = TiffImageFile(BytesIO(data))
-        # libtiff takes memory for a whole tile, however small the picture is.
-        check_pixels(image.tag_v2.get(_TILE_WIDTH_TAG, 1), image.tag_v2.get(_TILE_LENGTH_TAG, 1))
-        extents = [tile[1] for tile in image.tile if tile[1]]
-        covered = sum((right - left) * (bottom - top) for left, top, right, bottom in extents)
-        if covered < image.width * image.height:
-            raise broken("truncated")  # Pillow leaves the rest black
-        return _load(image)  # which applies the orientation tag itself
+    with pillow_silenced():
+        return load(GifImageFile(BytesIO(data)))
 
 
 def decode_bmp(data: bytes, _: Preprocessing) -> DecodedPicture:
     """Decode a BMP."""
     from PIL.BmpImagePlugin import BmpImageFile
 
-    picture = _load(BmpImageFile(BytesIO(data)))
+    picture = load(BmpImageFile(BytesIO(data)))
     if picture.image.mode == "RGBA" and not picture.image.getchannel("A").getbbox():
         picture.image.putalpha(255)  # as browsers do: many writers leave the fourth byte zero
     return picture
@@ -181,10 +222,10 @@ def decode_ppm(data: bytes, _: Preprocessing) -> DecodedPicture:
     """Decode a PPM, PGM or PBM."""
     from PIL.PpmImagePlugin import PpmImageFile
 
-    return _load(PpmImageFile(BytesIO(data)))
+    return load(PpmImageFile(BytesIO(data)))
 
 
-def _load(image: ImageFile, max_pixels: int = MAX_PIXELS) -> DecodedPicture:
+def load(image: ImageFile, max_pixels: int = MAX_PIXELS) -> DecodedPicture:
     """Decode what Pillow has opened, if it is not too large."""
     slow = image.tile and image.tile[0][0] in _PYTHON_DECODERS
     check_pixels(*image.size, _MAX_PYTHON_PIXELS if slow else max_pixels)
@@ -196,7 +237,7 @@ _warnings_lock = threading.Lock()
 
 
 @contextmanager
-def _pillow_silenced() -> Iterator[None]:
+def pillow_silenced() -> Iterator[None]:
     """Keep Pillow's warnings about odd metadata from the user.
 
     `warnings.catch_warnings` changes what all threads see, and two of them may restore in the

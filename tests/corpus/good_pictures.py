@@ -11,6 +11,13 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+try:
+    from PIL import AvifImagePlugin
+except ImportError:  # an older Pillow
+    HAS_AVIF = False
+else:
+    HAS_AVIF = AvifImagePlugin.SUPPORTED
+
 
 def photo_like(height: int = 97, width: int = 130, seed: int = 0) -> Image.Image:
     """Return an RGB picture with slopes, edges and grain, so that compressed data is spread out."""
@@ -67,7 +74,9 @@ def good_files() -> dict[str, bytes]:
     image = photo_like()
     gray = image.convert("L")
     deep = Image.fromarray(np.asarray(gray).astype(np.uint16) * 257)
+    avif = {"photo.avif": encode(image, "AVIF")} if HAS_AVIF else {}
     return {
+        **avif,
         "baseline.jpg": encode(image, "JPEG"),
         "optimized.jpg": encode(image, "JPEG", optimize=True, quality=95),
         "progressive.jpg": encode(image, "JPEG", progressive=True),

@@ -73,6 +73,7 @@ def _jpegs() -> Files:
     yield "only-markers.jpg", data[:2] + b"\xff" * 5000, "refused"
     yield "twelve-bit.jpg", data.replace(b"\xff\xc0\0\x11\x08", b"\xff\xc0\0\x11\x0c"), "refused"
     yield "lossless.jpg", data.replace(b"\xff\xc0", b"\xff\xc3"), "refused"
+    yield "jpeg-ls.jpg", data.replace(b"\xff\xc0", b"\xff\xf7"), "refused"
     yield "arithmetic.jpg", data.replace(b"\xff\xc0", b"\xff\xc9"), "either"
     odd = data[:2] + b"\xff\xe1\0\x20Exif\0\0MM\0*" + b"\xff" * 20 + data[2:]
     yield "odd-exif.jpg", odd, "either"
@@ -93,6 +94,7 @@ def _pngs() -> Files:
     yield "no-ihdr.png", b"\x89PNG\r\n\x1a\n" + idat(rows) + png_chunk(b"IEND", b""), "refused"
     yield "short-ihdr.png", b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", b"\0\0"), "refused"
     yield "no-iend.png", whole[:-12], "refused"
+    yield "iphone-app.png", whole[:8] + png_chunk(b"CgBI", b"\x50\0\x20\6") + whole[8:], "refused"
     yield "empty-idat.png", png(10, 8, 8, 2, png_chunk(b"IDAT", b"")), "refused"
     yield "not-zlib.png", png(10, 8, 8, 2, png_chunk(b"IDAT", b"not zlib at all")), "refused"
     yield "bad-filter.png", png(10, 8, 8, 2, idat((b"\x09" + bytes(range(30))) * 8)), "refused"

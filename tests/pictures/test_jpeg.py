@@ -58,11 +58,11 @@ def test_the_reduction_leaves_enough_pixels(fit: Any) -> None:
 
 def test_a_huge_jpeg_is_read_at_a_reduced_scale() -> None:
     """The limit of pixels is for what is decoded."""
-    side = 8000
+    side = 10_500
     assert side * side > MAX_PIXELS
-    data = encode(Image.new("RGB", (side, side), (200, 100, 50)), "JPEG")
+    data = encode(Image.new("L", (side, side), 200), "JPEG")
     pixels = decode(data, Preprocessing())
-    assert distance(pixels, np.full_like(pixels, (200, 100, 50))) < 2
+    assert distance(pixels, np.full_like(pixels, 200)) < 2
 
 
 @pytest.mark.parametrize(
@@ -136,6 +136,54 @@ def test_a_photo_is_close_to_a_full_decode_and_refused_where_it_is_cut(photos: P
         for part in (0.3, 0.6, 0.9) if number % 10 == 0 else ():
             with pytest.raises(PictureError, match="truncated"):
                 decode(data[: int(len(data) * part)] + b"\xff\xd9")
+
+
+@pytest.mark.parametrize("adobe", ["none", "CMYK", "YCCK"])
+def test_cmyk_is_inverted_whether_adobe_says_so_or_not(adobe: str) -> None:
+    """As browsers read it: tried in Chromium 150, and so in Firefox's source."""
+    data = encode(Image.new("CMYK", (40, 40), (200, 40, 90, 20)), "JPEG", quality=98)
+    assert data[2:4] == b"\xff\xee"
+    segment = data[2:18]
+    kept = {"none": b"", "CMYK": segment, "YCCK": segment[:-1] + b"\2"}[adobe]
+    color = (136, 235, 42) if adobe == "YCCK" else (51, 198, 152)  # as Chromium 150 shows it
+    pixels = decode(data[:2] + kept + data[18:])
+    assert distance(pixels, np.full_like(pixels, color)) < 2
+
+
+PHONE = """
+import sys
+from catclf.features import Preprocessing
+from catclf.pictures.reading import read_picture
+print(read_picture(sys.argv[1], Preprocessing()).mean(axis=(0, 1)))
+with open("/proc/self/status") as status:
+    print(next(line.split()[1] for line in status if line.startswith("VmHWM")))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux tells a process's peak")
+@pytest.mark.parametrize(
+    ("container", "options", "bytes_per_pixel"),
+    [
+        ("JPEG", {}, 0.5),
+        ("JPEG", {"progressive": True, "subsampling": 0}, 6.5),
+        ("PNG", {"compress_level": 1}, 4.5),
+    ],
+)
+def test_a_phones_largest_pictures_are_read_in_bounded_memory(
+    container: str, options: dict[str, Any], bytes_per_pixel: float, tmp_path: Path
+) -> None:
+    """Of 108 million pixels, in a process that holds 60 MiB beside them at the most."""
+    size, path = (12000, 9000), tmp_path / "picture"
+    noise = np.array(Image.effect_noise((1000, 1000), 8).convert("RGB"))
+    Image.fromarray(np.tile(noise, (9, 12, 1))).save(path, container, **options)
+    done = subprocess.run([sys.executable, "-c", PHONE, str(path)], capture_output=True, text=True)
+    assert done.stderr == ""
+    color, peak_kib = done.stdout.splitlines()
+    assert all(abs(float(value) - 128) < 2 for value in color.strip("[]").split())
+    file_bytes = path.stat().st_size  # in memory twice, of a PNG
+    most = 60 * 2**20 + bytes_per_pixel * size[0] * size[1] + 2.1 * file_bytes
+    assert int(peak_kib) * 2**10 < most
 
 
 def test_a_jpeg_needs_one_plugin() -> None:

@@ -1,42 +1,143 @@
-"""PNG, WebP, GIF, TIFF, BMP and PPM: what each has of its own, and what pixels do not need."""
+"""PNG, AVIF, HEIC and the rest: what each has of its own, and what pixels do not need."""
 
 from __future__ import annotations
 
 import io
 import struct
+import sys
 import zlib
+from contextlib import suppress
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps, UnidentifiedImageError
 
+from catclf.errors import PictureError
 from catclf.features import Preprocessing
-from corpus.good_pictures import adam7_png, encode, idat, png, png_chunk
-from pictures.decoding import decode, photo_40
+from catclf.pictures.pixels import fit_pixels
+from corpus.good_pictures import HAS_AVIF, adam7_png, encode, idat, photo_like, png, png_chunk
+from pictures.decoding import SIZE_40, decode, distance
 
 
-def test_big_endian_16_bit_tiff_is_scaled() -> None:
-    """Pillow reads it in the other order of bytes."""
-    values = np.array([[0, 257, 65535, 32896]], dtype=">u2")
-    entries = [(256, 4), (257, 1), (258, 16), (259, 1), (262, 1), (273, 8), (277, 1), (279, 8)]
-    directory = struct.pack(">H", len(entries))
-    directory += b"".join(struct.pack(">HHIHH", tag, 3, 1, value, 0) for tag, value in entries)
-    data = b"MM\0*\0\0\0\x10" + values.tobytes() + directory + b"\0\0\0\0"
-    pixels = decode(data, Preprocessing(size=4))
-    assert pixels[0, :, 0].tolist() == [0, 1, 255, 128]
+def encoded_heic(image: Image.Image, **options: Any) -> bytes:
+    """Return a HEIC file, as pillow-heif writes it."""
+    heif = pytest.importorskip("pillow_heif")
+    file = io.BytesIO()
+    heif.from_pillow(image).save(file, **{"quality": 90, **options})
+    return file.getvalue()
 
 
-def test_odd_tiff_metadata_neither_fails_nor_warns() -> None:
-    """Pillow warns of a tag that holds more than it should; warnings are errors here."""
-    tiff = encode(photo_40(), "TIFF", tiffinfo={305: "a program"})
-    (start,) = struct.unpack_from("<I", tiff, 4)
-    (count,) = struct.unpack_from("<H", tiff, start)
-    entries = range(start + 2, start + 2 + 12 * count, 12)
-    entry = next(at for at in entries if struct.unpack_from("<H", tiff, at)[0] == 305)
-    odd = tiff[: entry + 4] + struct.pack("<II", 5000, 2**31) + tiff[entry + 12 :]
-    with pytest.warns(UserWarning, match="tag|corrupt|Truncated"):
-        Image.open(io.BytesIO(odd)).load()
-    np.testing.assert_array_equal(decode(odd), photo_40())
+def test_a_heic_picture_is_read() -> None:
+    """In colors, in gray, and with alpha, which is composited on white."""
+    photo = photo_like(64, 40)
+    for image in (photo, photo.convert("L")):
+        pixels = decode(encoded_heic(image), Preprocessing(size=64))
+        assert distance(pixels, fit_pixels(np.array(image.convert("RGB")), Preprocessing(64))) < 6
+    clear = Image.new("RGBA", (64, 64), (200, 0, 0, 0))
+    assert distance(decode(encoded_heic(clear)), np.full((40, 40, 3), 255, np.uint8)) < 2
+
+
+def test_a_heic_picture_of_ten_bits_is_read() -> None:
+    """Phones write them for a wide range of light."""
+    heif = pytest.importorskip("pillow_heif")
+    deep = np.linspace(0, 65535, 64 * 64 * 3).reshape(64, 64, 3).astype(np.uint16)
+    file = io.BytesIO()
+    heif.from_bytes("RGB;16", (64, 64), deep.tobytes()).save(file, quality=-1, chroma=444)
+    assert heif.open_heif(file.getvalue()).info["bit_depth"] == 10
+    pixels = decode(file.getvalue(), Preprocessing(size=64))
+    assert distance(pixels, (deep // 257).astype(np.uint8)) < 2
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_heic_picture_is_turned_once(orientation: int) -> None:
+    """By the file's own property, whatever its EXIF block tells beside it."""
+    heif = pytest.importorskip("pillow_heif")
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    image, file = photo_like(64, 40), io.BytesIO()
+    heif.encode("RGB", image.size, image.tobytes(), file, quality=90, exif=exif.tobytes())
+    data = file.getvalue()
+    assert (b"irot" in data or b"imir" in data) == (orientation > 1)
+    image.info["exif"] = exif.tobytes()
+    upright = fit_pixels(np.array(ImageOps.exif_transpose(image)), SIZE_40)
+    assert distance(decode(data), upright) < 6
+    told = b"\x01\x12\0\x03\0\0\0\x01\0"
+    assert told + bytes([orientation]) in data
+    other = data.replace(told + bytes([orientation]), told + b"\x05")
+    np.testing.assert_array_equal(decode(other), decode(data))
+
+
+def test_the_primary_picture_of_several_is_taken() -> None:
+    """Wherever in the file it stands."""
+    heif = pytest.importorskip("pillow_heif")
+    both = heif.from_pillow(Image.new("RGB", (64, 64), "red"))
+    both.add_from_pillow(Image.new("RGB", (64, 64), "blue"))
+    for index, color in enumerate([(255, 0, 0), (0, 0, 255)]):
+        file = io.BytesIO()
+        both.save(file, primary_index=index)
+        assert distance(decode(file.getvalue()), np.full((40, 40, 3), color, np.uint8)) < 10
+
+
+def test_a_heic_file_that_is_cut_or_too_large_is_refused() -> None:
+    """Before memory is taken for what it claims; any change gives a result or an error."""
+    data = encoded_heic(photo_like(64, 40))
+    for percent in range(1, 100, 7):
+        with pytest.raises(PictureError):
+            decode(data[: len(data) * percent // 100])
+    size = data.index(b"ispe") + 8  # of what is coded: 64 x 64, which is then cut
+    for side, what in ((20_000, "too large"), (2**31 - 1, "too large"), (8, "damaged")):
+        with pytest.raises(PictureError, match=what):
+            decode(data[:size] + struct.pack(">II", side, side) + data[size + 8 :])
+    rng = np.random.default_rng(0)
+    for _ in range(300):
+        changed = bytearray(data)
+        for at in rng.integers(0, len(data), 4):
+            changed[at] = rng.integers(0, 256)
+        with suppress(PictureError):
+            decode(bytes(changed))
+
+
+def test_heic_without_its_library_is_an_error_that_names_the_extra(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Which is all that is needed."""
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    with pytest.raises(PictureError, match="pillow-heif") as caught:
+        decode(b"\0\0\0\x18ftypheic" + bytes(99))
+    assert "pip install 'catclf[heic]'" in (caught.value.fix or "")
+
+
+def test_reading_heic_leaves_pillow_as_it_was() -> None:
+    """No opener is registered for other users of Pillow."""
+    data = encoded_heic(photo_like(64, 40))
+    decode(data)
+    with pytest.raises(UnidentifiedImageError):
+        Image.open(io.BytesIO(data))
+
+
+@pytest.mark.skipif(not HAS_AVIF, reason="this Pillow reads no AVIF")
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_an_avif_picture_is_turned_once(orientation: int) -> None:
+    """By the file's own property, which Pillow writes for it."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    image = photo_like(64, 40)
+    image.info["exif"] = exif.tobytes()
+    upright = np.array(ImageOps.exif_transpose(image))
+    pixels = decode(encode(image, "AVIF", exif=exif.tobytes(), quality=90), SIZE_40)
+    assert distance(pixels, fit_pixels(upright, SIZE_40)) < 6
+
+
+def test_a_pillow_without_avif_is_an_error_that_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether it is too old, or was built without."""
+    data = b"\0\0\0\x1cftypmif1\0\0\0\0mif1avif" + bytes(99)
+    for plugin in (None, SimpleNamespace(SUPPORTED=False, AvifImageFile=None)):
+        monkeypatch.setitem(sys.modules, "PIL.AvifImagePlugin", plugin)
+        with pytest.raises(PictureError, match="this Pillow reads no AVIF") as caught:
+            decode(data)
+        assert "pip install -U pillow" in (caught.value.fix or "")
 
 
 def test_a_bitmap_whose_fourth_byte_is_never_set_is_opaque() -> None:
@@ -118,8 +219,15 @@ def test_a_transparent_gray_of_few_bits_is_white(depth: int, value: int) -> None
     assert (decode(png(8, 8, depth, 0, idat(rows))) == value * 255 // (2**depth - 1)).all()
 
 
+def test_deep_colors_that_use_few_bits_are_refused() -> None:
+    """They would come out black, or nearly."""
+    rows = (b"\0" + struct.pack(">HHH", 1000, 2000, 3000) * 8) * 8
+    with pytest.raises(PictureError, match="none of them above 4095"):
+        decode(png(8, 8, 16, 2, idat(rows)))
+
+
 def test_a_transparent_color_of_16_bits_is_white() -> None:
     """Pillow cuts the pixels to 8 bits, and leaves the color at 16."""
-    rows = (b"\0" + struct.pack(">HHH", 1000, 2000, 3000) * 8) * 8
-    transparent = png_chunk(b"tRNS", struct.pack(">HHH", 1000, 2000, 3000))
+    rows = (b"\0" + struct.pack(">HHH", 10000, 20000, 30000) * 8) * 8
+    transparent = png_chunk(b"tRNS", struct.pack(">HHH", 10000, 20000, 30000))
     assert (decode(png(8, 8, 16, 2, transparent, idat(rows))) == 255).all()

@@ -25,7 +25,7 @@ from pictures.decoding import SIZE_5, colors, decode, distance, photo_40, plain_
     [
         (0, 5, "no pixels"),
         (5, -1, "no pixels"),
-        (MAX_PIXELS + 1, 1, "too large: 50000001 x 1 pixels, more than 50 million"),
+        (MAX_PIXELS + 1, 1, "too large: 110000001 x 1 pixels, more than 110 million"),
     ],
 )
 def test_a_size_without_pixels_or_beyond_the_limit_is_refused(
@@ -250,8 +250,8 @@ def palette_picture() -> Image.Image:
         (encode(Image.new("RGB", (40, 40), (1, 2, 3)), "PNG", transparency=(1, 2, 3)), False),
         (encode(Image.new("RGB", (40, 40), (1, 2, 3)), "PNG", transparency=(1, 2, 4)), True),
         (encode(Image.new("L", (40, 40), 7), "PNG", transparency=7), False),
-        (encode(Image.new("I;16", (40, 40), 700), "PNG", transparency=700), False),
-        (encode(Image.new("I;16", (40, 40), 700), "PNG", transparency=701), True),
+        (encode(Image.new("I;16", (40, 40), 4700), "PNG", transparency=4700), False),
+        (encode(Image.new("I;16", (40, 40), 4700), "PNG", transparency=4701), True),
         (encode(Image.new("1", (40, 40), 0), "PNG", transparency=0), False),
     ],
 )
