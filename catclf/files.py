@@ -56,10 +56,11 @@ _OTHER_FILES = {
     "sound": rb"ID3|OggS|fLaC|RIFF.{4}WAVE|\xff[\xfb\xf3\xf2]",
     "document": rb"%PDF|\{\\rtf|\xd0\xcf\x11\xe0|PK\x03\x04.{26}(\[Content_|mimetypeapplic)",
     "web page": rb"\s*<(!doctype html|html|head)",
-    "archive": rb"PK\x03\x04|\x1f\x8b|7z\xbc\xaf|Rar!|BZh|\xfd7zXZ|\x28\xb5\x2f\xfd|.{257}ustar",
-    "array file": rb"\x93NUMPY|\x89HDF|MATLAB 5",
+    "archive": rb"PK\x03\x04(?!.{26}[^\0]{1,250}\.npy)"
+    rb"|\x1f\x8b|7z\xbc\xaf|Rar!|BZh|\xfd7zXZ|\x28\xb5\x2f\xfd|.{257}ustar",
+    "array file": rb"\x93NUMPY|\x89HDF|MATLAB 5|PK\x03\x04",
     "program": rb"\x7fELF|MZ.{58}|#!",
-    "text": rb"[^\0-\x08\x0e-\x1a\x1c-\x1f]+\Z|\xff\xfe|\xfe\xff",
+    "text file": rb"[^\0-\x08\x0e-\x1a\x1c-\x1f]+\Z|\xff\xfe|\xfe\xff",
 }
 ZIP_SIGNATURE = b"PK\x03\x04"
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -92,10 +93,7 @@ _SIGNATURES = (
     (ZIP_SIGNATURE + rb'.{26}record\.npy.*"format": ?"catclf-model"', FileKind.MODEL),
     (ZIP_SIGNATURE + rb".*" + "catclf-model".encode("utf-32-le"), FileKind.MODEL),
     (HDF5_SIGNATURE, FileKind.HDF5),
-    (
-        rb"PK\x03\x04(?!.{26}[^\0]{1,250}\.npy)|\x1f\x8b|7z\xbc\xaf|Rar!|BZh|\xfd7zXZ|.{257}ustar",
-        FileKind.ARCHIVE,
-    ),
+    (_OTHER_FILES["archive"], FileKind.ARCHIVE),
     (
         rb'<!doctype html>\n([^\n]*\n){3}<meta name="generator" content="catclf-report">',
         FileKind.REPORT,

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from catclf.errors import CatclfError, PictureError
-from catclf.files import FileKind, kind_of_bytes, open_regular
+from catclf.files import FileKind, kind_of_bytes, kind_of_other, open_regular, unread_picture
 from catclf.observer import Skipped
 
 # What systems, network drives, editors and picture managers leave behind, in lower case.
@@ -33,18 +32,10 @@ _SUFFIXES = frozenset((
     ".pam", ".exr", ".hdr", ".dds", ".qoi", ".apng", ".mpo", ".xbm", ".xpm", ".wmf", ".emf",
     ".raw", ".cr2", ".cr3", ".nef", ".nrw", ".arw", ".dng", ".orf", ".rw2", ".raf", ".pef", ".srw",
 ))  # fmt: skip
-# What is skipped is called by its suffix.
-_KINDS = {
-    "table": "csv|tsv|psv|jsonl|ndjson|xls|xlsx|ods|parquet",
-    "document": "txt|md|rst|pdf|docx?|odt|rtf|html?|xml|json|ya?ml|toml|ini|log|pptx?",
-    "archive": "zip|tar|gz|tgz|bz2|xz|7z|rar|zst",
-    "video": "mp4|mov|avi|mkv|webm|m4v|mpe?g|wmv|3gp|mts",
-    "array file": "h5|hdf5|npy|npz|mat|pkl|pickle|pt|pth|tfrecords?",
-}
-_KIND_BY_SUFFIX = {
-    kind: re.compile(rf"\.({suffixes})$", re.IGNORECASE) for kind, suffixes in _KINDS.items()
-}
+# What is skipped is called by its suffix, where its first bytes are any text's or archive's.
+_TABLES = frozenset((".csv", ".tsv", ".psv", ".jsonl", ".ndjson", ".xls", ".xlsx", ".ods"))
 _HEAD_BYTES = 1024
+PICTURE = "picture"
 
 
 def has_picture_suffix(name: str) -> bool:
@@ -110,7 +101,7 @@ class Folder:
     def has_pictures(self) -> bool:
         """Whether it holds any picture, at any depth; PictureError where that is not known."""
         closed: list[PictureError] = []
-        found = any(is_picture(path) for path in self._walk(closed))
+        found = any(_kind(path) == PICTURE for path in self._walk(closed))
         if closed and not found:
             raise closed[0]
         return found
@@ -172,35 +163,31 @@ def find_pictures(folder: str) -> Found:
     return Folder(folder).find()
 
 
-def _sorted_out(paths: Iterator[str]) -> Found:
+def _sorted_out(paths: Iterable[str]) -> Found:
     found = Found()
     for path in paths:
-        if is_picture(path):
+        kind = _kind(path)
+        if kind == PICTURE:
             found.pictures.append(path)
         else:
-            found.skipped.append(Skipped(path, kind_of_file(path)))
+            found.skipped.append(Skipped(path, kind))
     return found
 
 
-def is_picture(path: str) -> bool:
-    """Tell whether a file is a picture: by its suffix, else by its first bytes."""
-    return has_picture_suffix(path) or _kind_of_head(path) is FileKind.PICTURE
-
-
-def _kind_of_head(path: str) -> FileKind | None:
+def _kind(path: str) -> str:
+    """Return what messages call a file: a picture by its suffix, else by its first bytes."""
+    if has_picture_suffix(path):
+        return PICTURE
     try:
         with open_regular(path, CatclfError) as file:
-            return kind_of_bytes(file.read(_HEAD_BYTES))
+            head = file.read(_HEAD_BYTES)
     except (OSError, CatclfError):
-        return None
-
-
-def kind_of_file(path: str) -> str:
-    """Return what messages call a file that is no picture."""
-    for kind, suffixes in _KIND_BY_SUFFIX.items():
-        if suffixes.search(path):
-            return kind
-    return "other file"
+        return "unreadable file"
+    if kind_of_bytes(head) is FileKind.PICTURE or unread_picture(head):
+        return PICTURE
+    if os.path.splitext(path)[1].lower() in _TABLES:
+        return "table"
+    return kind_of_other(head) or ("other file" if head else "empty file")
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

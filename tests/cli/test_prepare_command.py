@@ -92,7 +92,7 @@ def test_many_alike_are_one_line_with_a_count_and_three_examples(messy: Path) ->
     cut = messy / ("noncat" if (messy / "noncat").exists() else "dog")
     assert done.stderr.splitlines() == [
         f"Skipped: 1 picture in no class folder ({messy / 'astray.png'})",
-        f"Skipped: 2 documents ({messy / 'notes0.txt'}, {messy / 'notes1.txt'})",
+        f"Skipped: 2 text files ({messy / 'notes0.txt'}, {messy / 'notes1.txt'})",
         f"Left out: 30 pictures, empty file ({cat / 'empty00.jpg'}, {cat / 'empty01.jpg'}, "
         f"{cat / 'empty02.jpg'} and 27 more)",
         "Left out: 2 pictures, not a readable picture (truncated) "
@@ -110,7 +110,7 @@ def test_skipped_writes_all_of_them_and_json_has_them(messy: Path) -> None:
         rows = [(row["file"], row["reason"]) for row in csv.DictReader(file)]
     assert len(rows) == 35
     assert (str(messy / "cat" / "empty29.jpg"), "empty file") in rows
-    assert (str(messy / "notes1.txt"), "document") in rows
+    assert (str(messy / "notes1.txt"), "text file") in rows
     assert file_kind(skipped) is FileKind.SKIPPED
     record = json.loads(done.stdout)
     both = [

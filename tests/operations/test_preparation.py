@@ -102,7 +102,7 @@ def test_unreadable_pictures_are_named_and_left_out(pets: Path, output: Path) ->
         "noncat/gone.jpg",
     ]
     assert all(isinstance(error, PictureError) for error in prepared.unreadable)
-    assert prepared.skipped == [Skipped(str(pets / "notes.txt"), "document")]
+    assert prepared.skipped == [Skipped(str(pets / "notes.txt"), "empty file")]
     assert np.sum([*prepared.counts.values()], axis=0).tolist() == [10, 9]
     assert sum(map(len, names(output).values())) == 19
     assert heard.calls == [(done, 23) for done in range(1, 24)]

@@ -34,12 +34,22 @@ def test_pictures_are_found_at_any_depth_in_sorted_order(tmp_path: Path) -> None
 
 def test_other_files_are_skipped_as_what_they_are(tmp_path: Path) -> None:
     """A visible file that is no picture is named, not silently dropped."""
-    kinds = {
-        "a/labels.csv": "table", "a.XLSX": "table", "noending": "other file", "b.txt": "document",
-        "c.json": "document", "d.mp4": "video", "e.zip": "archive", "f.tar.gz": "archive",
-        "g.npy": "array file", "h.h5": "array file", "i.py": "other file",
-    }  # fmt: skip
-    touch(tmp_path, "a/cat.jpg", *kinds)
+    files = {
+        "a/labels.csv": (b"file,label", "table"),
+        "a.XLSX": (b"PK\x03\x04" + bytes(40), "table"),
+        "b.txt": (b"", "empty file"),
+        "c.json": (b"{}", "text file"),
+        "d.mp4": (b"\0\0\0\x20ftypisom", "video"),
+        "e.dat": (b"PK\x03\x04" + bytes(40), "archive"),
+        "f.gz": (b"\x1f\x8b\x08", "archive"),
+        "g": (b"\x93NUMPY\1\0", "array file"),
+        "h": (b"%PDF-1.4", "document"),
+        "i.bin": (b"\0\1\2\3", "other file"),
+    }
+    touch(tmp_path, "a/cat.jpg")
+    for name, (head, _) in files.items():
+        (tmp_path / name).write_bytes(head)
+    kinds = {name: kind for name, (_, kind) in files.items()}
     found = find_pictures(str(tmp_path))
     assert found.pictures == [str(tmp_path / "a/cat.jpg")]
     assert {os.path.relpath(each.path, tmp_path): each.kind for each in found.skipped} == kinds
@@ -48,7 +58,9 @@ def test_other_files_are_skipped_as_what_they_are(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "name", ["cat", "cat.jpg_large", "cat.jpg?w=640", "cat.dat", "cat.txt", "Dr. Cat"]
 )
-@pytest.mark.parametrize("head", [b"\xff\xd8\xff\xe0", b"\x89PNG\r\n\x1a\n", b"GIF89a"])
+@pytest.mark.parametrize(
+    "head", [b"\xff\xd8\xff\xe0", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"\0\0\0\x18ftypheic", b"8BPS"]
+)
 def test_a_picture_is_known_by_its_first_bytes(tmp_path: Path, name: str, head: bytes) -> None:
     """Whatever its name; and what has a picture's name is meant as one, whatever its bytes."""
     (tmp_path / name).write_bytes(head)
@@ -60,7 +72,9 @@ def test_a_picture_is_known_by_its_first_bytes(tmp_path: Path, name: str, head: 
 def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     """It is no picture, and nobody may ever write to it."""
     make_pipe(tmp_path / "pipe")
-    assert find_pictures(str(tmp_path)).skipped == [Skipped(str(tmp_path / "pipe"), "other file")]
+    assert find_pictures(str(tmp_path)).skipped == [
+        Skipped(str(tmp_path / "pipe"), "unreadable file")
+    ]
 
 
 def test_litter_is_no_picture_and_not_worth_a_word(tmp_path: Path) -> None:

@@ -24,13 +24,17 @@ def expanded(pattern: str) -> list[str]:
     return ["".join(chosen) for chosen in itertools.product(*parts)]
 
 
+CONTENTS = {".zip": b"PK\3\4" + bytes(40), ".npy": b"\x93NUMPY\1\0", ".md": b"#", ".xml": b"<a/>"}
+
+
 def make(folder: Path, *patterns: str) -> None:
-    """Make empty files of the paths of patterns; an empty folder of one that ends with a slash."""
+    """Make files of the paths of patterns, of their kinds; a folder where a slash ends a path."""
     for path in (path for pattern in patterns for path in expanded(pattern)):
         if path.endswith("/"):
             (folder / path).mkdir(parents=True)
         else:
             touch(folder, path)
+            (folder / path).write_bytes(CONTENTS.get(Path(path).suffix, b""))
 
 
 def counted(folder: Path, label_from: LabelFrom = "layout") -> dict[tuple[str, str | None], int]:
@@ -62,8 +66,8 @@ def test_class_folders_name_the_classes(tmp_path: Path) -> None:
         ("dog/1.jpg", "dog", None),
     ]
     assert skipped(tmp_path) == {
-        "cat/notes.txt": "document",
-        "README": "other file",
+        "cat/notes.txt": "empty file",
+        "README": "empty file",
         "loose.jpg": STRAY,
     }
     assert (heard.texts, heard.notes) == ([], [])
@@ -256,7 +260,7 @@ def test_a_folder_that_holds_one_folder_is_entered_and_told(tmp_path: Path, insi
     heard = Warned()
     assert len(listing(tmp_path, observer=heard).pictures) == 4
     assert heard.notes == [f"{tmp_path}: entered {tmp_path / inside}"]
-    assert skipped(tmp_path) == {"README.md": "document", "annotations/1.xml": "document"}
+    assert skipped(tmp_path) == {"README.md": "text file", "annotations/1.xml": "text file"}
 
 
 def test_what_stands_deeper_in_a_class_folder_is_told(tmp_path: Path) -> None:

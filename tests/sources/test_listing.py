@@ -72,7 +72,7 @@ def test_a_source_that_is_named_twice_is_used_once_and_told(tmp_path: Path) -> N
     twice = [tmp_path / name for name in ("a", "b.h5", "b.h5", "a", "c.h5")]
     found = listing(*twice, observer=heard)
     assert len(found.pictures) == 7 + 6
-    assert found.skipped == [Skipped(str(tmp_path / "a" / "README"), "other file")]
+    assert found.skipped == [Skipped(str(tmp_path / "a" / "README"), "empty file")]
     (text,) = heard.texts
     assert text.startswith("given more than once, used once: 13 pictures (")
     assert text.endswith(f"{tmp_path / 'a/cat/2.jpg'} and 10 more)")
