@@ -154,7 +154,13 @@ def _warn(prepared: Prepared, quiet: bool) -> None:
         where = printable(error.where or "")
         note(f"Left out: {where}: {error.what}", quiet)
     for duplicates in prepared.duplicates:
+        same = "the same picture" if duplicates.identical else "nearly the same picture"
         if duplicates.leak:
-            note(f"In both splits: {name_some(duplicates.names)} are the same picture", quiet)
+            note(f"In both splits: {name_some(duplicates.names)} are {same}", quiet)
         if duplicates.contradictory:
-            note(f"Under both labels: {name_some(duplicates.names)} are the same picture", quiet)
+            note(f"Under both labels: {name_some(duplicates.names)} are {same}", quiet)
+    together = [each for each in prepared.duplicates if not (each.identical or each.leak)]
+    if together:
+        pictures = sum(len(each.names) for each in together)
+        example = f"first {name_some(together[0].names)}"
+        note(f"Kept in one split: {pictures} pictures nearly the same as another, {example}", quiet)
