@@ -36,9 +36,9 @@ FREQUENCIES = 8  # in each direction
 # a quarter are at most, of strokes and shapes on an even ground a half.
 EVEN, MOST_EVEN = 0.05, 1 / 3
 MOST_COPIES = 100  # more are a film, or of a kind, and would be one side of a split by themselves
-# These two bound the time where many hashes are alike: 50,000 equal ones take 23 s.
+# These two bound the time where many hashes are alike: 50,000 equal ones take 41 s.
 NEIGHBORS = 256  # that a hash is compared with, of those that have two bytes in common
-FAILURES = 16  # comparisons in vain, after which a picture is compared no more
+FAILURES = 32  # comparisons in vain, after which a picture is compared no more
 PAIRS = 1024  # compared at once
 MIRROR = np.uint64(0x5555555555555555)  # the odd frequencies across, of each frequency down
 

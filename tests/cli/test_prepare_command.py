@@ -12,6 +12,7 @@ from catclf.cli import prepare as module
 from catclf.operations.preparation import Prepared
 from command_line import invoke, results
 from corpus.course_hdf5 import COURSE
+from scenes import save_copy, scene
 
 
 def test_flags_are_the_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -47,3 +48,26 @@ def test_a_file_that_is_stored_otherwise_is_told_how_to_write_it(tmp_path: Path)
         f"{tmp_path / 'a.h5'}:train_set_x: is stored in a way that is not read here\n"
         "Write it again: create_dataset(name, data=...) of h5py, strings with dtype='S'."
     )
+
+
+def test_near_copies_are_named_as_what_they_are(tmp_path: Path) -> None:
+    """In both splits and under both labels like identical pictures; else counted, with the first.
+
+    Where there are none, nothing is said of them.
+    """
+    for i, split in enumerate(("train", "train", "test", "test")):
+        label = ("cat", "dog")[i % 2]
+        save_copy(scene(i), "half size", tmp_path / split / label / f"{i}.jpg")
+    words = ("prepare", tmp_path, "-o", tmp_path / "d.npz", "--size", "32")
+    assert invoke(*words).stderr == ""
+    save_copy(scene(0), "mirrored", tmp_path / "test/dog/mirrored.jpg")
+    save_copy(scene(1), "brighter", tmp_path / "train/dog/brighter.jpg")
+    told = invoke(*words)
+    assert told.stderr.replace(f"{tmp_path}/", "").splitlines() == [
+        "In both splits: test/dog/mirrored.jpg, train/cat/0.jpg are nearly the same picture",
+        "Under both labels: test/dog/mirrored.jpg, train/cat/0.jpg are nearly the same picture",
+        "Kept in one split: 2 pictures nearly the same as another, "
+        "first train/dog/1.jpg, train/dog/brighter.jpg",
+    ]
+    assert "test pictures that are in the train split too: 1\nunder both labels: 1" in told.stdout
+    assert invoke(*words, "--quiet").stderr == ""
