@@ -68,10 +68,11 @@ def hashes(rows: Pixels) -> Hashes:
 def _reduce(pictures: NDArray[np.number], side: int) -> Array:
     """Return pictures (..., size, size) as (..., side, side): sums over areas, whole numbers.
 
-    In float32, which has them exactly up to 148x148 pixels and takes half the time.
+    In float32, which has them exactly up to 148x148 pixels and takes half the time; converted
+    first, since a product of two types takes half as long again.
     """
     areas = _areas(pictures.shape[-1], side)
-    reduced: Array = (areas @ pictures @ areas.T).astype(np.float64)
+    reduced: Array = (areas @ pictures.astype(np.float32) @ areas.T).astype(np.float64)
     return reduced
 
 

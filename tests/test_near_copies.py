@@ -137,6 +137,16 @@ def test_what_is_only_alike_is_no_copy(draw: Callable[[int], Rows]) -> None:
     assert found == [*range(len(rows))]
 
 
+def test_the_same_shapes_in_other_colors_are_another_picture() -> None:
+    """With red and green exchanged a picture's grays, and so its hash, stay; its pixels tell."""
+    pixels = np.array([pixels_of(scene(seed), Preprocessing()) for seed in range(9)])
+    gray = pixels.mean(axis=3, keepdims=True)
+    pale = (gray + (pixels - gray) / 5).astype(np.uint8)
+    rows = unroll(np.concatenate([pale, pale[..., [1, 0, 2]]]))
+    assert np.array_equal(hashes(rows[:9]), hashes(rows[9:]))
+    assert grouped(rows) == [*range(18)]
+
+
 @pytest.mark.parametrize("size", [1, 2, 8, SIDE - 1])
 def test_small_pictures_have_identical_ones_only(size: int) -> None:
     """Of too few pixels nothing is said; the same pixels are the same picture."""

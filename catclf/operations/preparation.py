@@ -36,7 +36,7 @@ from catclf.workers import CAN_FORK, map_in_order
 
 DEFAULT_TEST_SPLIT = 0.2
 BLOCK_BYTES = 256 * 12288  # copied at once
-MIN_WRITE_BYTES = 2**18  # rows are collected up to it: a write for each takes longer
+MIN_WRITE_BYTES = 2**20  # rows are collected up to it: a write, and hashes, for each take longer
 
 
 @dataclass(frozen=True)
