@@ -131,14 +131,7 @@ def first_of_each(
 ) -> list[int]:
     """Return, for each picture, the index of the first one that it is a copy or near-copy of.
 
-    Parameters
-    ----------
-    fingerprints
-        Of each picture; equal for identical ones.
-    hashes
-        Their hashes, (m,).
-    read
-        Yields the pictures at some indices, as rows (k, 3 size size).
+    `fingerprints` are equal for identical pictures; `read` yields those at some indices as rows.
     """
     firsts: dict[bytes, int] = {}
     first = np.array([firsts.setdefault(each, i) for i, each in enumerate(fingerprints)], np.intp)
