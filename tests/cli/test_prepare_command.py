@@ -55,15 +55,16 @@ def test_near_copies_are_named_as_what_they_are(tmp_path: Path) -> None:
 
     Where there are none, nothing is said of them.
     """
+    pets = tmp_path / "pets"
     for i, split in enumerate(("train", "train", "test", "test")):
         label = ("cat", "dog")[i % 2]
-        save_copy(scene(i), "half size", tmp_path / split / label / f"{i}.jpg")
-    words = ("prepare", tmp_path, "-o", tmp_path / "d.npz", "--size", "32")
+        save_copy(scene(i), "half size", pets / split / label / f"{i}.jpg")
+    words = ("prepare", pets, "-o", tmp_path / "d.npz", "--size", "32")
     assert invoke(*words).stderr == ""
-    save_copy(scene(0), "mirrored", tmp_path / "test/dog/mirrored.jpg")
-    save_copy(scene(1), "brighter", tmp_path / "train/dog/brighter.jpg")
+    save_copy(scene(0), "mirrored", pets / "test/dog/mirrored.jpg")
+    save_copy(scene(1), "brighter", pets / "train/dog/brighter.jpg")
     told = invoke(*words)
-    assert told.stderr.replace(f"{tmp_path}/", "").splitlines() == [
+    assert told.stderr.replace(f"{pets}/", "").splitlines() == [
         "In both splits: test/dog/mirrored.jpg, train/cat/0.jpg are nearly the same picture",
         "Under both labels: test/dog/mirrored.jpg, train/cat/0.jpg are nearly the same picture",
         "Kept in one split: 2 pictures nearly the same as another, "
