@@ -1,7 +1,7 @@
 """The two classes, and which examples are duplicates, trained on, held out, or left out.
 
-Duplicates are pictures with identical pixels. They stay together in every split and fold: a picture
-that is trained on is never held out as well.
+Duplicates are pictures with identical pixels, and near-copies (`catclf.near_copies`). They stay
+together in every split and fold: a picture that is trained on is never held out as well.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -28,11 +28,12 @@ LISTED_CLASSES = 20  # in a message
 
 @dataclass(frozen=True)
 class Duplicates:
-    """Pictures with identical pixels, in source order: their names, splits and labels."""
+    """Pictures that are one, in source order: their names, splits and labels."""
 
     names: tuple[str, ...]
     splits: tuple[SplitName, ...]
     labels: tuple[int, ...]
+    identical: bool = True  # in their pixels; else some are near-copies
 
     @property
     def leak(self) -> bool:
@@ -63,28 +64,36 @@ def class_counts(labels: Labels) -> tuple[int, int]:
     return labels.size - positives, positives
 
 
-def duplicate_groups(fingerprints: Iterable[bytes]) -> list[list[int]]:
-    """Return the indices of equal fingerprints together, in the order of each group's first.
+def duplicate_groups(pictures: Iterable[Hashable]) -> list[list[int]]:
+    """Return the indices of what is equal together, in the order of each group's first.
 
     Every index stands in one group; most groups are of one.
     """
-    groups: dict[bytes, list[int]] = defaultdict(list)
-    for index, each in enumerate(fingerprints):
+    groups: dict[Hashable, list[int]] = defaultdict(list)
+    for index, each in enumerate(pictures):
         groups[each].append(index)
     return list(groups.values())
 
 
 def find_duplicates(
-    names: Sequence[str], labels: Labels, in_test: NDArray[np.bool_], fingerprints: Sequence[bytes]
+    names: Sequence[str],
+    labels: Labels,
+    in_test: NDArray[np.bool_],
+    fingerprints: Sequence[bytes],
+    pictures: Sequence[Hashable],
 ) -> list[Duplicates]:
-    """Return every group of duplicates, given each picture's name, label, split and fingerprint."""
+    """Return every group of duplicates: each one's name, label, split, fingerprint, and picture.
+
+    Of `pictures` those of near-copies are equal too, as `first_of_each` returns them.
+    """
     return [
         Duplicates(
             names=tuple(names[i] for i in group),
             splits=tuple("test" if in_test[i] else "train" for i in group),
             labels=tuple(int(labels[i]) for i in group),
+            identical=len({fingerprints[i] for i in group}) == 1,
         )
-        for group in duplicate_groups(fingerprints)
+        for group in duplicate_groups(pictures)
         if len(group) > 1
     ]
 
@@ -92,7 +101,7 @@ def find_duplicates(
 def assign_to_test(
     given: Sequence[SplitName | None],
     labels: Labels,
-    fingerprints: Sequence[bytes],
+    pictures: Sequence[Hashable],
     fraction: float,
     seed: int,
 ) -> NDArray[np.bool_]:
@@ -100,12 +109,12 @@ def assign_to_test(
 
     Of `given`, the split that the source puts each example in, None is left open; all are where no
     test split is named. Of the open ones a `fraction` of each class is held out. One that is a
-    duplicate of a given one goes where that one is, to train if to any.
+    duplicate of a given one, of equal `pictures`, goes where that one is, to train if to any.
     """
     if "test" not in given:
         given = [None] * len(given)
-    examples = list(zip(fingerprints, given, strict=True))
-    placed: dict[bytes, bool] = {}
+    examples = list(zip(pictures, given, strict=True))
+    placed: dict[Hashable, bool] = {}
     for each, split in examples:
         if split is not None:
             placed[each] = placed.get(each, True) and split == "test"
@@ -115,7 +124,7 @@ def assign_to_test(
     )
     free = [i for i, (each, split) in enumerate(examples) if split is None and each not in placed]
     if free:
-        groups = duplicate_groups(fingerprints[index] for index in free)
+        groups = duplicate_groups(pictures[index] for index in free)
         in_test[free] = hold_out(groups, labels[free], fraction, seed)
     return in_test
 

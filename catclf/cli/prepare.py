@@ -201,10 +201,16 @@ def _warn(prepared: Prepared, quiet: bool) -> None:
     leaks = [each for each in prepared.duplicates if each.leak]
     contradictory = [each for each in prepared.duplicates if each.contradictory]
     for heading, found in (("In both splits", leaks), ("Under both labels", contradictory)):
-        for duplicates in found[:NAMED]:
-            note(f"{heading}: {name_some(duplicates.names)} are the same picture", quiet)
+        for each in found[:NAMED]:
+            same = "the same picture" if each.identical else "nearly the same picture"
+            note(f"{heading}: {name_some(each.names)} are {same}", quiet)
         if len(found) > NAMED:
             note(f"{heading}: {len(found) - NAMED} more, which --format json names", quiet)
+    together = [each for each in prepared.duplicates if not (each.identical or each.leak)]
+    if together:
+        pictures = sum(len(each.names) for each in together)
+        example = f"first {name_some(together[0].names)}"
+        note(f"Kept in one split: {pictures} pictures nearly the same as another, {example}", quiet)
 
 
 def _record(prepared: Prepared) -> dict[str, Any]:

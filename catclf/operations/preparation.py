@@ -20,6 +20,7 @@ from catclf.dataset import NewSplit, write_dataset
 from catclf.errors import AnyPath, CatclfError, DatasetError, PictureError, name_some, printable
 from catclf.features import Preprocessing, column
 from catclf.files import SKIPPED_HEADER, FileKind
+from catclf.near_copies import Hashes, first_of_each, hashes
 from catclf.observer import Observer, Skipped
 from catclf.outputs import check_output, is_same_file, made_folder, unwritable, write_csv
 from catclf.sources import list_sources
@@ -38,7 +39,7 @@ from catclf.workers import CAN_FORK, map_in_order
 
 DEFAULT_TEST_SPLIT = 0.2
 BLOCK_BYTES = 256 * 12288  # copied at once
-MIN_WRITE_BYTES = 2**18  # rows are collected up to it: a write for each takes longer
+MIN_WRITE_BYTES = 2**20  # rows are collected up to it: a write, and hashes, for each take longer
 
 
 @dataclass(frozen=True)
@@ -51,11 +52,11 @@ class Prepared:
     rest: dict[str, int]  # where `positive` has several others: how many pictures of each
     unreadable: list[PictureError]  # what was wrong with each picture that could not be read
     skipped: list[Skipped]  # the other files that are not used
-    duplicates: list[Duplicates]  # each group of pictures with identical pixels
+    duplicates: list[Duplicates]  # each group of identical pictures and near-copies
 
     @property
     def leaked(self) -> int:
-        """How many test pictures the train split holds too."""
+        """How many test pictures the train split holds too, or nearly."""
         return sum(duplicates.leaked for duplicates in self.duplicates)
 
 
@@ -92,7 +93,7 @@ def prepare(
     test_split
         Fraction of each class held out for testing, from 0 up to 1 (exclusive), of the pictures
         whose source puts them in no split; of all where no source names a test split. Duplicates
-        stay on one side.
+        and near-copies stay on one side.
     seed
         Seed of the split.
     workers
@@ -161,14 +162,15 @@ def prepare(
                 f"the sources name no test split\n{100 * test_split:g} % of each class of their "
                 "train split become one (`test_split`)."
             )
-        in_test = assign_to_test(given, labels, staged.fingerprints, test_split, seed)
+        firsts = first_of_each(staged.fingerprints, staged.hashes(), staged.pixels)
+        in_test = assign_to_test(given, labels, firsts, test_split, seed)
         if given and all(split == "test" for split in given):
             what = "names only a test split: there is nothing to train on"
             raise DatasetError(what, where, "Name the source of the train split beside it.")
         _refuse_empty_class(labels[~in_test], classes, unreadable, where)
         _warn_of_untested(labels[in_test], classes, test_split > 0 or "test" in given, observer)
         names = [picture.name for picture in pictures]
-        duplicates = find_duplicates(names, labels, in_test, staged.fingerprints)
+        duplicates = find_duplicates(names, labels, in_test, staged.fingerprints, firsts)
 
         def new_split(indices: NDArray[np.intp], also_in_train: int = 0) -> NewSplit:
             return NewSplit(
@@ -201,7 +203,7 @@ def prepare(
 class _Staged:
     """Columns and pixels in source order, on disk, until all are read and the split is decided.
 
-    The split needs every picture's content (identical ones stay together), and memory must not
+    The split needs every picture's content (copies stay together), and memory must not
     grow with their number.
     """
 
@@ -211,6 +213,7 @@ class _Staged:
         self._n_x, self._pixel_n_x = preprocessing.n_x, preprocessing.pixel_n_x
         self._row_bytes = 0  # of every row alike; none is appended yet
         self._waiting: list[memoryview] = []  # rows that are written at once
+        self._hashes: list[Hashes] = []  # of the rows of each write
         self.fingerprints: list[bytes] = []
 
     def append(self, row: Pixels) -> None:
@@ -224,12 +227,20 @@ class _Staged:
     def _write(self) -> None:
         """Write the rows that wait."""
         rest = memoryview(b"".join(self._waiting))
+        if self._waiting:
+            rows = np.frombuffer(rest, np.uint8).reshape(len(self._waiting), -1)
+            self._hashes.append(hashes(rows[:, -self._pixel_n_x :]))
         self._waiting.clear()
         try:
             while rest:
                 rest = rest[self._file.write(rest) :]
         except OSError as error:
             raise unwritable(error, self._output) from error
+
+    def hashes(self) -> Hashes:
+        """Return the hash of each picture, (m,)."""
+        self._write()
+        return np.concatenate([np.empty(0, np.uint64), *self._hashes])
 
     def columns(self, indices: NDArray[np.intp]) -> Iterator[Pixels]:
         """Yield the columns at `indices`, in that order, as rows (k, n_x)."""

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catclf.columns import Columns, blocks_of_bytes
-from catclf.dataset import open_dataset
+from catclf.dataset import StoredRows, open_dataset
 from catclf.descent import Problem, round_down
 from catclf.descent.cross_validation import CrossValidation, compared_iterations
 from catclf.descent.gram import gram_matrix, gram_safe_rate
@@ -18,6 +18,7 @@ from catclf.errors import AnyPath, CatclfError, DatasetError
 from catclf.files import FileKind
 from catclf.logistic import Array
 from catclf.metrics import constant_log_loss, majority_rate
+from catclf.near_copies import first_of_each, hashes
 from catclf.observer import Observer
 from catclf.operations.evaluation import LabeledPrediction, write_predictions
 from catclf.operations.search import Search, Tuned, write_config
@@ -81,12 +82,9 @@ def tune(
         sampled = stratified_sample(opened.train.labels, search.sample, search.seed)
         _refuse_too_many(opened.path, sampled.size, search)
         columns = np.concatenate([*_rows_at(opened.train.columns, sampled)])
-        fingerprints = [
-            fingerprint(row) for rows in _rows_at(opened.train.pixels, sampled) for row in rows
-        ]
+        groups = duplicate_groups(_firsts(opened.train.pixels, sampled))
         names = [opened.train.names[i] for i in sampled]
         labels, classes, total = opened.train.labels[sampled], opened.classes, opened.train.m
-    groups = duplicate_groups(fingerprints)
     _refuse_too_few(opened.path, labels, groups, search.folds, sampled.size < total)
     if search.class_weight == "none":
         warn_of_imbalance(labels, classes, observer)
@@ -167,6 +165,19 @@ def _rows_at(stored: Columns, indices: NDArray[np.intp]) -> Iterator[NDArray[np.
     for rows, block in blocks_of_bytes(stored, BLOCK_BYTES):
         first, last = np.searchsorted(indices, [rows.start, rows.stop])
         yield block[indices[first:last] - rows.start]
+
+
+def _firsts(pixels: StoredRows, sampled: NDArray[np.intp]) -> list[int]:
+    """Return, of the pictures sampled, which is the first that each is a copy of."""
+    fingerprints, hashed = [], [np.empty(0, np.uint64)]
+    for rows in _rows_at(pixels, sampled):
+        fingerprints += [fingerprint(row) for row in rows]
+        hashed.append(hashes(rows))
+    return first_of_each(
+        fingerprints,
+        np.concatenate(hashed),
+        lambda indices: (pixels[i : i + 1] for i in sampled[indices].tolist()),
+    )
 
 
 def _worst_first(

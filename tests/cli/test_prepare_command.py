@@ -16,6 +16,7 @@ from catclf.files import FileKind, file_kind
 from catclf.operations.preparation import Prepared
 from command_line import invoke, results
 from corpus.course_hdf5 import COURSE
+from scenes import save_copy, scene
 
 
 def test_flags_are_the_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -185,3 +186,27 @@ def test_an_archive_is_told_to_be_extracted(tmp_path: Path, data: bytes) -> None
         f"{tmp_path / 'pets.zip'}: is an archive, not a source of labeled pictures\n"
         "Extract it, and name the folder."
     )
+
+
+def test_near_copies_are_named_as_what_they_are(tmp_path: Path) -> None:
+    """In both splits and under both labels like identical pictures; else counted, with the first.
+
+    Where there are none, nothing is said of them.
+    """
+    pets = tmp_path / "pets"
+    for i, split in enumerate(("train", "train", "test", "test")):
+        label = ("cat", "dog")[i % 2]
+        save_copy(scene(i), "half size", pets / split / label / f"{i}.jpg")
+    words = ("prepare", pets, "-o", tmp_path / "d.npz", "--size", "32")
+    assert invoke(*words).stderr == ""
+    save_copy(scene(0), "mirrored", pets / "test/dog/mirrored.jpg")
+    save_copy(scene(1), "brighter", pets / "train/dog/brighter.jpg")
+    told = invoke(*words)
+    assert told.stderr.replace(f"{pets}/", "").splitlines() == [
+        "In both splits: test/dog/mirrored.jpg, train/cat/0.jpg are nearly the same picture",
+        "Under both labels: test/dog/mirrored.jpg, train/cat/0.jpg are nearly the same picture",
+        "Kept in one split: 2 pictures nearly the same as another, "
+        "first train/dog/1.jpg, train/dog/brighter.jpg",
+    ]
+    assert "test pictures that are in the train split too: 1\nunder both labels: 1" in told.stdout
+    assert invoke(*words, "--quiet").stderr == ""

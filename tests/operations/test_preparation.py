@@ -19,9 +19,11 @@ from catclf.columns import unroll
 from catclf.dataset import open_dataset
 from catclf.observer import Observer, Skipped
 from catclf.pictures.reading import read_picture
+from catclf.splits import hold_out
 from conftest import Recorder
 from corpus.course_hdf5 import good_course, pixels
 from operations.conftest import SETTINGS, contents, draw, names
+from scenes import COPIES, save_copy, scene
 
 # Prepares where no file may grow beyond so many bytes.
 PREPARE_LIMITED = """
@@ -357,3 +359,80 @@ def test_a_picture_without_a_split_goes_where_its_duplicate_is(
     prepared = prepare(sources, output, preprocessing=SETTINGS, test_split=0.9)
     assert not any(duplicates.leak for duplicates in prepared.duplicates)
     assert prepared.counts == {"train": (5, 4), "test": (2, 3)}
+
+
+# ------------------------------------------------------------------------------ near-copies
+
+DETAILED = Preprocessing(size=32)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_near_copies_stay_on_one_side(tmp_path: Path, output: Path, workers: int) -> None:
+    """Every picture's twin is where it is, whatever the seed, and each two are named together."""
+    kinds = [kind for kind in COPIES if not kind.startswith(("gamma", "cropped"))]
+    for i in range(24):
+        label = "cat" if i % 2 else "dog"
+        save_copy(scene(i), "recompressed, quality 95", tmp_path / "a" / label / f"{i}.jpg")
+        save_copy(scene(i), kinds[i % len(kinds)], tmp_path / "a" / label / f"twin {i}.jpg")
+    for seed in range(3):
+        prepared = prepare(
+            [tmp_path / "a"], output, preprocessing=DETAILED, seed=seed, workers=workers
+        )
+        for found in names(output).values():
+            counts = Counter(Path(name).stem.removeprefix("twin ") for name in found)
+            assert set(counts.values()) == {2}
+        assert [len(each.names) for each in prepared.duplicates] == [2] * 24
+        assert not any(each.leak or each.contradictory for each in prepared.duplicates)
+
+
+def test_near_copies_are_told_from_identical_pictures(tmp_path: Path, output: Path) -> None:
+    """In both splits, or under both labels; a dataset counts either as held by train too."""
+    for i, label in enumerate(("cat", "dog", "cat", "dog")):
+        place = tmp_path / "a" / ("train" if i < 2 else "test") / label
+        save_copy(scene(i), "recompressed, quality 95", place / f"{i}.jpg")
+    save_copy(scene(0), "mirrored", tmp_path / "a/test/cat/mirrored.jpg")
+    save_copy(scene(1), "half size", tmp_path / "a/train/cat/half.jpg")
+    shutil.copyfile(tmp_path / "a/train/dog/1.jpg", tmp_path / "a/test/dog/again.jpg")
+    shutil.copyfile(tmp_path / "a/test/dog/3.jpg", tmp_path / "a/test/dog/same.jpg")
+    prepared = prepare([tmp_path / "a"], output, preprocessing=DETAILED)
+    found = {
+        frozenset(Path(name).stem for name in each.names): (
+            each.identical,
+            each.leaked,
+            each.contradictory,
+        )
+        for each in prepared.duplicates
+    }
+    assert found == {
+        frozenset({"0", "mirrored"}): (False, 1, False),
+        frozenset({"1", "half", "again"}): (False, 1, True),
+        frozenset({"3", "same"}): (True, 0, False),
+    }
+    assert prepared.leaked == 2
+    with open_dataset(output) as dataset:
+        assert dataset.test.also_in_train == 2
+
+
+def test_near_copies_are_found_where_columns_are_not_the_pixels(
+    tmp_path: Path, output: Path
+) -> None:
+    """The pixels beside the columns tell."""
+    for i in range(8):
+        save_copy(scene(i), "half size", tmp_path / "a" / ("cat" if i % 2 else "dog") / f"{i}.jpg")
+    save_copy(scene(3), "mirrored", tmp_path / "a/cat/mirrored.jpg")
+    settings = Preprocessing(size=32, features="hog-color")
+    (near,) = prepare([tmp_path / "a"], output, preprocessing=settings).duplicates
+    assert [Path(name).name for name in near.names] == ["3.jpg", "mirrored.jpg"]
+
+
+def test_without_near_copies_the_split_is_drawn_as_ever(tmp_path: Path, output: Path) -> None:
+    """Each picture by itself, of each class in source order: no seed gives another split now."""
+    for i in range(30):
+        save_copy(scene(i), "half size", tmp_path / "a" / ("cat", "dog")[i % 2] / f"{i:02}.jpg")
+    prepared = prepare([tmp_path / "a"], output, preprocessing=DETAILED, seed=3)
+    assert prepared.duplicates == []
+    files = sorted((tmp_path / "a").rglob("*.jpg"))
+    order = [file.relative_to(tmp_path / "a").as_posix() for file in files]
+    labels = np.array([name.startswith("dog") for name in order], np.uint8)
+    in_test = hold_out([[i] for i in range(30)], labels, 0.2, 3)
+    assert names(output)["test"] == [order[i] for i in np.flatnonzero(in_test)]

@@ -11,13 +11,17 @@ import pytest
 from numpy.typing import NDArray
 
 from catclf import DatasetError, open_dataset, tune
+from catclf.columns import unroll
 from catclf.descent import METHODS, Problem, descend, safe_rate
 from catclf.descent.cross_validation import Metric
+from catclf.features import Preprocessing
 from catclf.operations import tuning
 from catclf.operations.search import Search
+from catclf.pictures.reading import pixels_of
 from catclf.training import Settings, Training
 from conftest import Recorder
 from datasets import damage, write_small
+from scenes import scene
 
 QUICK = Search(folds=3, iterations=60)
 
@@ -62,6 +66,17 @@ def test_copies_do_not_make_up_for_too_few_pictures(tmp_path: Path) -> None:
         tune(path)
     assert raised.value.fix == "Use `folds` 5."
     assert tune(path, Search(folds=5, iterations=20)).m == 20
+
+
+def test_near_copies_do_not_make_up_for_too_few_pictures(tmp_path: Path) -> None:
+    """Five pictures of a class and their mirror images are five; of a sample as well."""
+    pixels = np.array([pixels_of(scene(seed), Preprocessing(size=32)) for seed in range(10)])
+    columns = unroll(np.concatenate([pixels, pixels[:, :, ::-1]]))
+    path = write_small(tmp_path / "d.npz", size=32, columns=columns)
+    for sample, at_most in ((None, "5"), (19, "5")):
+        with pytest.raises(DatasetError, match=f"has {at_most} different pictures of a class"):
+            tune(path, Search(folds=6, sample=sample))
+    assert tune(path, Search(folds=5, iterations=5)).m == 20
 
 
 def test_what_would_diverge_on_all_pictures_is_not_chosen(course_dataset: Path) -> None:
