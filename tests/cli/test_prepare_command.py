@@ -203,8 +203,8 @@ def test_near_copies_are_named_as_what_they_are(tmp_path: Path) -> None:
     save_copy(scene(1), "brighter", pets / "train/dog/brighter.jpg")
     told = invoke(*words)
     assert told.stderr.replace(f"{pets}/", "").splitlines() == [
-        "In both splits: test/dog/mirrored.jpg, train/cat/0.jpg are nearly the same picture",
-        "Under both labels: test/dog/mirrored.jpg, train/cat/0.jpg are nearly the same picture",
+        "In both splits: train/cat/0.jpg, test/dog/mirrored.jpg are nearly the same picture",
+        "Under both labels: train/cat/0.jpg, test/dog/mirrored.jpg are nearly the same picture",
         "Kept in one split: 2 pictures nearly the same as another, "
         "first train/dog/1.jpg, train/dog/brighter.jpg",
     ]
