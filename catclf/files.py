@@ -63,6 +63,7 @@ _OTHER_FILES = {
     "text file": rb"[^\0-\x08\x0e-\x1a\x1c-\x1f]+\Z|\xff\xfe|\xfe\xff",
 }
 ZIP_SIGNATURE = b"PK\x03\x04"
+NPY_SIGNATURE = b"\x93NUMPY"
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 SKIPPED_HEADER = ("file", "reason")
 PREDICTIONS_HEADER = ("file", "label", "predicted", "positive", "probability", "loss")
@@ -82,6 +83,7 @@ class FileKind(Enum):
     PICTURE = "a picture"
     HDF5 = "an HDF5 file"
     ARCHIVE = "an archive"
+    ARRAYS = "a file of NumPy arrays"
     OTHER = "a file of another kind"
 
 
@@ -93,6 +95,8 @@ _SIGNATURES = (
     (ZIP_SIGNATURE + rb'.{26}record\.npy.*"format": ?"catclf-model"', FileKind.MODEL),
     (ZIP_SIGNATURE + rb".*" + "catclf-model".encode("utf-32-le"), FileKind.MODEL),
     (HDF5_SIGNATURE, FileKind.HDF5),
+    # But for an .npz of w and b, which is a model.
+    (NPY_SIGNATURE + rb"|" + ZIP_SIGNATURE + rb".{26}(?![wb]\.)[^\0]{1,99}\.npy", FileKind.ARRAYS),
     (_OTHER_FILES["archive"], FileKind.ARCHIVE),
     (
         rb'<!doctype html>\n([^\n]*\n){3}<meta name="generator" content="catclf-report">',
@@ -212,6 +216,7 @@ PREPARED = Expected(
         FileKind.PICTURE: "Prepare a folder of class folders first; one picture is for "
         "'catclf predict'.",
         FileKind.HDF5: "Prepare it first: catclf prepare {path}",
+        FileKind.ARRAYS: "Prepare it first: catclf prepare {path}",
         FileKind.DATASET: "Run 'catclf prepare' again.",
     },
     missing="Run 'catclf prepare' first, or check the path.",

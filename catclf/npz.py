@@ -108,9 +108,9 @@ class Npz:
     def __contains__(self, name: str) -> bool:
         return name in self.members
 
-    def damaged(self, what: str, name: str | None = None) -> CatclfError:
+    def damaged(self, what: str, name: str = "") -> CatclfError:
         """Return the error for what is wrong with the file, or with the array of a name."""
-        at = self.where if name is None else f"{self.where}:{printable(name):.40}"
+        at = self.where if not name else f"{self.where}:{printable(name):.40}"
         return self.kind(f"damaged: {what}", at, self.fix)
 
     def mismatch(self) -> CatclfError:
@@ -120,15 +120,15 @@ class Npz:
 
     def array(self, name: str) -> NDArray[Any]:
         """Read an array whole, and compare its checksum; an error where it is damaged."""
-        with self._translated(name):
-            member, start = self._find(name)
+        with self.translated(name):
+            member, start = self.find(name)
             self.file.seek(start)
             data = self.file.read(member.compress_size)
             if member.compress_type == zipfile.ZIP_DEFLATED:
                 data = zlib.decompressobj(-zlib.MAX_WBITS).decompress(data, member.file_size + 1)
             if len(data) != member.file_size or zlib.crc32(data) != member.CRC:
                 raise self.damaged("is not what was written", name)
-            shape, fortran, dtype, offset = _read_header(data)
+            shape, fortran, dtype, offset = read_header(data)
             if dtype.hasobject:
                 raise self.damaged("is a pickle, which could run anything", name)
             if math.prod(shape) * dtype.itemsize != len(data) - offset or not dtype.itemsize:
@@ -154,11 +154,11 @@ class Npz:
 
     def rows(self, name: str, shape: tuple[int, int]) -> int:
         """Return where in the file the rows (m, n_x) uint8 of an array begin; all are there."""
-        with self._translated(name):
-            member, start = self._find(name)
+        with self.translated(name):
+            member, start = self.find(name)
             self.file.seek(start)
             head = self.file.read(min(MAX_HEADER_BYTES, member.file_size))
-            claimed, fortran, dtype, offset = _read_header(head)
+            claimed, fortran, dtype, offset = read_header(head)
             if member.compress_type or claimed != shape or fortran or dtype != np.dtype(np.uint8):
                 raise self.damaged(f"is not stored as {shape} bytes", name)
             if offset + math.prod(shape) != member.file_size:
@@ -178,7 +178,7 @@ class Npz:
                 raise self.damaged("cut short", name)
             rest, start = rest[count:], start + count
 
-    def _find(self, name: str) -> tuple[zipfile.ZipInfo, int]:
+    def find(self, name: str) -> tuple[zipfile.ZipInfo, int]:
         """Return a member, and where its bytes begin, all of which are in the file."""
         if name not in self.members:
             raise self.damaged(f"holds no {name}")
@@ -198,7 +198,8 @@ class Npz:
         return os.fstat(self.file.fileno()).st_size
 
     @contextmanager
-    def _translated(self, name: str) -> Iterator[None]:
+    def translated(self, name: str) -> Iterator[None]:
+        """Raise what reading a damaged array raises as the error for it."""
         try:
             yield
         except CatclfError:
@@ -220,11 +221,18 @@ def _read_at(file: BinaryIO, into: memoryview, place: int) -> int:
 
 
 @contextmanager
-def open_npz(path: AnyPath, expected: Expected, kind: type[CatclfError], fix: str) -> Iterator[Npz]:
+def open_npz(
+    path: AnyPath,
+    expected: Expected,
+    kind: type[CatclfError],
+    fix: str,
+    max_inflated: float = MAX_INFLATED_BYTES,
+) -> Iterator[Npz]:
     """Open an .npz for reading.
 
-    Where it is missing, of another kind or damaged, a `kind` is raised, as `expected` says it or
-    with the `fix` of a damaged file.
+    Where it is missing, of another kind or damaged, or what is compressed in it claims more bytes
+    than `max_inflated`, a `kind` is raised, as `expected` says it or with the `fix` of a damaged
+    file.
     """
     with expected.open(path, kind) as file:
         npz = Npz(os.fspath(path), file, {}, expected, kind, fix)
@@ -236,7 +244,7 @@ def open_npz(path: AnyPath, expected: Expected, kind: type[CatclfError], fix: st
             # zipfile's words for an archive whose end, where its directory stands, is missing.
             cut = "not a zip file" in str(error)
             raise npz.damaged("cut short" if cut else "its contents cannot be read") from error
-        _refuse_claims(npz, members)
+        _refuse_claims(npz, members, max_inflated)
         for member in members:
             if member.filename.endswith(".npy"):
                 npz.members[member.filename.removesuffix(".npy")] = member
@@ -245,7 +253,7 @@ def open_npz(path: AnyPath, expected: Expected, kind: type[CatclfError], fix: st
         yield npz
 
 
-def _refuse_claims(npz: Npz, members: list[zipfile.ZipInfo]) -> None:
+def _refuse_claims(npz: Npz, members: list[zipfile.ZipInfo], max_inflated: float) -> None:
     """Raise the error of what the directory claims that cannot be, or is not read."""
     # numpy takes a member `w` for the array w, before `w.npy`.
     if len({member.filename.removesuffix(".npy") for member in members}) < len(members):
@@ -255,8 +263,8 @@ def _refuse_claims(npz: Npz, members: list[zipfile.ZipInfo]) -> None:
     packed = [member for member in members if member.compress_type != zipfile.ZIP_STORED]
     if any(member.compress_type != zipfile.ZIP_DEFLATED for member in packed):
         raise npz.kind("is compressed as no .npz is", npz.where, "Save it with np.savez.")
-    if sum(member.file_size for member in packed) > MAX_INFLATED_BYTES:
-        raise npz.damaged(f"claims more than {MAX_INFLATED_BYTES // 2**20} MiB")
+    if sum(member.file_size for member in packed) > max_inflated:
+        raise npz.damaged(f"claims more than {max_inflated // 2**20} MiB")
     if any(member.compress_size != member.file_size for member in members if member not in packed):
         raise npz.damaged("a size that cannot be")
     end = 0
@@ -285,7 +293,7 @@ class _Bounded:
         return self.file.read(size)
 
 
-def _read_header(data: bytes) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]:
+def read_header(data: bytes) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]:
     """Return the shape, order and type that an .npy claims, and where its entries begin."""
     stream = io.BytesIO(data[:MAX_HEADER_BYTES])
     with warnings.catch_warnings():

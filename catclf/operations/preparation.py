@@ -10,7 +10,7 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,7 @@ from catclf.near_copies import Hashes, first_of_each, hashes
 from catclf.observer import Observer, Skipped
 from catclf.outputs import check_output, is_same_file, made_folder, unwritable, write_csv
 from catclf.sources import list_sources
+from catclf.sources.arrays import Label, list_images
 from catclf.sources.class_folders import LabelFrom
 from catclf.sources.labeled import Labeled
 from catclf.sources.names import class_name
@@ -61,9 +62,10 @@ class Prepared:
 
 
 def prepare(
-    sources: AnyPath | Sequence[AnyPath],
+    sources: AnyPath | Sequence[AnyPath] | NDArray[np.uint8],
     output: AnyPath,
     *,
+    labels: Sequence[Label] | NDArray[Any] | None = None,
     preprocessing: Preprocessing | None = None,
     positive: str | None = None,
     label_from: LabelFrom = "layout",
@@ -80,9 +82,13 @@ def prepare(
     Parameters
     ----------
     sources
-        One, or several, of what `catclf.sources.list_sources` accepts.
+        One, or several, of what `catclf.sources.list_sources` accepts; or pictures themselves,
+        ``(m, height, width, 3)`` uint8, with their `labels`.
     output
         The dataset file to write.
+    labels
+        The class of each picture of an array, ``(m,)``: an integer, a string or a boolean, by which
+        the class is called.
     preprocessing
         How a picture becomes a column; the default is 64x64, squashed.
     positive
@@ -120,7 +126,9 @@ def prepare(
     CatclfError
         Where `output` cannot be written, is one of the sources, or is a file of another kind.
     ValueError
-        For a `test_split` outside [0, 1).
+        For a `test_split` outside [0, 1); for pictures or labels of another shape or type.
+    TypeError
+        For `labels` without an array of pictures, or the other way around.
     """
     if not 0 <= test_split < 1:
         raise ValueError(f"test_split must be at least 0 and below 1, got {test_split}")
@@ -129,7 +137,14 @@ def prepare(
     observer = observer or Observer()
     preprocessing = preprocessing or Preprocessing()
     with ExitStack() as files:
-        listing = list_sources(sources, files, observer, label_from)
+        if isinstance(sources, np.ndarray) and labels is not None:
+            listing, sources = list_images(sources, labels), []
+        elif labels is not None or (
+            isinstance(sources, np.ndarray) and sources.dtype.kind not in "OU"
+        ):
+            raise TypeError("an array of pictures needs `labels`, and only an array takes them")
+        else:
+            listing = list_sources(sources, files, observer, label_from)
         pictured = [p.pixels for p in listing.pictures if isinstance(p.pixels, str)]
         check_output(output, FileKind.DATASET, [*sources, *pictured], force=force)
         if skipped is not None:

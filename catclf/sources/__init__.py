@@ -13,6 +13,7 @@ from pathlib import Path
 from catclf.errors import AnyPath, DatasetError, name_some
 from catclf.files import Expected, FileKind
 from catclf.observer import Observer
+from catclf.sources.arrays import list_array_files
 from catclf.sources.class_folders import LabelFrom, list_folder
 from catclf.sources.labeled import (
     HDF5_SUFFIXES,
@@ -26,8 +27,8 @@ from catclf.sources.tables import is_table, list_table
 from catclf.splits import SplitName
 
 NAME_A_SOURCE = (
-    "Name a folder of class folders (cat/ and noncat/), a CSV or TSV of file,label, or the "
-    "course's HDF5."
+    "Name a folder of class folders (cat/ and noncat/), a CSV or TSV of file,label, or "
+    "arrays: an .npz, .npy files, or HDF5."
 )
 SOURCE = Expected(
     "a source of labeled pictures",
@@ -48,8 +49,8 @@ def list_sources(
 ) -> Listing:
     """List the pictures of all sources, in the order given, each once.
 
-    A source is a folder (`list_folder`, with its `label_from`), a table (`list_table`), or an HDF5
-    file in the course's layout, which `files` keeps open. Several sources whose names are splits,
+    A source is a folder (`list_folder`, with its `label_from`), a table (`list_table`), or arrays
+    in files (`list_array_files`) that `files` keeps open. Several sources whose names are splits,
     such as train/ and test/, or train.csv and test.csv, are these splits. DatasetError where one is
     missing or none of these, or where it is not known what is a class and what a split.
 
@@ -60,14 +61,9 @@ def list_sources(
     observer = observer or Observer()
     paths = [os.fspath(source) for source in sources]
     others = [path for path in paths if not os.path.isdir(path) and not is_table(path)]
-    course: dict[str, Listing] = {}
-    if others:
-        # h5py takes a tenth of a second to import, which folders and tables need not wait for.
-        from catclf.sources.course_hdf5 import list_course_files
-
-        course = list_course_files({path: _expected(path) for path in others}, files)
+    arrays = list_array_files({path: _expected(path) for path in others}, files, observer)
     found = {
-        path: course[path] if path in course else _list_source(path, label_from, observer)
+        path: arrays[path] if path in arrays else _list_source(path, label_from, observer)
         for path in paths
     }
     found = _in_named_splits(found, observer)
@@ -95,7 +91,7 @@ def _in_named_splits(found: Mapping[str, Listing], observer: Observer) -> dict[s
     names = {
         path: Path(os.path.abspath(path)).stem
         for path, listing in found.items()
-        if all(picture.split is None for picture in listing.pictures)
+        if listing.pictures and all(picture.split is None for picture in listing.pictures)
     }
     splits = name_splits(names.values())
     if len(names) < 2 or set(splits.values()) <= {"train"}:

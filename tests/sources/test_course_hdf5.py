@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from catclf import DatasetError, PictureError, Preprocessing, prepare
 from catclf.sources import SOURCE, list_sources
-from catclf.sources.course_hdf5 import open_hdf5
+from catclf.sources.hdf5 import open_hdf5
 from corpus.course_hdf5 import CHUNKS, COURSE, SETTINGS, good_course, pixels, read_course
 from sources.conftest import listing
 

@@ -1,0 +1,255 @@
+"""What named arrays are: which hold pictures, which their labels, and of which split.
+
+The arrays of an .npz or of an HDF5 file belong together, and so do those of all files with a single
+one, as an .npy is. They are told apart by their names where these have a usual word (X_train and
+y_test, train_images and train_labels, or the course's train_set_x, train_set_y and list_classes),
+else, of two, by their shapes. What may mean two things is refused, and what is left over is named.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from catclf.errors import DatasetError, name_some, printable
+from catclf.files import HEAD_BYTES, Expected, FileKind, kind_of_bytes
+from catclf.observer import Observer
+from catclf.sources.entries import ArrayPicture, class_names, labels_of, pictures_of
+from catclf.sources.labeled import Labeled, Listing, tell_validation
+from catclf.sources.names import NamedSplit, class_name, name_splits, split_like, used_splits
+from catclf.sources.numpy_files import NumpyFile, open_numpy_file
+
+if TYPE_CHECKING:
+    from catclf.sources.hdf5 import HDF5File
+
+_PICTURES = {
+    "x", "data", "image", "images", "img", "imgs", "input", "inputs", "photos", "pictures",
+    "pixels",
+}  # fmt: skip
+_LABELS = {"y", "class", "label", "labels", "target", "targets"}
+_PARTNERS = {"x": "y", "images": "labels", "image": "label", "data": "target"}
+_PARTNERS |= {labels: pictures for pictures, labels in _PARTNERS.items()}
+_SPLITS: tuple[NamedSplit | None, ...] = (None, "train", "test", "validation")
+Label = str | int | np.integer[Any] | np.bool_
+LISTED_ARRAYS = 5  # in a message
+NAME_THEM = "Call them X_train, y_train, X_test and y_test, or X and y."
+
+
+@dataclass(frozen=True)
+class _Named:
+    """An array that is not yet opened, and what its name says."""
+
+    file: HDF5File | NumpyFile
+    key: str
+    called: str
+    role: Literal["pictures", "labels", "classes"] | None
+    split: NamedSplit | None
+    rest: frozenset[str]  # what its name says besides
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """Pictures, and their labels, of one split."""
+
+    pictures: _Named
+    labels: _Named
+    split: NamedSplit | None
+    classes: list[str] | None
+
+
+def list_array_files(
+    files: Mapping[str, Expected], opened: ExitStack, observer: Observer
+) -> dict[str, Listing]:
+    """List the pictures of files, by their paths; they stay open as long as `opened` does.
+
+    DatasetError where one is missing, of another kind, or damaged, and where it is not clear which
+    arrays are pictures and which their labels, or what either mean.
+    """
+    held = {path: _open(path, expected, opened) for path, expected in files.items()}
+    names = {path: file.names() for path, file in held.items()}
+    stems = {path: os.path.splitext(os.path.basename(path))[0] for path in files}
+    splits = name_splits(stems[path] for path in files if len(names[path]) > 1)
+    pools: list[list[_Named]] = []
+    alone: list[_Named] = []
+    for path, file in held.items():
+        if not names[path]:
+            raise DatasetError("holds no arrays", path, NAME_THEM)
+        if len(names[path]) > 1:
+            split = splits.get(stems[path])
+            pools.append([_name(file, key, key, split) for key in names[path]])
+        else:
+            called = "_".join(filter(None, (stems[path], *names[path])))
+            alone.append(_name(file, names[path][0], called, None))
+    pools += [alone] if alone else []
+    elsewhere = {each.split for pool in pools for each in pool if each.role == "pictures"}
+    pairs = [pair for pool in pools for pair in _pairs(pool, elsewhere, observer)]
+    used = used_splits(pair.split for pair in pairs if pair.split)
+    # One list of class names in several files of a dataset is the list of all.
+    lists = {tuple(pair.classes) for pair in pairs if pair.classes}
+    common = list(lists.pop()) if len(lists) == 1 else None
+    listings = {path: Listing([], []) for path in files}
+    for pair in pairs:
+        x, y = pair.pictures, pair.labels
+        if pair.split and pair.split not in used:
+            tell_validation(f"{x.file.where}:{x.key}", (*x.file.shape(x.key), 0)[0], observer)
+            continue
+        pictures = pictures_of(x.file.array(x.key), observer)
+        m = pictures.array.shape[0]
+        labels = labels_of(y.file.array(y.key), m, pair.classes or common)
+        for i, label in enumerate(labels):
+            picture = ArrayPicture(pictures, i)
+            split = used[pair.split] if pair.split else None
+            listings[x.file.where].pictures.append(Labeled(picture.name, label, split, picture))
+    return listings
+
+
+def _open(path: str, expected: Expected, opened: ExitStack) -> HDF5File | NumpyFile:
+    with expected.open(path, DatasetError) as file:
+        kind = kind_of_bytes(file.read(HEAD_BYTES))
+    if kind is FileKind.ARRAYS:
+        return opened.enter_context(open_numpy_file(path, expected))
+    # h5py takes a tenth of a second to import, which other sources need not wait for.
+    from catclf.sources.hdf5 import open_hdf5
+
+    return opened.enter_context(open_hdf5(path, expected))
+
+
+def _name(file: HDF5File | NumpyFile, key: str, called: str, split: NamedSplit | None) -> _Named:
+    called = re.sub(r"(?<![^\W_])([XxYy])(?=(?i:train|test|val))", r"\1_", called)  # Xtrain
+    like = split_like(called)
+    words = set(like.rest if like else map(str.lower, re.findall("[A-Z]?[a-z]+|[A-Z]+", called)))
+    role: Literal["pictures", "labels", "classes"] | None = None
+    if not like and ("classes" in words or ("names" in words and words & _LABELS)):
+        role = "classes"
+    elif words & _LABELS or "classes" in words:
+        role = "labels"
+    elif words & _PICTURES or like:
+        role = "pictures"
+    rest = frozenset(words - _PICTURES - _LABELS - {"classes"})
+    return _Named(file, key, called, role, like.split if like else split, rest)
+
+
+def _pairs(
+    pool: Sequence[_Named], elsewhere: set[NamedSplit | None], observer: Observer
+) -> list[_Pair]:
+    """Return which pictures and labels belong together, of the arrays that stand together.
+
+    Labels without pictures are an error, unless pictures of their split stand `elsewhere` too.
+    """
+    path = pool[0].file.where
+    paired = [each for each in pool if each.role in ("pictures", "labels")]
+    paired = paired or _told_by_shapes(pool, observer)
+    # X_train_scaled is not X_train, but all may be called mnist_.
+    rests = {each.rest for each in paired if each.role == "labels"}
+    rests &= {each.rest for each in paired if each.role == "pictures"}
+    if rests:
+        rest = frozenset() if frozenset() in rests else rests.pop()
+        paired = [each for each in paired if each.rest == rest]
+    if len({each.rest for each in paired} | rests) != 1:
+        raise _unclear(pool, path)
+    lists = [each for each in pool if each.role == "classes"]
+    classes = class_names(lists[0].file.array(lists[0].key)) if len(lists) == 1 else None
+    splits = sorted({each.split for each in paired}, key=_SPLITS.index)
+    if {None, "train"} <= set(splits) or len(lists) > 1:
+        raise _unclear(pool, path)
+    pairs: list[_Pair] = []
+    for split in splits:
+        both = [each for each in paired if each.split == split]
+        pictures = [each for each in both if each.role == "pictures"]
+        labels = [each for each in both if each.role == "labels"]
+        if len(pictures) > 1 or len(labels) > 1:
+            raise _unclear(both, path)
+        if pictures and labels:
+            # What is no split beside a test split is what it is the test of.
+            named = split or ("train" if len(splits) > 1 else None)
+            pairs.append(_Pair(pictures[0], labels[0], named, classes))
+        elif pictures or split not in elsewhere:
+            raise _unpaired(both[0], path)
+    used = {each.called for pair in pairs for each in (pair.pictures, pair.labels)}
+    unused = [each.called for each in pool if each.called not in used and each.role != "classes"]
+    if unused:
+        observer.note(f"{printable(path)}: not used: {name_some(unused)}")
+    return pairs
+
+
+def _told_by_shapes(pool: Sequence[_Named], observer: Observer) -> list[_Named]:
+    """Return pictures and labels of names that say nothing: of two, labels have fewer axes."""
+    others = [each for each in pool if each.role is None]
+    if len(others) != 2:
+        return []
+    axes = [sum(length > 1 for length in each.file.shape(each.key)) for each in others]
+    if axes[0] == axes[1]:
+        return []
+    x, y = others if axes[0] > axes[1] else others[::-1]
+    names = f"pictures: {printable(x.called)}, their labels: {printable(y.called)}"
+    observer.note(f"{printable(x.file.where)}: by their shapes taken as {names}")
+    return [
+        replace(x, role="pictures", rest=frozenset()),
+        replace(y, role="labels", rest=frozenset()),
+    ]
+
+
+def _unpaired(found: _Named, path: str) -> DatasetError:
+    """Return the error for pictures without labels, or labels without pictures."""
+    kind = "labels" if found.role == "pictures" else "pictures"
+    other = re.sub(r"[^\W\d_]+", lambda word: _PARTNERS.get(word[0].lower(), word[0]), found.called)
+    other = f"{found.called}_{kind}" if other == found.called else other
+    fix = f"Store the {kind} as {printable(other)}"
+    fix += "." if kind == "labels" else ", or remove their labels."
+    return DatasetError(f"holds {printable(found.called)}, but no {printable(other)}", path, fix)
+
+
+def _unclear(pool: Sequence[_Named], path: str) -> DatasetError:
+    """Return the error for arrays of which it is not clear what they are."""
+    listed = []
+    for each in pool[:LISTED_ARRAYS]:
+        shape = "?"
+        with suppress(DatasetError):  # of what is not read here
+            shape = str(each.file.shape(each.key))
+        listed.append(f"{printable(each.called):.30} {shape:.40}")
+    listed += ["..."] if len(pool) > len(listed) else []
+    what = f"which are the pictures and which their labels is not known: {', '.join(listed)}"
+    return DatasetError(what, path, NAME_THEM)
+
+
+# ------------------------------------------------------------------------------ from Python
+
+
+@dataclass(frozen=True)
+class MemoryPicture:
+    """One picture of an array that a caller has in memory, (height, width, 3) uint8."""
+
+    identity: str
+    pixels: NDArray[np.uint8]
+
+    def read(self) -> NDArray[np.uint8]:
+        """Return its pixels."""
+        return self.pixels
+
+
+def list_images(images: NDArray[np.uint8], labels: Sequence[Label] | NDArray[Any]) -> Listing:
+    """List pictures (m, height, width, 3) uint8 with their labels: numbers, strings or booleans.
+
+    A class is called by its label. ValueError for another type or shape of either.
+    """
+    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] != 3 or not images.size:
+        raise ValueError(
+            f"images must be uint8 (m, height, width, 3), got {images.dtype} {images.shape}"
+        )
+    if (shape := np.asarray(labels).shape) != (len(images),):
+        raise ValueError(f"labels must be of shape ({len(images)},), got {shape}")
+    pictures: list[Labeled] = []
+    for i, label in enumerate(labels):
+        if not isinstance(label, str | int | np.integer | np.bool_) or not class_name(str(label)):
+            raise ValueError(f"labels must be integers, strings or booleans, got {label!r:.40}")
+        name = f"images[{i}]"
+        pixels = MemoryPicture(name, images[i])
+        pictures.append(Labeled(name, class_name(str(label)), None, pixels))
+    return Listing(pictures, [])

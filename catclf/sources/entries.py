@@ -1,0 +1,247 @@
+"""What the entries of an array mean: pixels, labels, or names of classes.
+
+All that can be known is read, and nothing is guessed: where entries may mean two things, the error
+says what was found.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from catclf.errors import DatasetError, PictureError, printable
+from catclf.observer import Observer
+from catclf.pictures.pixels import MAX_PIXELS
+from catclf.sources.names import class_name, is_missing
+from catclf.splits import MAX_CLASS_BYTES
+
+if TYPE_CHECKING:
+    from catclf.sources.hdf5 import HDF5Array
+    from catclf.sources.numpy_files import NumpyArray
+
+    Array = HDF5Array | NumpyArray
+
+MAX_CLASSES = 1000
+MAX_PIXEL_VALUE = 255
+DARK_PIXEL = 64  # floats that are whole, and all below, may be counted to 16 as well as to 255
+BLOCK_BYTES = 2**22  # read at once
+# Memory is taken for each picture, and blank ones can be compressed to next to nothing: beyond so
+# many, each must take so many bytes of the file.
+MAX_UNCHECKED_PICTURES = 100_000
+MIN_PICTURE_BYTES = 64
+FETCH_AGAIN = "Fetch or make the file again."
+TELL_COLORS = (
+    "Store them as (m, height, width, 3): X.reshape(-1, 3, h, w).transpose(0, 2, 3, 1) where each "
+    "begins with all its red, else X.reshape(-1, h, w, 3)."
+)
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """An array of pictures, and how a row of it becomes pixels."""
+
+    array: Array
+    height: int
+    width: int
+    colors_first: bool
+    scale: int = 1
+
+    def __getitem__(self, index: int) -> NDArray[Any]:
+        """Return one picture (height, width, 3) of numbers of any type."""
+        row = self.array[index]
+        if self.colors_first:
+            row = np.moveaxis(row, 0, -1)
+        if row.dtype.kind == "f":
+            row = np.rint(row.astype(np.result_type(row, np.float32)) * self.scale)
+        shape = self.height, self.width
+        return np.broadcast_to(row.reshape(*shape, -1), (*shape, 3))
+
+
+@dataclass(frozen=True, slots=True)
+class ArrayPicture:
+    """One picture of an array."""
+
+    pictures: Pictures
+    index: int
+
+    @property
+    def name(self) -> str:
+        """What messages and results call it."""
+        return f"{self.pictures.array.where}[{self.index}]"
+
+    @property
+    def identity(self) -> str:
+        """What is the same for one picture, by whatever path its file is named."""
+        return f"{self.pictures.array.identity}[{self.index}]"
+
+    def read(self) -> NDArray[np.uint8]:
+        """Return its pixels, (height, width, 3).
+
+        PictureError where they are damaged. Where they are not from 0 to 255 those of the others,
+        even where they happen to lie there, mean something else too: a DatasetError.
+        """
+        try:
+            pixels = self.pictures[self.index]
+        except DatasetError as error:
+            raise PictureError(error.what, self.name, error.fix) from error
+        if not (pixels.min() >= 0 and pixels.max() <= MAX_PIXEL_VALUE):
+            raise DatasetError(
+                f"its pixels are not whole numbers from 0 to {MAX_PIXEL_VALUE}, but from "
+                f"{pixels.min()} to {pixels.max()}",
+                self.name,
+                "Scale the pixels of all pictures to 0 to 255, and store them as uint8.",
+            )
+        return pixels.astype(np.uint8, copy=False)
+
+
+def pictures_of(x: Array, observer: Observer) -> Pictures:
+    """Return an array as pictures; DatasetError where its shape or its values may mean others."""
+    m, *row = x.shape or (0,)
+    claimed = min(MIN_PICTURE_BYTES, math.prod(row) * x.dtype.itemsize) * m
+    what = f"claims {m} pictures, stored in {x.stored_bytes} bytes"
+    _require(m <= MAX_UNCHECKED_PICTURES or x.stored_bytes >= claimed, what, x.where, FETCH_AGAIN)
+    layout = _layout(row)
+    if layout is None or 0 in x.shape:
+        what = f"must be pictures of shape (m, height, width, 3), got {_shape(x)}"
+        flat = len(row) == 1 and row[0] % 3 == 0 and _layout([row[0] // 3]) is not None
+        raise DatasetError(what, x.where, TELL_COLORS if flat else "Store RGB pictures, one a row.")
+    what, fix = f"pixels must be numbers, got {x.dtype.name}", "Store them as uint8, 0 to 255."
+    _require(x.dtype.kind in "iuf", what, x.where, fix)
+    most = MAX_PIXELS // x.dtype.itemsize
+    what = f"pictures of more than {most} pixels of {x.dtype.name}, {_shape(x)}"
+    fix = "Scale them down, and store them as uint8."
+    _require(layout[0] * layout[1] <= most, what, x.where, fix)
+    # Whole numbers of any size: their values are checked as each picture is read.
+    return Pictures(x, *layout, _scale(x, observer) if x.dtype.kind == "f" else 1)
+
+
+def _layout(row: Sequence[int]) -> tuple[int, int, bool] | None:
+    """Return the height and width of the picture in a row, and whether its colors come first.
+
+    None where the row's shape is none of a picture, or of two kinds.
+    """
+    match list(row):
+        case [length] if length > 1 and math.isqrt(length) ** 2 == length:
+            return math.isqrt(length), math.isqrt(length), False
+        case [height, width] if not {1, 3} & {height, width}:  # else flat, in colors
+            return height, width, False
+        case [height, width, 1 | 3] if height not in (1, 3):
+            return height, width, False
+        case [1 | 3, height, width] if width not in (1, 3):
+            return height, width, True
+    return None
+
+
+def _scale(x: Array, observer: Observer) -> int:
+    """Return by what floating-point pixels are multiplied; DatasetError where that is not known."""
+    ranges = [(b.min(), b.max(), not np.any(b != np.floor(b))) for b in _blocks(x)]
+    lows, highs, whole = zip(*ranges, strict=True)
+    low, high = np.min(lows), np.max(highs)  # of which each is nan where one is
+    if low >= 0 and high <= 1:
+        observer.note(f"{printable(x.where)}: pixels from 0 to 1, multiplied by 255 and rounded")
+        return MAX_PIXEL_VALUE
+    if low >= 0 and DARK_PIXEL <= high <= MAX_PIXEL_VALUE and all(whole):
+        return 1
+    what = "pixels must be whole numbers 0 to 255, or lie in 0 to 1, got"
+    fix = "Scale them to 0 to 255, round, and store them as uint8."
+    raise DatasetError(f"{what} {x.dtype.name} from {low:.4g} to {high:.4g}", x.where, fix)
+
+
+def class_names(stored: Array) -> list[str]:
+    """Return names of classes: strings, or whole numbers."""
+    where, shape = stored.where, stored.shape
+    what = f"must be a list of class names, got {_shape(stored)}"
+    is_list = len(shape) == 1 and 2 <= shape[0] <= MAX_CLASSES
+    _require(is_list, what, where, f"Store 2 to {MAX_CLASSES} of them.")
+    if stored.dtype.kind in "iuf" and _are_whole(numbers := stored[:]).all():
+        names = [str(int(number)) for number in numbers]
+    else:
+        names = _texts(stored)
+    is_each_another = len(set(names)) == len(names) and "" not in names
+    what = "class names must be distinct and not empty"
+    _require(is_each_another, what, where, "Give each class a name of its own.")
+    return names
+
+
+def labels_of(y: Array, m: int, classes: Sequence[str] | None) -> list[str]:
+    """Return the names of the classes of m pictures; a class without a name is called by number."""
+    kind, shape = y.dtype.kind, y.shape
+    is_list = m in shape and math.prod(shape) == m
+    is_one_hot = len(shape) == 2 and shape[0] == m and shape[1] <= MAX_CLASSES and kind in "iufb"
+    what = f"must be {m} labels, one a picture, got {_shape(y)}"
+    _require(is_list or is_one_hot, what, y.where, "Store one label a picture.")
+    if kind not in "iufb":
+        names = _texts(y)
+        for i, name in enumerate(names):
+            is_class = name in classes if classes else not is_missing(name)
+            _require(is_class, f"label {i} is {name!r:.40}: no class", y.where, "Correct it.")
+        return names
+    if kind == "b" and is_list:
+        classes = classes or ("False", "True")
+    read = [b.reshape(-1) if is_list else _places_of_ones(b, y.where) for b in _blocks(y)]
+    numbers = np.concatenate(read)
+    are_known = _are_whole(numbers) & (numbers < (len(classes) if classes else math.inf))
+    if not are_known.all():
+        first = int(np.argmin(are_known))
+        most = f"0 to {len(classes) - 1}" if classes else "from 0 on"
+        what = f"labels must be whole numbers {most}, got {numbers[first]} at {first}"
+        raise DatasetError(
+            what, y.where, "Number the classes from 0 on, in the order of their names."
+        )
+    return [classes[int(number)] if classes else str(int(number)) for number in numbers]
+
+
+def _places_of_ones(rows: NDArray[Any], where: str) -> NDArray[Any]:
+    """Return the labels that are one-hot, one a row."""
+    ones = rows == 1
+    are_one_hot = (ones | (rows == 0)).all(axis=1) & (ones.sum(axis=1) == 1)
+    if not are_one_hot.all():
+        wrong = rows[int(np.argmin(are_one_hot))].tolist()
+        what = f"must be one label a picture, or a row of zeros and a single 1, got {wrong}"
+        raise DatasetError(what[:150], where, "Store one label a picture.")
+    return np.asarray(ones.argmax(axis=1))
+
+
+def _are_whole(numbers: NDArray[Any]) -> NDArray[np.bool_]:
+    """Tell of each whether it is a whole number from 0 on."""
+    whole = np.isfinite(numbers) & (numbers >= 0)
+    return np.asarray(
+        whole & (numbers == np.floor(numbers)) if numbers.dtype.kind == "f" else whole
+    )
+
+
+def _texts(stored: Array) -> list[str]:
+    """Return strings as names of classes; some writers pad them, with spaces or with zeros."""
+    most = {"S": MAX_CLASS_BYTES, "U": 4 * MAX_CLASS_BYTES}.get(stored.dtype.kind, 0)
+    what = f"must be strings of 1 to {MAX_CLASS_BYTES} bytes, or whole numbers, got"
+    fix = "Store strings as np.array(names, dtype='S')."
+    _require(stored.dtype.itemsize <= most, f"{what} {stored.dtype.name}"[:150], stored.where, fix)
+    texts: list[str] = []
+    try:
+        for value in (value for block in _blocks(stored) for value in block.reshape(-1).tolist()):
+            data = value.encode("utf-8", "replace") if isinstance(value, str) else value
+            texts.append(class_name(data.decode("utf-8", "replace").split("\0")[0]))
+    except ValueError:  # no character has such a number
+        raise DatasetError("damaged: holds no text", stored.where, FETCH_AGAIN) from None
+    return texts
+
+
+def _blocks(array: Array) -> Iterator[NDArray[Any]]:
+    """Read an array some rows at a time."""
+    rows = 1 + BLOCK_BYTES // (1 + math.prod(array.shape[1:]) * array.dtype.itemsize)
+    for start in range(0, array.shape[0], rows):
+        yield array[start : start + rows]
+
+
+def _require(holds: bool, what: str, where: str, fix: str) -> None:
+    if not holds:
+        raise DatasetError(what, where, fix)
+
+
+def _shape(array: Array) -> str:
+    return f"shape {array.shape}"[:80]  # there may be 32 lengths
