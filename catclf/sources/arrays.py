@@ -54,14 +54,7 @@ class _Named:
     rest: frozenset[str]  # what its name says besides
 
 
-@dataclass(frozen=True)
-class _Pair:
-    """Pictures, and their labels, of one split."""
-
-    pictures: _Named
-    labels: _Named
-    split: NamedSplit | None
-    classes: list[str] | None
+_Pair = tuple[_Named, _Named, list[str] | None]  # pictures, their labels, and names of classes
 
 
 def list_array_files(
@@ -90,22 +83,21 @@ def list_array_files(
     pools += [alone] if alone else []
     elsewhere = {each.split for pool in pools for each in pool if each.role == "pictures"}
     pairs = [pair for pool in pools for pair in _pairs(pool, elsewhere, observer)]
-    used = used_splits(pair.split for pair in pairs if pair.split)
+    used = used_splits(x.split for x, *_ in pairs if x.split)
     # One list of class names in several files of a dataset is the list of all.
-    lists = {tuple(pair.classes) for pair in pairs if pair.classes}
+    lists = {tuple(classes) for *_, classes in pairs if classes}
     common = list(lists.pop()) if len(lists) == 1 else None
     listings = {path: Listing([], []) for path in files}
-    for pair in pairs:
-        x, y = pair.pictures, pair.labels
-        if pair.split and pair.split not in used:
-            tell_validation(f"{x.file.where}:{x.key}", (*x.file.shape(x.key), 0)[0], observer)
+    for x, y, classes in pairs:
+        if x.split and x.split not in used:
+            tell_validation(f"{x.file.where}:{x.called}", sum(x.file.shape(x.key)[:1]), observer)
             continue
         pictures = pictures_of(x.file.array(x.key), observer)
         m = pictures.array.shape[0]
-        labels = labels_of(y.file.array(y.key), m, pair.classes or common)
+        labels = labels_of(y.file.array(y.key), m, classes or common)
         for i, label in enumerate(labels):
             picture = ArrayPicture(pictures, i)
-            split = used[pair.split] if pair.split else None
+            split = used[x.split] if x.split else None
             listings[x.file.where].pictures.append(Labeled(picture.name, label, split, picture))
     return listings
 
@@ -167,12 +159,12 @@ def _pairs(
         if len(pictures) > 1 or len(labels) > 1:
             raise _unclear(both, path)
         if pictures and labels:
-            # What is no split beside a test split is what it is the test of.
+            # Beside a test split, what is none is what that is the test of.
             named = split or ("train" if len(splits) > 1 else None)
-            pairs.append(_Pair(pictures[0], labels[0], named, classes))
+            pairs.append((replace(pictures[0], split=named), labels[0], classes))
         elif pictures or split not in elsewhere:
             raise _unpaired(both[0], path)
-    used = {each.called for pair in pairs for each in (pair.pictures, pair.labels)}
+    used = {each.called for pair in pairs for each in pair[:2]}
     unused = [each.called for each in pool if each.called not in used and each.role != "classes"]
     if unused:
         observer.note(f"{printable(path)}: not used: {name_some(unused)}")

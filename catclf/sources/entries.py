@@ -35,10 +35,6 @@ BLOCK_BYTES = 2**22  # read at once
 MAX_UNCHECKED_PICTURES = 100_000
 MIN_PICTURE_BYTES = 64
 FETCH_AGAIN = "Fetch or make the file again."
-TELL_COLORS = (
-    "Store them as (m, height, width, 3): X.reshape(-1, 3, h, w).transpose(0, 2, 3, 1) where each "
-    "begins with all its red, else X.reshape(-1, h, w, 3)."
-)
 
 
 @dataclass(frozen=True)
@@ -107,17 +103,38 @@ def pictures_of(x: Array, observer: Observer) -> Pictures:
     _require(m <= MAX_UNCHECKED_PICTURES or x.stored_bytes >= claimed, what, x.where, FETCH_AGAIN)
     layout = _layout(row)
     if layout is None or 0 in x.shape:
-        what = f"must be pictures of shape (m, height, width, 3), got {_shape(x)}"
-        flat = len(row) == 1 and row[0] % 3 == 0 and _layout([row[0] // 3]) is not None
-        raise DatasetError(what, x.where, TELL_COLORS if flat else "Store RGB pictures, one a row.")
+        raise _no_pictures(x, row)
+    height, width, _ = layout
     what, fix = f"pixels must be numbers, got {x.dtype.name}", "Store them as uint8, 0 to 255."
     _require(x.dtype.kind in "iuf", what, x.where, fix)
     most = MAX_PIXELS // x.dtype.itemsize
     what = f"pictures of more than {most} pixels of {x.dtype.name}, {_shape(x)}"
     fix = "Scale them down, and store them as uint8."
-    _require(layout[0] * layout[1] <= most, what, x.where, fix)
+    _require(height * width <= most, what, x.where, fix)
+    if len(row) == 1:
+        observer.note(f"{printable(x.where)}: rows taken as gray pictures of {height}x{width}")
     # Whole numbers of any size: their values are checked as each picture is read.
     return Pictures(x, *layout, _scale(x, observer) if x.dtype.kind == "f" else 1)
+
+
+def _no_pictures(x: Array, row: Sequence[int]) -> DatasetError:
+    """Return the error for an array whose shape is none of pictures, or of two kinds."""
+    what = f"must be pictures of shape (m, height, width, 3), got {_shape(x)}"
+    if len(row) == 3 and {row[0], row[2]} <= {1, 3}:
+        what, fix = (
+            f"colors may stand first or last in {_shape(x)}",
+            "Add a margin to the pictures.",
+        )
+    elif len(row) == 1 and row[0] % 3 == 0 and (found := _layout([row[0] // 3])):
+        side = found[0]
+        what = f"rows of {row[0]} numbers may be color by color, or pixel by pixel"
+        fix = (
+            f"Store X.reshape(-1, 3, {side}, {side}) where they begin with all the red, and "
+            f"X.reshape(-1, {side}, {side}, 3) where each pixel's colors stand together."
+        )
+    else:
+        fix = "Store RGB pictures, one a row."
+    return DatasetError(what, x.where, fix)
 
 
 def _layout(row: Sequence[int]) -> tuple[int, int, bool] | None:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import IO, Any
-from zipfile import ZipFile
+from zipfile import ZIP_STORED, ZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,10 +81,11 @@ class NumpyFile:
         """Return the array of a name; DatasetError where it is not whole, or takes much memory."""
         shape, fortran, dtype, start, size = self._header(name)
         member, where, held = self.npz.members.get(name), self._where(name), None
-        if (member and member.compress_type) or (fortran and len(shape) > 1):
-            held = _memory(size, where)
-        if member or held is not None:
-            with self.npz.translated(name), self._stream(name) as stream:
+        is_packed = member is not None and member.compress_type != ZIP_STORED
+        with self.npz.translated(name), self._stream(name) as stream:
+            if is_packed or (fortran and len(shape) > 1):
+                held = _memory(size, where)
+            if member or held is not None:
                 stream.read(start)
                 for at in range(0, size, READ_BYTES):  # at its end a checksum is compared
                     part = stream.read(min(READ_BYTES, size - at))
@@ -92,7 +93,7 @@ class NumpyFile:
                         raise self.npz.damaged("cut short", name)
                     if held is not None:
                         held[at : at + len(part)] = np.frombuffer(part, np.uint8)
-                start += self.npz.find(name)[1] if member else 0
+            start += self.npz.find(name)[1] if member else 0
         if held is not None:
             held = held.view(dtype).reshape(shape, order="F" if fortran else "C")
         stored = member.compress_size if member else size

@@ -60,7 +60,7 @@ def test_flags_are_the_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_file_that_is_stored_otherwise_is_told_how_to_write_it(tmp_path: Path) -> None:
-    """Of the course's layout; tests/sources/test_course_hdf5.py has every kind."""
+    """Of the course's layout; tests/sources/test_hdf5.py has every kind."""
     COURSE["lzf"](tmp_path / "a.h5")
     refused = invoke("prepare", tmp_path / "a.h5", "-o", tmp_path / "d.npz")
     assert str(refused.exception) == (

@@ -226,22 +226,21 @@ COURSE: dict[str, Builder] = {
     "nothing in it": course(train_set_x=None, train_set_y=None, list_classes=None),
     "no pixels": course(train_set_x=None),
     "no labels": course(train_set_y=None),
-    "no class names": course(list_classes=None),
     "pixels are a group": without("train_set_x", lambda file: file.create_group("train_set_x")),
     "labels are a group": without("train_set_y", lambda file: file.create_group("train_set_y")),
     "pixels are a type": course(train_set_x=np.dtype("u1")),
     "pixels are empty": course(train_set_x=h5py.Empty("u1")),
     "test split without labels": course(test_set_x=pixels(2)),
     "test split without pixels": course(test_set_y=np.array([0, 1])),
-    "a dataset of catclf 0.1": course(
-        train_set_x=None, train_set_y=None, train=LABELS, test=LABELS
+    "a dataset of catclf 0.1": without(
+        "train_set_x", lambda file: file.attrs.create("format", b"catclf-dataset")
     ),
     # Wrong shapes.
     "no pictures": course(train_set_x=pixels(0), train_set_y=LABELS[:0]),
     "pixels are a number": course(train_set_x=np.uint8(3)),
     "pixels in rows": course(train_set_x=pixels(6).reshape(6, -1)),
-    "pixels in planes": course(train_set_x=pixels(6).transpose(0, 3, 1, 2)),
-    "gray pixels": course(train_set_x=pixels(6)[..., 0]),
+    "colors first or last": course(train_set_x=pixels(6)[:, :3]),
+    "gray pixels, or flat ones": course(train_set_x=pixels(6).reshape(6, -1, 3)),
     "four colors": course(train_set_x=np.zeros((6, 4, 4, 4), np.uint8)),
     "pictures of no width": course(train_set_x=np.zeros((6, 4, 0, 3), np.uint8)),
     "pixels in 32 dimensions": course(train_set_x=np.zeros((1,) * 32, np.uint8)),
@@ -268,7 +267,7 @@ COURSE: dict[str, Builder] = {
     "a label of a half": course(train_set_y=LABELS / 2),
     "a label that is no number": course(train_set_y=np.where(LABELS, np.nan, 0)),
     "complex labels": course(train_set_y=LABELS.astype(complex)),
-    "labels by name": course(train_set_y=np.array([b"cat", b"noncat"] * 3)),
+    "labels by other names": course(train_set_y=np.array([b"cat", b"dog"] * 3)),
     "labels by name of any length": filled("train_set_y", "cat", h5py.string_dtype()),
     "compound labels": course(train_set_y=np.zeros(6, [("label", "u1"), ("weight", "f4")])),
     "labels that unpack to too little": chunk(zlib.compress(b"abc")),
@@ -278,8 +277,8 @@ COURSE: dict[str, Builder] = {
     "labels whose gzip is cut": chunk(zlib.compress(bytes(512))[:-6]),
     "labels not packed, too short": chunk(bytes(511), filter_mask=1),
     # Wrong pixels.
-    "pixels from 0 to 1": course(train_set_x=pixels(6) / 255),
-    "floating-point pixels": course(train_set_x=pixels(6).astype(np.float32)),
+    "pixels from -1 to 1": course(train_set_x=pixels(6) / 127.5 - 1),
+    "floating-point pixels": course(train_set_x=pixels(6).astype(np.float32) / 2),
     "pixels beyond 255": course(train_set_x=pixels(6).astype(np.int64) * 2),
     "pixels below 0": course(train_set_x=pixels(6).astype(np.int8)),
     "pixels of 16 bits": course(train_set_x=pixels(6).astype(">u2") * 257),
@@ -293,7 +292,7 @@ COURSE: dict[str, Builder] = {
     "pixels that are opaque": course(train_set_x=np.zeros((6, 4, 4, 3), "V1")),
     # Wrong class names.
     "names of any length": course(list_classes=list(CLASSES)),
-    "names are numbers": course(list_classes=np.array([0, 1])),
+    "names are halves": course(list_classes=np.array([0, 0.5])),
     "names are references": filled("list_classes", h5py.Reference(), h5py.ref_dtype),
     "one name": course(list_classes=np.array([b"cat"])),
     "one name, no list": course(list_classes=np.bytes_("cat")),

@@ -1,4 +1,4 @@
-"""HDF5 files in the course's layout: nothing but the file is read, and what is really in it."""
+"""HDF5 files, in the course's layout: nothing but the file is read, and what is really in it."""
 
 from __future__ import annotations
 
@@ -142,9 +142,14 @@ OTHERWISE = f"is stored in a way that is not read here\n{HOW_TO_WRITE}"
         ("labels that unpack to too little", "train_set_y: damaged"),
         ("no pixels", "holds train_set_y, but no train_set_x\nStore the pictures as train_set_x"),
         ("test split without pixels", "holds test_set_y, but no test_set_x\nStore the pictures"),
-        ("no class names", "holds no list_classes"),
         ("a dataset of catclf 0.1", "of an older catclf\nPrepare its pictures again."),
-        ("pixels from 0 to 1", "multiply by 255, round, and store them as uint8"),
+        ("pixels from -1 to 1", "got float64 from -1 to 1\nScale them to 0 to 255, round, and"),
+        (
+            "pixels in rows",
+            "rows of 48 numbers may be color by color, or pixel by pixel\nStore X.res",
+        ),
+        ("colors first or last", "colors may stand first or last in shape (6, 3, 4, 3)"),
+        ("labels by other names", "label 1 is 'dog': no class"),
         ("pixels beyond 255", "train_set_x[0]: its pixels are not whole numbers from 0 to 255"),
         ("one pixel below 0", "train_set_x[5]: its pixels are not whole numbers from 0 to 255"),
         ("a label of 2", "whole numbers 0 to 1"),
@@ -308,6 +313,28 @@ def test_labels_may_be_numbers_of_any_type(
     good_course(tmp_path / "a.h5", train_set_y=(np.arange(6) % 2).astype(kind).reshape(shape))
     found = [p.class_name for p in listing(tmp_path / "a.h5").pictures]
     assert found == ["noncat", "cat"] * 3
+
+
+@pytest.mark.parametrize("kind", ["u1", "<i8", "f8"])
+def test_class_names_may_be_numbers(tmp_path: Path, kind: str) -> None:
+    """A class is called by its number then, as labels without any names are."""
+    good_course(tmp_path / "a.h5", list_classes=np.array([7, 5], kind))
+    good_course(tmp_path / "b.h5", list_classes=None)
+    for path, names in ((tmp_path / "a.h5", ["7", "5"]), (tmp_path / "b.h5", ["0", "1"])):
+        assert [p.class_name for p in listing(path).pictures] == names * 3
+
+
+def test_what_nobody_asks_for_may_be_anything(tmp_path: Path) -> None:
+    """A table, a type, a link or a name that is no UTF-8 beside the arrays does no harm."""
+    good_course(tmp_path / "a.h5")
+    with h5py.File(tmp_path / "a.h5", "r+") as file:
+        file["table"] = np.zeros(3, [("name", "S9")])
+        file["type"] = np.dtype("f4")
+        file["texts"] = ["of", "any length"]
+        file["link"] = h5py.ExternalLink("/dev/zero", "x")
+        file["group/within/deeper"] = file
+        file[b"caf\xe9"] = np.zeros(3)
+    assert len(listing(tmp_path / "a.h5").pictures) == 6
 
 
 def test_a_prepared_dataset_is_no_source(small_dataset: Path) -> None:
