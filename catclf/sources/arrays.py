@@ -139,13 +139,12 @@ def _pairs(
     paired = [each for each in pool if each.role in ("pictures", "labels")]
     paired = paired or _told_by_shapes(pool, observer)
     # X_train_scaled is not X_train, but all may be called mnist_.
-    rests = {each.rest for each in paired if each.role == "labels"}
-    rests &= {each.rest for each in paired if each.role == "pictures"}
-    if rests:
-        rest = frozenset() if frozenset() in rests else rests.pop()
-        paired = [each for each in paired if each.rest == rest]
-    if len({each.rest for each in paired} | rests) != 1:
+    rests = {each.rest for each in paired if each.role == "pictures"}
+    rests &= {each.rest for each in paired if each.role == "labels"}
+    rests = rests & {frozenset()} or rests or {each.rest for each in paired}
+    if len(rests) != 1:
         raise _unclear(pool, path)
+    paired = [each for each in paired if each.rest in rests]
     lists = [each for each in pool if each.role == "classes"]
     classes = class_names(lists[0].file.array(lists[0].key)) if len(lists) == 1 else None
     splits = sorted({each.split for each in paired}, key=_SPLITS.index)
