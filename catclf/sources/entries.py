@@ -7,6 +7,7 @@ says what was found.
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -239,12 +240,14 @@ def _texts(stored: Array) -> list[str]:
     fix = "Store strings as np.array(names, dtype='S')."
     _require(stored.dtype.itemsize <= most, f"{what} {stored.dtype.name}"[:150], stored.where, fix)
     texts: list[str] = []
-    try:
-        for value in (value for block in _blocks(stored) for value in block.reshape(-1).tolist()):
-            data = value.encode("utf-8", "replace") if isinstance(value, str) else value
-            texts.append(class_name(data.decode("utf-8", "replace").split("\0")[0]))
-    except ValueError:  # no character has such a number
-        raise DatasetError("damaged: holds no text", stored.where, FETCH_AGAIN) from None
+    for block in _blocks(stored):
+        if block.dtype.kind == "U":
+            codes = np.ascontiguousarray(block).view(block.dtype.byteorder + "u4")
+            damaged = bool(codes.max() > sys.maxunicode)
+            _require(not damaged, "damaged: holds no text", stored.where, FETCH_AGAIN)
+            block = np.char.encode(block, "utf-8", "replace")
+        for text in block.reshape(-1).tolist():
+            texts.append(class_name(text.decode("utf-8", "replace").split("\0")[0]))
     return texts
 
 

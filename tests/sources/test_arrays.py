@@ -198,7 +198,7 @@ NAME_THEM = "Call them X_train, y_train, X_test and y_test, or X and y."
         ("train test", "but no {}train_labels\nStore the labels as {}train_labels."),
         ("X_train y_train x y", "is not known: "),
         ("X_train y_train images_train", "is not known: "),
-        ("X y a classes", "{}classes: class names must be distinct and not empty"),
+        ("X y a classes", ": class names must be distinct and not empty"),
         ("X y classes class_names", "is not known: "),
         ("X_train_scaled y_train", "{}X_train_scaled (7, 5, 5, 3), {}y_train (7,)\n" + NAME_THEM),
         ("cats_x cats_y dogs_x dogs_y", "is not known: "),
