@@ -95,8 +95,11 @@ _SIGNATURES = (
     (ZIP_SIGNATURE + rb'.{26}record\.npy.*"format": ?"catclf-model"', FileKind.MODEL),
     (ZIP_SIGNATURE + rb".*" + "catclf-model".encode("utf-32-le"), FileKind.MODEL),
     (HDF5_SIGNATURE, FileKind.HDF5),
-    # But for an .npz of w and b, which is a model.
-    (NPY_SIGNATURE + rb"|" + ZIP_SIGNATURE + rb".{26}(?![wb]\.)[^\0]{1,99}\.npy", FileKind.ARRAYS),
+    # But for an .npz of w and b, which is a model, or one with a record.
+    (
+        NPY_SIGNATURE + rb"|" + ZIP_SIGNATURE + rb".{26}(?!(w|b|record)\.)[^\0]{1,99}\.npy",
+        FileKind.ARRAYS,
+    ),
     (_OTHER_FILES["archive"], FileKind.ARCHIVE),
     (
         rb'<!doctype html>\n([^\n]*\n){3}<meta name="generator" content="catclf-report">',

@@ -116,11 +116,11 @@ def test_a_file_is_read_to_the_size_it_had(tmp_path: Path, monkeypatch: pytest.M
     assert read_regular(path, 1000, CatclfError) == b"0123"
 
 
-def zipped(record: str, width: str = "utf-8") -> bytes:
-    """Return the beginning of an .npz whose first member is a record."""
+def zipped(record: str, width: str = "utf-8", name: str = "record.npy") -> bytes:
+    """Return the beginning of an .npz whose first member is a record, or has another name."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
-        archive.writestr("record.npy", record.encode(width))
+        archive.writestr(name, record.encode(width))
     return file.getvalue()
 
 
@@ -135,6 +135,10 @@ def zipped(record: str, width: str = "utf-8") -> bytes:
         (zipped('{"format": "catclf-model", "version": 9}'), FileKind.MODEL),
         (zipped("catclf-model", "utf-32-le"), FileKind.MODEL),  # of catclf 0.2
         (zipped('{"format": "another"}'), FileKind.OTHER),
+        (b"\x93NUMPY\1\0v\0{'descr'", FileKind.ARRAYS),
+        (zipped("x", name="X_train.npy"), FileKind.ARRAYS),
+        (zipped("x", name="w.npy"), FileKind.OTHER),  # a model's
+        (zipped("x.npy", name="notes.txt"), FileKind.OTHER),
         (b"<!doctype html>\n<p>catclf-report</p>", FileKind.OTHER),
         (b"# mine\r\n\r\n[train]\r\nlr = 1\r\n", FileKind.OTHER),
         (CONFIG_LINE.format(zlib.crc32(b"[train]\n")).encode() + b"[train]\n", FileKind.CONFIG),

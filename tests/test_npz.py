@@ -129,7 +129,10 @@ def test_what_is_no_sound_npz_is_refused_in_few_words(tmp_path: Path) -> None:
         (b"version https://git-lfs.github.com/spec/v1\n", "Run 'git lfs pull'."),
         (b"\x89HDF\r\n\x1a\n" + bytes(99), "is an HDF5 file, not a dataset that catclf prepared"),
         (b"\x89PNG\r\n\x1a\n", "is a picture, not a dataset"),
-        (npy(1.0), "is not a dataset that catclf prepared\nName a dataset"),
+        (
+            npy(1.0),
+            "is a file of NumPy arrays, not a dataset that catclf prepared\nPrepare it first",
+        ),
         (npz(**ARRAYS)[:-1], "damaged: cut short\nMake it again."),
         (pack(Member("w.npy", npy(1.0), crc=5)), ":w: damaged: is not what was written"),
         (pack(Member("w.npy", npy(1.0), flags=1)), "is encrypted\nSave it without"),
