@@ -138,7 +138,6 @@ def zipped(record: str, width: str = "utf-8", name: str = "record.npy") -> bytes
         (b"\x93NUMPY\1\0v\0{'descr'", FileKind.ARRAYS),
         (zipped("x", name="X_train.npy"), FileKind.ARRAYS),
         (zipped("x", name="w.npy"), FileKind.OTHER),  # a model's
-        (zipped("x.npy", name="notes.txt"), FileKind.OTHER),
         (b"<!doctype html>\n<p>catclf-report</p>", FileKind.OTHER),
         (b"# mine\r\n\r\n[train]\r\nlr = 1\r\n", FileKind.OTHER),
         (CONFIG_LINE.format(zlib.crc32(b"[train]\n")).encode() + b"[train]\n", FileKind.CONFIG),
