@@ -8,11 +8,11 @@ else, of two, by their shapes. What may mean two things is refused, and what is 
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -23,7 +23,7 @@ from catclf.files import HEAD_BYTES, Expected, FileKind, kind_of_bytes
 from catclf.observer import Observer
 from catclf.sources.entries import ArrayPicture, class_names, labels_of, pictures_of
 from catclf.sources.labeled import Labeled, Listing, tell_validation
-from catclf.sources.names import NamedSplit, class_name, name_splits, split_like, used_splits
+from catclf.sources.names import NamedSplit, class_name, split_like, used_splits, words
 from catclf.sources.numpy_files import NumpyFile, open_numpy_file
 
 if TYPE_CHECKING:
@@ -67,19 +67,16 @@ def list_array_files(
     """
     held = {path: _open(path, expected, opened) for path, expected in files.items()}
     names = {path: file.names() for path, file in held.items()}
-    stems = {path: os.path.splitext(os.path.basename(path))[0] for path in files}
-    splits = name_splits(stems[path] for path in files if len(names[path]) > 1)
     pools: list[list[_Named]] = []
     alone: list[_Named] = []
     for path, file in held.items():
         if not names[path]:
             raise DatasetError("holds no arrays", path, NAME_THEM)
         if len(names[path]) > 1:
-            split = splits.get(stems[path])
-            pools.append([_name(file, key, key, split) for key in names[path]])
+            pools.append([_name(file, key, key) for key in names[path]])
         else:
-            called = "_".join(filter(None, (stems[path], *names[path])))
-            alone.append(_name(file, names[path][0], called, None))
+            called = "_".join(filter(None, (Path(path).stem, *names[path])))
+            alone.append(_name(file, names[path][0], called))
     pools += [alone] if alone else []
     elsewhere = {each.split for pool in pools for each in pool if each.role == "pictures"}
     pairs = [pair for pool in pools for pair in _pairs(pool, elsewhere, observer)]
@@ -113,19 +110,19 @@ def _open(path: str, expected: Expected, opened: ExitStack) -> HDF5File | NumpyF
     return opened.enter_context(open_hdf5(path, expected))
 
 
-def _name(file: HDF5File | NumpyFile, key: str, called: str, split: NamedSplit | None) -> _Named:
+def _name(file: HDF5File | NumpyFile, key: str, called: str) -> _Named:
     called = re.sub(r"(?<![^\W_])([XxYy])(?=(?i:train|test|val))", r"\1_", called)  # Xtrain
     like = split_like(called)
-    words = set(like.rest if like else map(str.lower, re.findall("[A-Z]?[a-z]+|[A-Z]+", called)))
+    said = set(like.rest if like else words(called))
     role: Literal["pictures", "labels", "classes"] | None = None
-    if not like and ("classes" in words or ("names" in words and words & _LABELS)):
+    if not like and ("classes" in said or ("names" in said and said & _LABELS)):
         role = "classes"
-    elif words & _LABELS or "classes" in words:
+    elif said & _LABELS or "classes" in said:
         role = "labels"
-    elif words & _PICTURES or like:
+    elif said & _PICTURES or like:
         role = "pictures"
-    rest = frozenset(words - _PICTURES - _LABELS - {"classes"})
-    return _Named(file, key, called, role, like.split if like else split, rest)
+    rest = frozenset(said - _PICTURES - _LABELS - {"classes"})
+    return _Named(file, key, called, role, like.split if like else None, rest)
 
 
 def _pairs(

@@ -179,7 +179,7 @@ def test_what_is_not_used_is_named(tmp_path: Path) -> None:
     found = read(npz(tmp_path, {"images": X[:M], "labels": Y[:M], **more}), heard)
     assert found == expected(splits=False)
     assert heard.texts == [
-        f"{tmp_path / 'a.npz'}: not used: masks, extra_images, extra_labels, ids"
+        f"{tmp_path / 'a.npz'}: not used: masks, extra_images, extra_labels and 1 more"
     ]
 
 
