@@ -296,7 +296,7 @@ def _read_all(
     pictures: Sequence[Labeled], preprocessing: Preprocessing, workers: int | None
 ) -> Generator[Pixels | PictureError, None, None]:
     """Yield what `_read_row` returns of each picture, in order."""
-    # Forked workers read an open HDF5 file at places of their own; no other could have it.
+    # Forked workers read an open file of arrays, or arrays in memory; no others could have them.
     alone = not CAN_FORK and not all(isinstance(each.pixels, str) for each in pictures)
     read = partial(_read_row, pictures, preprocessing)
     workers = 1 if alone else workers

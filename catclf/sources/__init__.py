@@ -16,7 +16,6 @@ from catclf.observer import Observer
 from catclf.sources.arrays import list_array_files
 from catclf.sources.class_folders import LabelFrom, list_folder
 from catclf.sources.labeled import (
-    HDF5_SUFFIXES,
     Labeled,
     Listing,
     tell_splits,
@@ -30,6 +29,7 @@ NAME_A_SOURCE = (
     "Name a folder of class folders (cat/ and noncat/), a CSV or TSV of file,label, or "
     "arrays: an .npz, .npy files, or HDF5."
 )
+OUTPUT_SUFFIXES = (".npz", ".h5", ".hdf5")  # which a dataset may be called by
 SOURCE = Expected(
     "a source of labeled pictures",
     NAME_A_SOURCE,
@@ -146,7 +146,7 @@ def _suffix(path: str) -> str:
 
 def _expected(path: str) -> Expected:
     """Return what to say of a source; one that is missing may be meant as the output."""
-    if _suffix(path) in HDF5_SUFFIXES:
+    if _suffix(path) in OUTPUT_SUFFIXES:
         return replace(
             SOURCE, missing="Check the path; the dataset to write is named with `output`."
         )

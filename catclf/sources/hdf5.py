@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -112,11 +112,11 @@ class HDF5File:
         """Return the names of what stands at the root, and as ``group/name`` in its groups."""
         names: list[str] = []
         with _translated(self.where):
-            for name in filter(_is_text, self.file):
+            for name in _texts(self.file):
                 within: list[str] = []
                 with suppress(*H5PY_ERRORS):  # where nobody asks for it, it may be anything
                     found = self._linked(name)
-                    within = [*filter(_is_text, found)] if isinstance(found, h5py.Group) else []
+                    within = _texts(found) if isinstance(found, h5py.Group) else []
                 names += [f"{name}/{each}" for each in within] or [name]
         return names
 
@@ -160,9 +160,8 @@ class HDF5File:
         return self.file[name] if info.type == h5py.h5l.TYPE_HARD else None
 
 
-def _is_text(name: object) -> bool:
-    """Tell whether a name is one; h5py gives bytes where they are no UTF-8."""
-    return isinstance(name, str)
+def _texts(names: Iterable[str | bytes]) -> list[str]:
+    return [name for name in names if isinstance(name, str)]  # bytes are no UTF-8
 
 
 @contextmanager

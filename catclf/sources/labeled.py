@@ -19,8 +19,6 @@ from catclf.pictures.reading import read_picture
 from catclf.sources.names import NamedSplit, used_splits
 from catclf.splits import SplitName
 
-HDF5_SUFFIXES = (".h5", ".hdf5")
-
 
 class StoredPicture(Protocol):
     """A picture that stands in no file of its own."""
@@ -66,7 +64,7 @@ class Labeled:
     def read(self, preprocessing: Preprocessing) -> NDArray[np.uint8]:
         """Return its pixels, (size, size, 3); PictureError where they cannot be read.
 
-        DatasetError where the pixels of an HDF5 file are not from 0 to 255.
+        DatasetError where the pixels of an array are not from 0 to 255.
         """
         if isinstance(self.pixels, str):
             return read_picture(self.pixels, preprocessing)

@@ -289,3 +289,25 @@ def test_labels_are_for_an_array_and_an_array_needs_them(tmp_path: Path) -> None
     for sources, labels in ((X, None), ([tmp_path], Y), (tmp_path, ["cat"])):
         with pytest.raises(TypeError, match="an array of pictures needs `labels`"):
             prepare(sources, tmp_path / "d.npz", labels=labels)
+
+
+def test_the_courses_pictures_are_the_same_as_arrays_of_others(
+    course_files: list[Path], tmp_path: Path
+) -> None:
+    """Channels first, floats from 0 to 1, one-hot labels: the dataset is the same, bit for bit."""
+    arrays: dict[str, NDArray[Any]] = {}
+    for path, split in zip(course_files, ("train", "test"), strict=True):
+        with h5py.File(path) as file:
+            arrays[f"{split}_images"] = np.moveaxis(file[f"{split}_set_x"][:], 3, 1) / 255
+            arrays[f"{split}_labels"] = np.eye(2)[file[f"{split}_set_y"][:]]
+            arrays["classes"] = file["list_classes"][:].astype(str)
+    prepare(course_files, tmp_path / "course.npz")
+    prepare(packed(tmp_path, arrays), tmp_path / "arrays.npz")
+    with (
+        open_dataset(tmp_path / "course.npz") as course,
+        open_dataset(tmp_path / "arrays.npz") as others,
+    ):
+        assert others.classes == course.classes
+        for ours, theirs in ((course.train, others.train), (course.test, others.test)):
+            assert np.array_equal(ours.columns[:], theirs.columns[:])
+            assert np.array_equal(ours.labels, theirs.labels)
