@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from catclf.errors import DatasetError, PictureError, printable
 from catclf.observer import Observer
-from catclf.pictures.pixels import MAX_PIXELS
 from catclf.sources.names import class_name, is_missing
 from catclf.splits import MAX_CLASS_BYTES
 
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     Array = HDF5Array | NumpyArray
 
 MAX_CLASSES = 1000
+MAX_PIXELS = 50_000_000  # of a picture, all of which are held at once
 MAX_PIXEL_VALUE = 255
 DARK_PIXEL = 64  # floats that are whole, and all below, may be counted to 16 as well as to 255
 BLOCK_BYTES = 2**22  # read at once
