@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import os
+import subprocess
+import sys
 import tracemalloc
 import zlib
 from contextlib import ExitStack
@@ -229,3 +231,13 @@ def test_an_npz_is_no_output_for_its_own_dataset(tmp_path: Path) -> None:
         with pytest.raises(CatclfError, match=said):
             prepare(path, output, preprocessing=SETTINGS)
         assert output.read_bytes() == GOOD[0]
+
+
+def test_reading_them_does_not_load_hdf5(tmp_path: Path) -> None:
+    """Which takes longer to import than a small file to prepare."""
+    (tmp_path / "a.npz").write_bytes(GOOD[0])
+    code = (
+        "import sys\nfrom catclf import prepare\n"
+        "prepare(sys.argv[1] + '/a.npz', sys.argv[1] + '/d.npz')\nassert 'h5py' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True, timeout=60)
