@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 MAX_CLASSES = 1000
 MAX_PIXELS = 50_000_000  # of a picture, all of which are held at once
 MAX_PIXEL_VALUE = 255
-DARK_PIXEL = 64  # floats that are whole, and all below, may be counted to 16 as well as to 255
+DARK_PIXEL = 64  # where all are below, they may be counted to 1 or 16 as well as to 255
 BLOCK_BYTES = 2**22  # read at once
 # Memory is taken for each picture, and blank ones can be compressed to next to nothing: beyond so
 # many, each must take so many bytes of the file.
@@ -114,8 +115,17 @@ def pictures_of(x: Array, observer: Observer) -> Pictures:
     _require(height * width <= most, what, x.where, fix)
     if len(row) == 1:
         observer.note(f"{printable(x.where)}: rows taken as gray pictures of {height}x{width}")
+    if x.dtype.kind == "f":
+        return Pictures(x, *layout, _scale(x, observer))
     # Whole numbers of any size: their values are checked as each picture is read.
-    return Pictures(x, *layout, _scale(x, observer) if x.dtype.kind == "f" else 1)
+    with suppress(DatasetError):  # a picture that is damaged is told when it is read
+        brightest = next(_blocks(x)).max()
+        if brightest < DARK_PIXEL:
+            observer.warning(
+                f"{printable(x.where)}: the first pictures are dark, from 0 to {brightest} of 255\n"
+                f"Where {brightest} is white, scale the pixels to 0 to 255."
+            )
+    return Pictures(x, *layout)
 
 
 def _no_pictures(x: Array, row: Sequence[int]) -> DatasetError:

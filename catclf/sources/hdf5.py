@@ -175,6 +175,9 @@ def open_hdf5(path: str, expected: Expected) -> Iterator[HDF5File]:
         if kind_of_bytes(head) is FileKind.DATASET:
             what = "holds no pictures but columns: it is a dataset of an older catclf"
             raise DatasetError(what, path, "Prepare its pictures again.")
+        if head.startswith(b"MATLAB"):  # pictures would lie on their sides
+            what = "is a MATLAB file, whose arrays have their axes in reverse order"
+            raise DatasetError(what, path, "Save them from Python, as np.savez(path, X=X, y=y).")
         opened = h5py.File(path, "r", locking=False, rdcc_nbytes=MAX_CHUNK_BYTES)
     try:
         yield HDF5File(opened, path)

@@ -52,6 +52,8 @@ class Heard(Observer):
     def note(self, text: str) -> None:
         self.texts.append(text)
 
+    warning = note
+
 
 def stored(values: Any) -> Any:
     return Stored(np.asarray(values))
@@ -119,6 +121,16 @@ def test_any_size_is_read_as_it_is(
     else:
         values = x if layout == "last" else np.moveaxis(x, 3, 1)
     assert np.array_equal(read(TYPES[kind](values)), x)
+
+
+def test_pixels_that_are_all_dark_are_read_and_told() -> None:
+    """They may be counted from 0 to 1, or to 16, which only their author knows."""
+    heard = Heard()
+    assert np.array_equal(read(X // 16, heard), X // 16)
+    assert heard.texts == [
+        "a.npz:X: the first pictures are dark, from 0 to 15 of 255\n"
+        "Where 15 is white, scale the pixels to 0 to 255."
+    ]
 
 
 @pytest.mark.parametrize(

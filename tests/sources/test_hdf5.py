@@ -324,6 +324,20 @@ def test_class_names_may_be_numbers(tmp_path: Path, kind: str) -> None:
         assert [p.class_name for p in listing(path).pictures] == names * 3
 
 
+def test_a_file_of_matlab_is_refused(tmp_path: Path) -> None:
+    """Its pictures would be read as if mirrored at their diagonals."""
+    path = tmp_path / "a.mat"
+    with h5py.File(path, "w", userblock_size=512) as file:
+        file["X"], file["y"] = pixels(6).transpose(0, 3, 2, 1), np.arange(6) % 2
+    data = bytearray(path.read_bytes())
+    data[:19] = b"MATLAB 7.3 MAT-file"
+    path.write_bytes(data)
+    with pytest.raises(
+        DatasetError, match=r"is a MATLAB file, .* in reverse order\nSave them from P"
+    ):
+        listing(path)
+
+
 def test_what_nobody_asks_for_may_be_anything(tmp_path: Path) -> None:
     """A table, a type, a link or a name that is no UTF-8 beside the arrays does no harm."""
     good_course(tmp_path / "a.h5")
