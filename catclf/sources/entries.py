@@ -167,7 +167,8 @@ def _layout(row: Sequence[int]) -> tuple[int, int, bool] | None:
 
 def _scale(x: Array, observer: Observer) -> int:
     """Return by what floating-point pixels are multiplied; DatasetError where that is not known."""
-    ranges = [(b.min(), b.max(), not np.any(b != np.floor(b))) for b in _blocks(x)]
+    with np.errstate(invalid="ignore"):  # numpy warns of some nan
+        ranges = [(b.min(), b.max(), not np.any(b != np.floor(b))) for b in _blocks(x)]
     lows, highs, whole = zip(*ranges, strict=True)
     low, high = np.min(lows), np.max(highs)  # of which each is nan where one is
     if low >= 0 and high <= 1:
@@ -237,10 +238,12 @@ def _places_of_ones(rows: NDArray[Any], where: str) -> NDArray[Any]:
 
 def _are_whole(numbers: NDArray[Any]) -> NDArray[np.bool_]:
     """Tell of each whether it is a whole number from 0 on."""
-    whole = np.isfinite(numbers) & (numbers >= 0)
-    return np.asarray(
-        whole & (numbers == np.floor(numbers)) if numbers.dtype.kind == "f" else whole
-    )
+    with np.errstate(invalid="ignore"):  # numpy warns of some nan
+        return np.asarray(
+            np.isfinite(numbers)
+            & (numbers >= 0)
+            & ((numbers.dtype.kind != "f") | (numbers == np.floor(numbers)))
+        )
 
 
 def _texts(stored: Array) -> list[str]:
