@@ -53,7 +53,7 @@ _UNREAD_PICTURES = {
 }
 _OTHER_FILES = {
     "video": rb".{4}(ftyp|moov|mdat)|RIFF.{4}AVI |\x1a\x45\xdf\xa3|\0\0\x01[\xba\xb3]|FLV|0&\xb2u",
-    "sound": rb"ID3|OggS|fLaC|RIFF.{4}WAVE|\xff[\xfb\xf3\xf2]",
+    "sound file": rb"ID3|OggS|fLaC|RIFF.{4}WAVE|\xff[\xfb\xf3\xf2]",
     "document": rb"%PDF|\{\\rtf|\xd0\xcf\x11\xe0|PK\x03\x04.{26}(\[Content_|mimetypeapplic)",
     "web page": rb"\s*<(!doctype html|html|head)",
     "archive": rb"PK\x03\x04(?!.{26}[^\0]{1,250}\.npy)"

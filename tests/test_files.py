@@ -244,7 +244,7 @@ def test_a_path_in_a_fix_can_be_typed() -> None:
         (b"\xef\xbb\xbf<?xml version='1.0'?>\n<SVG>", None, "SVG drawing", None),
         (b"\0\0\0\x18ftypisom\0\0\2\0isomiso2", None, None, "video"),
         (b"\x1a\x45\xdf\xa3", None, None, "video"),
-        (b"ID3\4", None, None, "sound"),
+        (b"ID3\4", None, None, "sound file"),
         (b"%PDF-1.7", None, None, "document"),
         (b"PK\3\4" + bytes(26) + b"[Content_Types].xml", None, None, "document"),
         (b"PK\3\4" + bytes(26) + b"a.txt", None, None, "archive"),

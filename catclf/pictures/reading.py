@@ -54,7 +54,8 @@ PICTURE = Expected(
     "Name a picture, or a folder of pictures.",
     {
         FileKind.DATASET: "Name a picture; a dataset is for 'catclf evaluate'.",
-        FileKind.HDF5: "Name a picture; the course's HDF5 files are for 'catclf prepare'.",
+        FileKind.HDF5: "Name a picture; arrays are for 'catclf prepare'.",
+        FileKind.ARRAYS: "Name a picture; arrays are for 'catclf prepare'.",
         FileKind.MODEL: "Name a picture; a model is given as `model`.",
     },
 )
@@ -232,5 +233,7 @@ def _not_read(data: bytes) -> CatclfError:
         return unsupported(f"{unread}s")
     if not any(data):
         return broken("nothing but zeros")
-    kind = kind_of_other(head) or f"of no supported format: {', '.join(DECODERS)}"
-    return PictureError(f"not a picture ({kind})", fix=PICTURE.fix)
+    what = f"not a picture of a supported format ({', '.join(DECODERS)})"
+    if kind := kind_of_other(head):
+        what = f"is {'an' if kind[0] in 'aeiou' else 'a'} {kind}, not a picture"
+    return PictureError(what, fix=PICTURE.fix)
