@@ -14,6 +14,7 @@ from descent.problems import half_and_half, run, same_stand
 HEARD = {
     "progress": (1, 2),
     "skipped": (["Thumbs.db"],),
+    "note": ("taken as splits",),
     "warning": ("a rate too high",),
     "workers": (4,),
     "method": ("streaming", "numba", 0.5),

@@ -142,7 +142,7 @@ def prepare(
         elif labels is not None or (
             isinstance(sources, np.ndarray) and sources.dtype.kind not in "OU"
         ):
-            raise TypeError("an array of pictures needs `labels`, and only an array takes them")
+            raise TypeError("an array of pictures needs labels, and nothing else takes them")
         else:
             listing = list_sources(sources, files, observer, label_from)
         pictured = [p.pixels for p in listing.pictures if isinstance(p.pixels, str)]
