@@ -287,7 +287,7 @@ def test_arrays_of_another_kind_are_value_errors(
 def test_labels_are_for_an_array_and_an_array_needs_them(tmp_path: Path) -> None:
     """Either alone is a mistake of the program."""
     for sources, labels in ((X, None), ([tmp_path], Y), (tmp_path, ["cat"])):
-        with pytest.raises(TypeError, match="an array of pictures needs `labels`"):
+        with pytest.raises(TypeError, match="an array of pictures needs labels"):
             prepare(sources, tmp_path / "d.npz", labels=labels)
 
 
