@@ -33,7 +33,7 @@ _SUFFIXES = frozenset((
     ".raw", ".cr2", ".cr3", ".nef", ".nrw", ".arw", ".dng", ".orf", ".rw2", ".raf", ".pef", ".srw",
 ))  # fmt: skip
 # What is skipped is called by its suffix, where its first bytes are any text's or archive's.
-_TABLES = frozenset((".csv", ".tsv", ".psv", ".jsonl", ".ndjson", ".xls", ".xlsx", ".ods"))
+_TABLES = frozenset((".csv", ".tsv", ".tab", ".psv", ".jsonl", ".ndjson", ".xls", ".xlsx", ".ods"))
 _HEAD_BYTES = 1024
 PICTURE = "picture"
 

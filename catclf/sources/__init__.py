@@ -13,7 +13,6 @@ from pathlib import Path
 from catclf.errors import AnyPath, DatasetError, name_some
 from catclf.files import Expected, FileKind
 from catclf.observer import Observer
-from catclf.sources.arrays import list_array_files
 from catclf.sources.class_folders import LabelFrom, list_folder
 from catclf.sources.labeled import (
     Labeled,
@@ -22,12 +21,11 @@ from catclf.sources.labeled import (
     tell_validation,
 )
 from catclf.sources.names import lookalikes, name_splits, used_splits
-from catclf.sources.tables import is_table, list_table
 from catclf.splits import SplitName
 
 NAME_A_SOURCE = (
-    "Name a folder of class folders (cat/ and noncat/), a CSV or TSV of file,label, or "
-    "arrays: an .npz, .npy files, or HDF5."
+    "Name a folder of class folders (cat/ and noncat/), a table of files and labels, or arrays: an "
+    ".npz, .npy files, or HDF5."
 )
 OUTPUT_SUFFIXES = (".npz", ".h5", ".hdf5")  # which a dataset may be called by
 SOURCE = Expected(
@@ -60,26 +58,21 @@ def list_sources(
     """
     observer = observer or Observer()
     paths = [os.fspath(source) for source in sources]
-    others = [path for path in paths if not os.path.isdir(path) and not is_table(path)]
-    arrays = list_array_files({path: _expected(path) for path in others}, files, observer)
-    found = {
-        path: arrays[path] if path in arrays else _list_source(path, label_from, observer)
-        for path in paths
-    }
-    found = _in_named_splits(found, observer)
+    found = {path: list_folder(path, observer, label_from) for path in paths if os.path.isdir(path)}
+    if len(found) < len(set(paths)):  # imported here: most sources are folders
+        from catclf.sources.arrays import list_array_files
+        from catclf.sources.tables import is_table, list_table
+
+        others = [path for path in paths if path not in found]
+        found |= {path: list_table(path, observer) for path in others if is_table(path)}
+        arrays = {path: _expected(path) for path in others if path not in found}
+        found |= list_array_files(arrays, files, observer)
+    found = _in_named_splits({path: found[path] for path in paths}, observer)
     pictures = [picture for path in paths for picture in found[path].pictures]
     skipped = dict.fromkeys(each for path in paths for each in found[path].skipped)
     once = _each_once(pictures, observer)
     _check_classes(once)
     return Listing(once, [*skipped])
-
-
-def _list_source(path: str, label_from: LabelFrom, observer: Observer) -> Listing:
-    return (
-        list_folder(path, observer, label_from)
-        if os.path.isdir(path)
-        else list_table(path, observer)
-    )
 
 
 def _in_named_splits(found: Mapping[str, Listing], observer: Observer) -> dict[str, Listing]:

@@ -22,7 +22,6 @@ from catclf.sources.names import (
     used_splits,
 )
 from catclf.sources.split_folders import enter, find_splits, refuse_unclear, splits_of_classes
-from catclf.sources.tables import is_table, list_table
 
 LabelFrom = Literal["layout", "top", "parent", "name"]
 LABELS_FROM: tuple[LabelFrom, ...] = get_args(LabelFrom)
@@ -191,7 +190,7 @@ class _Reader:
             )
         (table,) = tables
         self.observer.note(f"the labels are those of {printable(table)}")
-        listing = list_table(table, self.observer)
+        listing = _list_table(table, self.observer)
         self.pictures += [(each, split or each.split) for each in listing.pictures]
         listed = {os.path.normpath(each.name) for each in listing.pictures}
         found = folder.find()
@@ -257,8 +256,13 @@ class _Reader:
 
 
 def _tables(folder: Folder) -> list[str]:
-    found = folder.own.skipped  # a .txt beside pictures is a note
-    return [each.path for each in found if each.kind == "table" and is_table(each.path)]
+    return [each.path for each in folder.own.skipped if each.kind == "table"]
+
+
+def _list_table(path: str, observer: Observer) -> Listing:
+    from catclf.sources.tables import list_table  # most folders have none
+
+    return list_table(path, observer)
 
 
 def _refuse_other_labels(folder: Folder) -> None:
@@ -267,7 +271,7 @@ def _refuse_other_labels(folder: Folder) -> None:
     names = {normal(path): each.name for each in folder.folders for path in each.find().pictures}
     for table in _tables(folder):
         try:
-            listed = list_table(table, Observer()).pictures
+            listed = _list_table(table, Observer()).pictures
         except DatasetError:
             continue
         labels = {
