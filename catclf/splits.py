@@ -99,7 +99,7 @@ def find_duplicates(
 
 
 def assign_to_test(
-    given: Sequence[SplitName | None],
+    given: Sequence[str | None],
     labels: Labels,
     pictures: Sequence[Hashable],
     fraction: float,

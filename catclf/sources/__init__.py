@@ -14,14 +14,8 @@ from catclf.errors import AnyPath, DatasetError, name_some
 from catclf.files import Expected, FileKind
 from catclf.observer import Observer
 from catclf.sources.class_folders import LabelFrom, list_folder
-from catclf.sources.labeled import (
-    Labeled,
-    Listing,
-    tell_splits,
-    tell_validation,
-)
-from catclf.sources.names import lookalikes, name_splits, used_splits
-from catclf.splits import SplitName
+from catclf.sources.labeled import Labeled, Listing, tell_splits
+from catclf.sources.names import NamedSplit, lookalikes, name_splits, used_splits
 
 NAME_A_SOURCE = (
     "Name a folder of class folders (cat/ and noncat/), a table of files and labels, or arrays: an "
@@ -70,7 +64,7 @@ def list_sources(
     found = _in_named_splits({path: found[path] for path in paths}, observer)
     pictures = [picture for path in paths for picture in found[path].pictures]
     skipped = dict.fromkeys(each for path in paths for each in found[path].skipped)
-    once = _each_once(pictures, observer)
+    once = _each_once(_in_used_splits(pictures, observer), observer)
     _check_classes(once)
     return Listing(once, [*skipped])
 
@@ -96,27 +90,35 @@ def _in_named_splits(found: Mapping[str, Listing], observer: Observer) -> dict[s
                 path,
                 "Rename it train, test or val, or give the split in a table: file,label,split.",
             )
-    used = used_splits(splits.values())
     tell_splits({name: splits[name] for name in names.values()}, observer)
     return {
-        path: _in_split(path, listing, used.get(splits[names[path]]), observer)
+        path: Listing(
+            [replace(each, split=splits[names[path]]) for each in listing.pictures], listing.skipped
+        )
         if path in names
         else listing
         for path, listing in found.items()
     }
 
 
-def _in_split(path: str, found: Listing, split: SplitName | None, observer: Observer) -> Listing:
-    """Return a source's pictures in its split; none of a validation split that is left out."""
-    if split is None:
-        tell_validation(path, len(found.pictures), observer)
-        return Listing([], found.skipped)
-    return Listing([replace(picture, split=split) for picture in found.pictures], found.skipped)
+def _in_used_splits(pictures: Sequence[Labeled], observer: Observer) -> list[Labeled]:
+    """Return the pictures with those for validation as the test split, or without them."""
+    used = used_splits(picture.split for picture in pictures if picture.split)
+    left_out = [each.name for each in pictures if each.split and each.split not in used]
+    if left_out:
+        observer.warning(
+            f"left out, a validation split beside train and test: {_counted(left_out)}"
+        )
+    return [
+        replace(each, split=used[each.split]) if each.split == "validation" else each
+        for each in pictures
+        if each.split is None or each.split in used
+    ]
 
 
 def _check_classes(pictures: Sequence[Labeled]) -> None:
     """Refuse class names that may be one class, and a class that only the test split has."""
-    splits: dict[str, set[SplitName | None]] = defaultdict(set)
+    splits: dict[str, set[NamedSplit | None]] = defaultdict(set)
     for picture in pictures:
         splits[picture.class_name].add(picture.split)
     for group in lookalikes(splits):

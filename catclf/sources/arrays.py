@@ -22,8 +22,8 @@ from catclf.errors import DatasetError, name_some, printable
 from catclf.files import HEAD_BYTES, Expected, FileKind, kind_of_bytes
 from catclf.observer import Observer
 from catclf.sources.entries import ArrayPicture, class_names, labels_of, pictures_of
-from catclf.sources.labeled import Labeled, Listing, tell_validation
-from catclf.sources.names import NamedSplit, class_name, split_like, used_splits, words
+from catclf.sources.labeled import Labeled, Listing
+from catclf.sources.names import NamedSplit, class_name, split_like, words
 from catclf.sources.numpy_files import NumpyFile, open_numpy_file
 
 if TYPE_CHECKING:
@@ -80,22 +80,17 @@ def list_array_files(
     pools += [alone] if alone else []
     elsewhere = {each.split for pool in pools for each in pool if each.role == "pictures"}
     pairs = [pair for pool in pools for pair in _pairs(pool, elsewhere, observer)]
-    used = used_splits(x.split for x, *_ in pairs if x.split)
     # One list of class names in several files of a dataset is the list of all.
     lists = {tuple(classes) for *_, classes in pairs if classes}
     common = list(lists.pop()) if len(lists) == 1 else None
     listings = {path: Listing([], []) for path in files}
     for x, y, classes in pairs:
-        if x.split and x.split not in used:
-            tell_validation(f"{x.file.where}:{x.called}", sum(x.file.shape(x.key)[:1]), observer)
-            continue
         pictures = pictures_of(x.file.array(x.key), observer)
         m = pictures.array.shape[0]
         labels = labels_of(y.file.array(y.key), m, classes or common)
         for i, label in enumerate(labels):
             picture = ArrayPicture(pictures, i)
-            split = used[x.split] if x.split else None
-            listings[x.file.where].pictures.append(Labeled(picture.name, label, split, picture))
+            listings[x.file.where].pictures.append(Labeled(picture.name, label, x.split, picture))
     return listings
 
 

@@ -15,12 +15,8 @@ from catclf.errors import DatasetError, PictureError, name_some, printable
 from catclf.observer import Observer, Skipped
 from catclf.pictures.folders import Folder, Found
 from catclf.sources.file_names import label_from_name, labels_in_names
-from catclf.sources.labeled import Labeled, Listing, tell_splits, tell_validation
-from catclf.sources.names import (
-    NamedSplit,
-    class_name,
-    used_splits,
-)
+from catclf.sources.labeled import Labeled, Listing, tell_splits
+from catclf.sources.names import NamedSplit, class_name
 from catclf.sources.split_folders import enter, find_splits, refuse_unclear, splits_of_classes
 
 LabelFrom = Literal["layout", "top", "parent", "name"]
@@ -48,7 +44,7 @@ def list_folder(path: str, observer: Observer, label_from: LabelFrom = "layout")
         reader.read(Folder(path))
     except PictureError as error:  # a folder that may not be opened
         raise DatasetError(error.what, error.where, error.fix) from None
-    return reader.listing(path)
+    return Listing(reader.pictures, reader.skipped)
 
 
 class _Reader:
@@ -56,20 +52,8 @@ class _Reader:
 
     def __init__(self, observer: Observer, label_from: LabelFrom) -> None:
         self.observer, self.label_from = observer, label_from
-        self.pictures: list[tuple[Labeled, NamedSplit | None]] = []
+        self.pictures: list[Labeled] = []
         self.skipped: list[Skipped] = []
-
-    def listing(self, path: str) -> Listing:
-        """Return what was collected, without a validation split beside train and test."""
-        used = used_splits(split for _, split in self.pictures if split)
-        pictures = [
-            picture if split is None else replace(picture, split=used[split])
-            for picture, split in self.pictures
-            if split is None or split in used
-        ]
-        if len(pictures) < len(self.pictures):
-            tell_validation(path, len(self.pictures) - len(pictures), self.observer)
-        return Listing(pictures, self.skipped)
 
     def read(self, source: Folder) -> None:
         """Collect the pictures of a source: of its splits, or of all of it."""
@@ -121,7 +105,7 @@ class _Reader:
         if not folder.filled:
             return folder
         inner = folder.filled[0]
-        classes = {picture.class_name for picture, _ in self.pictures}
+        classes = {picture.class_name for picture in self.pictures}
         is_class = inner.filled or class_name(inner.name) in classes
         if len(folder.filled) > 1 or folder.own.pictures or is_class or folder.has_empty:
             return None
@@ -191,7 +175,7 @@ class _Reader:
         (table,) = tables
         self.observer.note(f"the labels are those of {printable(table)}")
         listing = _list_table(table, self.observer)
-        self.pictures += [(each, split or each.split) for each in listing.pictures]
+        self.pictures += [replace(each, split=split or each.split) for each in listing.pictures]
         listed = {os.path.normpath(each.name) for each in listing.pictures}
         found = folder.find()
         unlisted = [path for path in found.pictures if os.path.normpath(path) not in listed]
@@ -244,7 +228,7 @@ class _Reader:
 
     def _add(self, found: Found, name: str, split: NamedSplit | None) -> None:
         name = class_name(name)
-        self.pictures += [(Labeled(path, name, None, path), split) for path in found.pictures]
+        self.pictures += [Labeled(path, name, split, path) for path in found.pictures]
         self._skip(Found([], found.skipped, found.closed), STRAY)
 
     def _skip(self, found: Found, kind: str) -> None:

@@ -17,7 +17,6 @@ from catclf.observer import Observer, Skipped
 from catclf.pictures.pixels import fit_pixels
 from catclf.pictures.reading import read_picture
 from catclf.sources.names import NamedSplit, used_splits
-from catclf.splits import SplitName
 
 
 class StoredPicture(Protocol):
@@ -42,7 +41,7 @@ class Labeled:
 
     name: str
     class_name: str
-    split: SplitName | None
+    split: NamedSplit | None
     pixels: str | StoredPicture
 
     def identity(self, real_folder: Callable[[str], str]) -> str:
@@ -89,11 +88,3 @@ def tell_splits(splits: Mapping[str, NamedSplit], observer: Observer) -> None:
     if not plain or ("validation" in splits.values() and "validation" in used):
         taken = [f"{printable(name)} as {used.get(each, each)}" for name, each in splits.items()]
         observer.note(f"taken as splits: {', '.join(taken)}")
-
-
-def tell_validation(where: str, pictures: int, observer: Observer) -> None:
-    """Tell that the validation split of a source is left out."""
-    observer.warning(
-        f"{printable(where)}: left out, a validation split beside train and test "
-        f"({pictures} pictures)"
-    )

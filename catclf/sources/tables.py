@@ -18,8 +18,8 @@ from catclf.sources.headers import (
     read_table,
     split_cells,
 )
-from catclf.sources.labeled import Labeled, Listing, tell_splits, tell_validation
-from catclf.sources.names import NamedSplit, class_name, is_missing, several_labels, used_splits
+from catclf.sources.labeled import Labeled, Listing, tell_splits
+from catclf.sources.names import NamedSplit, class_name, is_missing, several_labels
 from catclf.sources.places import Files
 
 SUFFIXES = (".csv", ".tsv", ".tab", ".psv", ".txt", *JSON_SUFFIXES)
@@ -46,15 +46,8 @@ def list_table(path: str, observer: Observer) -> Listing:
     splits = _splits(table, roles.split, observer)
     _check_files(table, roles)
     _tell(table, roles, observer)
-    used = used_splits(split for split in splits if split)
-    pictures = [
-        Labeled(picture, label, used[split] if split else None, picture)
-        for picture, label, split in zip(roles.match.paths, labels, splits, strict=True)
-        if split is None or split in used
-    ]
-    if len(pictures) < len(splits):
-        tell_validation(path, len(splits) - len(pictures), observer)
-    return Listing(pictures, [])
+    rows = zip(roles.match.paths, labels, splits, strict=True)
+    return Listing([Labeled(path, label, split, path) for path, label, split in rows], [])
 
 
 def _check_files(table: Table, roles: Roles) -> None:

@@ -125,7 +125,8 @@ def test_validation_rows_are_the_test_split_where_there_is_no_other(tmp_path: Pa
         path.write_text(path.read_text() + f"3.jpg,cat,test\n4.jpg,cat,{name}\n")
         assert rows(listing(path, observer=heard), tmp_path) == [train, test]
         assert heard.texts == [
-            f"{path}: left out, a validation split beside train and test (2 pictures)"
+            "left out, a validation split beside train and test: 2 pictures "
+            f"({tmp_path / '2.jpg'}, {tmp_path / '4.jpg'})"
         ]
 
 
