@@ -1,4 +1,10 @@
-"""Sources of every kind, as one list of labeled pictures."""
+"""Sources of every kind, as one list of labeled pictures.
+
+    folders    class_folders; split_folders: which folders are splits; file_names: labels in these
+    tables     tables; headers: which column is what; cells: any format; places: where pictures are
+    arrays     arrays: which array is what; entries: what its numbers mean; hdf5, numpy_files
+    all        names: what people call splits and classes; labeled: a picture that is not yet read
+"""
 
 from __future__ import annotations
 
