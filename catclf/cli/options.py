@@ -200,7 +200,7 @@ def force_option(function: F) -> F:
 
     On the command line alone: no config file or variable lets files be replaced from now on.
     """
-    help = "Replace a file that catclf did not write."
+    help = "Replace a file even where it is not of the kind that is written."
     return flag("--force", group="Output", help=help, allow_from_autoenv=False)(function)
 
 

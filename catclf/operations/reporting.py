@@ -25,7 +25,6 @@ from catclf.operations.evaluation import (
 from catclf.outputs import check_output, replacing
 from catclf.page import encoded, render
 from catclf.pictures.jpeg import REDUCTION_MARGINS
-from catclf.pictures.pixels import MAX_PIXELS
 from catclf.splits import SplitName
 from catclf.training import Settings
 
@@ -35,6 +34,7 @@ MAX_BINS = 10  # of the reliability diagram
 PICTURES_A_BIN = 10
 CURVE_POINTS = 1000  # of the costs
 BLOCK_BYTES = 2**22  # read at once
+MAX_PAGE_PIXELS = 50_000_000  # of a photo tried: the page holds it several times
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ def _data(
             "class_weight": settings.class_weight,
         },
         "n_x": model.w.size,
-        "limits": {"pixels": MAX_PIXELS, "reduction_margin": REDUCTION_MARGINS[2]},
+        "limits": {"pixels": MAX_PAGE_PIXELS, "reduction_margin": REDUCTION_MARGINS[2]},
         "mean": encoded(_mean_column(dataset.train.columns)),
         "train": None
         if training is None or training.train_accuracy is None

@@ -1,12 +1,14 @@
 // A picture file becomes pixels: the browser decodes it, nothing leaves the page.
 
-// What catclf reads, by the first bytes; TIFF and PPM no browser does.
+// What catclf reads, by the first bytes; the last three no browser does, or only some.
 const FORMATS = [
   ["JPEG", /^\xff\xd8\xff/],
   ["PNG", /^\x89PNG\r\n\x1a\n/],
   ["WebP", /^RIFF[^]{4}WEBP/],
   ["GIF", /^GIF8[79]a/],
   ["BMP", /^BM/],
+  ["AVIF", /^[^]{4}ftyp([^]{4})*?avi[fs]/],
+  ["HEIC", /^[^]{4}ftyp([^]{4})*?(he[iv][cmsx]|mif1|msf1)/],
   ["TIFF", /^(II[*+]\0|MM\0[*+])/],
   ["PPM", /^P[1-6][\s#]/],
 ];
@@ -39,9 +41,9 @@ async function decode(file) {
   const head = await headOf(file);
   const format = formatOf(head);
   if (format === null) {
-    throw new Refusal("This is not a picture of JPEG, PNG, WebP, GIF or BMP format.");
+    throw new Refusal("This is not a picture of JPEG, PNG, WebP, GIF, BMP or AVIF format.");
   }
-  if (format === "TIFF" || format === "PPM") {
+  if (["HEIC", "TIFF", "PPM"].includes(format)) {
     throw new Refusal(`Browsers cannot read ${format} files. ${PREDICT}`);
   }
   if (altersPixels()) {

@@ -52,7 +52,7 @@ def test_what_is_missing_is_one_message(
     fix = str(result.exception.fix)
     if verb == "prepare":
         assert result.exception.what == "no such folder, and no SOURCE is named"
-        for kind in ("folder of class folders", "CSV", "HDF5"):
+        for kind in ("folder of class folders", "table", "HDF5"):
             assert kind in fix
     else:
         assert re.match("Run 'catclf (prepare|train)' first, or check the path", fix)

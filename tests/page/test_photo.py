@@ -164,8 +164,8 @@ def test_what_cannot_be_read_is_told(sample_report: Path, open_page: OpenPage) -
     for data, words in (
         (encode(photo_like(), "TIFF"), "Browsers cannot read TIFF files"),
         (encode(photo_like(), "PPM"), "Browsers cannot read PPM files"),
-        (b"%PDF-1.7", "not a picture of JPEG, PNG, WebP, GIF or BMP format"),
-        (b"", "not a picture of JPEG, PNG, WebP, GIF or BMP format"),
+        (b"%PDF-1.7", "not a picture of JPEG, PNG, WebP, GIF, BMP or AVIF format"),
+        (b"", "not a picture of JPEG, PNG, WebP, GIF, BMP or AVIF format"),
         (encode(photo_like(), "JPEG")[:3000], "a damaged or unusual JPEG"),
         (encode(photo_like(), "PNG")[:3000], "a damaged or unusual PNG"),
     ):
