@@ -49,7 +49,8 @@ def counted(number: int, what: str) -> str:
     first, _, rest = what.partition(" ")
     if number == 1:
         return f"1 {what}"
-    return f"{number} {first}s {rest}" if first == "picture" else f"{number} {what}s"
+    # Of "picture in no class folder" and "file that catclf wrote" the first word, else the last.
+    return f"{number} {first}s {rest}" if first in ("picture", "file") else f"{number} {what}s"
 
 
 def percent(fraction: float | None) -> str:

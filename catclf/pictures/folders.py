@@ -183,8 +183,11 @@ def _kind(path: str) -> str:
             head = file.read(_HEAD_BYTES)
     except (OSError, CatclfError):
         return "unreadable file"
-    if kind_of_bytes(head) is FileKind.PICTURE or unread_picture(head):
+    kind = kind_of_bytes(head)
+    if kind is FileKind.PICTURE or unread_picture(head):
         return PICTURE
+    if kind in (FileKind.PREDICTIONS, FileKind.SKIPPED, FileKind.DATASET, FileKind.MODEL):
+        return "file that catclf wrote"
     if os.path.splitext(path)[1].lower() in _TABLES:
         return "table"
     return kind_of_other(head) or ("other file" if head else "empty file")

@@ -1,9 +1,9 @@
 """Sources of every kind, as one list of labeled pictures.
 
-    folders    class_folders; split_folders: which folders are splits; file_names: labels in these
-    tables     tables; headers: which column is what; cells: any format; places: where pictures are
-    arrays     arrays: which array is what; entries: what its numbers mean; hdf5, numpy_files
-    all        names: what people call splits and classes; labeled: a picture that is not yet read
+folders    class_folders; split_folders: which folders are splits; file_names: labels in these
+tables     tables; headers: which column is what; cells: any format; places: where pictures are
+arrays     arrays: which array is what; entries: what its numbers mean; hdf5, numpy_files
+all        names: what people call splits and classes; labeled: a picture that is not yet read
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 
 from catclf.errors import AnyPath, DatasetError, name_some
 from catclf.files import Expected, FileKind
-from catclf.observer import Observer
+from catclf.observer import Observer, Skipped
 from catclf.sources.class_folders import LabelFrom, list_folder
 from catclf.sources.labeled import Labeled, Listing, tell_splits
 from catclf.sources.names import NamedSplit, lookalikes, name_splits, used_splits
@@ -27,6 +27,7 @@ NAME_A_SOURCE = (
     "Name a folder of class folders (cat/ and noncat/), a table of files and labels, or arrays: an "
     ".npz, .npy files, or HDF5."
 )
+UNUSED = "picture for validation, beside train and test"
 OUTPUT_SUFFIXES = (".npz", ".h5", ".hdf5")  # which a dataset may be called by
 SOURCE = Expected(
     "a source of labeled pictures",
@@ -69,8 +70,17 @@ def list_sources(
         found |= list_array_files(arrays, files, observer)
     found = _in_named_splits({path: found[path] for path in paths}, observer)
     pictures = [picture for path in paths for picture in found[path].pictures]
+    used = used_splits(picture.split for picture in pictures if picture.split)
     skipped = dict.fromkeys(each for path in paths for each in found[path].skipped)
-    once = _each_once(_in_used_splits(pictures, observer), observer)
+    kept: list[Labeled] = []
+    for each in pictures:
+        if each.split == "validation" and "validation" in used:
+            kept.append(replace(each, split=used["validation"]))
+        elif each.split == "validation":
+            skipped[Skipped(each.name, UNUSED)] = None
+        else:
+            kept.append(each)
+    once = _each_once(kept, observer)
     _check_classes(once)
     return Listing(once, [*skipped])
 
@@ -105,21 +115,6 @@ def _in_named_splits(found: Mapping[str, Listing], observer: Observer) -> dict[s
         else listing
         for path, listing in found.items()
     }
-
-
-def _in_used_splits(pictures: Sequence[Labeled], observer: Observer) -> list[Labeled]:
-    """Return the pictures with those for validation as the test split, or without them."""
-    used = used_splits(picture.split for picture in pictures if picture.split)
-    left_out = [each.name for each in pictures if each.split and each.split not in used]
-    if left_out:
-        observer.warning(
-            f"left out, a validation split beside train and test: {_counted(left_out)}"
-        )
-    return [
-        replace(each, split=used[each.split]) if each.split == "validation" else each
-        for each in pictures
-        if each.split is None or each.split in used
-    ]
 
 
 def _check_classes(pictures: Sequence[Labeled]) -> None:

@@ -23,7 +23,8 @@ LabelFrom = Literal["layout", "top", "parent", "name"]
 LABELS_FROM: tuple[LabelFrom, ...] = get_args(LabelFrom)
 
 STRAY = "picture in no class folder"
-LEFT_OUT = "picture in a folder that is left out"
+BESIDE = "picture beside the splits"
+UNLABELED = "picture without a label"
 UNLISTED = "picture that the table does not list"
 
 
@@ -70,8 +71,8 @@ class _Reader:
             return
         tell_splits({each.name: split for each, split in splits}, self.observer)
         for other in others:
-            self._skip(other.find(), LEFT_OUT)
-        self._skip(folder.own, STRAY)
+            self._skip(other.find(), BESIDE)
+        self._skip(folder.own, BESIDE)
         for each, split in splits:
             inner = each
             while only := inner.only_folder:  # whatever its name
@@ -91,7 +92,7 @@ class _Reader:
         elif tables := _tables(folder) or _tables(inner):
             self._read_table(folder, tables, split)
         elif split in ("test", "validation"):
-            self._leave_out(folder, "pictures without labels")
+            self._skip(folder.find(), UNLABELED)
         elif inner is folder or above or labels_in_names(inner.own.pictures):
             raise _no_class_folders(inner, above)
         else:  # another source may have the other classes
@@ -115,11 +116,6 @@ class _Reader:
         inner = self._all_in_one(folder)
         return inner is not None and not _tables(folder) and not _tables(inner)
 
-    def _leave_out(self, folder: Folder, what: str) -> None:
-        found = folder.find()
-        self._skip(found, LEFT_OUT)
-        self.observer.warning(f"{printable(folder.path)}: left out, {what} ({len(found.pictures)})")
-
     def _read_classes(self, folder: Folder, split: NamedSplit | None = None) -> None:
         """Collect the pictures of class folders."""
         folders = folder.folders
@@ -131,6 +127,7 @@ class _Reader:
                 raise DatasetError(what, each.path, f"{fix}, or move it elsewhere.")
         if self.label_from == "layout":
             if split is None and (splits := splits_of_classes(folders)):
+                tell_splits(splits, self.observer)
                 for each in folders:
                     self._read_splits_of_class(each, splits)
                 self._skip(folder.own, STRAY)
@@ -188,7 +185,7 @@ class _Reader:
         labels = {path: label_from_name(os.path.basename(path)) for path in found.pictures}
         without = [path for path, label in labels.items() if label is None]
         if without and len(without) == len(labels) and split in ("test", "validation"):
-            self._leave_out(folder, "names without labels")
+            self._skip(found, UNLABELED)
             return
         if without:
             raise DatasetError(
@@ -219,7 +216,7 @@ class _Reader:
         outer = folder
         while outer is not inner and (only := outer.only_folder):
             for other in (each for each in outer.folders if each is not only):
-                self._skip(other.find(), LEFT_OUT)
+                self._skip(other.find(), BESIDE)
             self._skip(outer.own, STRAY)
             outer = only
         if inner is not folder:

@@ -143,15 +143,15 @@ def test_of_two_arrays_without_names_the_shapes_tell(
 
 
 def test_a_validation_split_beside_train_and_test_is_left_out(tmp_path: Path) -> None:
-    """And told, as of folders."""
+    """And counted, as of folders."""
     three = {**PARTS, "val_images": X[:2], "val_labels": Y[:2]}
     names = ["train_images", "train_labels", "test_images", "test_labels"]
     arrays = dict(zip([*names, *list(three)[4:]], three.values(), strict=True))
-    heard = Heard()
-    assert read(npz(tmp_path, arrays), heard) == expected()
-    (text,) = heard.texts
-    assert text.startswith("left out, a validation split beside train and test: 2 pictures (")
-    assert text.endswith(f"{tmp_path / 'a.npz'}:val_images[1])")
+    [path] = npz(tmp_path, arrays)
+    assert read([path]) == expected()
+    with ExitStack() as files:
+        skipped = list_sources([path], files).skipped
+    assert [each.path for each in skipped] == [f"{path}:val_images[{i}]" for i in range(2)]
 
 
 def test_files_named_as_splits_are_the_splits(tmp_path: Path) -> None:

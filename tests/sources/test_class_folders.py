@@ -12,7 +12,8 @@ import pytest
 
 from catclf import DatasetError
 from catclf.pictures.folders import Folder
-from catclf.sources.class_folders import LEFT_OUT, STRAY, UNLISTED, LabelFrom
+from catclf.sources import UNUSED
+from catclf.sources.class_folders import BESIDE, STRAY, UNLABELED, UNLISTED, LabelFrom
 from sources.conftest import Warned, listing, rows, touch
 
 PETS = "{cat,dog}/{1,2}.jpg"
@@ -145,29 +146,23 @@ def test_a_class_may_be_in_one_split_alone_where_it_stands_first(tmp_path: Path)
 
 
 def test_a_validation_folder_beside_train_and_test_is_left_out_and_told(tmp_path: Path) -> None:
-    """The warning counts its pictures; where classes come first, those of all."""
+    """Its pictures are skipped as what they are; also where classes come first."""
     make(tmp_path, "a/{Train,test,valid}/" + PETS, "a/valid/notes.txt")
     make(tmp_path, "b/{cat,dog}/{train,test,val}/{1,2}.jpg")
     for source in (tmp_path / "a", tmp_path / "b"):
-        heard = Warned()
-        found = listing(source, observer=heard)
-        assert Counter((p.class_name, p.split) for p in found.pictures) == in_two_splits()
-        (text,) = heard.texts
-        assert text.startswith("left out, a validation split beside train and test: 4 pictures (")
+        assert counted(source) == in_two_splits()
+        assert [*skipped(source).values()].count(UNUSED) == 4
 
 
 def test_what_stands_beside_splits_is_left_out_and_counted(tmp_path: Path) -> None:
     """Pictures without labels, and other files."""
     make(tmp_path, "{train,test}/" + PETS, "single_prediction/{1,2}.jpg", "models/x.npz", "1.jpg")
     assert counted(tmp_path) == in_two_splits()
-    assert Counter(skipped(tmp_path).values()) == {LEFT_OUT: 2, STRAY: 1}
+    assert Counter(skipped(tmp_path).values()) == {BESIDE: 3}
     for source, flat in ((tmp_path / "a", "test"), (tmp_path / "b", "val/images")):
         make(source, "train/" + PETS, flat + "/{7,8,9}.jpg")
-        heard = Warned()
-        found = listing(source, observer=heard)
-        assert {picture.split for picture in found.pictures} == {"train"}
-        left_out = source / flat.split("/")[0]
-        assert heard.texts == [f"{left_out}: left out, pictures without labels (3)"]
+        assert {split for _, split in counted(source)} == {"train"}
+        assert Counter(skipped(source).values()) == {UNLABELED: 3}
 
 
 @pytest.mark.parametrize(
@@ -378,8 +373,7 @@ def test_label_from_name_takes_what_stands_before_the_last_number(tmp_path: Path
         ("cat", "train"): 2,
         ("dog", "train"): 2,
     }
-    told = f"{tmp_path / 'a/test1'}: left out, names without labels (3)"
-    assert heard.texts == [told]
+    assert [each.kind for each in found.skipped] == [UNLABELED] * 3
     make(tmp_path, "b/{cat_1,car-001,new}.jpg")
     with pytest.raises(DatasetError, match=r"1 of 3 names hold no label .*new\.jpg"):
         listing(tmp_path / "b", label_from="name")
