@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections import Counter
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -24,7 +24,6 @@ from catclf.near_copies import Hashes, first_of_each, hashes
 from catclf.observer import Observer, Skipped
 from catclf.outputs import check_output, is_same_file, made_folder, unwritable, write_csv
 from catclf.sources import list_sources
-from catclf.sources.arrays import Label, list_images
 from catclf.sources.class_folders import LabelFrom
 from catclf.sources.labeled import Labeled
 from catclf.sources.names import class_name
@@ -62,12 +61,12 @@ class Prepared:
 
 
 def prepare(
-    sources: AnyPath | Sequence[AnyPath] | NDArray[np.uint8],
+    sources: AnyPath | Sequence[AnyPath] | NDArray[Any] | Mapping[str, NDArray[Any]],
     output: AnyPath,
     *,
-    labels: Sequence[Label] | NDArray[Any] | None = None,
+    labels: Sequence[object] | NDArray[Any] | None = None,
     preprocessing: Preprocessing | None = None,
-    positive: str | None = None,
+    positive: str | int | None = None,
     label_from: LabelFrom = "layout",
     test_split: float = DEFAULT_TEST_SPLIT,
     seed: int = 0,
@@ -82,8 +81,9 @@ def prepare(
     Parameters
     ----------
     sources
-        One, or several, of what `catclf.sources.list_sources` accepts; or pictures themselves,
-        ``(m, height, width, 3)`` uint8, with their `labels`.
+        The path of a folder, a table or a file of arrays, or several. Or pictures themselves: an
+        array ``(m, height, width, 3)`` of uint8 with its `labels`, or a mapping of arrays by names
+        such as ``X_train``, ``y_train``, ``X_test`` and ``y_test``, as ``np.load`` returns it.
     output
         The dataset file to write.
     labels
@@ -92,10 +92,12 @@ def prepare(
     preprocessing
         How a picture becomes a column; the default is 64x64, squashed.
     positive
-        The class whose label is 1; see `catclf.splits.choose_classes`.
+        The class whose label is 1; all others are 0. Of two classes the default is the one whose
+        name does not negate the other (noncat, no cat, background), else the last in sorted order.
     label_from
-        Where the class of a picture in a folder is found: ``layout``, ``top``, ``parent`` or
-        ``name``; see `catclf.sources.class_folders.list_folder`.
+        What says the class of a picture in a folder: ``layout``, the class folders, and split
+        folders, that are found there; ``top``, the first folder below the source; ``parent``, the
+        folder the picture is in; or ``name``, its name up to the last number (``cat.12.jpg``).
     test_split
         Fraction of each class held out for testing, from 0 up to 1 (exclusive), of the pictures
         whose source puts them in no split; of all where no source names a test split. Duplicates
@@ -107,7 +109,8 @@ def prepare(
     strict
         Raise at the first picture that cannot be read, instead of leaving it out.
     skipped
-        A CSV file to write, with every file that is not used, and why.
+        A CSV file to write, with every file that is not used, and why; hidden files, and those that
+        systems leave behind, are not among them.
     force
         Let files of another kind, at `output` or `skipped`, be replaced.
     observer
@@ -126,34 +129,31 @@ def prepare(
     CatclfError
         Where `output` cannot be written, is one of the sources, or is a file of another kind.
     ValueError
-        For a `test_split` outside [0, 1); for pictures or labels of another shape or type.
+        For a `test_split`, `seed`, `workers` or `label_from` out of its range; for pictures or
+        labels of another shape or type.
     TypeError
         For `labels` without an array of pictures, or the other way around.
     """
+    if seed < 0 or (workers is not None and workers < 1):
+        raise ValueError(f"seed must be at least 0 and workers 1, got {seed} and {workers}")
     if not 0 <= test_split < 1:
         raise ValueError(f"test_split must be at least 0 and below 1, got {test_split}")
-    if isinstance(sources, str | os.PathLike):
-        sources = [sources]
     observer = observer or Observer()
     preprocessing = preprocessing or Preprocessing()
+    paths, arrays = _told_apart(sources, labels)
     with ExitStack() as files:
-        if isinstance(sources, np.ndarray) and labels is not None:
-            listing, sources = list_images(sources, labels), []
-        elif labels is not None or (
-            isinstance(sources, np.ndarray) and sources.dtype.kind not in "OU"
-        ):
-            raise TypeError("an array of pictures needs labels, and nothing else takes them")
-        else:
-            listing = list_sources(sources, files, observer, label_from)
+        listing = list_sources(paths, files, observer, label_from, arrays)
         pictured = [p.pixels for p in listing.pictures if isinstance(p.pixels, str)]
-        check_output(output, FileKind.DATASET, [*sources, *pictured], force=force)
+        check_output(output, FileKind.DATASET, [*paths, *pictured], force=force)
         if skipped is not None:
-            check_output(skipped, FileKind.SKIPPED, [*sources, *pictured], force=force)
+            check_output(skipped, FileKind.SKIPPED, [*paths, *pictured], force=force)
             if is_same_file(skipped, output):
                 raise CatclfError("is the dataset too", skipped, "Write to another file.")
-        where = os.fspath(sources[0]) if len(sources) == 1 else None
+        where = os.fspath(paths[0]) if len(paths) == 1 else None
         named = (picture.class_name for picture in listing.pictures)
-        classes = choose_classes(named, positive and class_name(positive), where)
+        classes = choose_classes(
+            named, None if positive is None else class_name(str(positive)), where
+        )
         staged = _Staged(files.enter_context(_scratch_beside(output)), preprocessing, output)
         pictures: list[Labeled] = []
         unreadable: list[PictureError] = []
@@ -213,6 +213,19 @@ def prepare(
         skipped=listing.skipped,
         duplicates=duplicates,
     )
+
+
+def _told_apart(
+    sources: AnyPath | Sequence[AnyPath] | NDArray[Any] | Mapping[str, Any], labels: object
+) -> tuple[Sequence[AnyPath], Mapping[str, Any] | None]:
+    """Return the paths of sources, or the arrays that stand for them, by their names."""
+    if isinstance(sources, np.ndarray) and labels is not None:
+        return [], {"images": sources, "labels": labels}
+    if isinstance(sources, Mapping) and labels is None:
+        return [], sources
+    if labels is not None or isinstance(sources, np.ndarray | Mapping):
+        raise TypeError("an array of pictures needs labels, and nothing else takes them")
+    return [sources] if isinstance(sources, str | os.PathLike) else sources, None
 
 
 class _Staged:

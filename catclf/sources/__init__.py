@@ -15,11 +15,12 @@ from contextlib import ExitStack
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from catclf.errors import AnyPath, DatasetError, name_some
 from catclf.files import Expected, FileKind
 from catclf.observer import Observer, Skipped
-from catclf.sources.class_folders import LabelFrom, list_folder
+from catclf.sources.class_folders import LABELS_FROM, LabelFrom, list_folder
 from catclf.sources.labeled import Labeled, Listing, tell_splits
 from catclf.sources.names import NamedSplit, lookalikes, name_splits, used_splits
 
@@ -45,8 +46,9 @@ def list_sources(
     files: ExitStack,
     observer: Observer | None = None,
     label_from: LabelFrom = "layout",
+    arrays: Mapping[str, Any] | None = None,
 ) -> Listing:
-    """List the pictures of all sources, in the order given, each once.
+    """List the pictures of all sources, in the order given, each once; and of `arrays` in memory.
 
     A source is a folder (`list_folder`, with its `label_from`), a table (`list_table`), or arrays
     in files (`list_array_files`) that `files` keeps open. Several sources whose names are splits,
@@ -59,6 +61,8 @@ def list_sources(
     """
     observer = observer or Observer()
     paths = [os.fspath(source) for source in sources]
+    if label_from not in LABELS_FROM:
+        raise ValueError(f"label_from must be one of {', '.join(LABELS_FROM)}, got {label_from!r}")
     found = {path: list_folder(path, observer, label_from) for path in paths if os.path.isdir(path)}
     if len(found) < len(set(paths)):  # imported here: most sources are folders
         from catclf.sources.arrays import list_array_files
@@ -66,12 +70,16 @@ def list_sources(
 
         others = [path for path in paths if path not in found]
         found |= {path: list_table(path, observer) for path in others if is_table(path)}
-        arrays = {path: _expected(path) for path in others if path not in found}
-        found |= list_array_files(arrays, files, observer)
+        expected = {path: _expected(path) for path in others if path not in found}
+        found |= list_array_files(expected, files, observer)
     found = _in_named_splits({path: found[path] for path in paths}, observer)
-    pictures = [picture for path in paths for picture in found[path].pictures]
+    if arrays is not None:
+        from catclf.sources.arrays import list_arrays
+
+        found[""] = list_arrays(arrays, observer)
+    pictures = [picture for listing in found.values() for picture in listing.pictures]
     used = used_splits(picture.split for picture in pictures if picture.split)
-    skipped = dict.fromkeys(each for path in paths for each in found[path].skipped)
+    skipped = dict.fromkeys(each for listing in found.values() for each in listing.skipped)
     kept: list[Labeled] = []
     for each in pictures:
         if each.split == "validation" and "validation" in used:

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,13 +21,10 @@ from numpy.typing import NDArray
 from catclf.errors import DatasetError, name_some, printable
 from catclf.files import HEAD_BYTES, Expected, FileKind, kind_of_bytes
 from catclf.observer import Observer
-from catclf.sources.entries import ArrayPicture, class_names, labels_of, pictures_of
+from catclf.sources.entries import Array, ArrayPicture, class_names, labels_of, pictures_of
 from catclf.sources.labeled import Labeled, Listing
-from catclf.sources.names import NamedSplit, class_name, split_like, words
-from catclf.sources.numpy_files import NumpyFile, open_numpy_file
-
-if TYPE_CHECKING:
-    from catclf.sources.hdf5 import HDF5File
+from catclf.sources.names import NamedSplit, split_like, words
+from catclf.sources.numpy_files import open_numpy_file
 
 _PICTURES = {
     "x", "data", "image", "images", "img", "imgs", "input", "inputs", "photos", "pictures",
@@ -37,16 +34,32 @@ _LABELS = {"y", "class", "label", "labels", "target", "targets"}
 _PARTNERS = {"x": "y", "images": "labels", "image": "label", "data": "target"}
 _PARTNERS |= {labels: pictures for pictures, labels in _PARTNERS.items()}
 _SPLITS: tuple[NamedSplit | None, ...] = (None, "train", "test", "validation")
-Label = str | int | np.integer[Any] | np.bool_
 LISTED_ARRAYS = 5  # in a message
 NAME_THEM = "Call them X_train, y_train, X_test and y_test, or X and y."
+
+
+class ArrayFile(Protocol):
+    """Arrays that stand together: a file, or what a caller has in memory."""
+
+    @property
+    def where(self) -> str:
+        """What messages call it."""
+
+    def names(self) -> list[str]:
+        """Return the names of its arrays."""
+
+    def shape(self, name: str, /) -> tuple[int, ...]:
+        """Return the shape of the array of a name."""
+
+    def array(self, name: str, /) -> Array:
+        """Return the array of a name; DatasetError where it is not to be read."""
 
 
 @dataclass(frozen=True)
 class _Named:
     """An array that is not yet opened, and what its name says."""
 
-    file: HDF5File | NumpyFile
+    file: ArrayFile
     key: str
     called: str
     role: Literal["pictures", "labels", "classes"] | None
@@ -66,6 +79,11 @@ def list_array_files(
     arrays are pictures and which their labels, or what either mean.
     """
     held = {path: _open(path, expected, opened) for path, expected in files.items()}
+    return _list(held, observer)
+
+
+def _list(held: Mapping[str, ArrayFile], observer: Observer) -> dict[str, Listing]:
+    """List the pictures of open files, by their paths."""
     names = {path: file.names() for path, file in held.items()}
     pools: list[list[_Named]] = []
     alone: list[_Named] = []
@@ -83,7 +101,7 @@ def list_array_files(
     # One list of class names in several files of a dataset is the list of all.
     lists = {tuple(classes) for *_, classes in pairs if classes}
     common = list(lists.pop()) if len(lists) == 1 else None
-    listings = {path: Listing([], []) for path in files}
+    listings = {path: Listing([], []) for path in held}
     for x, y, classes in pairs:
         pictures = pictures_of(x.file.array(x.key), observer)
         m = pictures.array.shape[0]
@@ -94,7 +112,7 @@ def list_array_files(
     return listings
 
 
-def _open(path: str, expected: Expected, opened: ExitStack) -> HDF5File | NumpyFile:
+def _open(path: str, expected: Expected, opened: ExitStack) -> ArrayFile:
     with expected.open(path, DatasetError) as file:
         kind = kind_of_bytes(file.read(HEAD_BYTES))
     if kind is FileKind.ARRAYS:
@@ -105,7 +123,7 @@ def _open(path: str, expected: Expected, opened: ExitStack) -> HDF5File | NumpyF
     return opened.enter_context(open_hdf5(path, expected))
 
 
-def _name(file: HDF5File | NumpyFile, key: str, called: str) -> _Named:
+def _name(file: ArrayFile, key: str, called: str) -> _Named:
     called = re.sub(r"(?<![^\W_])([XxYy])(?=(?i:train|test|val))", r"\1_", called)  # Xtrain
     like = split_like(called)
     said = set(like.rest if like else words(called))
@@ -206,33 +224,65 @@ def _unclear(pool: Sequence[_Named], path: str) -> DatasetError:
 
 
 @dataclass(frozen=True)
-class MemoryPicture:
-    """One picture of an array that a caller has in memory, (height, width, 3) uint8."""
+class MemoryArray:
+    """An array that a caller has in memory."""
 
-    identity: str
-    pixels: NDArray[np.uint8]
+    array: NDArray[Any]
+    where: str
 
-    def read(self) -> NDArray[np.uint8]:
-        """Return its pixels."""
-        return self.pixels
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Its shape."""
+        return self.array.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of its entries."""
+        return self.array.dtype
+
+    @property
+    def stored_bytes(self) -> int:
+        """The number of bytes that it takes."""
+        return self.array.nbytes
+
+    @property
+    def identity(self) -> str:
+        """What it is called: there is no other of the name."""
+        return self.where
+
+    def __getitem__(self, row: int | slice) -> NDArray[Any]:
+        """Return one row, or some."""
+        rows: NDArray[Any] = self.array[row]
+        return rows
 
 
-def list_images(images: NDArray[np.uint8], labels: Sequence[Label] | NDArray[Any]) -> Listing:
-    """List pictures (m, height, width, 3) uint8 with their labels: numbers, strings or booleans.
+@dataclass(frozen=True)
+class MemoryArrays:
+    """Arrays in memory, by their names, as a file has them."""
 
-    A class is called by its label. ValueError for another type or shape of either.
-    """
-    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] != 3 or not images.size:
-        raise ValueError(
-            f"images must be uint8 (m, height, width, 3), got {images.dtype} {images.shape}"
-        )
-    if (shape := np.asarray(labels).shape) != (len(images),):
-        raise ValueError(f"labels must be of shape ({len(images)},), got {shape}")
-    pictures: list[Labeled] = []
-    for i, label in enumerate(labels):
-        if not isinstance(label, str | int | np.integer | np.bool_) or not class_name(str(label)):
-            raise ValueError(f"labels must be integers, strings or booleans, got {label!r:.40}")
-        name = f"images[{i}]"
-        pixels = MemoryPicture(name, images[i])
-        pictures.append(Labeled(name, class_name(str(label)), None, pixels))
-    return Listing(pictures, [])
+    arrays: Mapping[str, NDArray[Any]]
+    where: str = "arrays"
+
+    def names(self) -> list[str]:
+        """Return their names."""
+        return list(self.arrays)
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """Return the shape of an array."""
+        return self.arrays[name].shape
+
+    def array(self, name: str) -> MemoryArray:
+        """Return the array of a name."""
+        return MemoryArray(self.arrays[name], name)
+
+
+def list_arrays(arrays: Mapping[str, Any], observer: Observer) -> Listing:
+    """List the pictures of arrays by their names, as those of an .npz; ValueError where unclear."""
+    held = {name: np.asarray(array) for name, array in arrays.items()}
+    for name, array in held.items():
+        if array.dtype == object and all(isinstance(each, str) for each in array.flat):
+            held[name] = array.astype(str)  # as pandas has strings
+    try:
+        return _list({"arrays": MemoryArrays(held)}, observer)["arrays"]
+    except DatasetError as error:
+        raise ValueError(str(error)) from None

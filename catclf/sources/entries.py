@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,12 +20,6 @@ from catclf.errors import DatasetError, PictureError, printable
 from catclf.observer import Observer
 from catclf.sources.names import class_name, is_missing
 from catclf.splits import MAX_CLASS_BYTES
-
-if TYPE_CHECKING:
-    from catclf.sources.hdf5 import HDF5Array
-    from catclf.sources.numpy_files import NumpyArray
-
-    Array = HDF5Array | NumpyArray
 
 MAX_CLASSES = 1000
 MAX_PIXELS = 50_000_000  # of a picture, all of which are held at once
@@ -37,6 +31,33 @@ BLOCK_BYTES = 2**22  # read at once
 MAX_UNCHECKED_PICTURES = 100_000
 MIN_PICTURE_BYTES = 64
 FETCH_AGAIN = "Fetch or make the file again."
+
+
+class Array(Protocol):
+    """An array, in a file or in memory; indexing it reads one row, or some."""
+
+    @property
+    def where(self) -> str:
+        """What messages call it."""
+
+    @property
+    def identity(self) -> str:
+        """What is the same for one array, by whatever path its file is named."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Its shape."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of its entries."""
+
+    @property
+    def stored_bytes(self) -> int:
+        """The number of bytes that it takes, compressed where it is."""
+
+    def __getitem__(self, row: int | slice, /) -> NDArray[Any]:
+        """Read one row, or some; DatasetError where it is damaged."""
 
 
 @dataclass(frozen=True)

@@ -198,7 +198,7 @@ def test_many_pictures_take_some_bytes_each() -> None:
     """Blank ones, packed to nothing, may not fill the memory with their names."""
     claims = np.broadcast_to(np.uint8(0), (100_001, 5, 5))
     with pytest.raises(DatasetError, match="claims 100001 pictures, stored in 60 bytes"):
-        pictures_of(Packed(claims), Observer())  # type: ignore[arg-type]
+        pictures_of(Packed(claims), Observer())
 
 
 @dataclass(frozen=True)
