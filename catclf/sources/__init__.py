@@ -73,13 +73,14 @@ def list_sources(
         expected = {path: _expected(path) for path in others if path not in found}
         found |= list_array_files(expected, files, observer)
     found = _in_named_splits({path: found[path] for path in paths}, observer)
+    listings = [found[path] for path in paths]
     if arrays is not None:
         from catclf.sources.arrays import list_arrays
 
-        found[""] = list_arrays(arrays, observer)
-    pictures = [picture for listing in found.values() for picture in listing.pictures]
+        listings.append(list_arrays(arrays, observer))
+    pictures = [picture for listing in listings for picture in listing.pictures]
     used = used_splits(picture.split for picture in pictures if picture.split)
-    skipped = dict.fromkeys(each for listing in found.values() for each in listing.skipped)
+    skipped = dict.fromkeys(each for listing in listings for each in listing.skipped)
     kept: list[Labeled] = []
     for each in pictures:
         if each.split == "validation" and "validation" in used:
