@@ -292,9 +292,9 @@ def _fix_of_missing(path: str, otherwise: str) -> str:
     if re.match("[a-z][a-z0-9+.-]+://", path):
         return "Download it, and name the file."
     if path.startswith("~"):
-        return f"Leave the quotes away, or write {printable(os.path.expanduser(path))}"
+        return f"Write it without quotes, or as {printable(os.path.expanduser(path))}"
     if re.search(r"[*?[]", path):
-        return "Leave the quotes away, for the shell to find what it stands for."
+        return "Nothing matches it; leave out the quotes, if there are any."
     return otherwise
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,12 +15,11 @@ from catclf.observer import Skipped
 # What systems, network drives, editors and picture managers leave behind, in lower case.
 _LITTER = frozenset((
     "__macosx", "icon\r", "network trash folder", "temporary items",  # macOS
-    "thumbs.db", "ehthumbs.db", "desktop.ini", "$recycle.bin", "recycler", "recycled",
+    "thumbs.db", "ehthumbs.db", "desktop.ini", "recycler", "recycled",
     "system volume information",  # Windows
-    "lost+found", "lost.dir", "found.000",  # repaired disks, Android's cards among them
-    "@eadir", "#recycle", "#snapshot", "@tmp", "@sharebin",  # Synology
-    "@recycle", "@recently-snapshot", "@thumb",  # QNAP
-    "__pycache__", "picasa.ini", "zbthumbnail.info",
+    "lost+found", "lost.dir",  # repaired disks, Android's cards among them
+    "#recycle", "#snapshot",  # network drives
+    "__pycache__", "cvs", "trash", "picasa.ini", "zbthumbnail.info",
 ))  # fmt: skip
 
 # What is read, and then what is not. Pillow's list has .pdf and .h5, neither .heic nor .nef, and
@@ -48,7 +48,9 @@ def has_picture_suffix(name: str) -> bool:
 
 def is_litter(name: str) -> bool:
     """Tell whether a name is hidden, or left behind by a system: no picture and no class."""
-    return name.startswith(".") or name.lower() in _LITTER
+    # @eaDir, @Recycle and their kind are network drives', $Extend and $RECYCLE.BIN Windows'.
+    is_systems = name.startswith((".", "@", "$", "~")) or re.fullmatch(r"(?i)found\.\d{3}", name)
+    return bool(is_systems) or name.lower() in _LITTER
 
 
 @dataclass(frozen=True)

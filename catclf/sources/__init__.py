@@ -17,7 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from catclf.errors import AnyPath, DatasetError, name_some
+from catclf.errors import AnyPath, DatasetError, name_some, printable
 from catclf.files import Expected, FileKind
 from catclf.observer import Observer, Skipped
 from catclf.sources.class_folders import LABELS_FROM, LabelFrom, list_folder
@@ -100,13 +100,19 @@ def _in_named_splits(found: Mapping[str, Listing], observer: Observer) -> dict[s
     One source alone is no source of splits: it may be called anything. Nor are several called
     train: their test pictures are still to be drawn.
     """
-    names = {
-        path: Path(os.path.abspath(path)).stem
+    open_paths = [
+        path
         for path, listing in found.items()
         if listing.pictures and all(picture.split is None for picture in listing.pictures)
-    }
-    splits = name_splits(names.values())
-    if len(names) < 2 or set(splits.values()) <= {"train"}:
+    ]
+    if len(open_paths) < 2:
+        return dict(found)
+    names = _names(open_paths)
+    classes = [{each.class_name for each in found[path].pictures} for path in open_paths]
+    splits = name_splits(names.values(), lambda: bool(set.intersection(*classes)))
+    if set(splits.values()) <= {"train"}:
+        together = name_some([printable(path) for path in open_paths])
+        observer.note(f"taken together, and none as a split: {together}")
         return dict(found)
     for path, name in names.items():
         if name not in splits:
@@ -126,6 +132,15 @@ def _in_named_splits(found: Mapping[str, Listing], observer: Observer) -> dict[s
     }
 
 
+def _names(paths: Sequence[str]) -> dict[str, str]:
+    """Return what each of some paths is called: the last part in which they differ."""
+    parts = {path: [*Path(os.path.abspath(path)).parts] for path in paths}
+    while len({each[-1] for each in parts.values()}) == 1:
+        for each in parts.values():
+            del each[-1]
+    return {path: Path(each[-1]).stem for path, each in parts.items()}
+
+
 def _check_classes(pictures: Sequence[Labeled]) -> None:
     """Refuse class names that may be one class, and a class that only the test split has."""
     splits: dict[str, set[NamedSplit | None]] = defaultdict(set)
@@ -133,8 +148,8 @@ def _check_classes(pictures: Sequence[Labeled]) -> None:
         splits[picture.class_name].add(picture.split)
     for group in lookalikes(splits):
         raise DatasetError(
-            f"{' and '.join(map(repr, group))} may be one class: they differ by case, blanks, or "
-            "how a number is written",
+            f"{' and '.join(map(repr, group))} may be one class: they differ by case, punctuation "
+            "or how a number is written",
             fix="Give the class one name, or the classes names that differ more.",
         )
     only_test = sorted(name for name, found in splits.items() if found == {"test"})

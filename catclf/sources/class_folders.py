@@ -16,7 +16,7 @@ from catclf.observer import Observer, Skipped
 from catclf.pictures.folders import Folder, Found
 from catclf.sources.file_names import label_from_name, labels_in_names
 from catclf.sources.labeled import Labeled, Listing, tell_splits
-from catclf.sources.names import NamedSplit, class_name
+from catclf.sources.names import NamedSplit, class_name, is_generic, split_like
 from catclf.sources.split_folders import enter, find_splits, refuse_unclear, splits_of_classes
 
 LabelFrom = Literal["layout", "top", "parent", "name"]
@@ -88,10 +88,15 @@ class _Reader:
         elif self.label_from == "parent":
             self._read_parents(folder, split)
         elif (inner := self._all_in_one(folder)) is None:
-            self._read_classes(folder, split)
+            if (tables := _tables(folder)) and all(is_generic(each.name) for each in folder.filled):
+                self._read_table(folder, tables, split)
+            else:
+                self._read_classes(folder, split)
         elif tables := _tables(folder) or _tables(inner):
             self._read_table(folder, tables, split)
-        elif split in ("test", "validation"):
+        elif named := [table for table in above if _is_of_split(table, split)]:
+            raise _no_class_folders(inner, named)
+        elif split in ("test", "validation") and (inner is folder or is_generic(inner.name)):
             self._skip(folder.find(), UNLABELED)
         elif inner is folder or above or labels_in_names(inner.own.pictures):
             raise _no_class_folders(inner, above)
@@ -126,19 +131,22 @@ class _Reader:
                 what, fix = "a class folder without pictures", "Put pictures of the class into it"
                 raise DatasetError(what, each.path, f"{fix}, or move it elsewhere.")
         if self.label_from == "layout":
-            if split is None and (splits := splits_of_classes(folders)):
+            if table := _table_with_splits(folder):
+                self._read_table(folder, [table], split)
+                return
+            splits = {} if split else splits_of_classes(folders)
+            refuse_unclear(folder, splits)
+            if splits:
                 tell_splits(splits, self.observer)
                 for each in folders:
                     self._read_splits_of_class(each, splits)
                 self._skip(folder.own, STRAY)
                 return
-            refuse_unclear(folder)
-            _refuse_other_labels(folder)
             deeper = [f"{each.name}/{one.name}" for each in folders for one in each.filled]
             if deeper:
                 self.observer.note(
-                    f"the classes are the folders in {printable(folder.path)}; what stands deeper "
-                    f"is of them too: {name_some(deeper)}"
+                    f"the classes are the folders in {printable(folder.path)}; those inside them "
+                    f"are included: {name_some(deeper)}"
                 )
         for each in folders:
             self._add(each.find(), each.name, split)
@@ -167,7 +175,7 @@ class _Reader:
             raise DatasetError(
                 f"holds pictures in no class folders, and {len(tables)} tables",
                 folder.path,
-                f"Name the table that has their labels: {name_some(tables)}",
+                f"Name those that have their labels: {name_some(tables)}",
             )
         (table,) = tables
         self.observer.note(f"the labels are those of {printable(table)}")
@@ -189,7 +197,7 @@ class _Reader:
             return
         if without:
             raise DatasetError(
-                f"{len(without)} of {len(labels)} names hold no label before a number "
+                f"{len(without)} of {len(labels)} file names have no label before a number "
                 f"({name_some(without)})",
                 folder.path,
                 "Rename them as cat.12.jpg or cat_12.jpg, or move them elsewhere.",
@@ -240,14 +248,22 @@ def _tables(folder: Folder) -> list[str]:
     return [each.path for each in folder.own.skipped if each.kind == "table"]
 
 
+def _is_of_split(table: str, split: NamedSplit | None) -> bool:
+    like = split_like(os.path.splitext(os.path.basename(table))[0])
+    return like is not None and like.split == split
+
+
 def _list_table(path: str, observer: Observer) -> Listing:
     from catclf.sources.tables import list_table  # most folders have none
 
     return list_table(path, observer)
 
 
-def _refuse_other_labels(folder: Folder) -> None:
-    """Refuse class folders beside a table that says other classes of most of their pictures."""
+def _table_with_splits(folder: Folder) -> str | None:
+    """Return the table beside class folders that says the splits of their pictures.
+
+    DatasetError where a table says other classes of most of them.
+    """
     normal = os.path.normpath
     names = {normal(path): each.name for each in folder.folders for path in each.find().pictures}
     for table in _tables(folder):
@@ -255,28 +271,32 @@ def _refuse_other_labels(folder: Folder) -> None:
             listed = _list_table(table, Observer()).pictures
         except DatasetError:
             continue
-        labels = {
-            normal(each.name): each.class_name for each in listed if normal(each.name) in names
-        }
-        if 2 * len(labels) > len(names) and any(labels[path] != names[path] for path in labels):
+        labels = {normal(each.name): each.class_name for each in listed}
+        both = labels.keys() & names.keys()
+        if 2 * len(both) <= len(names):
+            continue
+        if any(labels[path] != class_name(names[path]) for path in both):
             raise DatasetError(
                 f"its folders ({name_some([each.name for each in folder.folders])}) and "
                 f"{os.path.basename(table)} say different classes",
                 folder.path,
                 "Name the table, or choose `label_from` top for the folders.",
             )
+        if any(each.split for each in listed):
+            return table
+    return None
 
 
 def _no_class_folders(folder: Folder, tables: Sequence[str] = ()) -> DatasetError:
     """Return the error for a folder without class folders, with what it holds instead."""
     if pictures := folder.own.pictures:
-        fix = "Name the folder above it, or sort the pictures into a folder for each class."
+        fix = "Sort them into a folder for each class, and name the folder that holds these."
         if tables:
-            fix = f"Name the table that has their labels: {name_some(tables)}"
+            fix = f"Name the tables that have their labels: {name_some(tables)}"
         if labels := labels_in_names(pictures):
             fix = (
-                f"If the names of the files say it ({name_some(labels)}), choose `label_from` "
-                "name; else sort the pictures into a folder for each class."
+                f"If the file names begin with the class ({name_some(labels)}), choose "
+                "`label_from` name; else sort them into a folder for each class."
             )
         return DatasetError("holds pictures, but no class folders", folder.path, fix)
     skipped = folder.find().skipped

@@ -16,7 +16,7 @@ from catclf.features import Preprocessing
 from catclf.observer import Observer, Skipped
 from catclf.pictures.pixels import fit_pixels
 from catclf.pictures.reading import read_picture
-from catclf.sources.names import NamedSplit, used_splits
+from catclf.sources.names import NamedSplit, is_plain_split, used_splits
 
 
 class StoredPicture(Protocol):
@@ -78,13 +78,13 @@ class Listing:
     skipped: list[Skipped]
 
 
-PLAIN_SPLITS = ("train", "training", "test", "testing", "val", "valid", "validation")
-
-
 def tell_splits(splits: Mapping[str, NamedSplit], observer: Observer) -> None:
-    """Tell which names were taken for which split, where they are not plainly train and test."""
+    """Tell which names were taken for which split, but for those that plainly say it."""
     used = used_splits(splits.values())
-    plain = all(name.lower() in PLAIN_SPLITS for name in splits)
-    if not plain or ("validation" in splits.values() and "validation" in used):
-        taken = [f"{printable(name)} as {used.get(each, each)}" for name, each in splits.items()]
-        observer.note(f"taken as splits: {', '.join(taken)}")
+    told = [
+        f"{printable(name)} as {used.get(split, split)}"
+        for name, split in splits.items()
+        if not is_plain_split(name) or (split == "validation" and split in used)
+    ]
+    if told:
+        observer.note(f"taken as splits: {', '.join(told)}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -26,6 +26,13 @@ _ADDITIONS = (
     "set", "sets", "split", "data", "dataset", "datasets", "images", "image", "imgs", "img",
     "pictures", "pics", "photos", "files", "folder", "dir", "samples", "examples",
 )  # fmt: skip
+_GENERIC = (
+    "part", "parts", "batch", "lot", "volume", "disc", "raw", "original", "originals", "processed",
+    "mask", "masks", "label", "labels", "annotations", "thumbs", "thumbnails", "jpg", "jpegs",
+    "png", "pngs", "unknown", "unlabeled", "archive", "docs",
+)  # fmt: skip
+# Zero-width blanks, a soft hyphen and a byte order mark: nobody sees that names differ by them.
+_INVISIBLE = dict.fromkeys(map(ord, "\u200b\u2060\ufeff\u00ad"))
 _GLUED = re.compile(f"({'|'.join(_SPLIT_WORDS)})({'|'.join(_ADDITIONS)})")
 # Words as they are told apart by separators, digits and capitals: trainSet_2 is train, Set, 2.
 _WORDS = re.compile(r"[A-Z]?[^\W\dA-Z_]+|[A-Z]+(?![^\W\dA-Z_])|\d+")
@@ -68,15 +75,20 @@ def split_of(name: str) -> NamedSplit | None:
     return like.split if like and not like.rest else None
 
 
-def name_splits(names: Iterable[str]) -> dict[str, NamedSplit]:
-    """Return the splits of those of some sibling names that are a split's: all with one rest."""
-    found = {name: like for name in names if (like := split_like(name))}
-    if (
-        len({like.rest for like in found.values()}) > 1
-        or len({like.split for like in found.values()}) == 1
-    ):
-        found = {name: like for name, like in found.items() if not like.rest}
-    return {name: like.split for name, like in found.items()}
+def name_splits(
+    names: Iterable[str], hold_the_same: Callable[[], bool] = lambda: False
+) -> dict[str, NamedSplit]:
+    """Return the splits of those of some sibling names that are a split's.
+
+    They say the same besides: seg_train and seg_test are splits, steam_train and test_tube are not.
+    If all are a split's, they may say what they like where they `hold_the_same` classes.
+    """
+    names = list(names)
+    likes = {name: like for name in names if (like := split_like(name))}
+    several = len({like.split for like in likes.values()}) > 1
+    if several and len({like.rest for like in likes.values()}) > 1:
+        several = len(likes) == len(names) and hold_the_same()
+    return {name: like.split for name, like in likes.items() if several or not like.rest}
 
 
 def used_splits(named: Iterable[NamedSplit]) -> dict[NamedSplit, SplitName]:
@@ -91,13 +103,25 @@ def used_splits(named: Iterable[NamedSplit]) -> dict[NamedSplit, SplitName]:
     return used
 
 
+def is_plain_split(name: str) -> bool:
+    """Tell whether a name is that of a split, and nothing more."""
+    return name.lower() in _SPLIT_WORDS
+
+
+def is_generic(name: str) -> bool:
+    """Tell whether a folder's name says nothing of its pictures: images_001, part 2, masks."""
+    said = {word for word in words(name) if not word.isdigit()}
+    return bool(said) and said <= {*_ADDITIONS, *_GENERIC, *_SPLIT_WORDS}
+
+
 def class_name(text: str) -> str:
     """Return a class's name in one spelling: Unicode's composed form (NFC), single blanks."""
-    return " ".join(unicodedata.normalize("NFC", text).split())
+    seen = text.translate(_INVISIBLE)
+    return " ".join(unicodedata.normalize("NFC", seen).split())
 
 
 def lookalikes(names: Iterable[str]) -> list[list[str]]:
-    """Return the groups of class names that differ by case, blanks or Unicode form alone.
+    """Return the groups of class names that differ by case, punctuation or Unicode form alone.
 
     Or that are one number, as 1 and 1.0.
     """
@@ -108,11 +132,11 @@ def lookalikes(names: Iterable[str]) -> list[list[str]]:
 
 
 def _key(name: str) -> str:
-    key = "".join(unicodedata.normalize("NFKC", name).casefold().split())
+    key = unicodedata.normalize("NFKC", name).casefold()
     try:
         return repr(float(key))
     except ValueError:
-        return key
+        return re.sub(r"[\s_.'\"-]", "", key) or key
 
 
 # As spreadsheets, databases and pandas write a cell without a value.

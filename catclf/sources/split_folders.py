@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import get_args
 
 from catclf.errors import DatasetError, name_some
 from catclf.pictures.folders import Folder
-from catclf.sources.names import NamedSplit, name_splits, split_like, split_of, words
+from catclf.sources.file_names import labels_in_names
+from catclf.sources.names import (
+    NamedSplit,
+    is_generic,
+    name_splits,
+    split_like,
+    split_of,
+    words,
+)
 
+SAMPLED_NAMES = 100
 SPLITS: tuple[NamedSplit, ...] = get_args(NamedSplit)
 
 
@@ -22,14 +31,9 @@ def find_splits(
     splits alone. DatasetError where it is not known which they are.
     """
     folders = folder.filled
-    named = name_splits(each.name for each in folders)
+    named = name_splits((each.name for each in folders), lambda: _hold_the_same(folders))
     if len(set(named.values())) < 2:
-        likes = {each.name: like for each in folders if (like := split_like(each.name))}
-        splits = {like.split for like in likes.values()}
-        if len(likes) == len(folders) and len(splits) > 1 and _hold_the_same(folders):
-            named = {name: like.split for name, like in likes.items()}  # train, public_test
-        else:
-            _refuse_classes_with_splits(folder)
+        _refuse_classes_with_splits(folder)
     found = [(each, named[each.name]) for each in folders if each.name in named]
     found.sort(key=lambda each: SPLITS.index(each[1]))
     others = [each for each in folders if each.name not in named]
@@ -47,8 +51,8 @@ def find_splits(
                 "classes, choose `label_from` top.",
             )
     if "train" not in named.values():
-        what = f"names only a test split ({name_some(list(named))}): there is nothing to train on"
-        raise DatasetError(what, folder.path, "Name the source of the train split beside it.")
+        what = f"holds no train split, only {name_some(list(named))}"
+        raise DatasetError(what, folder.path, "Add a folder train, or rename one of them.")
     return found, others
 
 
@@ -66,19 +70,24 @@ def enter(folder: Folder) -> Folder:
     return folder
 
 
-def refuse_unclear(folder: Folder) -> None:
-    """Refuse class folders that may be splits, or of which one is a copy of the others."""
-    names = {each.name for each in folder.filled}
-    nested = {each.name: _held(each) for each in folder.filled}
-    for name, held in nested.items():
-        if len(twice := names & held) > 1:
-            what = f"{name!r} holds folders that stand beside it too ({name_some(sorted(twice))})"
+def refuse_unclear(folder: Folder, splits: Collection[str] = ()) -> None:
+    """Refuse class folders that may be something else; those in them called `splits` are splits."""
+    folders = folder.filled
+    names = {each.name for each in folders}
+    for each in folders:
+        if len(twice := names & _held(each)) > 1:
+            what = (
+                f"{each.name!r} holds folders that stand beside it too ({name_some(sorted(twice))})"
+            )
             raise DatasetError(what, folder.path, "If it is a copy of them, move it elsewhere.")
-    without = [each.name for each in folder.filled if not each.own.pictures]
-    times = Counter(held for name in without for held in nested[name])
+    nested = {each.name: _held(each) for each in folders if not each.own.pictures}
+    if splits:
+        within = {each.name: [s for s in each.filled if s.name in splits] for each in folders}
+        nested = {name: set[str]().union(*map(_held, held)) for name, held in within.items()}
+    times = Counter(held for names in nested.values() for held in names)
     shared = sorted(name for name, count in times.items() if count > 1)
-    if shared and any(len(nested[name]) > 1 for name in without):
-        holding = [name for name in without if nested[name] & {*shared}]
+    if shared and any(len(names) > 1 for names in nested.values()):
+        holding = [name for name, names in nested.items() if names & {*shared}]
         raise DatasetError(
             f"the same folders ({name_some(shared)}) stand in several ({name_some(holding)}): "
             "which are the classes?",
@@ -86,6 +95,21 @@ def refuse_unclear(folder: Folder) -> None:
             "If the outer ones are splits, rename them train and test. If they are the classes, "
             "choose `label_from` top; if the inner ones are, `label_from` parent.",
         )
+    if len(folders) > 1 and all(is_generic(name) for name in names):
+        what = f"its folders ({name_some(sorted(names))}) are not named as classes are"
+        raise DatasetError(what, folder.path, "If they are the classes, choose `label_from` top.")
+    flat = [each for each in folders if not each.filled]
+    labels = [labels_in_names(each.own.pictures[:SAMPLED_NAMES]) for each in flat]
+    if any(labels.count(each) > 1 for each in labels if each):
+        said = name_some(max(labels))
+        what = f"the file names in several folders begin with the same words ({said})"
+        fix = "If these are the classes, choose `label_from` name; if the folders are, top."
+        raise DatasetError(what, folder.path, fix)
+    if len(folders) == 2 and len(flat) == 1 and any(len(held) > 1 for held in nested.values()):
+        (outer,) = (each for each in folders if each is not flat[0])
+        what = f"holds folders ({name_some(sorted(_held(outer)))}), and {flat[0].name!r} holds none"
+        fix = "If they are the classes, name it; if the outer ones are, choose `label_from` top."
+        raise DatasetError(what, outer.path, fix)
 
 
 def _refuse_classes_with_splits(folder: Folder) -> None:

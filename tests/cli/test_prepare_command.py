@@ -160,8 +160,8 @@ def test_a_class_without_test_pictures_is_told(small_pictures: Path, tmp_path: P
 @pytest.mark.parametrize(
     ("source", "fix"),
     [
-        ("pets/*.jpg", "Leave the quotes away, for the shell to find what it stands for."),
-        ("~/pets", "Leave the quotes away, or write "),
+        ("pets/*.jpg", "Nothing matches it; leave out the quotes, if there are any."),
+        ("~/pets", "Write it without quotes, or as "),
         ("https://example.org/pets.zip", "Download it, and name the file."),
         ("gone", "Check the path."),
     ],

@@ -80,7 +80,8 @@ def test_class_folders_name_the_classes(tmp_path: Path) -> None:
         "@eaDir/1.jpg", "#recycle/cat/1.jpg", "@Recycle/1.jpg", "$RECYCLE.BIN/S-1/1.jpg",
         "System Volume Information/1.jpg", "lost+found/1.jpg", "LOST.DIR/1.jpg", "FOUND.000/1.jpg",
         ".Trashes/501/1.jpg", "__MACOSX/cat/._1.jpg", ".ipynb_checkpoints/1.jpg",
-        "@Recently-Snapshot/1.jpg", "RECYCLER/1.jpg", "._1.jpg", "Thumbs.db", ".DS_Store", "Icon\r",
+        "@Recently-Snapshot/1.jpg", "RECYCLER/1.jpg", "FOUND.012/1.jpg", "$Extend/1.jpg",
+        "@Transcode/1.jpg", "~snapshot/1.jpg", "._1.jpg", "Thumbs.db", ".DS_Store", "Icon\r",
     ],
 )  # fmt: skip
 def test_what_systems_leave_behind_is_no_class_at_any_depth(tmp_path: Path, litter: str) -> None:
@@ -118,9 +119,9 @@ def test_split_folders_are_known_by_their_names(tmp_path: Path, train: str, test
     found = listing(tmp_path, observer=heard)
     assert Counter((p.class_name, p.split) for p in found.pictures) == in_two_splits()
     assert all(p.split == ("train" if f"/{train}/" in p.name else "test") for p in found.pictures)
-    plain = (train, test.lower()) in [("train", "test"), ("Training", "testing")]
-    told = f"taken as splits: {train} as train, {test} as test"
-    assert heard.notes == ([] if plain else [told])
+    told = [f"{train} as train"] * (train.lower() not in ("train", "training", "trainval"))
+    told += [f"{test} as test"] * (test.lower() not in ("test", "testing", "holdout"))
+    assert heard.notes == ([f"taken as splits: {', '.join(told)}"] if told else [])
 
 
 @pytest.mark.parametrize(
@@ -165,6 +166,13 @@ def test_what_stands_beside_splits_is_left_out_and_counted(tmp_path: Path) -> No
         assert Counter(skipped(source).values()) == {UNLABELED: 3}
 
 
+def test_a_table_named_as_a_test_split_may_have_its_labels(tmp_path: Path) -> None:
+    """Then the pictures of the split are not left out as if they had none."""
+    make(tmp_path, "train/" + PETS, "test/{1,2}.jpg", "test.csv")
+    with pytest.raises(DatasetError, match=r"Name the tables that have their labels: .*test\.csv"):
+        listing(tmp_path)
+
+
 @pytest.mark.parametrize(
     "patterns",
     [
@@ -192,15 +200,23 @@ def test_a_class_may_have_a_splits_word_in_its_name(
         ([PETS, "test/{1,2}.jpg"], "'cat' is not named as a split"),
         (["train/" + PETS, "car/1.jpg"], "'car' is not named as a split"),
         (["{valid,invalid}/1.jpg"], "'invalid' is not named as a split"),
-        (["{val,test}/" + PETS], "names only a test split (test, val)"),
+        (["{val,test}/" + PETS], "holds no train split, only test, val"),
         (["{cats_train,cats_test,dogs_train,dogs_test}/1.jpg"], "hold a class and a split"),
         ([PETS, "{cat,dog}_test/1.jpg"], "hold a class and a split"),
         (["{train,test}_{cat,dog}/1.jpg"], "hold a class and a split"),
+        (["{raw,done}/{train,test}/" + PETS], "(cat, dog) stand in several (done, raw)"),
+        (["{images,masks}/1.jpg"], "(images, masks) are not named as classes are"),
+        (["{images_001,images_002}/{cat,dog}.{1,2}.jpg"], "are not named as classes are"),
+        (["{learn,exam}/{cat,dog}.{1,2}.jpg"], "begin with the same words (cat, dog)"),
+        (["pets/" + PETS, "more/1.jpg"], "pets: holds folders (cat, dog), and 'more' holds none"),
+        (["train/" + PETS, "test/ape/1.jpg"], "only the test split has pictures of ape"),
         (["{cat,dog}/{train,test}/1.jpg", "cat/9.jpg"], "holds pictures in no split"),
         (["{cat,dog}/{train,test}/1.jpg", "dog/new/9.jpg"], "holds pictures in no split"),
         ([PETS, "pets/" + PETS], "holds folders that stand beside it too (cat, dog)"),
         (["{train,test}/{cat.1,cat.2,dog.1,dog.2}.jpg"], "(cat, dog), choose `label_from` name"),
         ([PETS.replace("cat", "{Cat,cat}")], "'Cat' and 'cat' may be one class"),
+        (["{maine coon,maine_coon}/1.jpg"], "'maine coon' and 'maine_coon' may be one class"),
+        (["{cat,cat.}/1.jpg"], "'cat' and 'cat.' may be one class"),
         (["train/" + PETS, "test/{cat,Dog}/1.jpg"], "'Dog' and 'dog' may be one class"),
         (["{hot dog,hotdog}/1.jpg"], "'hot dog' and 'hotdog' may be one class"),
         (["{1,1.0}/1.jpg"], "'1' and '1.0' may be one class"),
@@ -241,7 +257,7 @@ def test_parents_are_the_classes_of_each_split(tmp_path: Path) -> None:
 
 def test_composed_and_decomposed_names_are_one_class(tmp_path: Path) -> None:
     """As macOS and others write the same name, with or without blanks around it."""
-    make(tmp_path, "train/{cafe\u0301,dog}/1.jpg", "test/{caf\u00e9,dog }/1.jpg")
+    make(tmp_path, "train/{cafe\u0301,dog\u200b}/1.jpg", "test/{caf\u00e9,dog }/1.jpg")
     assert {name for name, _ in counted(tmp_path)} == {"caf\u00e9", "dog"}
 
 
@@ -265,7 +281,7 @@ def test_what_stands_deeper_in_a_class_folder_is_told(tmp_path: Path) -> None:
     found = listing(tmp_path, observer=heard)
     assert Counter(p.class_name for p in found.pictures) == {"cat": 2, "dog": 2}
     (note,) = heard.notes
-    assert note.endswith("what stands deeper is of them too: cat/images, dog/images")
+    assert note.endswith("those inside them are included: cat/images, dog/images")
 
 
 @pytest.mark.parametrize(
@@ -275,14 +291,17 @@ def test_what_stands_deeper_in_a_class_folder_is_told(tmp_path: Path) -> None:
         (["pets/cat/1.jpg", "pets/dog/"], "dog: a class folder without pictures"),
         ([], "holds no class folders with pictures\nMake a folder"),
         ([".hidden/1.jpg"], "holds no class folders with pictures\nMake a folder"),
-        (["1.jpg", "2.jpg"], "holds pictures, but no class folders\nName the folder above it"),
+        (["1.jpg", "2.jpg"], "holds pictures, but no class folders\nSort them into"),
         (
             ["cat.1.jpg", "cat.2.jpg", "dog.1.jpg", "dog.2.jpg"],
             r"\(cat, dog\), choose `label_from`",
         ),
         (["images/{a_1,a_2,b_1,b_2}.jpg", "xml/1.xml"], r"\(a, b\), choose `label_from` name"),
         (["cat/{1,2}.jpg", "notes/1.txt"], "notes: a class folder without pictures"),
-        (["{train,test}/{1,2}.jpg", "{train,test}.csv"], r"Name the table .*test\.csv, .*train\.c"),
+        (
+            ["{train,test}/{1,2}.jpg", "{train,test}.csv"],
+            r"2 tables\nName those .*test\.csv, .*train\.c",
+        ),
         (["x/pets.zip"], "but archives: .*pets.zip\nExtract it"),
         (["x_train.npy"], "but array files: .*x_train.npy\nName it"),
     ],
@@ -338,19 +357,34 @@ def test_a_table_beside_split_folders_without_labels_is_read(tmp_path: Path) -> 
     assert Counter(skipped(tmp_path).values()) == {UNLISTED: 2}
 
 
-def test_folders_and_a_table_that_say_different_classes_are_asked(tmp_path: Path) -> None:
-    """Parts of a set are no classes where its table says them; where both agree, all is well."""
-    make(tmp_path, "part_{1,2}/{a,b}.jpg")
-    rows = [f"part_{part}/{name}.jpg" for part in (1, 2) for name in "ab"]
-    table = tmp_path / "metadata.csv"
+def test_a_table_beside_class_folders_agrees_or_is_asked(tmp_path: Path) -> None:
+    """What it says of most pictures is compared; where it has their splits, these are used."""
+    make(tmp_path, "{cat,dog}/{1,2}.jpg")
+    rows = [f"{name}/{number}.jpg" for name in ("cat", "dog") for number in (1, 2)]
+    table, plain = tmp_path / "metadata.csv", {("cat", None): 2, ("dog", None): 2}
     table.write_text("file,label\n" + "".join(f"{row},x{row[-5]}\n" for row in rows))
-    with pytest.raises(DatasetError, match=r"\(part_1, part_2\) and metadata.csv say different"):
+    with pytest.raises(DatasetError, match=r"\(cat, dog\) and metadata.csv say different"):
         listing(tmp_path)
-    assert counted(tmp_path, "top") == {("part_1", None): 2, ("part_2", None): 2}
-    table.write_text("file,label\n" + "".join(f"{row},{row[:6]}\n" for row in rows))
-    assert counted(tmp_path) == counted(tmp_path, "top")
+    assert counted(tmp_path, "top") == plain
+    table.write_text("file,label\n" + "".join(f"{row},{row[:3]}\n" for row in rows))
+    assert counted(tmp_path) == plain
+    table.write_text("file,label\ncat/1.jpg,tom\n")  # of one picture in four
+    assert counted(tmp_path) == plain
     table.write_text("some,numbers\n1,2\n")  # no table of pictures
-    assert counted(tmp_path) == counted(tmp_path, "top")
+    assert counted(tmp_path) == plain
+    splits = ["train", "test"] * 2
+    lines = [f"{row},{row[:3]},{split}\n" for row, split in zip(rows, splits, strict=True)]
+    table.write_text("file,label,split\n" + "".join(lines))
+    assert counted(tmp_path) == in_two_splits(1, 1)
+
+
+def test_a_table_beside_folders_that_are_no_classes_is_read(tmp_path: Path) -> None:
+    """As of sets that come in parts."""
+    make(tmp_path, "part_1/{a,b}.jpg", "part_2/{c,d}.jpg")
+    labels = zip("abcd", ("cat", "dog") * 2, strict=True)
+    text = "id,label\n" + "".join(f"{name},{label}\n" for name, label in labels)
+    (tmp_path / "metadata.csv").write_text(text)
+    assert counted(tmp_path) == {("cat", None): 2, ("dog", None): 2}
 
 
 def test_each_split_may_have_its_table(tmp_path: Path) -> None:
@@ -360,7 +394,7 @@ def test_each_split_may_have_its_table(tmp_path: Path) -> None:
         (tmp_path / split / "metadata.csv").write_text("file,label\n1.jpg,cat\n2.jpg,dog\n")
     assert counted(tmp_path) == in_two_splits(1, 1)
     (tmp_path / "test" / "more.csv").write_text("file,label\n")
-    with pytest.raises(DatasetError, match=r"2 tables\nName the table that has their labels: .*m"):
+    with pytest.raises(DatasetError, match=r"2 tables\nName those that have their labels: .*m"):
         listing(tmp_path)
 
 
@@ -375,7 +409,7 @@ def test_label_from_name_takes_what_stands_before_the_last_number(tmp_path: Path
     }
     assert [each.kind for each in found.skipped] == [UNLABELED] * 3
     make(tmp_path, "b/{cat_1,car-001,new}.jpg")
-    with pytest.raises(DatasetError, match=r"1 of 3 names hold no label .*new\.jpg"):
+    with pytest.raises(DatasetError, match=r"1 of 3 file names have no label .*new\.jpg"):
         listing(tmp_path / "b", label_from="name")
 
 

@@ -136,3 +136,43 @@ def test_folders_named_as_splits_are_the_splits(tmp_path: Path) -> None:
     assert [picture.split for picture in three.pictures] == ["train", "test"]
     for alone in ("Train", "testing"):
         assert [p.split for p in listing(tmp_path / "x" / alone).pictures] == [None]
+
+
+@pytest.mark.parametrize(
+    ("train", "test"),
+    [("train/images", "test/images"), ("photos_train", "web_test"), ("a/x/train", "b/y/val")],
+)
+def test_sources_are_called_by_what_differs_in_their_paths(
+    tmp_path: Path, train: str, test: str
+) -> None:
+    """The last such part, in which all hold the same classes: train/images and test/images."""
+    for source in (train, test):
+        touch(tmp_path, *(f"{source}/{name}/{i}.jpg" for name in ("cat", "dog") for i in (1, 2)))
+    found = listing(tmp_path / train, tmp_path / test)
+    assert [picture.split for picture in found.pictures] == ["train"] * 4 + ["test"] * 4
+
+
+def test_sources_that_are_no_splits_are_taken_together_and_told(tmp_path: Path) -> None:
+    """But for one that is named as a test split: that is asked."""
+    for source in ("a", "b", "test"):
+        touch(tmp_path, *(f"{source}/{name}/{i}.jpg" for name in ("cat", "dog") for i in (1, 2)))
+    heard = Warned()
+    found = listing(tmp_path / "a", tmp_path / "b", observer=heard)
+    assert {picture.split for picture in found.pictures} == {None}
+    assert heard.notes == [
+        f"taken together, and none as a split: {tmp_path / 'a'}, {tmp_path / 'b'}"
+    ]
+    with pytest.raises(DatasetError, match="a: is not named as a split, as 'test' beside it is"):
+        listing(tmp_path / "a", tmp_path / "test")
+
+
+def test_validation_is_left_out_beside_a_test_split_of_another_source(tmp_path: Path) -> None:
+    """What a validation split becomes is decided of all sources together."""
+    for split in ("x/train", "x/val", "y/train", "y/test"):
+        touch(tmp_path, *(f"{split}/{name}/1.jpg" for name in ("cat", "dog")))
+    found = listing(tmp_path / "x", tmp_path / "y")
+    assert [picture.split for picture in found.pictures] == ["train"] * 4 + ["test"] * 2
+    assert [os.path.relpath(each.path, tmp_path / "x") for each in found.skipped] == [
+        "val/cat/1.jpg",
+        "val/dog/1.jpg",
+    ]
