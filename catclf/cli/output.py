@@ -108,6 +108,7 @@ class Display(Observer):
         self.unit, self.quiet, self.signals = unit, quiet, signals
         self.draws = not quiet and sys.stderr.isatty()
         self.bar: tqdm[Any] | None = None
+        self.warnings: list[str] = []  # with flags for parameters, as they are written
         self.detail = ""  # what the bar tells besides how far the work is
 
     def __enter__(self) -> Self:
@@ -162,8 +163,9 @@ class Display(Observer):
 
     def warning(self, text: str) -> None:
         """Write a warning, its parameters as flags, however quiet."""
+        self.warnings.append(with_flags(text))
         self.clear()
-        note(f"Warning: {with_flags(text)}")
+        note(f"Warning: {self.warnings[-1]}")
 
 
 def with_flags(message: str) -> str:

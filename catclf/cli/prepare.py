@@ -27,6 +27,7 @@ from catclf.errors import NAMED, DatasetError, PictureError, name_some, printabl
 from catclf.features import Preprocessing
 from catclf.fields import Range
 from catclf.operations.preparation import DEFAULT_TEST_SPLIT, Prepared, prepare
+from catclf.pictures.pixels import REPLACE
 from catclf.sources import NAME_A_SOURCE
 from catclf.sources.class_folders import LABELS_FROM
 from catclf.splits import LISTED_CLASSES
@@ -57,23 +58,24 @@ Examples:
     "features",
     "Pictures",
     "What the columns hold: the pixels, or, for photographs, histograms of edges and colors "
-    "(of a --size from 8 up).",
+    "(hog-color needs --size 8 or more).",
 )
 @option(
     "--positive",
     group="Classes and splits",
     metavar="CLASS",
-    help="The class whose label is 1; all others are 0. By default, of two classes, the one whose "
-    "name does not negate the other (noncat, no cat, background), else the last in sorted order.",
+    help="The class whose label is 1; all others are 0. Needed for more than two classes. Of two "
+    "the default is the one whose other is a negation (noncat, no cat, background), else the last "
+    "in sorted order.",
 )
 @option(
     "--label-from",
     group="Classes and splits",
     type=click.Choice(LABELS_FROM),
     default="layout",
-    help="What says the class of a picture in a folder: the layout of the folders; the top folder "
-    "below SOURCE; the parent folder of the picture; or the picture's name, up to its last number "
-    "(cat.12.jpg).",
+    help="Where the class of a picture in a folder is read: layout (class folders, and splits of "
+    "them, found by their names), top (the first folder below SOURCE), parent (the picture's "
+    "folder), name (the file's name before its last number, cat.12.jpg).",
 )
 @option(
     "--test-split",
@@ -81,7 +83,7 @@ Examples:
     type=Number(Range(least=0, below=1)),
     default=DEFAULT_TEST_SPLIT,
     metavar="FRACTION",
-    help="Fraction of each class held out for testing, where the source names no splits.",
+    help="Fraction of each class held out for testing, where the source has no test split.",
 )
 @option(
     "--seed",
@@ -110,7 +112,8 @@ Examples:
     type=click.Path(),
     metavar="FILE",
     callback=refuse_config,
-    help="Also write a CSV file with every file that is not used, and why.",
+    help="Also write a CSV file of the files that were left out, and why (but hidden and system "
+    "files).",
 )
 @format_option
 @quiet_option
@@ -126,20 +129,25 @@ def command(
 ) -> None:
     """Turn labeled pictures into one dataset file.
 
-    SOURCE is a folder of class folders; a folder of train/ and test/ folders of class folders; a
-    table (CSV, TSV or JSON lines) of files and labels; a folder of pictures with such a table in
-    it; or arrays of pictures and labels (HDF5, .npz or .npy). The pictures of several sources make
-    one dataset. The default is data/sample.
+    SOURCE is one of:
+
+    \b
+      a folder with a folder for each class (cat/, dog/)
+      a folder of splits (train/, test/) of class folders, or the reverse
+      a table of files and labels (CSV, TSV, JSON lines), or the folder it is in
+      arrays of pictures and labels (.npz, .npy, HDF5)
+
+    Several sources make one dataset. The default is data/sample.
 
     Splits are known by their names: train, training_set, test_images, val and the like. A
-    validation split is the test split where there is no other; beside train and test it is left
-    out, with a warning. Where it is not clear what is a class and what a split, nothing is
-    written, and the message says what to rename, or which --label-from to choose.
+    validation split is the test split where there is no other, and is left out where there is.
+    Copies of one picture stay in one split. Where a folder can be understood in two ways, nothing
+    is written, and the message says what to do.
 
     A file that is given twice is used once, with a warning; given under two classes, or in two
     splits, it is used under each. Where a picture cannot be read, the dataset is written from the
     others, and the exit code is 1.
-    """
+    """  # noqa: D301
     try:
         preprocessing = taken(Preprocessing, options)
     except ValueError as error:
@@ -150,7 +158,7 @@ def command(
         )
     _warn(prepared, quiet)
     if format == "json":
-        click.echo(as_json(_record(prepared)))
+        click.echo(as_json(_record(prepared) | {"warnings": display.warnings}))
     else:
         _show(prepared, preprocessing)
     ctx.exit(1 if prepared.unreadable else 0)
@@ -176,8 +184,8 @@ def _show(prepared: Prepared, preprocessing: Preprocessing) -> None:
     for label, name in enumerate(prepared.classes):
         train, test = (prepared.counts[split][label] for split in ("train", "test"))
         click.echo(f"{label:>5}  {printable(name):{width}}  {train:>7}  {test:>7}")
-    if prepared.rest:
-        listed = [f"{name} ({pictures})" for name, pictures in prepared.rest.items()]
+    if prepared.others:
+        listed = [f"{name} ({pictures})" for name, pictures in prepared.others.items()]
         more = len(listed) - LISTED_CLASSES
         listed[LISTED_CLASSES:] = [f"and {more} more"] if more > 0 else []
         click.echo(f"{printable(prepared.classes[0])}: {', '.join(map(printable, listed))}")
@@ -197,7 +205,8 @@ def _warn(prepared: Prepared, quiet: bool) -> None:
     for errors in alike.values():
         where, what = name_some([error.where or "" for error in errors]), errors[0].what
         many = f"{len(errors)} pictures, {what} ({where})"
-        note(f"Left out: {many if len(errors) > 1 else f'{where}: {what}'}", quiet)
+        fix = "" if errors[0].fix in (None, REPLACE) else f"\n{errors[0].fix}"
+        note(f"Left out: {many if len(errors) > 1 else f'{where}: {what}'}{fix}", quiet)
     leaks = [each for each in prepared.duplicates if each.leak]
     contradictory = [each for each in prepared.duplicates if each.contradictory]
     for heading, found in (("In both splits", leaks), ("Under both labels", contradictory)):
@@ -218,8 +227,12 @@ def _record(prepared: Prepared) -> dict[str, Any]:
     return {
         "dataset": prepared.path,
         "classes": prepared.classes,
-        "counts": prepared.counts,
-        "rest": prepared.rest,
+        "positive": prepared.classes[1],
+        "counts": {
+            split: dict(zip(prepared.classes, counts, strict=True))
+            for split, counts in prepared.counts.items()
+        },
+        "others": prepared.others,
         "unreadable": [{"file": each.where, "reason": each.what} for each in prepared.unreadable],
         "skipped": [{"file": each.path, "reason": each.kind} for each in prepared.skipped],
         "duplicates": prepared.duplicates,

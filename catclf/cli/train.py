@@ -179,12 +179,6 @@ class TrainingDisplay(Display):
         self.method_used = ""
         self.n_workers: int | None = None
         self.costs: list[dict[str, float | None]] = []
-        self.warnings: list[str] = []
-
-    def warning(self, text: str) -> None:
-        """Write a warning, and keep it for JSON."""
-        self.warnings.append(text)
-        super().warning(text)
 
     def workers(self, number: int) -> None:
         """Keep how many workers of a cluster compute."""

@@ -49,7 +49,7 @@ class Prepared:
     path: str
     classes: tuple[str, str]  # (negative, positive), in the order of their labels
     counts: dict[str, tuple[int, int]]  # ``counts[split][label]``: how many pictures
-    rest: dict[str, int]  # where `positive` has several others: how many pictures of each
+    others: dict[str, int]  # where `positive` has several: how many pictures of each
     unreadable: list[PictureError]  # what was wrong with each picture that could not be read
     skipped: list[Skipped]  # the other files that are not used
     duplicates: list[Duplicates]  # each group of identical pictures and near-copies
@@ -183,7 +183,8 @@ def prepare(
             what = "names only a test split: there is nothing to train on"
             raise DatasetError(what, where, "Name the source of the train split beside it.")
         _refuse_empty_class(labels[~in_test], classes, unreadable, where)
-        _warn_of_untested(labels[in_test], classes, test_split > 0 or "test" in given, observer)
+        if test_split or "test" in given:
+            _warn_of_untested(labels[in_test], classes, "test" in given, observer)
         names = [picture.name for picture in pictures]
         duplicates = find_duplicates(names, labels, in_test, staged.fingerprints, firsts)
 
@@ -203,12 +204,12 @@ def prepare(
         left_out = [(each.where, each.what) for each in unreadable]
         left_out += [(each.path, each.kind) for each in listing.skipped]
         write_csv(skipped, SKIPPED_HEADER, left_out)
-    rest = Counter(each.class_name for each in pictures if each.class_name != classes[1])
+    others = Counter(each.class_name for each in pictures if each.class_name != classes[1])
     return Prepared(
         path=os.fspath(output),
         classes=classes,
         counts={"train": class_counts(labels[~in_test]), "test": class_counts(labels[in_test])},
-        rest={name: rest[name] for name in sorted(rest)} if len(rest) > 1 else {},
+        others=dict(sorted(others.items())) if len(others) > 1 else {},
         unreadable=unreadable,
         skipped=listing.skipped,
         duplicates=duplicates,
@@ -333,14 +334,14 @@ def _read_row(
 
 
 def _warn_of_untested(
-    labels: NDArray[np.uint8], classes: tuple[str, str], is_wanted: bool, observer: Observer
+    labels: NDArray[np.uint8], classes: tuple[str, str], is_given: bool, observer: Observer
 ) -> None:
-    """Warn of classes that the labels of the test split do not hold, where one is asked for."""
+    """Warn of classes that the labels of the test split do not hold, be it given or drawn."""
     untested = [name for label, name in enumerate(classes) if not np.any(labels == label)]
-    if is_wanted and untested:
+    if untested:
+        fix = "Add pictures to the test split." if is_given else "Add pictures to the class."
         observer.warning(
-            f"the test split has no picture of {name_some(untested)}\n"
-            "An evaluation cannot judge it. Add pictures, or raise `test_split`."
+            f"the test split has no picture of {name_some(untested)}: it cannot be evaluated\n{fix}"
         )
 
 

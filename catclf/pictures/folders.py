@@ -15,11 +15,10 @@ from catclf.observer import Skipped
 # What systems, network drives, editors and picture managers leave behind, in lower case.
 _LITTER = frozenset((
     "__macosx", "icon\r", "network trash folder", "temporary items",  # macOS
-    "thumbs.db", "ehthumbs.db", "desktop.ini", "recycler", "recycled",
-    "system volume information",  # Windows
+    "thumbs.db", "ehthumbs.db", "desktop.ini",     "system volume information",  # Windows
     "lost+found", "lost.dir",  # repaired disks, Android's cards among them
     "#recycle", "#snapshot",  # network drives
-    "__pycache__", "cvs", "trash", "picasa.ini", "zbthumbnail.info",
+    "__pycache__", "picasa.ini", "zbthumbnail.info",
 ))  # fmt: skip
 
 # What is read, and then what is not. Pillow's list has .pdf and .h5, neither .heic nor .nef, and
@@ -49,7 +48,9 @@ def has_picture_suffix(name: str) -> bool:
 def is_litter(name: str) -> bool:
     """Tell whether a name is hidden, or left behind by a system: no picture and no class."""
     # @eaDir, @Recycle and their kind are network drives', $Extend and $RECYCLE.BIN Windows'.
-    is_systems = name.startswith((".", "@", "$", "~")) or re.fullmatch(r"(?i)found\.\d{3}", name)
+    is_systems = name.startswith((".", "@", "$", "~")) or re.fullmatch(
+        r"RECYCLE[RD]|CVS|(?i:found\.\d{3})", name
+    )
     return bool(is_systems) or name.lower() in _LITTER
 
 

@@ -16,7 +16,7 @@ from catclf.observer import Observer, Skipped
 from catclf.pictures.folders import Folder, Found
 from catclf.sources.file_names import label_from_name, labels_in_names
 from catclf.sources.labeled import Labeled, Listing, tell_splits
-from catclf.sources.names import NamedSplit, class_name, is_generic, split_like
+from catclf.sources.names import NamedSplit, class_name, is_generic, name_splits, split_like
 from catclf.sources.split_folders import enter, find_splits, refuse_unclear, splits_of_classes
 
 LabelFrom = Literal["layout", "top", "parent", "name"]
@@ -55,6 +55,7 @@ class _Reader:
         self.observer, self.label_from = observer, label_from
         self.pictures: list[Labeled] = []
         self.skipped: list[Skipped] = []
+        self.passed: list[str] = []  # tables in folders that were entered
 
     def read(self, source: Folder) -> None:
         """Collect the pictures of a source: of its splits, or of all of it."""
@@ -66,9 +67,12 @@ class _Reader:
         if not splits:
             self._read_labeled(folder, None)
             return
-        if (tables := _tables(folder)) and all(self._is_flat(each) for each, _ in splits):
-            self._read_table(folder, tables, None)
-            return
+        tables = _tables(folder)
+        if tables and self.label_from == "layout" and all(self._is_flat(e) for e, _ in splits):
+            train = splits[0][0].find().pictures
+            if with_labels := [table for table in tables if _lists_any(table, train)]:
+                self._read_tables(folder, with_labels, None)
+                return
         tell_splits({each.name: split for each, split in splits}, self.observer)
         for other in others:
             self._skip(other.find(), BESIDE)
@@ -77,7 +81,7 @@ class _Reader:
             inner = each
             while only := inner.only_folder:  # whatever its name
                 inner = only
-            self._read_labeled(self._entered(each, inner), split, _tables(folder))
+            self._read_labeled(self._entered(each, inner), split, tables)
 
     def _read_labeled(
         self, folder: Folder, split: NamedSplit | None, above: Sequence[str] = ()
@@ -89,16 +93,21 @@ class _Reader:
             self._read_parents(folder, split)
         elif (inner := self._all_in_one(folder)) is None:
             if (tables := _tables(folder)) and all(is_generic(each.name) for each in folder.filled):
-                self._read_table(folder, tables, split)
+                self._read_tables(folder, tables, split)
             else:
                 self._read_classes(folder, split)
-        elif tables := _tables(folder) or _tables(inner):
-            self._read_table(folder, tables, split)
+        elif tables := _tables(folder) or _tables(inner) or self.passed:
+            self._read_tables(folder, tables, split)
         elif named := [table for table in above if _is_of_split(table, split)]:
             raise _no_class_folders(inner, named)
         elif split in ("test", "validation") and (inner is folder or is_generic(inner.name)):
             self._skip(folder.find(), UNLABELED)
-        elif inner is folder or above or labels_in_names(inner.own.pictures):
+        elif (
+            inner is folder
+            or above
+            or is_generic(inner.name)
+            or labels_in_names(inner.own.pictures)
+        ):
             raise _no_class_folders(inner, above)
         else:  # another source may have the other classes
             self._read_classes(folder, split)
@@ -123,16 +132,20 @@ class _Reader:
 
     def _read_classes(self, folder: Folder, split: NamedSplit | None = None) -> None:
         """Collect the pictures of class folders."""
-        folders = folder.folders
+        folders = folder.filled
         if not folder.filled:
             raise _no_class_folders(folder)
-        for each in folders:
-            if not each.has_pictures:
-                what, fix = "a class folder without pictures", "Put pictures of the class into it"
-                raise DatasetError(what, each.path, f"{fix}, or move it elsewhere.")
+        for each in folder.folders:
+            if each.has_pictures:
+                continue
+            found = each.find()
+            if not found.skipped:
+                what, fix = "an empty class folder", "Put pictures of the class into it"
+                raise DatasetError(what, each.path, f"{fix}, or remove it.")
+            self._skip(found, STRAY)
         if self.label_from == "layout":
             if table := _table_with_splits(folder):
-                self._read_table(folder, [table], split)
+                self._read_tables(folder, [table], split)
                 return
             splits = {} if split else splits_of_classes(folders)
             refuse_unclear(folder, splits)
@@ -169,23 +182,26 @@ class _Reader:
             )
         self._skip(folder.own, STRAY)
 
-    def _read_table(self, folder: Folder, tables: Sequence[str], split: NamedSplit | None) -> None:
-        """Collect the pictures that the one table in a folder lists."""
-        if len(tables) > 1:
+    def _read_tables(self, folder: Folder, tables: Sequence[str], split: NamedSplit | None) -> None:
+        """Collect the pictures that the table in a folder lists, or one table for each split."""
+        stems = {table: os.path.splitext(os.path.basename(table))[0] for table in tables}
+        named = name_splits(stems.values())
+        if len(tables) > 1 and (split or len(named) < len(tables)):
             raise DatasetError(
                 f"holds pictures in no class folders, and {len(tables)} tables",
                 folder.path,
                 f"Name those that have their labels: {name_some(tables)}",
             )
-        (table,) = tables
-        self.observer.note(f"the labels are those of {printable(table)}")
-        listing = _list_table(table, self.observer)
-        self.pictures += [replace(each, split=split or each.split) for each in listing.pictures]
-        listed = {os.path.normpath(each.name) for each in listing.pictures}
+        self.observer.note(f"the labels are those of {name_some(tables)}")
+        for table in tables:
+            own = split or (named[stems[table]] if len(tables) > 1 else None)
+            listing = _list_table(table, self.observer)
+            self.pictures += [replace(each, split=own or each.split) for each in listing.pictures]
+        listed = {os.path.normpath(each.name) for each in self.pictures}
         found = folder.find()
         unlisted = [path for path in found.pictures if os.path.normpath(path) not in listed]
-        others = [each for each in found.skipped if each.path != table]
-        self._skip(Found(unlisted, others, found.closed), UNLISTED)
+        self._skip(Found(unlisted, found.skipped, found.closed), UNLISTED)
+        self.skipped = [each for each in self.skipped if each.path not in tables]
 
     def _read_names(self, folder: Folder, split: NamedSplit | None) -> None:
         """Collect the pictures of a folder, each of the class that its name begins with."""
@@ -226,6 +242,7 @@ class _Reader:
             for other in (each for each in outer.folders if each is not only):
                 self._skip(other.find(), BESIDE)
             self._skip(outer.own, STRAY)
+            self.passed += _tables(outer)
             outer = only
         if inner is not folder:
             self.observer.note(f"{printable(folder.path)}: entered {printable(inner.path)}")
@@ -246,6 +263,17 @@ class _Reader:
 
 def _tables(folder: Folder) -> list[str]:
     return [each.path for each in folder.own.skipped if each.kind == "table"]
+
+
+def _lists_any(table: str, paths: Sequence[str]) -> bool:
+    """Tell whether a table lists any of some pictures; a template for results lists others."""
+    try:
+        listed = _list_table(table, Observer()).pictures
+    except DatasetError:
+        return False
+    return not {os.path.normpath(each.name) for each in listed}.isdisjoint(
+        map(os.path.normpath, paths)
+    )
 
 
 def _is_of_split(table: str, split: NamedSplit | None) -> bool:
@@ -301,8 +329,8 @@ def _no_class_folders(folder: Folder, tables: Sequence[str] = ()) -> DatasetErro
         return DatasetError("holds pictures, but no class folders", folder.path, fix)
     skipped = folder.find().skipped
     for kind, fix in (
-        ("table", "Name it."),
-        ("array file", "Name it."),
+        ("table", "Name what to read."),
+        ("array file", "Name what to read."),
         ("archive", "Extract it."),
     ):
         if found := [each.path for each in skipped if each.kind == kind]:

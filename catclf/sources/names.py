@@ -27,9 +27,14 @@ _ADDITIONS = (
     "pictures", "pics", "photos", "files", "folder", "dir", "samples", "examples",
 )  # fmt: skip
 _GENERIC = (
-    "part", "parts", "batch", "lot", "volume", "disc", "raw", "original", "originals", "processed",
-    "mask", "masks", "label", "labels", "annotations", "thumbs", "thumbnails", "jpg", "jpegs",
-    "png", "pngs", "unknown", "unlabeled", "archive", "docs",
+    "part", "parts", "batch", "lot", "volume", "disc", "fold", "raw", "original", "originals",
+    "processed", "results", "jpg", "jpeg", "jpegs", "png", "pngs", "unknown", "unlabeled",
+    "archive", "docs",
+)  # fmt: skip
+# Of files that go with pictures.
+_COMPANIONS = (
+    "mask", "masks", "label", "labels", "annotation", "annotations", "trimaps", "segmentation",
+    "segmentations", "gt", "thumbs", "thumbnails", "boxes",
 )  # fmt: skip
 # Zero-width blanks, a soft hyphen and a byte order mark: nobody sees that names differ by them.
 _INVISIBLE = dict.fromkeys(map(ord, "\u200b\u2060\ufeff\u00ad"))
@@ -109,9 +114,15 @@ def is_plain_split(name: str) -> bool:
 
 
 def is_generic(name: str) -> bool:
-    """Tell whether a folder's name says nothing of its pictures: images_001, part 2, masks."""
+    """Tell whether a folder's name says nothing of its pictures: images_001, part 2, 100CANON."""
     said = {word for word in words(name) if not word.isdigit()}
-    return bool(said) and said <= {*_ADDITIONS, *_GENERIC, *_SPLIT_WORDS}
+    generic = {*_ADDITIONS, *_GENERIC, *_COMPANIONS, *_SPLIT_WORDS}
+    return (bool(said) and said <= generic) or bool(re.fullmatch(r"\d{3}[A-Z\d_]{5}", name))
+
+
+def is_companion(name: str) -> bool:
+    """Tell whether a folder's name is of what goes with pictures: PedMasks, annotations."""
+    return not {*words(name)}.isdisjoint(_COMPANIONS)
 
 
 def class_name(text: str) -> str:

@@ -11,6 +11,7 @@ from catclf.pictures.folders import Folder
 from catclf.sources.file_names import labels_in_names
 from catclf.sources.names import (
     NamedSplit,
+    is_companion,
     is_generic,
     name_splits,
     split_like,
@@ -32,7 +33,7 @@ def find_splits(
     """
     folders = folder.filled
     named = name_splits((each.name for each in folders), lambda: _hold_the_same(folders))
-    if len(set(named.values())) < 2:
+    if len(set(named.values())) < 2 and not (len(folders) > 1 and _hold_the_same(folders)):
         _refuse_classes_with_splits(folder)
     found = [(each, named[each.name]) for each in folders if each.name in named]
     found.sort(key=lambda each: SPLITS.index(each[1]))
@@ -47,8 +48,8 @@ def find_splits(
             raise DatasetError(
                 f"{other.name!r} is not named as a split, as {found[0][0].name!r} beside it is",
                 folder.path,
-                "Name every split as one: train, test, val. Or, if all of the folders are "
-                "classes, choose `label_from` top.",
+                "Name it train, test or val, or move it into one of them, or elsewhere. If all of "
+                "the folders are classes, choose `label_from` top.",
             )
     if "train" not in named.values():
         what = f"holds no train split, only {name_some(list(named))}"
@@ -59,8 +60,10 @@ def find_splits(
 def splits_of_classes(classes: Sequence[Folder]) -> dict[str, NamedSplit]:
     """Return the splits, by their names, that stand in class folders: cat/train and cat/test."""
     within = {each.name for folder in classes for each in folder.filled}
-    splits = name_splits(within)
-    return splits if len(splits) == len(within) or len(set(splits.values())) > 1 else {}
+    found = [name_splits(each.name for each in folder.filled) for folder in classes]
+    splits = {name: split for each in found for name, split in each.items()}
+    is_all = len(splits) == len(within) or len(set(splits.values())) > 1
+    return splits if is_all and sum(map(bool, found)) > 1 else {}
 
 
 def enter(folder: Folder) -> Folder:
@@ -95,9 +98,18 @@ def refuse_unclear(folder: Folder, splits: Collection[str] = ()) -> None:
             "If the outer ones are splits, rename them train and test. If they are the classes, "
             "choose `label_from` top; if the inner ones are, `label_from` parent.",
         )
-    if len(folders) > 1 and all(is_generic(name) for name in names):
+    if (
+        len(folders) > 1
+        and any(map(is_generic, names))
+        and all(is_generic(name) or is_companion(name) for name in names)
+    ):
         what = f"its folders ({name_some(sorted(names))}) are not named as classes are"
         raise DatasetError(what, folder.path, "If they are the classes, choose `label_from` top.")
+    for name, held in nested.items():
+        if not splits and len(set(name_splits(held).values())) > 1:
+            what = f"{name!r} holds splits ({name_some(sorted(held))}), not all beside it do"
+            fix = "Name it alone; or, if the folders are the classes, choose `label_from` top."
+            raise DatasetError(what, folder.path, fix)
     flat = [each for each in folders if not each.filled]
     labels = [labels_in_names(each.own.pictures[:SAMPLED_NAMES]) for each in flat]
     if any(labels.count(each) > 1 for each in labels if each):
@@ -105,11 +117,15 @@ def refuse_unclear(folder: Folder, splits: Collection[str] = ()) -> None:
         what = f"the file names in several folders begin with the same words ({said})"
         fix = "If these are the classes, choose `label_from` name; if the folders are, top."
         raise DatasetError(what, folder.path, fix)
-    if len(folders) == 2 and len(flat) == 1 and any(len(held) > 1 for held in nested.values()):
-        (outer,) = (each for each in folders if each is not flat[0])
-        what = f"holds folders ({name_some(sorted(_held(outer)))}), and {flat[0].name!r} holds none"
-        fix = "If they are the classes, name it; if the outer ones are, choose `label_from` top."
-        raise DatasetError(what, outer.path, fix)
+    outer = [each for each in folders if len(each.filled) > 1 and not each.own.pictures]
+    if not splits and outer and len(outer) == (len(folders) if not flat else len(folders) - 1):
+        deeper = sorted({name for each in outer for name in _held(each)})
+        raise DatasetError(
+            f"classes may be its folders ({name_some(sorted(names))}), or those inside "
+            f"({name_some(deeper)})",
+            folder.path,
+            "Choose `label_from` top or parent, or name the folder that holds the classes.",
+        )
 
 
 def _refuse_classes_with_splits(folder: Folder) -> None:

@@ -119,7 +119,9 @@ def test_skipped_writes_all_of_them_and_json_has_them(messy: Path) -> None:
     ]
     assert both == rows
     assert record["dataset"] == str(output)
-    assert sum(map(sum, record["counts"].values())) == sum(1 for path in messy.glob("*/[0-9]*.png"))
+    assert sum(sum(counts.values()) for counts in record["counts"].values()) == sum(
+        1 for path in messy.glob("*/[0-9]*.png")
+    )
     assert invoke(*words).exit_code == 1  # written again
     skipped.write_text("mine\n")
     refused = invoke(*words)
@@ -139,7 +141,7 @@ def test_positive_says_what_the_rest_is(small_pictures: Path, tmp_path: Path) ->
     pictures = len([*(tmp_path / "pets" / "dog").iterdir()])
     text = results(*words)
     assert f"non-dog: bird ({pictures}), fish ({pictures})" in text.splitlines()
-    assert json.loads(results(*words, "--format", "json"))["rest"] == {
+    assert json.loads(results(*words, "--format", "json"))["others"] == {
         "bird": pictures,
         "fish": pictures,
     }
@@ -151,7 +153,9 @@ def test_a_class_without_test_pictures_is_told(small_pictures: Path, tmp_path: P
     (tmp_path / "pets" / "dog").mkdir()
     for name in ("00.png", "01.png"):
         shutil.copy(small_pictures / "cat" / name, tmp_path / "pets" / "dog" / f"1{name}")
-    told = "the test split has no picture of dog\n"
+    told = (
+        "the test split has no picture of dog: it cannot be evaluated\nAdd pictures to the class."
+    )
     words = ("prepare", tmp_path / "pets", "-o", tmp_path / "d.npz")
     assert told in invoke(*words).stderr
     assert told not in invoke(*words, "--test-split", "0").stderr

@@ -130,6 +130,7 @@ def test_split_folders_are_known_by_their_names(tmp_path: Path, train: str, test
         "x/{training_set,test_set}/" + PETS,
         "train/train/" + PETS + " test/test/" + PETS,
         "{cat,dog}/{train,test}/{1,2}.jpg",
+        "cat/cat_{train,test}/{1,2}.jpg dog/dog_{train,test}/{1,2}.jpg",
         "archive/{cat,dog}/{Train,Test}/{1,2}.jpg",
         "pets/images/{train,test}/pets/" + PETS,
     ],
@@ -208,7 +209,16 @@ def test_a_class_may_have_a_splits_word_in_its_name(
         (["{images,masks}/1.jpg"], "(images, masks) are not named as classes are"),
         (["{images_001,images_002}/{cat,dog}.{1,2}.jpg"], "are not named as classes are"),
         (["{learn,exam}/{cat,dog}.{1,2}.jpg"], "begin with the same words (cat, dog)"),
-        (["pets/" + PETS, "more/1.jpg"], "pets: holds folders (cat, dog), and 'more' holds none"),
+        (["pets/" + PETS, "more/1.jpg"], "(more, pets), or those inside (cat, dog)"),
+        (
+            ["animals/{cat,dog}/1.jpg", "cars/{van,bus}/1.jpg"],
+            "(animals, cars), or those inside (bus, ",
+        ),
+        (["JPEGImages/1.jpg", "PedMasks/1.jpg"], "(JPEGImages, PedMasks) are not named as"),
+        (["{train,train_masks}/1.jpg"], "(train, train_masks) are not named as classes"),
+        (["{100CANON,101CANON}/1.jpg"], "(100CANON, 101CANON) are not named as classes"),
+        (["{fold1,fold2}/{train,val}/" + PETS], "(cat, dog) stand in several (fold1, fold2)"),
+        (["new/{train,test}/" + PETS, "old/1.jpg"], "'new' holds splits (test, train), not all"),
         (["train/" + PETS, "test/ape/1.jpg"], "only the test split has pictures of ape"),
         (["{cat,dog}/{train,test}/1.jpg", "cat/9.jpg"], "holds pictures in no split"),
         (["{cat,dog}/{train,test}/1.jpg", "dog/new/9.jpg"], "holds pictures in no split"),
@@ -287,8 +297,8 @@ def test_what_stands_deeper_in_a_class_folder_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("names", "said"),
     [
-        (["cat/1.jpg", "dog/notes.txt", "bird/1.jpg"], "dog: a class folder without pictures"),
-        (["pets/cat/1.jpg", "pets/dog/"], "dog: a class folder without pictures"),
+        (["{cat,bird}/1.jpg", "dog/"], "dog: an empty class folder"),
+        (["pets/cat/1.jpg", "pets/dog/"], "dog: an empty class folder"),
         ([], "holds no class folders with pictures\nMake a folder"),
         ([".hidden/1.jpg"], "holds no class folders with pictures\nMake a folder"),
         (["1.jpg", "2.jpg"], "holds pictures, but no class folders\nSort them into"),
@@ -297,13 +307,13 @@ def test_what_stands_deeper_in_a_class_folder_is_told(tmp_path: Path) -> None:
             r"\(cat, dog\), choose `label_from`",
         ),
         (["images/{a_1,a_2,b_1,b_2}.jpg", "xml/1.xml"], r"\(a, b\), choose `label_from` name"),
-        (["cat/{1,2}.jpg", "notes/1.txt"], "notes: a class folder without pictures"),
+        (["images/{1,2}.jpg", "labels/1.txt"], "images: holds pictures, but no class folders"),
         (
             ["{train,test}/{1,2}.jpg", "{train,test}.csv"],
-            r"2 tables\nName those .*test\.csv, .*train\.c",
+            r"Name the tables that have .*test\.csv, .*tr",
         ),
         (["x/pets.zip"], "but archives: .*pets.zip\nExtract it"),
-        (["x_train.npy"], "but array files: .*x_train.npy\nName it"),
+        (["x_train.npy"], "but array files: .*x_train.npy\nName what"),
     ],
 )
 def test_a_folder_without_class_folders_is_an_error(
@@ -337,7 +347,7 @@ def test_a_folder_that_may_not_be_opened_is_an_error(
 # -------------------------------------------------------------- tables and names of files
 
 
-@pytest.mark.parametrize("folder", ["", "images/"])
+@pytest.mark.parametrize("folder", ["", "images/", "images/images/"])
 def test_a_table_beside_pictures_says_their_labels(tmp_path: Path, folder: str) -> None:
     """In their folder, or beside the one that holds them; what it does not list is counted."""
     make(tmp_path, folder + "{1,2,3}.jpg")
@@ -350,11 +360,28 @@ def test_a_table_beside_pictures_says_their_labels(tmp_path: Path, folder: str) 
 
 
 def test_a_table_beside_split_folders_without_labels_is_read(tmp_path: Path) -> None:
-    """As competitions hand them out: train.csv, train_images/, and pictures without labels."""
-    make(tmp_path, "train_images/{1,2}.jpg", "test_images/{8,9}.jpg")
-    (tmp_path / "train.csv").write_text("id,label\n1,cat\n2,dog\n")
-    assert counted(tmp_path) == {("cat", None): 1, ("dog", None): 1}
-    assert Counter(skipped(tmp_path).values()) == {UNLISTED: 2}
+    """As competitions hand them out: train.csv, train_images/, and pictures without labels.
+
+    A template for results, which lists the test pictures alone, says no labels.
+    """
+    make(tmp_path, "train_images/{cat.1,dog.2}.jpg", "test_images/{8,9}.jpg")
+    (tmp_path / "sample.csv").write_text("id,label\n8,cat\n9,dog\n")
+    with pytest.raises(DatasetError, match="holds pictures, but no class folders"):
+        listing(tmp_path)
+    by_name = counted(tmp_path, "name")
+    assert by_name == {("cat", "train"): 1, ("dog", "train"): 1}
+    (tmp_path / "train.csv").write_text("id,label\ncat.1,tom\ndog.2,rex\n")
+    assert counted(tmp_path) == {("tom", None): 1, ("rex", None): 1}
+    assert [*skipped(tmp_path).values()].count(UNLISTED) == 2
+    assert counted(tmp_path, "name") == by_name
+
+
+def test_tables_named_as_splits_are_the_splits(tmp_path: Path) -> None:
+    """Of pictures in one folder; two tables that are not are asked."""
+    make(tmp_path, "images/{1,2,3,4}.jpg")
+    (tmp_path / "train_labels.csv").write_text("file,label\n1.jpg,cat\n2.jpg,dog\n")
+    (tmp_path / "test_labels.csv").write_text("file,label\n3.jpg,cat\n4.jpg,dog\n")
+    assert counted(tmp_path) == in_two_splits(1, 1)
 
 
 def test_a_table_beside_class_folders_agrees_or_is_asked(tmp_path: Path) -> None:
