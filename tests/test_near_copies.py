@@ -22,7 +22,6 @@ from catclf.near_copies import (
     DISTANCE,
     FAILURES,
     MIRROR,
-    MOST_COPIES,
     SIDE,
     candidates,
     first_of_each,
@@ -217,15 +216,6 @@ def test_candidates_are_those_of_comparing_all(clustered: list[int]) -> None:
         for pair, x in differences.items()
         if min(x.bit_count(), (x ^ int(MIRROR)).bit_count()) <= DISTANCE
     }
-
-
-def test_a_film_is_not_one_picture() -> None:
-    """What chains more pictures than anyone copies is no copying, and leaves a split to make."""
-    first, last = (rows_of([scene(seed)]).astype(np.float64) for seed in (0, 1))
-    share = np.linspace(0, 1, 2 * MOST_COPIES)[:, np.newaxis]  # one becomes the other
-    rows = ((1 - share) * first + share * last).astype(np.uint8)
-    assert len(set(grouped(rows[: MOST_COPIES // 2]))) == 1
-    assert grouped(rows) == [*range(len(rows))]
 
 
 def test_equal_hashes_of_different_pictures_cost_no_more_than_their_number() -> None:
