@@ -236,10 +236,11 @@ def _refuse_too_few(
     positive = sum(labels[group[0]] == 1 for group in groups)
     fewest = min(positive, len(groups) - positive)
     if fewest < folds:
+        once = ", copies counted once" if len(groups) < labels.size else ""
         fix = f"Use `folds` {fewest}" if fewest >= 2 else "Prepare it with more pictures"
         raise DatasetError(
             f"{'the sample' if sampled else 'its train split'} has {fewest} different pictures of "
-            f"a class, too few for {folds} folds",
+            f"a class{once}, too few for {folds} folds",
             path,
             f"{fix}, or a larger `sample`." if sampled else f"{fix}.",
         )

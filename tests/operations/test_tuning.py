@@ -62,7 +62,8 @@ def test_out_of_fold_losses_are_the_leaderboards(small_dataset: Path, tmp_path: 
 def test_copies_do_not_make_up_for_too_few_pictures(tmp_path: Path) -> None:
     """Five pictures of a class, twice each, are five to divide."""
     path = write_small(tmp_path / "d.npz", size=2, columns=np.tile(columns_of(10), (2, 1)))
-    with pytest.raises(DatasetError, match="has 5 different pictures of a class") as raised:
+    told = "has 5 different pictures of a class, copies counted once, too few"
+    with pytest.raises(DatasetError, match=told) as raised:
         tune(path)
     assert raised.value.fix == "Use `folds` 5."
     assert tune(path, Search(folds=5, iterations=20)).m == 20
