@@ -35,7 +35,6 @@ FREQUENCIES = 8  # in each direction
 # Neighbors that differ by less of the standard deviation are of one gray; of the photographs
 # a quarter are at most, of strokes and shapes on an even ground a half.
 EVEN, MOST_EVEN = 0.05, 1 / 3
-MOST_COPIES = 100  # more are a film, or of a kind, and would be one side of a split by themselves
 # These two bound the time where many hashes are alike: 50,000 equal ones take 41 s.
 NEIGHBORS = 256  # that a hash is compared with, of those that have two bytes in common
 FAILURES = 32  # comparisons in vain, after which a picture is compared no more
@@ -146,8 +145,7 @@ def first_of_each(
                 same = _same(told[i], told[j], read)
                 np.add.at(failures, np.concatenate([i[~same], j[~same]]), 1)
                 group = _joined(group, i[same], j[same])
-    size = np.bincount(group, minlength=len(told))[group]
-    first[told] = np.where(size > MOST_COPIES, told, told[group])
+    first[told] = told[group]
     return list(map(int, first[first]))
 
 

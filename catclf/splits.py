@@ -1,14 +1,15 @@
 """The two classes, and which examples are duplicates, trained on, held out, or left out.
 
 Duplicates are pictures with identical pixels, and near-copies (`catclf.near_copies`). They stay
-together in every split and fold: a picture that is trained on is never held out as well.
+together in every split and fold: a picture that is trained on is never held out as well. But
+near-copies of two labels, and the pictures of one scene, are different pictures.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -16,7 +17,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from catclf.errors import DatasetError, printable
+from catclf.errors import DatasetError, name_some, printable
 from catclf.observer import Observer
 
 SplitName = Literal["train", "test"]
@@ -24,6 +25,7 @@ Labels = NDArray[np.uint8]
 MAX_CLASS_BYTES = 1000
 MAX_RATIO = 4  # of the classes' pictures: beyond it accuracy says little
 LISTED_CLASSES = 20  # in a message
+MOST_COPIES = 20  # of one picture; more are a film, or what one camera saw
 
 
 @dataclass(frozen=True)
@@ -33,17 +35,13 @@ class Duplicates:
     names: tuple[str, ...]
     splits: tuple[SplitName, ...]
     labels: tuple[int, ...]
-    identical: bool = True  # in their pixels; else some are near-copies
+    identical: bool  # in their pixels; else some are near-copies
+    leaked: int  # how many the test split holds that train has too, or nearly and of that label
 
     @property
     def leak(self) -> bool:
-        """Whether they stand in both splits: the test split then holds a training picture."""
-        return len(set(self.splits)) > 1
-
-    @property
-    def leaked(self) -> int:
-        """How many of them the test split holds that the train split holds too."""
-        return self.splits.count("test") if self.leak else 0
+        """Whether the test split holds a training picture."""
+        return self.leaked > 0
 
     @property
     def contradictory(self) -> bool:
@@ -75,6 +73,55 @@ def duplicate_groups(pictures: Iterable[Hashable]) -> list[list[int]]:
     return list(groups.values())
 
 
+def without_scenes(
+    firsts: Sequence[int],
+    fingerprints: Sequence[bytes],
+    labels: Labels,
+    names: Sequence[str],
+    observer: Observer,
+) -> list[int]:
+    """Return `firsts`, as `first_of_each` does, of identical pictures alone in a scene; warn of it.
+
+    A group of near-copies is a scene, as of a film or a fixed camera, where it has more than
+    `MOST_COPIES` different pictures or more than half of a class's: kept together they would leave
+    no split to make.
+    """
+    same: dict[bytes, int] = {}
+    identical = [same.setdefault(each, i) for i, each in enumerate(fingerprints)]
+    different = set(zip(firsts, identical, labels.tolist(), strict=True))
+    of_class = Counter(label for *_, label in different)
+    in_group = Counter(first for first, _ in set(zip(firsts, identical, strict=True)))
+    scenes = {
+        first
+        for (first, label), count in Counter(
+            (first, label) for first, _, label in different
+        ).items()
+        if in_group[first] > MOST_COPIES or (in_group[first] > 1 and 2 * count > of_class[label])
+    }
+    if scenes:
+        alike = [name for first, name in zip(firsts, names, strict=True) if first in scenes]
+        observer.warning(
+            f"{len(alike)} pictures look nearly the same as others, but are too many to be copies "
+            f"({name_some(alike)})\n"
+            "They count as different pictures, as those of a film or a fixed camera. Test pictures "
+            "that are much like training ones make the accuracy look better than it is."
+        )
+    return [own if first in scenes else first for first, own in zip(firsts, identical, strict=True)]
+
+
+def kept_together(
+    firsts: Sequence[int], fingerprints: Sequence[bytes], labels: Labels
+) -> list[Hashable]:
+    """Return what is equal for pictures that no split parts: near-copies under one label.
+
+    Under two as well where identical ones have both.
+    """
+    pictures = list(zip(firsts, fingerprints, labels.tolist(), strict=True))
+    label_of: dict[bytes, int] = {}
+    both = {first for first, each, label in pictures if label_of.setdefault(each, label) != label}
+    return [(first, None if first in both else label) for first, _, label in pictures]
+
+
 def find_duplicates(
     names: Sequence[str],
     labels: Labels,
@@ -86,16 +133,22 @@ def find_duplicates(
 
     Of `pictures` those of near-copies are equal too, as `first_of_each` returns them.
     """
-    return [
-        Duplicates(
-            names=tuple(names[i] for i in group),
-            splits=tuple("test" if in_test[i] else "train" for i in group),
-            labels=tuple(int(labels[i]) for i in group),
-            identical=len({fingerprints[i] for i in group}) == 1,
+    found = []
+    for group in duplicate_groups(pictures):
+        if len(group) == 1:
+            continue
+        trained = {of for i in group if not in_test[i] for of in (fingerprints[i], int(labels[i]))}
+        held_out = [{fingerprints[i], int(labels[i])} for i in group if in_test[i]]
+        found.append(
+            Duplicates(
+                names=tuple(names[i] for i in group),
+                splits=tuple("test" if in_test[i] else "train" for i in group),
+                labels=tuple(int(labels[i]) for i in group),
+                identical=len({fingerprints[i] for i in group}) == 1,
+                leaked=sum(not trained.isdisjoint(each) for each in held_out),
+            )
         )
-        for group in duplicate_groups(pictures)
-        if len(group) > 1
-    ]
+    return found
 
 
 def assign_to_test(

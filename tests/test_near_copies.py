@@ -22,14 +22,14 @@ from catclf.near_copies import (
     DISTANCE,
     FAILURES,
     MIRROR,
-    MOST_COPIES,
     SIDE,
     candidates,
     first_of_each,
     hashes,
 )
 from catclf.pictures.reading import pixels_of, read_picture
-from catclf.splits import duplicate_groups, fingerprint
+from catclf.splits import MOST_COPIES, duplicate_groups, fingerprint, without_scenes
+from conftest import Recorder
 from scenes import COPIES, save_copy, scene
 
 Rows = NDArray[np.uint8]
@@ -219,13 +219,21 @@ def test_candidates_are_those_of_comparing_all(clustered: list[int]) -> None:
     }
 
 
-def test_a_film_is_not_one_picture() -> None:
-    """What chains more pictures than anyone copies is no copying, and leaves a split to make."""
+@pytest.mark.parametrize("frames", [MOST_COPIES + 1, 200])
+def test_a_film_is_many_pictures(frames: int) -> None:
+    """Each frame is nearly the next, in whatever order they come; it is said, once."""
     first, last = (rows_of([scene(seed)]).astype(np.float64) for seed in (0, 1))
-    share = np.linspace(0, 1, 2 * MOST_COPIES)[:, np.newaxis]  # one becomes the other
-    rows = ((1 - share) * first + share * last).astype(np.uint8)
-    assert len(set(grouped(rows[: MOST_COPIES // 2]))) == 1
-    assert grouped(rows) == [*range(len(rows))]
+    share = np.linspace(0, frames / 200, frames)[:, np.newaxis]  # one becomes the other
+    film = ((1 - share) * first + share * last).astype(np.uint8)
+    others = rows_of([scene(seed) for seed in range(2, 2 + frames)])  # as many, of another class
+    rows, labels = np.concatenate([film, others]), np.repeat([0, 1], frames).astype(np.uint8)
+    for order in (np.arange(2 * frames), np.random.default_rng(0).permutation(2 * frames)):
+        prints, observer = [*map(fingerprint, rows[order])], Recorder()
+        names = [f"{i}.jpg" for i in order]
+        found = without_scenes(grouped(rows[order]), prints, labels[order], names, observer)
+        assert found == [*range(2 * frames)]
+        (told,) = observer.warnings
+        assert told.startswith(f"{frames} pictures look nearly the same as others")
 
 
 def test_equal_hashes_of_different_pictures_cost_no_more_than_their_number() -> None:

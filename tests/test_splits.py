@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from random import Random
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,16 +12,21 @@ from hypothesis import strategies as st
 
 from catclf import DatasetError
 from catclf.splits import (
+    MOST_COPIES,
     SplitName,
     as_pair,
     assign_to_test,
     choose_classes,
     divide_into_folds,
     duplicate_groups,
+    find_duplicates,
     fingerprint,
     hold_out,
+    kept_together,
     stratified_sample,
+    without_scenes,
 )
+from conftest import Recorder
 
 
 @given(
@@ -66,6 +74,81 @@ def test_what_a_source_puts_in_a_split_stays_there(
         assert len(open_ones) <= 1
         if fixed and open_ones:
             assert open_ones == {fixed == {"test"}}
+
+
+# Whose copy each picture is, its content, and its label; most of few pictures, for groups to meet.
+COPIES = st.lists(
+    st.tuples(st.integers(0, 5), st.integers(0, 30), st.integers(0, 1)), min_size=1, max_size=90
+).map(lambda drawn: [(of, b"%d %d" % (of, i), label) for of, i, label in drawn])
+
+
+def split_pictures(pictures: list[tuple[int, bytes, int]]) -> tuple[list[list[int]], Recorder]:
+    """Return the groups that no split parts, and what was said."""
+    kinds, prints, labels = zip(*pictures, strict=True)
+    of, observer = np.array(labels, np.uint8), Recorder()
+    first = [kinds.index(kind) for kind in kinds]
+    alike = without_scenes(first, prints, of, [each.decode() for each in prints], observer)
+    return duplicate_groups(kept_together(alike, prints, of)), observer
+
+
+@given(pictures=COPIES, random=st.randoms())
+def test_what_stays_together_is_plausible_as_copies(
+    pictures: list[tuple[int, bytes, int]], random: Random
+) -> None:
+    """Identical pictures always; near-copies while they are few; whatever the order."""
+    groups, observer = split_pictures(pictures)
+    of_class = Counter(label for _, label in {(each, label) for _, each, label in pictures})
+    scattered = 0
+    for kind in {kind for kind, *_ in pictures}:
+        own = [pictures[i] for i in range(len(pictures)) if pictures[i][0] == kind]
+        found = [group for group in groups if pictures[group[0]][0] == kind]
+        prints = {each for _, each, _ in own}
+        both = len(prints) < len({(each, label) for _, each, label in own})
+        shares = Counter(label for _, label in {(each, label) for _, each, label in own})
+        most = any(2 * shares[label] > of_class[label] for label in shares)
+        if len(prints) > MOST_COPIES or (len(prints) > 1 and most):
+            scattered += len(own)
+            assert {pictures[i][1] for group in found for i in group} == prints
+            assert all(len({pictures[i][1] for i in group}) == 1 for group in found)
+        else:
+            assert len(found) == (1 if both else len(shares))
+    prints_of = [{pictures[i][1] for i in group} for group in groups]
+    assert sum(map(len, prints_of)) == len(set().union(*prints_of))  # identical ones: one group
+    said = [f"{scattered} pictures look nearly the same"] if scattered else []
+    assert [text.split(" as others")[0] for text in observer.warnings] == said
+    shuffled = random.sample(range(len(pictures)), len(pictures))
+    again, _ = split_pictures([pictures[i] for i in shuffled])
+    as_sets = {frozenset(shuffled[i] for i in group) for group in again}
+    assert as_sets == {*map(frozenset, groups)}
+
+
+def test_a_scene_is_told_in_one_warning() -> None:
+    """How many pictures, three of them, and what it means."""
+    film = [(0, b"frame %d" % i, 0) for i in range(30)]
+    groups, observer = split_pictures([*film, *((i, b"%d" % i, 1) for i in range(1, 30))])
+    assert len(groups) == 59
+    assert observer.warnings == [
+        "30 pictures look nearly the same as others, but are too many to be copies "
+        "(frame 0, frame 1, frame 2 and 27 more)\n"
+        "They count as different pictures, as those of a film or a fixed camera. Test pictures "
+        "that are much like training ones make the accuracy look better than it is."
+    ]
+
+
+def test_a_near_copy_of_another_label_is_not_leaked() -> None:
+    """It is contradictory; the same pixels in both splits, or one label, are in the train split."""
+    in_test, alike = np.array([False, True]), [0, 0]
+    for prints, labels, leaked in (
+        ([b"a", b"b"], [0, 1], 0),
+        ([b"a", b"b"], [1, 1], 1),
+        ([b"a", b"a"], [0, 1], 1),
+    ):
+        (found,) = find_duplicates(["x", "y"], np.array(labels, np.uint8), in_test, prints, alike)
+        assert (found.leaked, found.leak, found.contradictory) == (
+            leaked,
+            leaked > 0,
+            labels[0] == 0,
+        )
 
 
 def test_each_repeat_divides_anew() -> None:

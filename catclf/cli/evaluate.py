@@ -194,7 +194,7 @@ def _doubts(evaluation: Evaluation) -> list[str]:
     if evaluation.other_data is not None:
         doubts.append(f"the model was trained on other data: {printable(evaluation.other_data)}")
     if evaluation.also_in_train:
-        doubts.append(f"pictures that are in the train split too: {evaluation.also_in_train}")
+        doubts.append(f"pictures in the train split too, or nearly: {evaluation.also_in_train}")
     return doubts
 
 

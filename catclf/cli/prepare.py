@@ -33,6 +33,12 @@ from catclf.sources.class_folders import LABELS_FROM
 from catclf.splits import LISTED_CLASSES
 
 SAMPLE = "data/sample"
+# Of pictures that are one: by whether they leak, and are contradictory.
+HEADINGS = {
+    (True, False): "In both splits",
+    (False, True): "Under both labels",
+    (True, True): "In both splits and under both labels",
+}
 
 
 @click.command(
@@ -192,10 +198,10 @@ def _show(prepared: Prepared, preprocessing: Preprocessing) -> None:
     if prepared.unreadable:
         click.echo(f"left out, since they cannot be read: {len(prepared.unreadable)}")
     if prepared.leaked:
-        click.echo(f"test pictures that are in the train split too: {prepared.leaked}")
-    contradictory = sum(duplicates.contradictory for duplicates in prepared.duplicates)
+        click.echo(f"test pictures in the train split too, or nearly: {prepared.leaked}")
+    contradictory = sum(len(each.names) for each in prepared.duplicates if each.contradictory)
     if contradictory:
-        click.echo(f"under both labels: {contradictory} different pictures")
+        click.echo(f"pictures under both labels, or nearly: {contradictory}")
 
 
 def _warn(prepared: Prepared, quiet: bool) -> None:
@@ -207,19 +213,26 @@ def _warn(prepared: Prepared, quiet: bool) -> None:
         many = f"{len(errors)} pictures, {what} ({where})"
         fix = "" if errors[0].fix in (None, REPLACE) else f"\n{errors[0].fix}"
         note(f"Left out: {many if len(errors) > 1 else f'{where}: {what}'}{fix}", quiet)
-    leaks = [each for each in prepared.duplicates if each.leak]
-    contradictory = [each for each in prepared.duplicates if each.contradictory]
-    for heading, found in (("In both splits", leaks), ("Under both labels", contradictory)):
+    for (leak, contradictory), heading in HEADINGS.items():
+        found = [
+            each
+            for each in prepared.duplicates
+            if each.leak == leak and each.contradictory == contradictory
+        ]
         for each in found[:NAMED]:
             same = "the same picture" if each.identical else "nearly the same picture"
             note(f"{heading}: {name_some(each.names)} are {same}", quiet)
         if len(found) > NAMED:
             note(f"{heading}: {len(found) - NAMED} more, which --format json names", quiet)
-    together = [each for each in prepared.duplicates if not (each.identical or each.leak)]
+    together = [e for e in prepared.duplicates if not (e.identical or e.leak or e.contradictory)]
     if together:
         pictures = sum(len(each.names) for each in together)
         example = f"first {name_some(together[0].names)}"
-        note(f"Kept in one split: {pictures} pictures nearly the same as another, {example}", quiet)
+        rest = "; --format json names all" if pictures > min(NAMED, len(together[0].names)) else ""
+        note(
+            f"Kept in one split: {pictures} pictures nearly the same as another, {example}{rest}",
+            quiet,
+        )
 
 
 def _record(prepared: Prepared) -> dict[str, Any]:

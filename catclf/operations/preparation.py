@@ -34,6 +34,8 @@ from catclf.splits import (
     class_counts,
     find_duplicates,
     fingerprint,
+    kept_together,
+    without_scenes,
 )
 from catclf.workers import CAN_FORK, map_in_order
 
@@ -100,8 +102,8 @@ def prepare(
         folder the picture is in; or ``name``, its name up to the last number (``cat.12.jpg``).
     test_split
         Fraction of each class held out for testing, from 0 up to 1 (exclusive), of the pictures
-        whose source puts them in no split; of all where no source names a test split. Duplicates
-        and near-copies stay on one side.
+        whose source puts them in no split; of all where no source names a test split. Identical
+        pictures stay on one side, and near-copies under one label.
     seed
         Seed of the split.
     workers
@@ -116,8 +118,8 @@ def prepare(
     observer
         Receives the progress while pictures are read, the files that are skipped, notes of what was
         understood of the sources, and warnings: of a validation split that is left out, of files
-        that are given more than once, of sources that name a train split alone, and of a class
-        without test pictures.
+        that are given more than once, of sources that name a train split alone, of pictures of one
+        scene, and of a class without test pictures.
 
     Raises
     ------
@@ -177,15 +179,17 @@ def prepare(
                 f"the sources name no test split\n{100 * test_split:g} % of each class of their "
                 "train split become one (`test_split`)."
             )
+        names = [picture.name for picture in pictures]
         firsts = first_of_each(staged.fingerprints, staged.hashes(), staged.pixels)
-        in_test = assign_to_test(given, labels, firsts, test_split, seed)
+        firsts = without_scenes(firsts, staged.fingerprints, labels, names, observer)
+        together = kept_together(firsts, staged.fingerprints, labels)
+        in_test = assign_to_test(given, labels, together, test_split, seed)
         if given and all(split == "test" for split in given):
             what = "names only a test split: there is nothing to train on"
             raise DatasetError(what, where, "Name the source of the train split beside it.")
         _refuse_empty_class(labels[~in_test], classes, unreadable, where)
         if test_split or "test" in given:
             _warn_of_untested(labels[in_test], classes, "test" in given, observer)
-        names = [picture.name for picture in pictures]
         duplicates = find_duplicates(names, labels, in_test, staged.fingerprints, firsts)
 
         def new_split(indices: NDArray[np.intp], also_in_train: int = 0) -> NewSplit:
@@ -361,4 +365,5 @@ def _refuse_empty_class(
                     f"{printable(first.where or '')}: {first.what}"
                 )
             what = f"no picture of class {name!r} is left to train on{left_out}"
-            raise DatasetError(what, where, "Add readable pictures of it.")
+            fix = f"Add {'readable ' if unreadable else ''}pictures of it."
+            raise DatasetError(what, where, fix)

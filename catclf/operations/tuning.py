@@ -27,8 +27,10 @@ from catclf.splits import (
     divide_into_folds,
     duplicate_groups,
     fingerprint,
+    kept_together,
     stratified_sample,
     warn_of_imbalance,
+    without_scenes,
 )
 from catclf.training import Settings
 from catclf.workers import available_memory
@@ -82,9 +84,9 @@ def tune(
         sampled = stratified_sample(opened.train.labels, search.sample, search.seed)
         _refuse_too_many(opened.path, sampled.size, search)
         columns = np.concatenate([*_rows_at(opened.train.columns, sampled)])
-        groups = duplicate_groups(_firsts(opened.train.pixels, sampled))
         names = [opened.train.names[i] for i in sampled]
         labels, classes, total = opened.train.labels[sampled], opened.classes, opened.train.m
+        groups = _groups(opened.train.pixels, sampled, labels, names, observer)
     _refuse_too_few(opened.path, labels, groups, search.folds, sampled.size < total)
     if search.class_weight == "none":
         warn_of_imbalance(labels, classes, observer)
@@ -167,17 +169,25 @@ def _rows_at(stored: Columns, indices: NDArray[np.intp]) -> Iterator[NDArray[np.
         yield block[indices[first:last] - rows.start]
 
 
-def _firsts(pixels: StoredRows, sampled: NDArray[np.intp]) -> list[int]:
-    """Return, of the pictures sampled, which is the first that each is a copy of."""
+def _groups(
+    pixels: StoredRows,
+    sampled: NDArray[np.intp],
+    labels: NDArray[np.uint8],
+    names: list[str],
+    observer: Observer,
+) -> list[list[int]]:
+    """Return the pictures sampled in groups that no fold parts."""
     fingerprints, hashed = [], [np.empty(0, np.uint64)]
     for rows in _rows_at(pixels, sampled):
         fingerprints += [fingerprint(row) for row in rows]
         hashed.append(hashes(rows))
-    return first_of_each(
+    firsts = first_of_each(
         fingerprints,
         np.concatenate(hashed),
         lambda indices: (pixels[i : i + 1] for i in sampled[indices].tolist()),
     )
+    firsts = without_scenes(firsts, fingerprints, labels, names, observer)
+    return duplicate_groups(kept_together(firsts, fingerprints, labels))
 
 
 def _worst_first(
@@ -226,10 +236,11 @@ def _refuse_too_few(
     positive = sum(labels[group[0]] == 1 for group in groups)
     fewest = min(positive, len(groups) - positive)
     if fewest < folds:
+        once = ", copies counted once" if len(groups) < labels.size else ""
         fix = f"Use `folds` {fewest}" if fewest >= 2 else "Prepare it with more pictures"
         raise DatasetError(
             f"{'the sample' if sampled else 'its train split'} has {fewest} different pictures of "
-            f"a class, too few for {folds} folds",
+            f"a class{once}, too few for {folds} folds",
             path,
             f"{fix}, or a larger `sample`." if sampled else f"{fix}.",
         )

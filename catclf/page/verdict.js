@@ -41,7 +41,7 @@ function showVerdict() {
   return showWords(headline, [
     verdict,
     onTrain,
-    test.also_in_train && `Test pictures that are in the train split too: ${test.also_in_train}.`,
+    test.also_in_train && `Test pictures in the train split too, or nearly: ${test.also_in_train}.`,
     test.other_data && `The model was trained on other data: ${test.other_data}.`,
     test.order &&
       `The model's file does not tell the order of its weights; ${test.order} fits these labels best.`,

@@ -193,7 +193,7 @@ def test_an_archive_is_told_to_be_extracted(tmp_path: Path, data: bytes) -> None
 
 
 def test_near_copies_are_named_as_what_they_are(tmp_path: Path) -> None:
-    """In both splits and under both labels like identical pictures; else counted, with the first.
+    """Under both labels like identical pictures, once; else counted, with the first.
 
     Where there are none, nothing is said of them.
     """
@@ -205,12 +205,27 @@ def test_near_copies_are_named_as_what_they_are(tmp_path: Path) -> None:
     assert invoke(*words).stderr == ""
     save_copy(scene(0), "mirrored", pets / "test/dog/mirrored.jpg")
     save_copy(scene(1), "brighter", pets / "train/dog/brighter.jpg")
+    kept = (
+        "Kept in one split: 2 pictures nearly the same as another, "
+        "first train/dog/1.jpg, train/dog/brighter.jpg"
+    )
     told = invoke(*words)
     assert told.stderr.replace(f"{pets}/", "").splitlines() == [
-        "In both splits: train/cat/0.jpg, test/dog/mirrored.jpg are nearly the same picture",
         "Under both labels: train/cat/0.jpg, test/dog/mirrored.jpg are nearly the same picture",
-        "Kept in one split: 2 pictures nearly the same as another, "
-        "first train/dog/1.jpg, train/dog/brighter.jpg",
+        kept,
     ]
-    assert "test pictures that are in the train split too: 1\nunder both labels: 1" in told.stdout
+    assert told.stdout.endswith("\npictures under both labels, or nearly: 2\n")
+    for split in ("train", "test"):  # a second pair, and one in both splits
+        save_copy(scene(4), "half size", pets / split / "cat/4.jpg")
+        save_copy(
+            scene(5), ("mirrored", "brighter")[split == "test"], pets / f"test/dog/{split}.jpg"
+        )
+    shutil.copy(pets / "train/cat/0.jpg", pets / "test/dog/0.jpg")
+    told = invoke(*words)
+    assert told.stderr.replace(f"{pets}/", "").splitlines() == [
+        "In both splits: train/cat/4.jpg, test/cat/4.jpg are the same picture",
+        "In both splits and under both labels: train/cat/0.jpg, test/dog/0.jpg, "
+        "test/dog/mirrored.jpg are nearly the same picture",
+        kept.replace("2", "4", 1) + "; --format json names all",
+    ]
     assert invoke(*words, "--quiet").stderr == ""

@@ -413,6 +413,26 @@ def test_near_copies_are_told_from_identical_pictures(tmp_path: Path, output: Pa
         assert dataset.test.also_in_train == 2
 
 
+@pytest.mark.parametrize("m", [12, 60])
+def test_a_fixed_camera_has_a_test_split(tmp_path: Path, output: Path, m: int) -> None:
+    """Though all its pictures, of both classes, are nearly the same; one warning tells."""
+    clean = scene(0, (32, 32))
+    for i in range(m):
+        picture, label = clean.copy(), ("ok", "defect")[i % 2]
+        picture.putpixel((i % 32, 5), (i, 255 - i, 0))
+        if label == "defect":
+            picture.paste("black", (20, 20, 22, 22))
+        (tmp_path / "a" / label).mkdir(parents=True, exist_ok=True)
+        picture.save(tmp_path / "a" / label / f"{i}.png")
+    observer = Recorder()
+    prepared = prepare([tmp_path / "a"], output, preprocessing=DETAILED, observer=observer)
+    held_out = round(0.2 * m / 2)
+    assert prepared.counts == {"train": (m // 2 - held_out,) * 2, "test": (held_out,) * 2}
+    assert prepared.duplicates == []
+    (told,) = observer.warnings
+    assert told.startswith(f"{m} pictures look nearly the same as others")
+
+
 def test_near_copies_are_found_where_columns_are_not_the_pixels(
     tmp_path: Path, output: Path
 ) -> None:

@@ -62,7 +62,8 @@ def test_out_of_fold_losses_are_the_leaderboards(small_dataset: Path, tmp_path: 
 def test_copies_do_not_make_up_for_too_few_pictures(tmp_path: Path) -> None:
     """Five pictures of a class, twice each, are five to divide."""
     path = write_small(tmp_path / "d.npz", size=2, columns=np.tile(columns_of(10), (2, 1)))
-    with pytest.raises(DatasetError, match="has 5 different pictures of a class") as raised:
+    told = "has 5 different pictures of a class, copies counted once, too few"
+    with pytest.raises(DatasetError, match=told) as raised:
         tune(path)
     assert raised.value.fix == "Use `folds` 5."
     assert tune(path, Search(folds=5, iterations=20)).m == 20
@@ -77,6 +78,19 @@ def test_near_copies_do_not_make_up_for_too_few_pictures(tmp_path: Path) -> None
         with pytest.raises(DatasetError, match=f"has {at_most} different pictures of a class"):
             tune(path, Search(folds=6, sample=sample))
     assert tune(path, Search(folds=5, iterations=5)).m == 20
+
+
+def test_a_fixed_camera_can_be_tuned_on(tmp_path: Path) -> None:
+    """Its pictures, of two classes that differ in a detail, are different ones; that is said."""
+    pixels = np.tile(pixels_of(scene(0), Preprocessing(size=32)), (50, 1, 1, 1))
+    pixels[np.arange(50), np.arange(50) % 30, 4] ^= 64
+    pixels[1::2, 20:24, 20:24] ^= 64
+    observer = Recorder()
+    path = write_small(tmp_path / "d.npz", size=32, columns=unroll(pixels))
+    assert tune(path, Search(iterations=5), observer=observer).m == 50
+    (told,) = observer.warnings
+    assert told.startswith("50 pictures look nearly the same as others")
+    assert "(0.png, 1.png, 2.png and 47 more)" in told
 
 
 def test_what_would_diverge_on_all_pictures_is_not_chosen(course_dataset: Path) -> None:

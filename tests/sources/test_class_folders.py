@@ -310,7 +310,7 @@ def test_what_stands_deeper_in_a_class_folder_is_told(tmp_path: Path) -> None:
         (["images/{1,2}.jpg", "labels/1.txt"], "images: holds pictures, but no class folders"),
         (
             ["{train,test}/{1,2}.jpg", "{train,test}.csv"],
-            r"Name the tables that have .*test\.csv, .*tr",
+            r"Name the tables that have .*: .*train\.csv",
         ),
         (["x/pets.zip"], "but archives: .*pets.zip\nExtract it"),
         (["x_train.npy"], "but array files: .*x_train.npy\nName what"),
