@@ -36,6 +36,8 @@ SOURCE = Expected(
     {
         FileKind.PICTURE: "Name the folder that holds the class folders.",
         FileKind.ARCHIVE: "Extract it, and name the folder.",
+        FileKind.PICKLE: "It could run any code: load it yourself, and save its arrays, as "
+        "np.savez(path, X=X, y=y).",
         FileKind.DATASET: "It is prepared already: 'catclf train {path}' trains a model on it.",
     },
 )

@@ -166,6 +166,10 @@ def _resident() -> int:
         ),
         (pack(Member("X.npy", b"x"), Member("y.npy", npy(Y))), "X: damaged: is not an array"),
         (npz(a=Y, b=Y), "which are the pictures and which their labels is not known"),
+        (
+            b"\x80\2}q\1(U\4data",
+            "is a pickle, not a source of labeled pictures\nIt could run any code: load it",
+        ),
         (npz(w=X, b=Y), "is not a source of labeled pictures\nName a folder of class folders"),
     ],
 )
