@@ -176,8 +176,9 @@ def _pairs(
             named = split or ("train" if len(splits) > 1 else None)
             pairs.append((replace(pictures[0], split=named), labels[0], classes))
         elif pictures or split not in elsewhere:
-            is_clear = split and (len(splits) > 1 or all(each.role for each in pool))
-            raise _unpaired(both[0], path) if is_clear else _unclear(pool, path)
+            # What a split lacks is known by its name, but where another array may be that.
+            is_known = split and (len(splits) > 1 or all(each.role for each in pool))
+            raise _unpaired(both[0], path) if is_known else _unclear(pool, path)
     used = {each.called for pair in pairs for each in pair[:2]}
     unused = [each.called for each in pool if each.called not in used and each.role != "classes"]
     if unused:
