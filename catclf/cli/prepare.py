@@ -64,8 +64,7 @@ Examples:
     group="Classes and splits",
     metavar="CLASS",
     help="The class whose label is 1; all others are 0. By default, of two classes, the one whose "
-    "name does not negate the other (noncat, no cat, background), else the second by the "
-    "numbers of arrays' labels, or in sorted order.",
+    "name does not negate the other (noncat, no cat, background), else the last in sorted order.",
 )
 @option(
     "--label-from",
