@@ -59,6 +59,7 @@ _OTHER_FILES = {
     "archive": rb"PK\x03\x04(?!.{26}[^\0]{1,250}\.npy)"
     rb"|\x1f\x8b|7z\xbc\xaf|Rar!|BZh|\xfd7zXZ|\x28\xb5\x2f\xfd|.{257}ustar",
     "array file": rb"\x93NUMPY|\x89HDF|MATLAB 5|PK\x03\x04",
+    "pickle": rb"\x80[\x02-\x05]",
     "program": rb"\x7fELF|MZ.{58}|#!",
     "text file": rb"[^\0-\x08\x0e-\x1a\x1c-\x1f]+\Z|\xff\xfe|\xfe\xff",
 }
@@ -84,6 +85,7 @@ class FileKind(Enum):
     HDF5 = "an HDF5 file"
     ARCHIVE = "an archive"
     ARRAYS = "a file of NumPy arrays"
+    PICKLE = "a pickle"
     OTHER = "a file of another kind"
 
 
@@ -101,6 +103,7 @@ _SIGNATURES = (
         FileKind.ARRAYS,
     ),
     (_OTHER_FILES["archive"], FileKind.ARCHIVE),
+    (_OTHER_FILES["pickle"], FileKind.PICKLE),
     (
         rb'<!doctype html>\n([^\n]*\n){3}<meta name="generator" content="catclf-report">',
         FileKind.REPORT,

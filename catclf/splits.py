@@ -239,14 +239,18 @@ def stratified_sample(labels: Labels, sample: int | None, seed: int) -> NDArray[
 
 
 def choose_classes(
-    names: Iterable[str], positive: str | None, where: str | None = None
+    names: Iterable[str],
+    positive: str | None,
+    where: str | None = None,
+    order: Sequence[str] = (),
 ) -> tuple[str, str]:
     """Return (negative, positive): the classes in the order of their labels.
 
     The class `positive`, where given, against all others. Otherwise, of two classes, the negative
     is one whose name says so, as non-cat, no cat, negative or background do, or whose other is
-    called positive; else sorted order decides. DatasetError for one
-    class, more than two without `positive`, or a `positive` that is none of them.
+    called positive; else the first in `order`, by which their source numbers them, or where that
+    lacks one, in sorted order. DatasetError for one class, more than two without `positive`, or a
+    `positive` that is none of them.
     """
     found = sorted(set(names))
     for name in found:
@@ -270,7 +274,7 @@ def choose_classes(
     if len(found) > 2:
         fix = f"Choose one against all others, for example `positive` {found[0]!r}."
         raise DatasetError(f"{len(found)} classes: {listed}", where, fix)
-    first, second = found
+    first, second = sorted(found, key=order.index) if set(found) <= set(order) else found
     if _is_negative(second, first) and not _is_negative(first, second):
         return second, first
     return first, second

@@ -147,7 +147,7 @@ def zipped(record: str, width: str = "utf-8", name: str = "record.npy") -> bytes
         (b"label,file,split\n", FileKind.OTHER),
         (b"BMI,height\n", FileKind.OTHER),
         (b"P6 begins a text, too", FileKind.OTHER),
-        (b"\x80\x04\x95\0\0", FileKind.OTHER),
+        (b"\x80\x04\x95\0\0", FileKind.PICKLE),
     ],
 )
 def test_a_kind_is_known_by_the_first_bytes(data: bytes, kind: FileKind) -> None:
@@ -253,7 +253,8 @@ def test_a_path_in_a_fix_can_be_typed() -> None:
         (b"BMI;height\n", None, None, "text file"),
         ("P6 ist ein Käfer\n".encode("latin-1"), None, None, "text file"),
         (b"\x7fELF\2", None, None, "program"),
-        (b"\x80\4\x95\0", None, None, None),
+        (b"\x80\2}q\1(U", None, None, "pickle"),
+        (b"\x80\6\x95\0", None, None, None),
         (b"", None, None, None),
     ],
 )  # fmt: skip

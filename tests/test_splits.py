@@ -222,6 +222,25 @@ def test_the_class_that_begins_with_no_is_the_negative(
     assert choose_classes([*reversed(names), names[0]], None) == expected
 
 
+@pytest.mark.parametrize(
+    ("order", "expected"),
+    [
+        (["dog", "cat"], ("dog", "cat")),
+        (["cow", "dog", "ant", "cat"], ("dog", "cat")),
+        (["cat", "dog"], ("cat", "dog")),
+        (["dog", "cow"], ("cat", "dog")),
+        ([], ("cat", "dog")),
+    ],
+)
+def test_a_sources_own_order_comes_before_the_sorted(
+    order: list[str], expected: tuple[str, str]
+) -> None:
+    """Where it has both; a name that negates the other is the negative nevertheless."""
+    assert choose_classes(["cat", "dog"], None, order=order) == expected
+    assert choose_classes(["cat", "noncat"], None, order=["cat", "noncat"]) == ("noncat", "cat")
+    assert choose_classes(["cat", "dog"], "cat", order=order) == ("dog", "cat")
+
+
 NAMES = st.lists(st.text(min_size=1), min_size=2, max_size=6, unique=True)
 
 

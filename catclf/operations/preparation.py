@@ -95,7 +95,8 @@ def prepare(
         How a picture becomes a column; the default is 64x64, squashed.
     positive
         The class whose label is 1; all others are 0. Of two classes the default is the one whose
-        name does not negate the other (noncat, no cat, background), else the last in sorted order.
+        name does not negate the other (noncat, no cat, background), else the second by
+        the numbers of arrays' labels, or in sorted order.
     label_from
         What says the class of a picture in a folder: ``layout``, the class folders, and split
         folders, that are found there; ``top``, the first folder below the source; ``parent``, the
@@ -154,7 +155,10 @@ def prepare(
         where = os.fspath(paths[0]) if len(paths) == 1 else None
         named = (picture.class_name for picture in listing.pictures)
         classes = choose_classes(
-            named, None if positive is None else class_name(str(positive)), where
+            named,
+            None if positive is None else class_name(str(positive)),
+            where,
+            listing.classes,
         )
         staged = _Staged(files.enter_context(_scratch_beside(output)), preprocessing, output)
         pictures: list[Labeled] = []

@@ -36,6 +36,8 @@ SOURCE = Expected(
     {
         FileKind.PICTURE: "Name the folder that holds the class folders.",
         FileKind.ARCHIVE: "Extract it, and name the folder.",
+        FileKind.PICKLE: "It could run any code: load it yourself, and save its arrays, as "
+        "np.savez(path, X=X, y=y).",
         FileKind.DATASET: "It is prepared already: 'catclf train {path}' trains a model on it.",
     },
 )
@@ -91,7 +93,8 @@ def list_sources(
             kept.append(each)
     once = _each_once(kept, observer)
     _check_classes(once)
-    return Listing(once, [*skipped])
+    orders = {listing.classes for listing in listings if listing.classes}
+    return Listing(once, [*skipped], orders.pop() if len(orders) == 1 else ())
 
 
 def _in_named_splits(found: Mapping[str, Listing], observer: Observer) -> dict[str, Listing]:
@@ -123,8 +126,9 @@ def _in_named_splits(found: Mapping[str, Listing], observer: Observer) -> dict[s
             )
     tell_splits({name: splits[name] for name in names.values()}, observer)
     return {
-        path: Listing(
-            [replace(each, split=splits[names[path]]) for each in listing.pictures], listing.skipped
+        path: replace(
+            listing,
+            pictures=[replace(each, split=splits[names[path]]) for each in listing.pictures],
         )
         if path in names
         else listing

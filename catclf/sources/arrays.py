@@ -93,23 +93,27 @@ def _list(held: Mapping[str, ArrayFile], observer: Observer) -> dict[str, Listin
         if len(names[path]) > 1:
             pools.append([_name(file, key, key) for key in names[path]])
         else:
-            called = "_".join(filter(None, (Path(path).stem, *names[path])))
-            alone.append(_name(file, names[path][0], called))
+            (key,) = names[path]
+            called = key if "/" in key else ":".join(filter(None, (Path(path).stem, key)))
+            alone.append(_name(file, key, called))
     pools += [alone] if alone else []
     elsewhere = {each.split for pool in pools for each in pool if each.role == "pictures"}
     pairs = [pair for pool in pools for pair in _pairs(pool, elsewhere, observer)]
     # One list of class names in several files of a dataset is the list of all.
     lists = {tuple(classes) for *_, classes in pairs if classes}
     common = list(lists.pop()) if len(lists) == 1 else None
-    listings = {path: Listing([], []) for path in held}
+    listed: dict[str, list[Labeled]] = {path: [] for path in held}
     for x, y, classes in pairs:
         pictures = pictures_of(x.file.array(x.key), observer)
         m = pictures.array.shape[0]
         labels = labels_of(y.file.array(y.key), m, classes or common)
         for i, label in enumerate(labels):
             picture = ArrayPicture(pictures, i)
-            listings[x.file.where].pictures.append(Labeled(picture.name, label, x.split, picture))
-    return listings
+            listed[x.file.where].append(Labeled(picture.name, label, x.split, picture))
+    named = {each.class_name for found in listed.values() for each in found}
+    numbers = sorted(named, key=int) if all(map(str.isdecimal, named)) else []  # 2 before 10
+    order = tuple(common or numbers)
+    return {path: Listing(found, [], order) for path, found in listed.items()}
 
 
 def _open(path: str, expected: Expected, opened: ExitStack) -> ArrayFile:
@@ -146,8 +150,8 @@ def _pairs(
     Labels without pictures are an error, unless pictures of their split stand `elsewhere` too.
     """
     path = pool[0].file.where
-    paired = [each for each in pool if each.role in ("pictures", "labels")]
-    paired = paired or _told_by_shapes(pool, observer)
+    paired = _told_by_shapes(pool, observer)
+    paired = paired or [each for each in pool if each.role in ("pictures", "labels")]
     # X_train_scaled is not X_train, but all may be called mnist_.
     rests = {each.rest for each in paired if each.role == "pictures"}
     rests &= {each.rest for each in paired if each.role == "labels"}
@@ -172,7 +176,9 @@ def _pairs(
             named = split or ("train" if len(splits) > 1 else None)
             pairs.append((replace(pictures[0], split=named), labels[0], classes))
         elif pictures or split not in elsewhere:
-            raise _unpaired(both[0], path)
+            # What a split lacks is known by its name, but where another array may be that.
+            is_known = split and (len(splits) > 1 or all(each.role for each in pool))
+            raise _unpaired(both[0], path) if is_known else _unclear(pool, path)
     used = {each.called for pair in pairs for each in pair[:2]}
     unused = [each.called for each in pool if each.called not in used and each.role != "classes"]
     if unused:
@@ -181,19 +187,22 @@ def _pairs(
 
 
 def _told_by_shapes(pool: Sequence[_Named], observer: Observer) -> list[_Named]:
-    """Return pictures and labels of names that say nothing: of two, labels have fewer axes."""
-    others = [each for each in pool if each.role is None]
-    if len(others) != 2:
+    """Return pictures and labels, of two arrays that names do not tell: labels have fewer axes."""
+    others = [each for each in pool if each.role != "classes"]
+    if len(others) != 2 or all(each.role for each in others):
         return []
     axes = [sum(length > 1 for length in each.file.shape(each.key)) for each in others]
     if axes[0] == axes[1]:
         return []
     x, y = others if axes[0] > axes[1] else others[::-1]
+    if x.role == "labels" or y.role == "pictures":
+        return []
     names = f"pictures: {printable(x.called)}, their labels: {printable(y.called)}"
     observer.note(f"{printable(x.file.where)}: by their shapes taken as {names}")
+    split = x.split or y.split
     return [
-        replace(x, role="pictures", rest=frozenset()),
-        replace(y, role="labels", rest=frozenset()),
+        replace(x, role="pictures", split=split, rest=frozenset()),
+        replace(y, role="labels", split=split, rest=frozenset()),
     ]
 
 
@@ -217,7 +226,12 @@ def _unclear(pool: Sequence[_Named], path: str) -> DatasetError:
         listed.append(f"{printable(each.called):.30} {shape:.40}")
     listed += ["..."] if len(pool) > len(listed) else []
     what = f"which are the pictures and which their labels is not known: {', '.join(listed)}"
-    return DatasetError(what, path, NAME_THEM)
+    fix = NAME_THEM
+    if len(pool) == 1:
+        what = f"holds one array alone: {listed[0]}"
+        others = "pictures" if pool[0].role == "labels" else "labels"
+        fix = NAME_THEM if pool[0].key else f"Name the file of their {others} too."
+    return DatasetError(what, path, fix)
 
 
 # ------------------------------------------------------------------------------ from Python

@@ -139,20 +139,33 @@ def pictures_of(x: Array, observer: Observer) -> Pictures:
     if x.dtype.kind == "f":
         return Pictures(x, *layout, _scale(x, observer))
     # Whole numbers of any size: their values are checked as each picture is read.
-    with suppress(DatasetError):  # a picture that is damaged is told when it is read
-        brightest = next(_blocks(x)).max()
-        if brightest < DARK_PIXEL:
-            observer.warning(
-                f"{printable(x.where)}: the first pictures are dark, from 0 to {brightest} of 255\n"
-                f"Where {brightest} is white, scale the pixels to 0 to 255."
-            )
+    _check_brightness(x, observer)
     return Pictures(x, *layout)
+
+
+def _check_brightness(x: Array, observer: Observer) -> None:
+    """Warn where the first of whole-number pixels are dark; DatasetError where all are 0 and 1."""
+    low, high = 0, -1
+    with suppress(DatasetError):  # a picture that is damaged is told when it is read
+        for block in _blocks(x):
+            low, high = min(low, block.min()), max(high, block.max())
+            if high > 1:
+                break
+    fix = "Multiply them by 255, and store them as uint8."
+    _require(low < 0 or high != 1, "pixels are 0 and 1 only", x.where, fix)
+    if 0 <= high < DARK_PIXEL:
+        observer.warning(
+            f"{printable(x.where)}: the first pictures are dark, from 0 to {high} of 255\n"
+            f"Where {high} is white, scale the pixels to 0 to 255."
+        )
 
 
 def _no_pictures(x: Array, row: Sequence[int]) -> DatasetError:
     """Return the error for an array whose shape is none of pictures, or of two kinds."""
     what = f"must be pictures of shape (m, height, width, 3), got {_shape(x)}"
-    if len(row) == 3 and {row[0], row[2]} <= {1, 3}:
+    if x.shape and x.shape[0] == 0:
+        what, fix = f"holds no pictures: {_shape(x)}", "Store at least one of each class."
+    elif len(row) == 3 and {row[0], row[2]} <= {1, 3}:
         what, fix = (
             f"colors may stand first or last in {_shape(x)}",
             "Add a margin to the pictures.",

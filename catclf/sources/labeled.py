@@ -72,10 +72,14 @@ class Labeled:
 
 @dataclass(frozen=True)
 class Listing:
-    """What some sources hold: their labeled pictures, and the files that are not used."""
+    """What some sources hold: their labeled pictures, and the files that are not used.
+
+    `classes` are in the order of their numbers, where the sources number them.
+    """
 
     pictures: list[Labeled]
     skipped: list[Skipped]
+    classes: tuple[str, ...] = ()
 
 
 def tell_splits(splits: Mapping[str, NamedSplit], observer: Observer) -> None:

@@ -141,6 +141,32 @@ def test_of_two_arrays_without_names_the_shapes_tell(
     assert heard.texts == [f"{path}: by their shapes taken as pictures: {x}, their labels: {y}"]
 
 
+@pytest.mark.parametrize("write", [npz, npy, hdf5, grouped])
+@pytest.mark.parametrize("split", [None, "train"])
+@pytest.mark.parametrize("names", ["img lab", "features labels", "data t", "foo labels", "v y"])
+def test_of_two_arrays_one_may_have_a_name(
+    tmp_path: Path, write: Callable[[Path, Arrays], list[Path]], split: str | None, names: str
+) -> None:
+    """The shapes tell what the other is; a split is what either is named as."""
+    x, y = names.split()
+    if split and x in ("img", "data"):
+        x = f"{split}_{x}"
+    elif split:
+        y = f"{split}_{y}"
+    heard = Heard()
+    found = read(write(tmp_path, {x: X[:M], y: Y[:M]}), heard)
+    assert found == [(pixels, label, split) for pixels, label, _ in expected(splits=False)]
+    x, y = (f"arrays/{each}" if write is grouped else each for each in (x, y))
+    [text] = heard.texts
+    assert text.endswith(f": by their shapes taken as pictures: {x}, their labels: {y}")
+
+
+def test_a_list_of_class_names_beside_two_arrays_is_none_of_them(tmp_path: Path) -> None:
+    """It names the classes."""
+    arrays = {"img": X[:M], "lab": Y[:M], "classes": np.array(["dog", "cat"])}
+    assert [each[1] for each in read(npz(tmp_path, arrays))] == [["dog", "cat"][y] for y in Y[:M]]
+
+
 def test_a_validation_split_beside_train_and_test_is_left_out(tmp_path: Path) -> None:
     """And counted, as of folders."""
     three = {**PARTS, "val_images": X[:2], "val_labels": Y[:2]}
@@ -195,6 +221,10 @@ NAME_THEM = "Call them X_train, y_train, X_test and y_test, or X and y."
         ),
         ("X_train y_train masks y_test", "holds {}y_test, but no {}x_test\nStore the pictures as "),
         ("train test", "but no {}train_labels\nStore the labels as {}train_labels."),
+        ("X foo ids", "is not known: {}X (7, 5, 5, 3), {}foo (7,), {}ids (4, 5, 5, 3)\n"),
+        ("train_x u v", "is not known: {}train_x (7, 5, 5, 3), {}u (7,), {}v (4, 5, 5"),
+        ("labels v", "is not known: {}labels (7, 5, 5, 3), {}v (7,)\n" + NAME_THEM),
+        ("foo x", "is not known: {}foo (7, 5, 5, 3), {}x (7,)\n" + NAME_THEM),
         ("X_train y_train x y", "is not known: "),
         ("X_train y_train images_train", "is not known: "),
         ("X y a classes", ": class names must be distinct and not empty"),
@@ -222,6 +252,43 @@ def test_two_arrays_of_one_shape_are_not_told_apart(tmp_path: Path) -> None:
     for arrays in ({"a": Y, "b": Y}, {"a": X, "b": X}, {"a": X}, {}):
         with pytest.raises(DatasetError, match=NAME_THEM):
             read(hdf5(tmp_path, arrays))
+
+
+@pytest.mark.parametrize(
+    ("write", "name", "said"),
+    [
+        (npy, "images", "images (7, 5, 5, 3)\nName the file of their labels too."),
+        (npy, "labels", "labels (7, 5, 5, 3)\nName the file of their pictures too."),
+        (npz, "foo", "a:foo (7, 5, 5, 3)\n" + NAME_THEM),
+        (hdf5, "images", "a:images (7, 5, 5, 3)\n" + NAME_THEM),
+        (grouped, "images", "arrays/images (7, 5, 5, 3)\n" + NAME_THEM),
+    ],
+)
+def test_one_array_alone_is_named_as_it_is(
+    tmp_path: Path, write: Callable[[Path, Arrays], list[Path]], name: str, said: str
+) -> None:
+    """With its shape, and what is to be named beside it."""
+    [path] = write(tmp_path, {name: X[:M]})
+    with pytest.raises(DatasetError) as caught:
+        read([path])
+    assert str(caught.value) == f"{path}: holds one array alone: {said}"
+
+
+def test_labels_stay_as_their_source_numbers_them(tmp_path: Path) -> None:
+    """Where its names are not in sorted order, and where numbers are not; in several files too."""
+    for names, numbers, classes in (
+        (["dog", "cat"], Y, ("dog", "cat")),
+        (["cat", "noncat"], Y, ("noncat", "cat")),
+        (None, np.where(Y, 10, 2), ("2", "10")),
+    ):
+        lists: dict[str, Any] = {"list_classes": np.array(names, "S")} if names else {}
+        np.savez(tmp_path / "train.npz", X=X[:M], y=numbers[:M], **lists)
+        np.savez(tmp_path / "test.npz", X=X[M:], y=numbers[M:], **lists)
+        sources = [tmp_path / "train.npz", tmp_path / "test.npz"]
+        prepared = prepare(sources, tmp_path / "d.npz", preprocessing=SETTINGS, force=True)
+        assert prepared.classes == classes
+        with open_dataset(tmp_path / "d.npz") as dataset:
+            assert list(dataset.train.labels) == list(Y[:M] ^ (classes[0] == "noncat"))
 
 
 # ------------------------------------------------------------------------------ from Python
@@ -262,7 +329,7 @@ def test_a_class_is_called_by_its_label(labels: Any, names: list[str]) -> None:
 @pytest.mark.parametrize(
     ("images", "labels", "said"),
     [
-        (X[:0], [], r"must be pictures of shape .*got shape \(0, 5, 5, 3\)"),
+        (X[:0], [], r"images: holds no pictures: shape \(0, 5, 5, 3\)"),
         (X, Y[:9], r"must be 11 labels, one a picture, got shape \(9,\)"),
         (X[..., :2], Y, r"must be pictures of shape \(m, height, width, 3\), got shape"),
         (X - 128.5, Y, "pixels must be whole numbers 0 to 255, or lie in 0 to 1"),

@@ -133,6 +133,30 @@ def test_pixels_that_are_all_dark_are_read_and_told() -> None:
     ]
 
 
+@pytest.mark.parametrize("kind", [np.uint8, np.int64, ">u2"])
+def test_pixels_that_are_0_and_1_only_are_refused(kind: Any) -> None:
+    """Of 255 all would be black; wherever in the array the only 1 stands."""
+    masks = np.zeros((90_000, 5, 10), kind)  # more than is read at once
+    masks[-1, 4, 9] = 1
+    for values in (masks, np.sign(X).astype(kind)):
+        with pytest.raises(DatasetError, match="pixels are 0 and 1 only\nMultiply them by 255"):
+            pictures_of(stored(values), Observer())
+
+
+@pytest.mark.parametrize("last", [255, 15, 0, -1])
+def test_pixels_of_other_values_are_not_taken_for_0_and_1(last: int) -> None:
+    """Though those that are read first be no others; what is below 0 is told as such."""
+    values = np.sign(X[:2]).astype(int) * (last != 0)
+    values[1, 3, 4, 2] = last
+    if last < 0:
+        with pytest.raises(DatasetError, match=r"not whole numbers from 0 to 255, but from -1 to"):
+            read(values)
+    else:
+        heard = Heard()
+        assert np.array_equal(read(values, heard), values)
+        assert len(heard.texts) == (last < 64)
+
+
 @pytest.mark.parametrize(
     ("shape", "said"),
     [
@@ -152,7 +176,7 @@ def test_pixels_that_are_all_dark_are_read_and_told() -> None:
         ((6, 1), "must be pictures of shape"),
         ((6,), "must be pictures of shape"),
         ((), "must be pictures of shape"),
-        ((0, 4, 4, 3), "must be pictures of shape"),
+        ((0, 4, 4, 3), r"holds no pictures: shape \(0, 4, 4, 3\)\nStore at least one of each"),
         ((6, 0, 4, 3), "must be pictures of shape"),
         ((2, 8000, 8000), "pictures of more than 50000000 pixels"),
         ((1,) * 32, "must be pictures of shape"),

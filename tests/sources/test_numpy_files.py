@@ -65,7 +65,7 @@ def test_an_array_reads_the_same_however_it_is_saved(tmp_path: Path, save: Any, 
 @pytest.mark.parametrize("save", [np.savez, np.save])
 def test_memory_does_not_grow_with_the_pictures(tmp_path: Path, save: Any) -> None:
     """What is not compressed is read by position, a picture at a time."""
-    many = np.zeros((2000, 64, 64, 3), np.uint8)  # 24 MB
+    many = np.full((2000, 64, 64, 3), 200, np.uint8)  # 24 MB
     if save is np.savez:
         np.savez(tmp_path / "a.npz", X=many, y=np.arange(2000))
         paths = [tmp_path / "a.npz"]
@@ -166,6 +166,10 @@ def _resident() -> int:
         ),
         (pack(Member("X.npy", b"x"), Member("y.npy", npy(Y))), "X: damaged: is not an array"),
         (npz(a=Y, b=Y), "which are the pictures and which their labels is not known"),
+        (
+            b"\x80\2}q\1(U\4data",
+            "is a pickle, not a source of labeled pictures\nIt could run any code: load it",
+        ),
         (npz(w=X, b=Y), "is not a source of labeled pictures\nName a folder of class folders"),
     ],
 )
