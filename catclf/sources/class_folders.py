@@ -16,7 +16,14 @@ from catclf.observer import Observer, Skipped
 from catclf.pictures.folders import Folder, Found
 from catclf.sources.file_names import label_from_name, labels_in_names
 from catclf.sources.labeled import Labeled, Listing, tell_splits
-from catclf.sources.names import NamedSplit, class_name, is_generic, name_splits, split_like
+from catclf.sources.names import (
+    NamedSplit,
+    class_name,
+    is_generic,
+    name_splits,
+    split_like,
+    split_of,
+)
 from catclf.sources.split_folders import enter, find_splits, refuse_unclear, splits_of_classes
 
 LabelFrom = Literal["layout", "top", "parent", "name"]
@@ -45,6 +52,10 @@ def list_folder(path: str, observer: Observer, label_from: LabelFrom = "layout")
         reader.read(Folder(path))
     except PictureError as error:  # a folder that may not be opened
         raise DatasetError(error.what, error.where, error.fix) from None
+    lists = [each.path for each in reader.skipped if each.kind in ("text file", "table")]
+    lists = [each for each in lists if split_of(os.path.splitext(os.path.basename(each))[0])]
+    if lists and not any(picture.split for picture in reader.pictures):
+        observer.note(f"not used, though they may say the splits: {name_some(lists)}")
     return Listing(reader.pictures, reader.skipped)
 
 

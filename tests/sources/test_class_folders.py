@@ -405,6 +405,17 @@ def test_a_table_beside_class_folders_agrees_or_is_asked(tmp_path: Path) -> None
     assert counted(tmp_path) == in_two_splits(1, 1)
 
 
+def test_lists_of_splits_that_are_not_used_are_told(tmp_path: Path) -> None:
+    """As some sets have them beside class folders: train.txt, or meta/test.csv."""
+    make(tmp_path, "images/" + PETS, "meta/train.txt", "meta/test.csv", "meta/notes.txt")
+    for name in ("train.txt", "test.csv", "notes.txt"):
+        (tmp_path / "meta" / name).write_text("cat/1\n")
+    heard = Warned()
+    listing(tmp_path, observer=heard)
+    lists = f"{tmp_path / 'meta/test.csv'}, {tmp_path / 'meta/train.txt'}"
+    assert heard.notes[-1] == f"not used, though they may say the splits: {lists}"
+
+
 def test_a_table_beside_folders_that_are_no_classes_is_read(tmp_path: Path) -> None:
     """As of sets that come in parts."""
     make(tmp_path, "part_1/{a,b}.jpg", "part_2/{c,d}.jpg")
