@@ -31,8 +31,10 @@ _SUFFIXES = frozenset((
     ".pam", ".exr", ".hdr", ".dds", ".qoi", ".apng", ".mpo", ".xbm", ".xpm", ".wmf", ".emf",
     ".raw", ".cr2", ".cr3", ".nef", ".nrw", ".arw", ".dng", ".orf", ".rw2", ".raf", ".pef", ".srw",
 ))  # fmt: skip
-# What is skipped is called by its suffix, where its first bytes are any text's or archive's.
-_TABLES = frozenset((".csv", ".tsv", ".tab", ".psv", ".jsonl", ".ndjson", ".xls", ".xlsx", ".ods"))
+# Known by their suffixes: their first bytes are any text's or archive's. Spreadsheets are not read.
+TABLE_SUFFIXES = frozenset((
+    ".csv", ".tsv", ".tab", ".psv", ".jsonl", ".ndjson", ".xls", ".xlsx", ".ods",
+))  # fmt: skip
 _HEAD_BYTES = 1024
 PICTURE = "picture"
 
@@ -85,7 +87,7 @@ class Folder:
                 f"cannot be opened ({error.strerror})", self.path, "Let it be read: chmod +rx."
             ) from None
         return [
-            (entry.path, _is_folder(entry) and not has_picture_suffix(entry.name))
+            (entry.path, leads_to_folder(entry) and not has_picture_suffix(entry.name))
             for entry in entries
             if not is_litter(entry.name)
         ]
@@ -104,7 +106,7 @@ class Folder:
     def has_pictures(self) -> bool:
         """Whether it holds any picture, at any depth; PictureError where that is not known."""
         closed: list[PictureError] = []
-        found = any(_kind(path) == PICTURE for path in self._walk(closed))
+        found = any(_kind(path) == PICTURE for path in self.walk(closed))
         if closed and not found:
             raise closed[0]
         return found
@@ -133,15 +135,16 @@ class Folder:
         return any(not each.has_pictures and not each.find().skipped for each in self.folders)
 
     def find(self) -> Found:
-        """Return what it holds, at any depth.
+        """Return what it holds, at any depth."""
+        closed: list[PictureError] = []
+        found = _sorted_out(self.walk(closed))
+        return Found(found.pictures, found.skipped, closed)
+
+    def walk(self, closed: list[PictureError]) -> Iterator[str]:
+        """Yield the paths of the files that it holds, at any depth; `closed` gets what is closed.
 
         Linked folders are entered, and each folder once, however many links lead to it.
         """
-        closed: list[PictureError] = []
-        found = _sorted_out(self._walk(closed))
-        return Found(found.pictures, found.skipped, closed)
-
-    def _walk(self, closed: list[PictureError]) -> Iterator[str]:
         entered: set[tuple[int, int]] = set()
         waiting = [(self.path, True)]  # a stack and no recursion: folders may lie a thousand deep
         while waiting:
@@ -191,12 +194,13 @@ def _kind(path: str) -> str:
         return PICTURE
     if kind in (FileKind.PREDICTIONS, FileKind.SKIPPED, FileKind.DATASET, FileKind.MODEL):
         return "file that catclf wrote"
-    if os.path.splitext(path)[1].lower() in _TABLES:
+    if os.path.splitext(path)[1].lower() in TABLE_SUFFIXES:
         return "table"
     return kind_of_other(head) or ("other file" if head else "empty file")
 
 
-def _is_folder(entry: os.DirEntry[str]) -> bool:
+def leads_to_folder(entry: os.DirEntry[str]) -> bool:
+    """Tell whether an entry is a folder, or a link to one."""
     try:
         return entry.is_dir()
     except OSError:  # a loop of links

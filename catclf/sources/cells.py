@@ -13,7 +13,7 @@ from io import TextIOWrapper
 from typing import Any
 
 from catclf.errors import DatasetError, name_some
-from catclf.files import open_regular
+from catclf.files import ZIP_SIGNATURE, open_regular
 from catclf.pictures.folders import has_picture_suffix
 
 SEPARATORS = ",;\t|"
@@ -21,6 +21,7 @@ JSON_SUFFIXES = (".jsonl", ".ndjson")
 SAMPLE_CHARACTERS = 2**16  # by which the separator is known
 SHOWN_CHARACTERS = 60  # of a cell, in a message
 _SAVE = "Save it as CSV in UTF-8."
+_SPREADSHEETS = (ZIP_SIGNATURE, b"\xd0\xcf\x11\xe0")  # of Excel, new and old, and LibreOffice
 
 
 @dataclass(frozen=True)
@@ -39,9 +40,12 @@ def read_cells(path: str) -> Cells:
     """
     try:
         with open_regular(path, DatasetError) as stored:
-            # Excel's "Unicode text" is UTF-16.
-            is_utf16 = stored.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+            head = stored.read(4)
+            if head in _SPREADSHEETS:
+                raise DatasetError("is a spreadsheet", path, _SAVE)
             stored.seek(0)
+            # Excel's "Unicode text" is UTF-16.
+            is_utf16 = head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
             encoding = "utf-16" if is_utf16 else "utf-8-sig"
             with TextIOWrapper(stored, encoding=encoding, newline="") as file:
                 sample = file.read(SAMPLE_CHARACTERS)
@@ -92,7 +96,8 @@ def _rows(file: TextIOWrapper, sample: str, path: str) -> Iterator[tuple[int, li
         next(file)
     if not separator:
         first = shown(sample.strip().partition("\n")[0].strip())
-        what = f"is one column: its first line is {first}" if sample.strip() else "is empty"
+        what = f"no comma, semicolon, tab or bar separates columns in its first line, {first}"
+        what = what if sample.strip() else "is empty"
         raise DatasetError(what, path, "Write 'file,label', a line a picture.")
     skipped = line
     reader = csv.reader(file, delimiter=separator, skipinitialspace=True, strict=True)

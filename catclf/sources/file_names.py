@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from catclf.sources.names import class_name, split_of
 
 _SUFFIX = re.compile(r"\.[^\W\d_]\w*(\?.*)?$")  # .12 is none, .jpg?w=640 is one
+# What browsers and file managers add to the name of a second copy.
+_COPY = re.compile(r"( \(\d+\)| - copy|[ _]copy( \d+)?)+$", re.IGNORECASE)
 _SEPARATORS = " ._-([{#~=,"
 # What cameras, phones and programs write before a number: no label.
 _NO_LABELS = frozenset((
@@ -25,10 +27,10 @@ def label_from_name(file_name: str) -> str | None:
     """Return what stands before the last number of a file's name, without its separator.
 
     ``cat`` of ``cat.12.jpg`` and of ``cat (12).jpg``. None where there is no number, or no letter
-    before it.
+    before it. What is added to copies, as in ``cat.12 (1).jpg``, is no number where one is left.
     """
     stem = _SUFFIX.sub("", os.path.basename(file_name))
-    numbers = [*re.finditer(r"\d+", stem)]
+    numbers = [*re.finditer(r"\d+", _COPY.sub("", stem))] or [*re.finditer(r"\d+", stem)]
     before = stem[: numbers[-1].start()].rstrip(_SEPARATORS) if numbers else ""
     return class_name(before) if _words(before) else None
 

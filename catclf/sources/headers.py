@@ -154,9 +154,11 @@ def _rivals(table: Table, columns: Sequence[Column], role: str) -> DatasetError:
 
 
 def _file(table: Table, files: Files) -> tuple[Column, Match]:
-    """Return the column that is called the file; of several, or none, the one that names files."""
-    matches = {c: files.match(c.cells) for c in table.columns if _is_file_name(c.plain)}
-    if not any(match.found for match in matches.values()):
+    """Return the column called file; else, of those called like it or of all, what names files."""
+    exact = [column for column in table.columns if column.plain == "file"]
+    called = exact or [column for column in table.columns if _is_file_name(column.plain)]
+    matches = {column: files.match(column.cells) for column in called}
+    if not exact and not any(match.found for match in matches.values()):
         enough = NEARLY_ALL * len(table.lines)
         for column in table.columns:
             sample = column.cells[:SAMPLE_ROWS]
@@ -182,13 +184,19 @@ def _is_file_name(plain: str) -> bool:
 
 
 def _label(table: Table, columns: Sequence[Column]) -> Column | None:
-    """Return the column that is called the label; of several that say the same, one of words."""
+    """Return the column that is called the label; of several that say the same, one of words.
+
+    Of several that do not, the one that is called exactly so.
+    """
     called = _named([column for column in columns if any(column.cells)], _LABEL_NAMES)
     if not called:
         return next(iter(_named(columns, _LABEL_NAMES)), None)
     for other in called[1:]:
         pairs = set(zip(called[0].cells, other.cells, strict=True))
         if not len(pairs) == len(set(called[0].cells)) == len(set(other.cells)):
+            exact = [column for column in called if column.plain == "label"]
+            if len(exact) == 1:
+                return exact[0]
             raise _rivals(table, called, "label")
     return min(called, key=lambda c: (all(map(_is_number, c.cells)), c.plain != "label"))
 
@@ -201,7 +209,7 @@ def _split(table: Table, columns: Sequence[Column]) -> Column | None:
     """Return the column that is a split by its name, with a split in it, or by all its cells."""
     found = []
     for column in columns:
-        if _SPLIT_NAMES.fullmatch(column.plain) or _flag(column):
+        if _SPLIT_NAMES.fullmatch(column.plain) or flagged_split(column):
             if column.plain == "split" or split_cells(column):
                 found.append(column)
         else:
@@ -215,7 +223,7 @@ def _split(table: Table, columns: Sequence[Column]) -> Column | None:
     return found[0] if found else None
 
 
-def _flag(column: Column) -> NamedSplit | None:
+def flagged_split(column: Column) -> NamedSplit | None:
     """Return test where a column is called is_test, and so on."""
     like = split_like(column.header)
     return like.split if like and like.rest in (("is",), ("in",)) else None
@@ -228,7 +236,7 @@ def is_one(cell: str) -> bool:
 
 def split_cells(column: Column) -> dict[str, NamedSplit]:
     """Return which split each different cell of a split's column is, of those that are one."""
-    cells, flag = set(column.cells), _flag(column)
+    cells, flag = set(column.cells), flagged_split(column)
     if flag:
         other: NamedSplit = "test" if flag == "train" else "train"
         truths = {cell: _TRUTHS.get(cell.lower()) for cell in cells}

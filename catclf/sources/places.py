@@ -6,15 +6,14 @@ import os
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from catclf.pictures.folders import has_picture_suffix, is_litter
+from catclf.pictures.folders import Folder, has_picture_suffix, leads_to_folder
 from catclf.sources.names import split_like
 
-NEARLY_ALL = 0.9  # of the rows: a folder that holds so many of them is the one that is meant
-DEEPEST = 4  # folders below the table's that are searched
+NEARLY_ALL = 0.9  # of the rows, or of those that the best place holds: as good as all
 
 # What a row's name lacks: (the folder it begins in, and the suffix where files differ by it alone).
 Place = tuple[str, str]
@@ -55,21 +54,18 @@ class Files:
             if path:
                 each[_HERE] = path
         counts = Counter(place for each in found for place in each)
-        nearly_all = NEARLY_ALL * len(names)
+        most = max(counts.values(), default=0)
+        nearly_all, half = NEARLY_ALL * len(names), len(names) / 2
         is_everywhere = sum(map(bool, found)) >= nearly_all
-        best = [place for place, count in counts.items() if count >= nearly_all]
-        if not best and is_everywhere and all(len(each) <= 1 for each in found):
+        if most < nearly_all and is_everywhere and all(len(each) <= 1 for each in found):
             # In several folders, but each name once.
             paths = [next(iter(e.values()), name) for e, name in zip(found, names, strict=True)]
             patterns = sorted(map(_pattern, counts))
             return Match([*map(self._path, paths)], counts.total(), patterns)
-        half = len(names) / 2
-        best = best or [place for place, count in counts.items() if count >= half]
-        if not best and is_everywhere and not counts[_HERE]:
-            best = [*counts]
-        if not best or counts[_HERE] >= half:
-            best = [_HERE]
+        best = [place for place, count in counts.items() if count >= NEARLY_ALL * most]
         best = self._of_the_tables_split(best) or best
+        if most < half or counts[_HERE] >= half:
+            best = [_HERE]
         if len(best) > 1:
             return Match([], 0, rivals=sorted(map(_pattern, best)))
         (place,) = best
@@ -127,40 +123,23 @@ class Files:
     def _index(self) -> dict[str, list[tuple[str, str, str]]]:
         """(suffix, folder, file) of each file, by its name, and without its suffix."""
         index: dict[str, list[tuple[str, str, str]]] = defaultdict(list)
-        for where, file in self._below("", DEEPEST):
+        folder = os.path.join(self._folder or os.curdir, "")
+        for path in Folder(folder).walk([]):
+            where, file = os.path.split(path[len(folder) :])
+            where = where.replace(os.sep, "/")
             index[_key(file)].append(("", where, file))
             if has_picture_suffix(file):
                 stem, suffix = os.path.splitext(file)
                 index[_key(stem)].append((suffix.lower(), where, file))
         return index
 
-    def _below(self, where: str, depth: int) -> Iterator[tuple[str, str]]:
-        """Yield (folder, file) of a folder and those in it, as deep as asked for."""
-        try:
-            with os.scandir(self._path(where) or os.curdir) as entries:
-                found = [(entry.name, _is_folder(entry)) for entry in entries]
-        except OSError:
-            return
-        for name, is_folder in found:
-            if not is_folder:
-                yield where, name
-            elif depth and not is_litter(name):
-                yield from self._below(f"{where}/{name}" if where else name, depth - 1)
-
 
 def _files(folder: str) -> list[str]:
     try:
         with os.scandir(folder or os.curdir) as entries:
-            return [entry.name for entry in entries if not _is_folder(entry)]
+            return [entry.name for entry in entries if not leads_to_folder(entry)]
     except (OSError, ValueError):  # not there, or not to be opened; nothing that can be a path
         return []
-
-
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:  # a loop of links
-        return False
 
 
 def _parts(name: str) -> list[str]:

@@ -4,40 +4,50 @@ from __future__ import annotations
 
 import os
 import re
+from collections import defaultdict
 from collections.abc import Sequence
+from itertools import zip_longest
 
 from catclf.errors import DatasetError, name_some, printable
 from catclf.observer import Observer
-from catclf.sources.cells import JSON_SUFFIXES, refuse_rows, shown
+from catclf.pictures.folders import TABLE_SUFFIXES
+from catclf.sources.cells import refuse_rows, shown
 from catclf.sources.headers import (
     Column,
     Roles,
     Table,
     assign_roles,
+    flagged_split,
     is_one,
     read_table,
     split_cells,
 )
 from catclf.sources.labeled import Labeled, Listing, tell_splits
-from catclf.sources.names import NamedSplit, class_name, is_missing, several_labels
+from catclf.sources.names import (
+    NamedSplit,
+    class_name,
+    is_missing,
+    name_splits,
+    several_labels,
+)
 from catclf.sources.places import Files
 
-SUFFIXES = (".csv", ".tsv", ".tab", ".psv", ".txt", *JSON_SUFFIXES)
 _ONE_LABEL = "Give each row one label, or remove it."
 
 
 def is_table(path: str) -> bool:
     """Tell by a file's suffix whether it may be a table."""
-    return os.path.splitext(path)[1].lower() in SUFFIXES
+    return os.path.splitext(path)[1].lower() in {*TABLE_SUFFIXES, ".txt"}
 
 
 def list_table(path: str, observer: Observer) -> Listing:
     """List the pictures of a table, in the order of its rows; paths count from its folder.
 
     Which column is the file, the label and the split is known by their names, else by what is in
-    them, and told where it is not by the names file, label and split. DatasetError where it is not
-    clear; where rows lack a file, a label or a split, or have several labels; and where none of the
-    pictures is there.
+    them, and told where it is not by the names file, label and split. Without a column for it, the
+    split is the folder in each path that is named as one. DatasetError where it is not clear; where
+    rows lack a file, a label or a split, or have several labels; and where none of the pictures is
+    there.
     """
     files = Files(path)
     table = read_table(path, files)
@@ -45,8 +55,12 @@ def list_table(path: str, observer: Observer) -> Listing:
     labels = _labels(table, roles.labels)
     splits = _splits(table, roles.split, observer)
     _check_files(table, roles)
+    paths = roles.match.paths
+    _check_labels(table, roles.file, paths, labels)
     _tell(table, roles, observer)
-    rows = zip(roles.match.paths, labels, splits, strict=True)
+    if not any(splits):
+        splits = _splits_in_paths(paths, table, observer)
+    rows = zip(paths, labels, splits, strict=True)
     return Listing([Labeled(path, label, split, path) for path, label, split in rows], [])
 
 
@@ -89,6 +103,19 @@ def _labels(table: Table, columns: Sequence[Column]) -> list[str]:
     return [names[cell] for cell in column.cells]
 
 
+def _check_labels(
+    table: Table, column: Column, paths: Sequence[str], labels: Sequence[str]
+) -> None:
+    """Raise DatasetError where rows give one file several labels."""
+    given = defaultdict(set)
+    files = [*map(os.path.normpath, paths)]
+    for file, label in zip(files, labels, strict=True):
+        given[file].add(label)
+    wrong = {c for c, file in zip(column.cells, files, strict=True) if len(given[file]) > 1}
+    what, fix = "give a file several labels", "Give each file one label, or remove its rows."
+    table.refuse(column, wrong, what, what, fix)
+
+
 def _splits(table: Table, column: Column | None, observer: Observer) -> list[NamedSplit | None]:
     """Return the rows' splits, or none of any row. DatasetError where they are not known."""
     if not column or all(map(is_missing, set(column.cells))):
@@ -99,22 +126,41 @@ def _splits(table: Table, column: Column | None, observer: Observer) -> list[Nam
     fix = "Write train, test or validation into each row."
     table.refuse(column, missing, "has no split, others have", "have no split, others have", fix)
     table.refuse(column, unknown, "has an unknown split", "have an unknown split", fix)
-    tell_splits({cell: known[cell] for cell in sorted(known)}, observer)
+    if not flagged_split(column):
+        tell_splits({cell: known[cell] for cell in sorted(known)}, observer)
     return [known[cell] for cell in column.cells]
+
+
+def _splits_in_paths(
+    paths: Sequence[str], table: Table, observer: Observer
+) -> list[NamedSplit | None]:
+    """Return the splits that folders in the paths of files are named as, all at the same depth."""
+    folders = (os.path.dirname(os.path.normpath(path)).split(os.sep) for path in paths)
+    for level in zip_longest(*folders, fillvalue=""):
+        splits = name_splits({*level})
+        if len({*splits.values()}) > 1 and all(
+            name in splits or not os.path.exists(path)
+            for name, path in zip(level, paths, strict=True)
+        ):
+            observer.note(f"{printable(table.path)}: the split is the folder in each path")
+            tell_splits({name: splits[name] for name in sorted(splits)}, observer)
+            return [splits.get(name) for name in level]
+    return [None] * len(paths)
 
 
 def _tell(table: Table, roles: Roles, observer: Observer) -> None:
     """Tell what is used, where the columns' names and the paths don't say so, and what is not."""
-    splits = [roles.split] if roles.split else []
-    columns = {"file": [roles.file], "label": roles.labels, "split": splits}
-    told = []
-    if any(column.plain != role for role, used in columns.items() for column in used):
-        which = {role: name_some([c.name for c in used]) for role, used in columns.items() if used}
-        if len(roles.labels) > 1:
-            which["label"] = f"which is 1 of {which['label']}"
-        each = [f"the {role} is {name}" for role, name in which.items()]
-        told.append(("" if table.has_header else "no header: ") + ", ".join(each))
-    unused = [c.name for c in table.columns if not any(c in used for used in columns.values())]
+    one_hot = len(roles.labels) > 1
+    label = None if one_hot else roles.labels[0]
+    columns = {"file": roles.file, "label": label, "split": roles.split}
+    told = [f"the {role} is {c.name}" for role, c in columns.items() if c and c.plain != role]
+    if one_hot:
+        names = name_some([column.name for column in roles.labels])
+        told.append(f"labels: the columns {names} (1 where the picture is of the class)")
+    if told:
+        told = [("" if table.has_header else "no header: ") + ", ".join(told)]
+    used = {*roles.labels, *columns.values()}
+    unused = [column.name for column in table.columns if column not in used]
     if unused:
         told.append(f"not used: {name_some(unused)}")
     if roles.match.places:

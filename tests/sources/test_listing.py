@@ -84,15 +84,16 @@ def test_a_file_under_two_classes_or_in_two_splits_stays_under_each_and_is_told(
     """A contradiction is the user's to solve; repeated rows of one class and split are one."""
     touch(tmp_path, "1.jpg", "2.jpg")
     (tmp_path / "a.csv").write_text(
-        "file,label,split\n1.jpg,cat,train\n1.jpg,dog,train\n1.jpg,cat,train\n"
-        "2.jpg,cat,train\n2.jpg,cat,test\n"
+        "file,label,split\n1.jpg,cat,train\n1.jpg,cat,train\n2.jpg,cat,train\n2.jpg,cat,test\n"
     )
+    (tmp_path / "b.csv").write_text("file,label,split\n1.jpg,dog,train\n")
     heard = Warned()
-    assert rows(listing(tmp_path / "a.csv", observer=heard), tmp_path) == [
+    found = listing(tmp_path / "a.csv", tmp_path / "b.csv", observer=heard)
+    assert rows(found, tmp_path) == [
         ("1.jpg", "cat", "train"),
-        ("1.jpg", "dog", "train"),
         ("2.jpg", "cat", "train"),
         ("2.jpg", "cat", "test"),
+        ("1.jpg", "dog", "train"),
     ]
     assert heard.texts == [
         "given more than once, under different classes or splits, used under each: 2 pictures "

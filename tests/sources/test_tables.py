@@ -102,7 +102,7 @@ def test_json_lines_are_read(tmp_path: Path, name: str) -> None:
     text = "\n".join(map(json.dumps, lines))
     assert read(tmp_path, text, name) == (
         [("1.jpg", "0", None), ("2.jpg", "1", None)],
-        ["the file is 'file_name', the label is 'label'; not used: 'objects'"],
+        ["the file is 'file_name'; not used: 'objects'"],
     )
 
 
@@ -136,9 +136,9 @@ def test_validation_rows_are_the_test_split_where_there_is_no_other(tmp_path: Pa
         ("image,label,Usage\n1.jpg,cat,Training\n2.jpg,dog,PublicTest\n3.jpg,dog,Training\n",
          ["taken as splits: PublicTest as test, Training as train"]),
         ("image,label,is_test\n1.jpg,cat,0\n2.jpg,dog,1\n3.jpg,dog,0\n",
-         ["taken as splits: 0 as train, 1 as test"]),
+         []),
         ("image,label,isTrain\n1.jpg,cat,TRUE\n2.jpg,dog,FALSE\n3.jpg,dog,TRUE\n",
-         ["taken as splits: FALSE as test, TRUE as train"]),
+         []),
         ("image,label,\n1.jpg,cat,train\n2.jpg,dog,test\n3.jpg,dog,train\n", []),
     ],
 )  # fmt: skip
@@ -146,16 +146,82 @@ def test_the_split_of_a_table_is_honored(tmp_path: Path, text: str, says: list[s
     """By a column's name or by its values; and what was taken for which is told."""
     found, notes = read(tmp_path, text)
     assert found == SPLIT
-    assert notes[:-1] == says
-    assert notes[-1].startswith("the file is 'image', the label is 'label', the split is ")
+    column = text.partition("\n")[0].rpartition(",")[2]
+    named = {"split": "", "": ", the split is column 3"}.get(column, f", the split is {column!r}")
+    assert notes == [*says, f"the file is 'image'{named}"]
+
+
+def test_a_column_for_each_class_is_told(tmp_path: Path) -> None:
+    """With what its cells say."""
+    found, notes = read(tmp_path, "file,cat,dog\n1.jpg,1,0\n2.jpg,0,1\n")
+    assert found == TWO
+    assert notes == ["labels: the columns 'cat', 'dog' (1 where the picture is of the class)"]
+
+
+PATH_SPLIT = "the split is the folder in each path"
+
+
+@pytest.mark.parametrize(
+    ("paths", "splits", "says"),
+    [
+        (["train/1.png", "test/2.png", "./train/x/3.png"], ["train", "test", "train"],
+         [PATH_SPLIT]),
+        (["cat/train/1.png", "cat/test/2.png"], ["train", "test"], [PATH_SPLIT]),
+        (["../seg_train/1.png", "../seg_test/2.png"], ["train", "test"],
+         [PATH_SPLIT, "taken as splits: seg_test as test, seg_train as train"]),
+        (["a\\train\\1.png", "a\\val\\2.png"], ["train", "validation"],
+         [PATH_SPLIT, "taken as splits: train as train, val as test"]),
+        (["train/1.png", "train/2.png"], [None, None], []),
+        (["train/1.png", "training/2.png"], [None, None], []),
+        (["train/1.png", "test/2.png", "more/3.png"], [None] * 3, []),
+        (["train/1.png", "a/test/2.png"], [None] * 2, []),
+    ],
+)  # fmt: skip
+def test_folders_in_all_paths_are_the_splits(
+    tmp_path: Path, paths: list[str], splits: list[str | None], says: list[str]
+) -> None:
+    """Where two or more are named so, all at one depth, and no column is the split; it is told."""
+    touch(tmp_path / "t", *(path.replace("\\", "/") for path in paths))
+    heard = Warned()
+    (tmp_path / "t" / "a.csv").write_text("\n".join(["file,label", *(f"{p},cat" for p in paths)]))
+    found = list_table(str(tmp_path / "t" / "a.csv"), heard)
+    assert [picture.split for picture in found.pictures] == splits
+    assert [note.removeprefix(f"{tmp_path / 't' / 'a.csv'}: ") for note in heard.notes] == says
+    splits_given = "\n".join(["file,label,split", *(f"{path},cat,train" for path in paths)])
+    (tmp_path / "t" / "a.csv").write_text(splits_given)
+    found = list_table(str(tmp_path / "t" / "a.csv"), heard)
+    assert {picture.split for picture in found.pictures} == {"train"}
+
+
+def test_ids_in_folders_of_splits_are_in_these_splits(tmp_path: Path) -> None:
+    """Those that are found."""
+    numbers = range(11, 31)
+    touch(tmp_path, *(f"{'test' if i % 5 else 'train'}_images/{i}.png" for i in numbers))
+    text = "\n".join(["id,label", *(f"{i},cat" for i in [*numbers, 99])])
+    found, notes = read(tmp_path, text)
+    assert [split for _, _, split in found] == ["test" if i % 5 else "train" for i in numbers] + [
+        None
+    ]
+    assert PATH_SPLIT in notes
 
 
 @pytest.mark.parametrize(
     ("text", "says"),
     [
         ("", "a.csv: is empty\nWrite"),
-        ("file\n1.jpg\n", "a.csv: is one column: its first line is 'file'"),
-        ("1.jpg\n2.jpg\n", "a.csv: is one column: its first line is '1.jpg'"),
+        ("file\n1.jpg\n", "a.csv: no comma, semicolon, tab or bar separates columns in its first "
+         "line, 'file'\nWrite 'file,label', a line a picture."),
+        ("file,\n1.jpg,\n", "a.csv: no comma, semicolon, tab or bar separates columns in its first "
+         "line, 'file,'\n"),
+        ("file label\n1.jpg cat\n", "a.csv: no comma, semicolon, tab or bar separates columns"),
+        ('[\n{"file": "1.jpg", "label": "cat"}\n]', "a.csv: no comma, semicolon, tab or bar"),
+        ("file,label,split\n1.jpg,cat,train\n./1.jpg,dog,test\n2.jpg,cat,test\n3.jpg,a,test\n"
+         "3.jpg,b,test\n", "a.csv: 4 rows give a file several labels, such as '1.jpg' "
+         "(lines 2, 3, 5 and 1 more)\nGive each file one label"),
+        ("file,label\n" + "1.jpg,\n" * 4 + ",cat\n" * 5 + "gone.jpg,cat\n",
+         "a.csv: 4 rows have no label (lines 2, 3, 4 and 1 more)\n"),
+        ("file,label\n" + ",cat\n" * 5 + "gone.jpg,cat\n",
+         "a.csv: 5 rows have no file (lines 2, 3, 4 and 2 more)\n"),
         ("file,label\n", "a.csv: lists no pictures"),
         ("file,label\n1.jpg\n", "a.csv:2: has no label\n"),
         ("file,label\n1.jpg,cat\n2.jpg,NA\n", "a.csv:3: has no label: 'NA'\n"),
@@ -184,11 +250,21 @@ def test_the_split_of_a_table_is_honored(tmp_path: Path, text: str, says: list[s
         ("url,label\nhttps://a.b/1.jpg,cat\nhttp://a.b/2.jpg,dog\n",
          "a.csv: 2 rows are web addresses, such as 'https://a.b/1.jpg' (lines 2, 3)\nDownload"),
     ],
-    ids=range(25),
+    ids=range(30),
 )  # fmt: skip
 def test_a_bad_table_is_an_error_that_names_the_lines(tmp_path: Path, text: str, says: str) -> None:
     """One for all rows that are wrong alike, with how many they are and the first of them."""
     assert refused(tmp_path, text.encode("utf-8", "surrogateescape")).startswith(says)
+
+
+@pytest.mark.parametrize("name", ["a.xlsx", "a.XLS", "a.ods", "a.csv"])
+@pytest.mark.parametrize("head", [b"PK\x03\x04\x14", b"\xd0\xcf\x11\xe0\xa1\xb1"])
+def test_a_spreadsheet_is_refused_with_what_to_do(tmp_path: Path, name: str, head: bytes) -> None:
+    """Whatever its suffix, by its first bytes."""
+    (tmp_path / name).write_bytes(head + b"\0" * 99)
+    with pytest.raises(DatasetError) as caught:
+        listing(tmp_path / name)
+    assert str(caught.value) == f"{tmp_path / name}: is a spreadsheet\nSave it as CSV in UTF-8."
 
 
 def test_spaces_and_unicodes_forms_make_no_other_class(tmp_path: Path) -> None:
@@ -231,8 +307,8 @@ def test_where_the_pictures_were_found_is_told(tmp_path: Path) -> None:
 
 def test_a_table_is_known_by_its_suffix() -> None:
     """In any case."""
-    assert all(map(is_table, ["a.csv", "b.TSV", "c.txt", "d.psv", "e.jsonl", "f.NDJSON"]))
-    assert not any(map(is_table, ["a", "csv", "a.h5", "a.json", "a.xlsx", "a.csv.zip"]))
+    assert all(map(is_table, ["a.csv", "b.TSV", "c.txt", "d.psv", "e.jsonl", "f.NDJSON", "g.xlsx"]))
+    assert not any(map(is_table, ["a", "csv", "a.h5", "a.json", "a.csv.zip"]))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no pipes in folders")
