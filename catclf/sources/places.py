@@ -125,7 +125,7 @@ class Files:
         index: dict[str, list[tuple[str, str, str]]] = defaultdict(list)
         folder = os.path.join(self._folder or os.curdir, "")
         for path in Folder(folder).walk([]):
-            where, file = os.path.split(path[len(folder) :])
+            where, _, file = path[len(folder) :].rpartition(os.sep)
             where = where.replace(os.sep, "/")
             index[_key(file)].append(("", where, file))
             if has_picture_suffix(file):

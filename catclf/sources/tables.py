@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from collections import defaultdict
 from collections.abc import Sequence
 from itertools import zip_longest
 
@@ -107,11 +106,11 @@ def _check_labels(
     table: Table, column: Column, paths: Sequence[str], labels: Sequence[str]
 ) -> None:
     """Raise DatasetError where rows give one file several labels."""
-    given = defaultdict(set)
+    first: dict[str, str] = {}
     files = [*map(os.path.normpath, paths)]
-    for file, label in zip(files, labels, strict=True):
-        given[file].add(label)
-    wrong = {c for c, file in zip(column.cells, files, strict=True) if len(given[file]) > 1}
+    given = zip(files, labels, strict=True)
+    several = {file for file, label in given if first.setdefault(file, label) != label}
+    wrong = {cell for cell, file in zip(column.cells, files, strict=True) if file in several}
     what, fix = "give a file several labels", "Give each file one label, or remove its rows."
     table.refuse(column, wrong, what, what, fix)
 
@@ -135,16 +134,17 @@ def _splits_in_paths(
     paths: Sequence[str], table: Table, observer: Observer
 ) -> list[NamedSplit | None]:
     """Return the splits that folders in the paths of files are named as, all at the same depth."""
-    folders = (os.path.dirname(os.path.normpath(path)).split(os.sep) for path in paths)
-    for level in zip_longest(*folders, fillvalue=""):
+    folders = [*map(os.path.dirname, paths)]
+    parts = {folder: os.path.normpath(folder).split(os.sep) for folder in {*folders}}
+    for level in zip_longest(*parts.values(), fillvalue=""):
         splits = name_splits({*level})
-        if len({*splits.values()}) > 1 and all(
-            name in splits or not os.path.exists(path)
-            for name, path in zip(level, paths, strict=True)
-        ):
+        by_folder = dict(zip(parts, map(splits.get, level), strict=True))
+        found = [by_folder[folder] for folder in folders]
+        without = (path for split, path in zip(found, paths, strict=True) if not split)
+        if len({*found} - {None}) > 1 and not any(map(os.path.exists, without)):
             observer.note(f"{printable(table.path)}: the split is the folder in each path")
             tell_splits({name: splits[name] for name in sorted(splits)}, observer)
-            return [splits.get(name) for name in level]
+            return found
     return [None] * len(paths)
 
 
