@@ -21,6 +21,7 @@ JSON_SUFFIXES = (".jsonl", ".ndjson")
 SAMPLE_CHARACTERS = 2**16  # by which the separator is known
 SHOWN_CHARACTERS = 60  # of a cell, in a message
 _SAVE = "Save it as CSV in UTF-8."
+_JSON = re.compile(r"\s*(\[\s*)?\{")
 _SPREADSHEETS = (ZIP_SIGNATURE, b"\xd0\xcf\x11\xe0")  # of Excel, new and old, and LibreOffice
 
 
@@ -50,7 +51,7 @@ def read_cells(path: str) -> Cells:
             with TextIOWrapper(stored, encoding=encoding, newline="") as file:
                 sample = file.read(SAMPLE_CHARACTERS)
                 file.seek(0)
-                is_json = path.lower().endswith(JSON_SUFFIXES) or sample.lstrip()[:1] == "{"
+                is_json = path.lower().endswith(JSON_SUFFIXES) or bool(_JSON.match(sample))
                 numbered = _json_rows(file, path) if is_json else _rows(file, sample, path)
                 kept = [(line, row) for line, row in numbered if any(row)]
     except UnicodeError as error:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from catclf.pictures.folders import Folder, has_picture_suffix, leads_to_folder
-from catclf.sources.names import split_like
+from catclf.sources.names import name_splits, split_like
 
 NEARLY_ALL = 0.9  # of the rows, or of those that the best place holds: as good as all
 
@@ -56,9 +56,9 @@ class Files:
         counts = Counter(place for each in found for place in each)
         most = max(counts.values(), default=0)
         nearly_all, half = NEARLY_ALL * len(names), len(names) / 2
-        is_everywhere = sum(map(bool, found)) >= nearly_all
-        if most < nearly_all and is_everywhere and all(len(each) <= 1 for each in found):
-            # In several folders, but each name once.
+        is_each_once = sum(map(bool, found)) >= nearly_all and all(len(e) <= 1 for e in found)
+        are_splits = len({*name_splits(folder for folder, _ in counts).values()}) > 1
+        if is_each_once and (most < nearly_all or are_splits):
             paths = [next(iter(e.values()), name) for e, name in zip(found, names, strict=True)]
             patterns = sorted(map(_pattern, counts))
             return Match([*map(self._path, paths)], counts.total(), patterns)

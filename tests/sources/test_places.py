@@ -111,6 +111,20 @@ def test_places_that_hold_them_equally_are_rivals(
     assert match(tmp_path, "0", "1") == Match([], 0, rivals=rivals)
 
 
+def test_a_place_that_holds_nearly_as_many_is_a_rival(tmp_path: Path) -> None:
+    """What it lacks may be missing; one that holds a few of them is none."""
+    touch(tmp_path, *(f"{folder}/{name}.jpg" for folder in ("a", "b") for name in MANY[1:]))
+    touch(tmp_path, f"a/{MANY[0]}.jpg", *(f"c/{name}.jpg" for name in MANY[:10]))
+    assert match(tmp_path, *MANY) == Match([], 0, rivals=["a/", "b/"])
+
+
+def test_the_smaller_of_two_splits_is_a_place_too(tmp_path: Path) -> None:
+    """A picture of twenty is no stray there."""
+    touch(tmp_path, f"test/{MANY[0]}.jpg", *(f"train/{name}.jpg" for name in MANY[1:]))
+    matched = match(tmp_path, *MANY)
+    assert (matched.found, matched.places) == (len(MANY), ["test/", "train/"])
+
+
 def test_the_place_of_the_tables_split_is_taken(tmp_path: Path) -> None:
     """train.csv is of train_images/, although test_images/ has pictures of these numbers."""
     touch(tmp_path, *(f"{split}_images/{i}.jpg" for split in ("train", "test") for i in range(3)))

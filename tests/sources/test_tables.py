@@ -194,7 +194,7 @@ def test_folders_in_all_paths_are_the_splits(
 
 
 def test_ids_in_folders_of_splits_are_in_these_splits(tmp_path: Path) -> None:
-    """Those that are found."""
+    """Those that are found; one split alone is none, whatever is missing."""
     numbers = range(11, 31)
     touch(tmp_path, *(f"{'test' if i % 5 else 'train'}_images/{i}.png" for i in numbers))
     text = "\n".join(["id,label", *(f"{i},cat" for i in [*numbers, 99])])
@@ -203,6 +203,9 @@ def test_ids_in_folders_of_splits_are_in_these_splits(tmp_path: Path) -> None:
         None
     ]
     assert PATH_SPLIT in notes
+    touch(tmp_path, "train/x.png")
+    found, notes = read(tmp_path, "file,label\ntrain/x.png,cat\ngone/y.png,cat\n")
+    assert ([split for _, _, split in found], notes) == ([None, None], [])
 
 
 @pytest.mark.parametrize(
@@ -214,7 +217,8 @@ def test_ids_in_folders_of_splits_are_in_these_splits(tmp_path: Path) -> None:
         ("file,\n1.jpg,\n", "a.csv: no comma, semicolon, tab or bar separates columns in its first "
          "line, 'file,'\n"),
         ("file label\n1.jpg cat\n", "a.csv: no comma, semicolon, tab or bar separates columns"),
-        ('[\n{"file": "1.jpg", "label": "cat"}\n]', "a.csv: no comma, semicolon, tab or bar"),
+        ('[\n{"file": "1.jpg", "label": "cat"}\n]', "a.csv:1: is not a JSON object on one line\n"),
+        ('[{"file": "1.jpg"}, {"file": "2.jpg"}]', "a.csv:1: is not a JSON object on one line\n"),
         ("file,label,split\n1.jpg,cat,train\n./1.jpg,dog,test\n2.jpg,cat,test\n3.jpg,a,test\n"
          "3.jpg,b,test\n", "a.csv: 4 rows give a file several labels, such as '1.jpg' "
          "(lines 2, 3, 5 and 1 more)\nGive each file one label"),
@@ -250,7 +254,7 @@ def test_ids_in_folders_of_splits_are_in_these_splits(tmp_path: Path) -> None:
         ("url,label\nhttps://a.b/1.jpg,cat\nhttp://a.b/2.jpg,dog\n",
          "a.csv: 2 rows are web addresses, such as 'https://a.b/1.jpg' (lines 2, 3)\nDownload"),
     ],
-    ids=range(30),
+    ids=range(31),
 )  # fmt: skip
 def test_a_bad_table_is_an_error_that_names_the_lines(tmp_path: Path, text: str, says: str) -> None:
     """One for all rows that are wrong alike, with how many they are and the first of them."""
