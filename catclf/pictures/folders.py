@@ -47,7 +47,7 @@ def has_picture_suffix(name: str) -> bool:
     return os.path.splitext(name)[1].lower() in _SUFFIXES
 
 
-def is_litter(name: str) -> bool:
+def _is_litter(name: str) -> bool:
     """Tell whether a name is hidden, or left behind by a system: no picture and no class."""
     # @eaDir, @Recycle and their kind are network drives', $Extend and $RECYCLE.BIN Windows'.
     is_systems = name.startswith((".", "@", "$", "~")) or re.fullmatch(
@@ -89,7 +89,7 @@ class Folder:
         return [
             (entry.path, leads_to_folder(entry) and not has_picture_suffix(entry.name))
             for entry in entries
-            if not is_litter(entry.name)
+            if not _is_litter(entry.name)
         ]
 
     @cached_property
