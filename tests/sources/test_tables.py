@@ -134,7 +134,7 @@ def test_validation_rows_are_the_test_split_where_there_is_no_other(tmp_path: Pa
     [
         ("image,label,split\n1.jpg,cat,train\n2.jpg,dog,test\n3.jpg,dog,train\n", []),
         ("image,label,Usage\n1.jpg,cat,Training\n2.jpg,dog,PublicTest\n3.jpg,dog,Training\n",
-         ["taken as splits: PublicTest as test, Training as train"]),
+         ["taken as splits: PublicTest as test"]),
         ("image,label,is_test\n1.jpg,cat,0\n2.jpg,dog,1\n3.jpg,dog,0\n",
          []),
         ("image,label,isTrain\n1.jpg,cat,TRUE\n2.jpg,dog,FALSE\n3.jpg,dog,TRUE\n",
@@ -170,7 +170,7 @@ PATH_SPLIT = "the split is the folder in each path"
         (["../seg_train/1.png", "../seg_test/2.png"], ["train", "test"],
          [PATH_SPLIT, "taken as splits: seg_test as test, seg_train as train"]),
         (["a\\train\\1.png", "a\\val\\2.png"], ["train", "validation"],
-         [PATH_SPLIT, "taken as splits: train as train, val as test"]),
+         [PATH_SPLIT, "taken as splits: val as test"]),
         (["train/1.png", "train/2.png"], [None, None], []),
         (["train/1.png", "training/2.png"], [None, None], []),
         (["train/1.png", "test/2.png", "more/3.png"], [None] * 3, []),
