@@ -7,12 +7,14 @@ import re
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import islice
 
 from catclf.pictures.folders import Folder, has_picture_suffix, leads_to_folder
 from catclf.sources.names import name_splits, split_like
 
+MOST_FILES = 2_000_000  # that are looked through: a table may stand in a home
 NEARLY_ALL = 0.9  # of the rows, or of those that the best place holds: as good as all
 
 # What a row's name lacks: (the folder it begins in, and the suffix where files differ by it alone).
@@ -44,8 +46,20 @@ class Files:
     def match(self, names: Sequence[str]) -> Match:
         """Return the files of some names: as they stand, else all in the one place that has them.
 
-        Where names differ from files by case or Unicode's form alone, these files are meant.
+        Where names differ from files by case or Unicode's form alone, these files are meant. Names
+        of which nothing is there may begin with folders of another machine, the same in all.
         """
+        match = self._match(names)
+        parts = [re.split(r"[/\\]", name, maxsplit=1) for name in names]
+        share_one = len({each[0] for each in parts}) == 1 and all(len(each) == 2 for each in parts)
+        if match.found or match.rivals or not share_one:
+            return match
+        shorter = self.match([each[1] for each in parts])
+        if shorter.found < NEARLY_ALL * len(names):
+            return match
+        return replace(shorter, places=shorter.places or ["./"])
+
+    def _match(self, names: Sequence[str]) -> Match:
         literal = [self._literal(name) for name in names]
         if all(literal):
             return Match([self._path(path) for path in literal if path], len(names))
@@ -64,7 +78,7 @@ class Files:
             return Match([*map(self._path, paths)], counts.total(), patterns)
         best = [place for place, count in counts.items() if count >= NEARLY_ALL * most]
         best = self._of_the_tables_split(best) or best
-        if most < half or counts[_HERE] >= half:
+        if not counts or (most < half and len(counts) > 1) or counts[_HERE] >= half:
             best = [_HERE]
         if len(best) > 1:
             return Match([], 0, rivals=sorted(map(_pattern, best)))
@@ -124,7 +138,7 @@ class Files:
         """(suffix, folder, file) of each file, by its name, and without its suffix."""
         index: dict[str, list[tuple[str, str, str]]] = defaultdict(list)
         folder = os.path.join(self._folder or os.curdir, "")
-        for path in Folder(folder).walk([]):
+        for path in islice(Folder(folder).walk([]), MOST_FILES):
             where, _, file = path[len(folder) :].rpartition(os.sep)
             where = where.replace(os.sep, "/")
             index[_key(file)].append(("", where, file))

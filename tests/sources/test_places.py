@@ -87,10 +87,24 @@ def test_missing_ones_stay_missing(tmp_path: Path) -> None:
 
 
 def test_half_of_them_are_enough_in_one_place(tmp_path: Path) -> None:
-    """Of a dataset that was fetched in part; a few strays are not."""
+    """Of a dataset that was fetched in part; a few strays in several are not."""
     touch(tmp_path, *(f"p/{name}.jpg" for name in MANY[:25]))
     assert (match(tmp_path, *MANY).found, match(tmp_path, *MANY).places) == (25, ["p/"])
+    assert match(tmp_path, *MANY[20:]).found == 5  # there are no others
+    touch(tmp_path, f"q/{MANY[30]}.jpg")
     assert match(tmp_path, *MANY[20:]).found == 0
+
+
+@pytest.mark.parametrize(
+    "before", ["/kaggle/input/pets/", "C:\\Users\\me\\pets\\", "../images/", "/content/drive/"]
+)
+def test_folders_of_another_machine_are_left_out(tmp_path: Path, before: str) -> None:
+    """Where all names begin with them, and nearly all files are there without them."""
+    touch(tmp_path, "cat/1.jpg", "dog/1.jpg")
+    found = match(tmp_path, f"{before}cat/1.jpg", f"{before}dog/1.jpg")
+    assert relative(found, tmp_path) == ["cat/1.jpg", "dog/1.jpg"]
+    assert found.places == ["./"]
+    assert match(tmp_path, f"{before}cat/1.jpg", f"{before}cat/7.jpg").found == 0
 
 
 @pytest.mark.parametrize(
