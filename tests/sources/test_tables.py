@@ -370,3 +370,12 @@ def test_what_the_csv_module_writes_is_read_back(
     assert [(os.path.basename(p.name), p.class_name) for p in found.pictures] == [
         *zip(names, classes, strict=True)
     ]
+
+
+def test_a_table_of_pixels_is_told_to_be_saved_as_arrays(tmp_path: Path) -> None:
+    """As digits are often handed out: a label, and a column for each pixel."""
+    path = tmp_path / "digits.csv"
+    names = ",".join(f"pixel{i}" for i in range(64))
+    path.write_text(f"label,{names}\n" + ("1," + ",".join("0" * 64) + "\n") * 3)
+    with pytest.raises(DatasetError, match=r"has 65 columns, of pixels .*\n.*np\.savez"):
+        listing(path)
