@@ -207,6 +207,9 @@ class _Reader:
         for table in tables:
             own = split or (named[stems[table]] if len(tables) > 1 else None)
             listing = _list_table(table, self.observer)
+            if own and any(each.split not in (None, own) for each in listing.pictures):
+                what, fix = f"says another split than {own}", "Correct it, or name it alone."
+                raise DatasetError(what, table, fix)
             self.pictures += [replace(each, split=own or each.split) for each in listing.pictures]
         listed = {os.path.normpath(each.name) for each in self.pictures}
         found = folder.find()

@@ -431,6 +431,10 @@ def test_each_split_may_have_its_table(tmp_path: Path) -> None:
         make(tmp_path, split + "/{1,2}.jpg")
         (tmp_path / split / "metadata.csv").write_text("file,label\n1.jpg,cat\n2.jpg,dog\n")
     assert counted(tmp_path) == in_two_splits(1, 1)
+    metadata = tmp_path / "test" / "metadata.csv"
+    metadata.write_text("file,label,split\n1.jpg,cat,test\n2.jpg,dog,train\n")
+    with pytest.raises(DatasetError, match=r"metadata\.csv: says another split than test"):
+        listing(tmp_path)
     (tmp_path / "test" / "more.csv").write_text("file,label\n")
     with pytest.raises(DatasetError, match=r"2 tables\nName those that have their labels: .*m"):
         listing(tmp_path)
