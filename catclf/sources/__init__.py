@@ -22,7 +22,7 @@ from catclf.files import Expected, FileKind
 from catclf.observer import Observer, Skipped
 from catclf.sources.class_folders import LABELS_FROM, LabelFrom, list_folder
 from catclf.sources.labeled import Labeled, Listing, tell_splits
-from catclf.sources.names import NamedSplit, lookalikes, name_splits, used_splits
+from catclf.sources.names import NamedSplit, lookalikes, name_splits, split_like, used_splits
 
 NAME_A_SOURCE = (
     "Name a folder of class folders (cat/ and noncat/), a table of files and labels, or arrays: an "
@@ -113,14 +113,16 @@ def _in_named_splits(found: Mapping[str, Listing], observer: Observer) -> dict[s
     names = _names(open_paths)
     classes = [{each.class_name for each in found[path].pictures} for path in open_paths]
     splits = name_splits(names.values(), lambda: bool(set.intersection(*classes)))
-    if set(splits.values()) <= {"train"}:
+    likes = {name: like for name in names.values() if (like := split_like(name))}
+    held_out = [name for name, like in likes.items() if like.split != "train"]
+    if not held_out:
         together = name_some([printable(path) for path in open_paths])
         observer.note(f"taken together, and none as a split: {together}")
         return dict(found)
     for path, name in names.items():
         if name not in splits:
             raise DatasetError(
-                f"is not named as a split, as {next(iter(splits))!r} beside it is",
+                f"is not named as a split, as {held_out[0]!r} beside it is",
                 path,
                 "Rename it train, test or val, or give the split in a table: file,label,split.",
             )

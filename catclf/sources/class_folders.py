@@ -111,14 +111,9 @@ class _Reader:
             self._read_tables(folder, tables, split)
         elif named := [table for table in above if _is_of_split(table, split)]:
             raise _no_class_folders(inner, named)
-        elif split in ("test", "validation") and (inner is folder or is_generic(inner.name)):
+        elif split in ("test", "validation") and (inner is folder or _is_no_class(inner)):
             self._skip(folder.find(), UNLABELED)
-        elif (
-            inner is folder
-            or above
-            or is_generic(inner.name)
-            or labels_in_names(inner.own.pictures)
-        ):
+        elif inner is folder or above or _is_no_class(inner):
             raise _no_class_folders(inner, above)
         else:  # another source may have the other classes
             self._read_classes(folder, split)
@@ -277,6 +272,12 @@ class _Reader:
 
 def _tables(folder: Folder) -> list[str]:
     return [each.path for each in folder.own.skipped if each.kind == "table"]
+
+
+def _is_no_class(folder: Folder) -> bool:
+    """Tell whether a folder of pictures is surely no class: by its name, or by theirs."""
+    is_named = is_generic(folder.name) or split_like(folder.name) is not None
+    return is_named or bool(labels_in_names(folder.own.pictures))
 
 
 def _lists_any(table: str, paths: Sequence[str]) -> bool:

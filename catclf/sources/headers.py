@@ -12,7 +12,7 @@ from catclf.sources.cells import no_pictures, read_cells, refuse_rows, shown
 from catclf.sources.names import NamedSplit, is_missing, split_like, split_of
 from catclf.sources.places import NEARLY_ALL, Files, Match
 
-MOST_COLUMNS = 60  # of what people write of pictures
+MOST_NUMBERS = 60  # in a row of what people write of pictures
 SAMPLE_ROWS = 20  # by which a column may be the file
 
 # What columns are called, in lower case and without separators. Of two the second is meant where
@@ -134,8 +134,9 @@ def assign_roles(table: Table, files: Files) -> Roles:
 
 
 def _unclear(table: Table, role: str) -> DatasetError:
-    if len(table.columns) > MOST_COLUMNS:
-        what = f"has {len(table.columns)} columns, of pixels it seems, and none of files"
+    numbers = max(len(column.cells[0].split()) for column in table.columns)
+    if max(numbers, len(table.columns)) > MOST_NUMBERS:
+        what = "has the pixels themselves, it seems, and no files"
         fix = "Save its numbers as arrays, np.savez(path, X=pixels, y=labels), and name that file."
         return DatasetError(what, table.path, fix)
     if not table.has_header:

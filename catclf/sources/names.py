@@ -63,7 +63,7 @@ def split_like(name: str) -> SplitLike | None:
     """
     splits: set[NamedSplit] = set()
     rest: list[str] = []
-    for word in words(re.sub("(?i)hold[-_ ]out", "holdout", name)):
+    for word in words(re.sub("(?i)(hold|held)[-_ ]out", "holdout", name)):
         glued = _GLUED.fullmatch(word)
         if split := _SPLIT_WORDS.get(glued[1] if glued else word):
             splits.add(split)

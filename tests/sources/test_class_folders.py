@@ -106,7 +106,8 @@ def test_what_systems_leave_behind_is_no_class_at_any_depth(tmp_path: Path, litt
         ("training_set", "test_set"), ("train_images", "test_images"), ("trainset", "testset"),
         ("TrainSet", "TestSet"), ("train_data", "test_data"), ("seg_train", "seg_test"),
         ("pets-train", "pets-valid"), ("train", "eval"), ("train", "dev"), ("train", "holdout"),
-        ("train", "hold-out"), ("Train ", "test"), ("train1", "test1"), ("train_224", "test_224"),
+        ("train", "hold-out"), ("train", "held_out"), ("Train ", "test"),
+        ("train1", "test1"), ("train_224", "test_224"),
         ("Train images", "Validation images"), ("trainval", "test"), ("train", "public_test"),
         ("images.train", "images.test"), ("TRAIN_DATASET", "Test Dataset"),
         ("train_resized", "test"),
@@ -161,7 +162,8 @@ def test_what_stands_beside_splits_is_left_out_and_counted(tmp_path: Path) -> No
     make(tmp_path, "{train,test}/" + PETS, "single_prediction/{1,2}.jpg", "models/x.npz", "1.jpg")
     assert counted(tmp_path) == in_two_splits()
     assert Counter(skipped(tmp_path).values()) == {BESIDE: 3}
-    for source, flat in ((tmp_path / "a", "test"), (tmp_path / "b", "val/images")):
+    flats = ("test", "val/images", "test/test", "test_set/test_set")
+    for source, flat in ((tmp_path / str(i), flat) for i, flat in enumerate(flats)):
         make(source, "train/" + PETS, flat + "/{7,8,9}.jpg")
         assert {split for _, split in counted(source)} == {"train"}
         assert Counter(skipped(source).values()) == {UNLABELED: 3}

@@ -155,7 +155,7 @@ def test_sources_are_called_by_what_differs_in_their_paths(
 
 def test_sources_that_are_no_splits_are_taken_together_and_told(tmp_path: Path) -> None:
     """But for one that is named as a test split: that is asked."""
-    for source in ("a", "b", "test"):
+    for source in ("a", "b", "test", "validation-a"):
         touch(tmp_path, *(f"{source}/{name}/{i}.jpg" for name in ("cat", "dog") for i in (1, 2)))
     heard = Warned()
     found = listing(tmp_path / "a", tmp_path / "b", observer=heard)
@@ -163,8 +163,9 @@ def test_sources_that_are_no_splits_are_taken_together_and_told(tmp_path: Path) 
     assert heard.notes == [
         f"taken together, and none as a split: {tmp_path / 'a'}, {tmp_path / 'b'}"
     ]
-    with pytest.raises(DatasetError, match="a: is not named as a split, as 'test' beside it is"):
-        listing(tmp_path / "a", tmp_path / "test")
+    for other in ("test", "validation-a"):
+        with pytest.raises(DatasetError, match=f"a: is not named as a split, as '{other}' beside"):
+            listing(tmp_path / "a", tmp_path / other)
 
 
 def test_validation_is_left_out_beside_a_test_split_of_another_source(tmp_path: Path) -> None:

@@ -373,9 +373,10 @@ def test_what_the_csv_module_writes_is_read_back(
 
 
 def test_a_table_of_pixels_is_told_to_be_saved_as_arrays(tmp_path: Path) -> None:
-    """As digits are often handed out: a label, and a column for each pixel."""
+    """As digits and faces are often handed out: in a column each, or all of them in one."""
     path = tmp_path / "digits.csv"
     names = ",".join(f"pixel{i}" for i in range(64))
-    path.write_text(f"label,{names}\n" + ("1," + ",".join("0" * 64) + "\n") * 3)
-    with pytest.raises(DatasetError, match=r"has 65 columns, of pixels .*\n.*np\.savez"):
-        listing(path)
+    for header, pixels in ((names, ",".join("0" * 64)), ("pixels", " ".join("0" * 64))):
+        path.write_text(f"label,{header}\n" + f"1,{pixels}\n" * 3)
+        with pytest.raises(DatasetError, match=r"has the pixels themselves.*\n.*np\.savez"):
+            listing(path)
