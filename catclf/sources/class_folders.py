@@ -79,11 +79,11 @@ class _Reader:
             self._read_labeled(folder, None)
             return
         tables = _tables(folder)
-        if tables and self.label_from == "layout" and all(self._is_flat(e) for e, _ in splits):
-            train = splits[0][0].find().pictures
-            if with_labels := [table for table in tables if _lists_any(table, train)]:
-                self._read_tables(folder, with_labels, None)
-                return
+        are_flat = self.label_from == "layout" and all(self._is_flat(each) for each, _ in splits)
+        with_labels = [each for each in tables if are_flat and _has_labels(each, splits)]
+        if with_labels:
+            self._read_tables(folder, with_labels, None)
+            return
         tell_splits({each.name: split for each, split in splits}, self.observer)
         for other in others:
             self._skip(other.find(), BESIDE)
@@ -280,14 +280,19 @@ def _is_no_class(folder: Folder) -> bool:
     return is_named or bool(labels_in_names(folder.own.pictures))
 
 
-def _lists_any(table: str, paths: Sequence[str]) -> bool:
-    """Tell whether a table lists any of some pictures; a template for results lists others."""
+def _has_labels(table: str, splits: Sequence[tuple[Folder, NamedSplit]]) -> bool:
+    """Tell whether a table lists pictures of the train split, or of the split it is called by.
+
+    A template for results lists those of the test split, with labels that say nothing.
+    """
     try:
-        listed = _list_table(table, Observer()).pictures
+        listed = {os.path.normpath(each.name) for each in _list_table(table, Observer()).pictures}
     except DatasetError:
         return False
-    return not {os.path.normpath(each.name) for each in listed}.isdisjoint(
-        map(os.path.normpath, paths)
+    return any(
+        not listed.isdisjoint(map(os.path.normpath, folder.find().pictures))
+        for folder, split in splits
+        if split == "train" or _is_of_split(table, split)
     )
 
 

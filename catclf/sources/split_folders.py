@@ -118,8 +118,9 @@ def refuse_unclear(folder: Folder, splits: Collection[str] = ()) -> None:
         fix = "If these are the classes, choose `label_from` name; if the folders are, top."
         raise DatasetError(what, folder.path, fix)
     outer = [each for each in folders if len(each.filled) > 1 and not each.own.pictures]
-    if not splits and outer and len(outer) == (len(folders) if not flat else len(folders) - 1):
-        deeper = sorted({name for each in outer for name in _held(each)})
+    is_outer = outer and len(outer) >= len(folders) - len(flat[:1])
+    if any(len(held) > 1 for held in nested.values()) if splits else is_outer:
+        deeper = sorted({name for held in nested.values() for name in held})
         raise DatasetError(
             f"classes may be its folders ({name_some(sorted(names))}), or those inside "
             f"({name_some(deeper)})",

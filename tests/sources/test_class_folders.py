@@ -208,6 +208,7 @@ def test_a_class_may_have_a_splits_word_in_its_name(
         ([PETS, "{cat,dog}_test/1.jpg"], "hold a class and a split"),
         (["{train,test}_{cat,dog}/1.jpg"], "hold a class and a split"),
         (["{raw,done}/{train,test}/" + PETS], "(cat, dog) stand in several (done, raw)"),
+        (["new/{train,test}/" + PETS, "old/{train,test}/1.jpg"], "or those inside (cat, dog)"),
         (["{images,masks}/1.jpg"], "(images, masks) are not named as classes are"),
         (["{images_001,images_002}/{cat,dog}.{1,2}.jpg"], "are not named as classes are"),
         (["{learn,exam}/{cat,dog}.{1,2}.jpg"], "begin with the same words (cat, dog)"),
@@ -378,9 +379,10 @@ def test_a_table_beside_split_folders_without_labels_is_read(tmp_path: Path) -> 
     assert counted(tmp_path, "name") == by_name
 
 
-def test_tables_named_as_splits_are_the_splits(tmp_path: Path) -> None:
-    """Of pictures in one folder; two tables that are not are asked."""
-    make(tmp_path, "images/{1,2,3,4}.jpg")
+@pytest.mark.parametrize("folders", ["images/{1,2,3,4}.jpg", "{train,test}/{1,2,3,4}.jpg"])
+def test_tables_named_as_splits_are_the_splits(tmp_path: Path, folders: str) -> None:
+    """Of pictures in one folder, or in one for each; two tables that are not are asked."""
+    make(tmp_path, folders)
     (tmp_path / "train_labels.csv").write_text("file,label\n1.jpg,cat\n2.jpg,dog\n")
     (tmp_path / "test_labels.csv").write_text("file,label\n3.jpg,cat\n4.jpg,dog\n")
     assert counted(tmp_path) == in_two_splits(1, 1)
