@@ -7,6 +7,7 @@ understood of names that are not plainly train and test is told.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal, get_args
@@ -29,6 +30,7 @@ from catclf.sources.split_folders import enter, find_splits, refuse_unclear, spl
 LabelFrom = Literal["layout", "top", "parent", "name"]
 LABELS_FROM: tuple[LabelFrom, ...] = get_args(LabelFrom)
 
+_MASK = re.compile(r"(.+)[ _-](?:mask|gt|seg|segmentation)(?:_\d+)?", re.DOTALL)
 STRAY = "picture in no class folder"
 BESIDE = "picture beside the splits"
 UNLABELED = "picture without a label"
@@ -52,6 +54,7 @@ def list_folder(path: str, observer: Observer, label_from: LabelFrom = "layout")
         reader.read(Folder(path))
     except PictureError as error:  # a folder that may not be opened
         raise DatasetError(error.what, error.where, error.fix) from None
+    _refuse_masks(path, [picture.name for picture in reader.pictures])
     lists = [each.path for each in reader.skipped if each.kind in ("text file", "table")]
     lists = [each for each in lists if split_of(os.path.splitext(os.path.basename(each))[0])]
     if lists and not any(picture.split for picture in reader.pictures):
@@ -278,6 +281,17 @@ def _is_no_class(folder: Folder) -> bool:
     """Tell whether a folder of pictures is surely no class: by its name, or by theirs."""
     is_named = is_generic(folder.name) or split_like(folder.name) is not None
     return is_named or bool(labels_in_names(folder.own.pictures))
+
+
+def _refuse_masks(folder: str, pictures: Sequence[str]) -> None:
+    """Refuse pictures beside their masks, as x_mask.png beside x.png: these are none of a class."""
+    stems = [os.path.splitext(path)[0] for path in pictures]
+    found = [(path, _MASK.fullmatch(stem)) for path, stem in zip(pictures, stems, strict=True)]
+    known = set(stems)
+    masks = [path for path, match in found if match and match[1] in known]
+    if masks:
+        what = f"holds {len(masks)} pictures that are masks of others ({name_some(masks)})"
+        raise DatasetError(what, folder, "Move the masks elsewhere.")
 
 
 def _has_labels(table: str, splits: Sequence[tuple[Folder, NamedSplit]]) -> bool:

@@ -209,6 +209,7 @@ def test_a_class_may_have_a_splits_word_in_its_name(
         (["{train,test}_{cat,dog}/1.jpg"], "hold a class and a split"),
         (["{raw,done}/{train,test}/" + PETS], "(cat, dog) stand in several (done, raw)"),
         (["new/{train,test}/" + PETS, "old/{train,test}/1.jpg"], "or those inside (cat, dog)"),
+        (["cat/{1,1_mask,1_mask_1}.png", "dog/2.png"], "holds 2 pictures that are masks of others"),
         (["{images,masks}/1.jpg"], "(images, masks) are not named as classes are"),
         (["{images_001,images_002}/{cat,dog}.{1,2}.jpg"], "are not named as classes are"),
         (["{learn,exam}/{cat,dog}.{1,2}.jpg"], "begin with the same words (cat, dog)"),
