@@ -1,6 +1,6 @@
 """Sources of every kind, as one list of labeled pictures.
 
-folders    class_folders; split_folders: which folders are splits; file_names: labels in these
+folders    class_folders; split_folders: which are splits; folder_tables, file_names: their labels
 tables     tables; headers: which column is what; cells: any format; places: where pictures are
 arrays     arrays: which array is what; entries: what its numbers mean; hdf5, numpy_files
 all        names: what people call splits and classes; labeled: a picture that is not yet read

@@ -16,6 +16,13 @@ from catclf.errors import DatasetError, PictureError, name_some, printable
 from catclf.observer import Observer, Skipped
 from catclf.pictures.folders import Folder, Found
 from catclf.sources.file_names import label_from_name, labels_in_names
+from catclf.sources.folder_tables import (
+    has_labels,
+    is_of_split,
+    list_table_in,
+    table_with_splits,
+    tables_in,
+)
 from catclf.sources.labeled import Labeled, Listing, tell_splits
 from catclf.sources.names import (
     NamedSplit,
@@ -81,9 +88,9 @@ class _Reader:
         if not splits:
             self._read_labeled(folder, None)
             return
-        tables = _tables(folder)
+        tables = tables_in(folder)
         are_flat = self.label_from == "layout" and all(self._is_flat(each) for each, _ in splits)
-        with_labels = [each for each in tables if are_flat and _has_labels(each, splits)]
+        with_labels = [each for each in tables if are_flat and has_labels(each, splits)]
         if with_labels:
             self._read_tables(folder, with_labels, None)
             return
@@ -106,13 +113,15 @@ class _Reader:
         elif self.label_from == "parent":
             self._read_parents(folder, split)
         elif (inner := self._all_in_one(folder)) is None:
-            if (tables := _tables(folder)) and all(is_generic(each.name) for each in folder.filled):
+            if (tables := tables_in(folder)) and all(
+                is_generic(each.name) for each in folder.filled
+            ):
                 self._read_tables(folder, tables, split)
             else:
                 self._read_classes(folder, split)
-        elif tables := _tables(folder) or _tables(inner) or self.passed:
+        elif tables := tables_in(folder) or tables_in(inner) or self.passed:
             self._read_tables(folder, tables, split)
-        elif named := [table for table in above if _is_of_split(table, split)]:
+        elif named := [table for table in above if is_of_split(table, split)]:
             raise _no_class_folders(inner, named)
         elif split in ("test", "validation") and (inner is folder or _is_no_class(inner)):
             self._skip(folder.find(), UNLABELED)
@@ -137,7 +146,7 @@ class _Reader:
 
     def _is_flat(self, folder: Folder) -> bool:
         inner = self._all_in_one(folder)
-        return inner is not None and not _tables(folder) and not _tables(inner)
+        return inner is not None and not tables_in(folder) and not tables_in(inner)
 
     def _read_classes(self, folder: Folder, split: NamedSplit | None = None) -> None:
         """Collect the pictures of class folders."""
@@ -153,7 +162,7 @@ class _Reader:
                 raise DatasetError(what, each.path, f"{fix}, or remove it.")
             self._skip(found, STRAY)
         if self.label_from == "layout":
-            if table := _table_with_splits(folder):
+            if table := table_with_splits(folder):
                 self._read_tables(folder, [table], split)
                 return
             splits = {} if split else splits_of_classes(folders)
@@ -204,7 +213,7 @@ class _Reader:
         self.observer.note(f"the labels are those of {name_some(tables)}")
         for table in tables:
             own = split or (named[stems[table]] if len(tables) > 1 else None)
-            listing = _list_table(table, self.observer)
+            listing = list_table_in(table, self.observer)
             if own and any(each.split not in (None, own) for each in listing.pictures):
                 what, fix = f"says another split than {own}", "Correct it, or name it alone."
                 raise DatasetError(what, table, fix)
@@ -254,7 +263,7 @@ class _Reader:
             for other in (each for each in outer.folders if each is not only):
                 self._skip(other.find(), BESIDE)
             self._skip(outer.own, STRAY)
-            self.passed += _tables(outer)
+            self.passed += tables_in(outer)
             outer = only
         if inner is not folder:
             self.observer.note(f"{printable(folder.path)}: entered {printable(inner.path)}")
@@ -273,10 +282,6 @@ class _Reader:
         self.skipped += found.skipped
 
 
-def _tables(folder: Folder) -> list[str]:
-    return [each.path for each in folder.own.skipped if each.kind == "table"]
-
-
 def _is_no_class(folder: Folder) -> bool:
     """Tell whether a folder of pictures is surely no class: by its name, or by theirs."""
     is_named = is_generic(folder.name) or split_like(folder.name) is not None
@@ -292,61 +297,6 @@ def _refuse_masks(folder: str, pictures: Sequence[str]) -> None:
     if masks:
         what = f"holds {len(masks)} pictures that are masks of others ({name_some(masks)})"
         raise DatasetError(what, folder, "Move the masks elsewhere.")
-
-
-def _has_labels(table: str, splits: Sequence[tuple[Folder, NamedSplit]]) -> bool:
-    """Tell whether a table lists pictures of the train split, or of the split it is called by.
-
-    A template for results lists those of the test split, with labels that say nothing.
-    """
-    try:
-        listed = {os.path.normpath(each.name) for each in _list_table(table, Observer()).pictures}
-    except DatasetError:
-        return False
-    return any(
-        not listed.isdisjoint(map(os.path.normpath, folder.find().pictures))
-        for folder, split in splits
-        if split == "train" or _is_of_split(table, split)
-    )
-
-
-def _is_of_split(table: str, split: NamedSplit | None) -> bool:
-    like = split_like(os.path.splitext(os.path.basename(table))[0])
-    return like is not None and like.split == split
-
-
-def _list_table(path: str, observer: Observer) -> Listing:
-    from catclf.sources.tables import list_table  # most folders have none
-
-    return list_table(path, observer)
-
-
-def _table_with_splits(folder: Folder) -> str | None:
-    """Return the table beside class folders that says the splits of their pictures.
-
-    DatasetError where a table says other classes of most of them.
-    """
-    normal = os.path.normpath
-    names = {normal(path): each.name for each in folder.folders for path in each.find().pictures}
-    for table in _tables(folder):
-        try:
-            listed = _list_table(table, Observer()).pictures
-        except DatasetError:
-            continue
-        labels = {normal(each.name): each.class_name for each in listed}
-        both = labels.keys() & names.keys()
-        if 2 * len(both) <= len(names):
-            continue
-        if any(labels[path] != class_name(names[path]) for path in both):
-            raise DatasetError(
-                f"its folders ({name_some([each.name for each in folder.folders])}) and "
-                f"{os.path.basename(table)} say different classes",
-                folder.path,
-                "Name the table, or choose `label_from` top for the folders.",
-            )
-        if any(each.split for each in listed):
-            return table
-    return None
 
 
 def _no_class_folders(folder: Folder, tables: Sequence[str] = ()) -> DatasetError:
