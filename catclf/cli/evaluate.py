@@ -9,12 +9,12 @@ import click
 
 from catclf.cli.options import (
     Verb,
+    csv_option,
     dataset_argument,
     force_option,
     format_option,
     model_options,
     option,
-    refuse_config,
 )
 from catclf.cli.output import as_json, percent
 from catclf.errors import NAMED_PICTURES, printable
@@ -46,13 +46,9 @@ Examples:
     help="The split of the dataset to evaluate on.",
 )
 @format_option
-@option(
+@csv_option(
     "--predictions",
-    group="Output",
-    type=click.Path(),
-    metavar="FILE",
-    callback=refuse_config,
-    help="Also write a CSV file with every picture's label, prediction, probability and loss.",
+    "with every picture's label, prediction, probability and loss.",
 )
 @force_option
 def command(dataset: str, model: tuple[str, ...], format: str, **options: Any) -> None:

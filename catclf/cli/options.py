@@ -212,6 +212,18 @@ def refuse_config(ctx: click.Context, param: click.Parameter, value: str | None)
     return value
 
 
+def csv_option(name: str, what: str) -> Callable[[F], F]:
+    """Declare an option that names a CSV file to write beside the result."""
+    return option(
+        name,
+        group="Output",
+        type=click.Path(),
+        metavar="FILE",
+        callback=refuse_config,
+        help=f"Also write a CSV file {what}",
+    )
+
+
 def flag(*names: str, group: str, help: str, **settings: Any) -> Callable[[F], F]:
     """Declare an option that takes no value."""
     return option(*names, group=group, help=help, is_flag=True, show_default=False, **settings)

@@ -13,12 +13,12 @@ from catclf.cli.options import (
     INPUT,
     Number,
     Verb,
+    csv_option,
     flag,
     format_option,
     option,
     output_option,
     quiet_option,
-    refuse_config,
     setting,
     taken,
 )
@@ -112,14 +112,9 @@ Examples:
     group="Pictures",
     help="Stop at the first picture that cannot be read, instead of leaving it out.",
 )
-@option(
+@csv_option(
     "--skipped",
-    group="Output",
-    type=click.Path(),
-    metavar="FILE",
-    callback=refuse_config,
-    help="Also write a CSV file of the files that were left out, and why (but hidden and system "
-    "files).",
+    "of the files that were left out, and why (but hidden and system files).",
 )
 @format_option
 @quiet_option

@@ -12,12 +12,12 @@ from catclf.cli.evaluate import prediction_line
 from catclf.cli.options import (
     Number,
     Verb,
+    csv_option,
     dataset_argument,
     format_option,
     option,
     output_option,
     quiet_option,
-    refuse_config,
     setting,
     taken,
 )
@@ -86,14 +86,9 @@ Examples:
     "labels wrong, 2 to 7 of 10 named were, by data and features. None are named where the model "
     "shows no skill.",
 )
-@option(
+@csv_option(
     "--save-predictions",
-    group="Output",
-    type=click.Path(),
-    metavar="FILE",
-    callback=refuse_config,
-    help="Also write a CSV file with every training picture's out-of-fold probability and loss, "
-    "the largest loss first.",
+    "with every training picture's out-of-fold probability and loss, the largest loss first.",
 )
 @format_option
 @quiet_option

@@ -15,7 +15,7 @@ from catclf.observer import Skipped
 # What systems, network drives, editors and picture managers leave behind, in lower case.
 _LITTER = frozenset((
     "__macosx", "icon\r", "network trash folder", "temporary items",  # macOS
-    "thumbs.db", "ehthumbs.db", "desktop.ini",     "system volume information",  # Windows
+    "thumbs.db", "ehthumbs.db", "desktop.ini", "system volume information",  # Windows
     "lost+found", "lost.dir",  # repaired disks, Android's cards among them
     "#recycle", "#snapshot",  # network drives
     "__pycache__", "picasa.ini", "zbthumbnail.info",

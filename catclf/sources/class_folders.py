@@ -83,7 +83,7 @@ class _Reader:
         if self.label_from == "top":
             self._read_classes(source)
             return
-        folder = self._entered(source, enter(source))
+        folder = self._entered(source, enter(source, into_splits=False))
         splits, others = find_splits(folder, self.label_from != "name")
         if not splits:
             self._read_labeled(folder, None)
@@ -99,10 +99,7 @@ class _Reader:
             self._skip(other.find(), BESIDE)
         self._skip(folder.own, BESIDE)
         for each, split in splits:
-            inner = each
-            while only := inner.only_folder:  # whatever its name
-                inner = only
-            self._read_labeled(self._entered(each, inner), split, tables)
+            self._read_labeled(self._entered(each, enter(each)), split, tables)
 
     def _read_labeled(
         self, folder: Folder, split: NamedSplit | None, above: Sequence[str] = ()
@@ -151,7 +148,7 @@ class _Reader:
     def _read_classes(self, folder: Folder, split: NamedSplit | None = None) -> None:
         """Collect the pictures of class folders."""
         folders = folder.filled
-        if not folder.filled:
+        if not folders:
             raise _no_class_folders(folder)
         for each in folder.folders:
             if each.has_pictures:

@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 
 from catclf.errors import DatasetError
 from catclf.files import HEAD_BYTES, Expected, FileKind, kind_of_bytes
+from catclf.sources.entries import FETCH_AGAIN
 
 MAX_CHUNK_BYTES = 64 * 2**20
-FETCH_AGAIN = "Fetch or make the file again."
 WRITE_AGAIN = "Write it again: create_dataset(name, data=...) of h5py, strings with dtype='S'."
 # What h5py raises on damaged files.
 H5PY_ERRORS = (OSError, LookupError, RuntimeError, ValueError, TypeError, AttributeError)

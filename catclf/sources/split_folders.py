@@ -66,9 +66,9 @@ def splits_of_classes(classes: Sequence[Folder]) -> dict[str, NamedSplit]:
     return splits if is_all and sum(map(bool, found)) > 1 else {}
 
 
-def enter(folder: Folder) -> Folder:
-    """Return the folder inside of those that hold nothing but one other; a split is not entered."""
-    while (only := folder.only_folder) and not split_of(only.name):
+def enter(folder: Folder, into_splits: bool = True) -> Folder:
+    """Return the folder inside of those that hold nothing but one other, be that a split or not."""
+    while (only := folder.only_folder) and (into_splits or not split_of(only.name)):
         folder = only
     return folder
 
@@ -145,9 +145,7 @@ def _refuse_classes_with_splits(folder: Folder) -> None:
 
 def _held(folder: Folder) -> set[str]:
     """Return the names of the folders of pictures in a folder, or in the one that it holds."""
-    while only := folder.only_folder:
-        folder = only
-    return {each.name for each in folder.filled}
+    return {each.name for each in enter(folder).filled}
 
 
 def _hold_the_same(folders: Sequence[Folder]) -> bool:

@@ -46,3 +46,15 @@ class Warned(Observer):
     def warning(self, text: str) -> None:
         """Keep the text."""
         self.texts.append(text)
+
+
+class Heard(Observer):
+    """Keeps notes and warnings."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.texts.append(text)
+
+    warning = note

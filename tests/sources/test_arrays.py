@@ -18,6 +18,7 @@ from catclf.columns import unroll
 from catclf.dataset import open_dataset
 from catclf.sources import list_sources
 from catclf.sources.arrays import list_arrays
+from sources.conftest import Heard
 
 SIZE = 5
 SETTINGS = Preprocessing(size=SIZE)
@@ -27,18 +28,6 @@ Y = np.array([0, 1, 1, 0, 1, 0, 0, 1, 1, 0, 1])
 PARTS: dict[str, NDArray[Any]] = {"x": X[:M], "y": Y[:M], "tx": X[M:], "ty": Y[M:]}
 Arrays = Mapping[str, NDArray[Any]]
 Read = tuple[int, str, str | None]  # a checksum of the pixels, the class, and the split
-
-
-class Heard(Observer):
-    """Keeps notes and warnings."""
-
-    def __init__(self) -> None:
-        self.texts: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.texts.append(text)
-
-    warning = note
 
 
 def npz(folder: Path, arrays: Arrays) -> list[Path]:

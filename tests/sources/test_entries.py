@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from catclf import DatasetError, Observer
 from catclf.sources.entries import ArrayPicture, class_names, labels_of, pictures_of
+from sources.conftest import Heard
 
 RNG = np.random.default_rng(0)
 X = RNG.integers(0, 256, (6, 4, 5, 3), np.uint8)
@@ -41,18 +42,6 @@ class Stored:
 
     def __getitem__(self, row: int | slice) -> NDArray[Any]:
         return np.asarray(self.values[row])
-
-
-class Heard(Observer):
-    """Keeps notes."""
-
-    def __init__(self) -> None:
-        self.texts: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.texts.append(text)
-
-    warning = note
 
 
 def stored(values: Any) -> Any:
