@@ -104,6 +104,48 @@ def wilson_interval(correct: int, total: int) -> tuple[float, float]:
     return low, high
 
 
+def balanced_interval(counts: Confusion) -> tuple[float, float]:
+    """Return the 95 % confidence interval of the balanced accuracy, the mean of two recalls.
+
+    From the Wilson intervals of both, whose distances from the recalls add up as standard errors
+    do (Zou and Donner, Statistics in Medicine 27, 2008). Of a class that is absent, (0, 1).
+    """
+    found = [
+        (right / total, *wilson_interval(right, total))
+        for right, total in (
+            (counts.true_negatives, counts.true_negatives + counts.false_positives),
+            (counts.true_positives, counts.true_positives + counts.false_negatives),
+        )
+        if total
+    ]
+    if len(found) < 2:
+        return 0.0, 1.0
+    middle = sum(recall for recall, _, _ in found) / 2
+    below = sqrt(sum((recall - low) ** 2 for recall, low, _ in found)) / 2
+    above = sqrt(sum((high - recall) ** 2 for recall, _, high in found)) / 2
+    return max(0.0, middle - below), min(1.0, middle + above)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """An accuracy, or a balanced accuracy, held against that of always predicting one class."""
+
+    name: str  # ``accuracy`` or ``balanced accuracy``
+    value: float
+    interval: tuple[float, float]  # of 95 %
+    constant: float  # what always predicting one class reaches: its share, or half
+
+    @property
+    def surely_better(self) -> bool:
+        """Whether the whole interval lies above the constant."""
+        return self.interval[0] > self.constant
+
+    @property
+    def surely_worse(self) -> bool:
+        """Whether the whole interval lies below the constant."""
+        return self.interval[1] < self.constant
+
+
 def majority_rate(labels: NDArray[np.uint8]) -> float:
     """Return the accuracy of always predicting the more frequent class of labels (m,)."""
     positive = float(np.mean(labels == 1))

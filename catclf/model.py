@@ -5,7 +5,7 @@ The file is an .npz that anyone can open (`catclf.npz`):
     record               JSON: format, version, classes, preprocessing, dataset, settings, results
     w (n_x, 1) float64   b () float64
     costs, iterations    the recorded costs, and before which update each was computed
-    test_costs           those of the test split, where it has one, before the last of these updates
+    test_log_losses      on the test split, where there is one, before the last of these updates
     state_*              what a resumed run needs besides w and b
 
 A weights-only ``np.savez(path, w=w, b=b)`` from a notebook is a model too; what it does not say is
@@ -153,12 +153,14 @@ def save_model(path: AnyPath, model: Model) -> None:
         "classes": model.classes,
         "preprocessing": model.preprocessing.to_record(),
     }
-    costs, test_costs = ({}, {}) if training is None else (training.costs, training.test_costs)
+    costs, test_log_losses = (
+        ({}, {}) if training is None else (training.costs, training.test_log_losses)
+    )
     with create_npz(path, record) as npz:
         npz.add("w", model.w)
         npz.add("b", np.float64(model.b))
         npz.add("costs", np.array(list(costs.values()), dtype=np.float64))
-        npz.add("test_costs", np.array(list(test_costs.values()), dtype=np.float64))
+        npz.add("test_log_losses", np.array(list(test_log_losses.values()), dtype=np.float64))
         npz.add("iterations", np.array(list(costs), dtype=np.int64))
         for name, array in ({} if training is None else training.state).items():
             npz.add(f"state_{name}", array)
@@ -226,7 +228,7 @@ def read_model(path: AnyPath) -> Model:
         classes = as_pair(record.get("classes"))
         if classes is None:
             raise npz.damaged("names no two classes")
-        costs, test_costs = _costs(npz)
+        costs, test_log_losses = _costs(npz)
         state = {
             name.removeprefix("state_"): _real(npz, name)
             for name in npz.members
@@ -234,7 +236,7 @@ def read_model(path: AnyPath) -> Model:
         }
         training = Training.from_record(record)
         if training is not None:
-            training = replace(training, costs=costs, test_costs=test_costs, state=state)
+            training = replace(training, costs=costs, test_log_losses=test_log_losses, state=state)
         return Model(w, b, classes, preprocessing, training)
 
 
@@ -275,19 +277,19 @@ def _real(npz: Npz, name: str) -> NDArray[Any]:
 
 
 def _costs(npz: Npz) -> tuple[dict[int, float], dict[int, float]]:
-    """Return the recorded costs and test costs, by iteration."""
+    """Return the recorded costs and test log losses, by iteration."""
     costs, iterations = _real(npz, "costs"), _real(npz, "iterations")
-    test_costs = _real(npz, "test_costs") if "test_costs" in npz else np.empty(0)  # 0.1 had none
+    test_log_losses = _real(npz, "test_log_losses") if "test_log_losses" in npz else np.empty(0)
     if (
         costs.shape != iterations.shape
-        or any(array.ndim != 1 for array in (costs, test_costs))
-        or any(array.dtype.kind != "f" for array in (costs, test_costs))
+        or any(array.ndim != 1 for array in (costs, test_log_losses))
+        or any(array.dtype.kind != "f" for array in (costs, test_log_losses))
         or iterations.dtype.kind not in "iu"
-        or len(test_costs) > len(costs)
+        or len(test_log_losses) > len(costs)
     ):
         raise npz.damaged("its costs and iterations do not fit together")
-    tested = iterations[len(iterations) - len(test_costs) :]
+    tested = iterations[len(iterations) - len(test_log_losses) :]
     return (
         dict(zip(iterations.tolist(), costs.tolist(), strict=True)),
-        dict(zip(tested.tolist(), test_costs.tolist(), strict=True)),
+        dict(zip(tested.tolist(), test_log_losses.tolist(), strict=True)),
     )

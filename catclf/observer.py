@@ -41,10 +41,11 @@ class Observer:
         `kernel` is ``numpy`` or ``numba`` for streaming, and None for the other methods.
         """
 
-    def cost(self, iteration: int, cost: float, test_cost: float | None) -> None:
-        """Receive the recorded costs of both splits, before the update `iteration`, from 0 on.
+    def cost(self, iteration: int, cost: float, test_log_loss: float | None) -> None:
+        """Receive a recorded cost, as it was before the update `iteration`, from 0 on.
 
-        `test_cost` is None where there is no test split.
+        `test_log_loss` is the mean cross-entropy on the test split, without penalty and class
+        weights; None where there is no test split.
         """
 
     def stop(self) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 from catclf.fields import MAX_COUNT, check_ranges, ranged
 from catclf.logistic import CLASS_WEIGHTS, LOSSES, Array, ClassWeight, LossName
 
-_RESULTS = ("iterations", "cost", "test_cost", "train_accuracy", "test_accuracy")
+_RESULTS = ("iterations", "cost", "test_log_loss", "train_accuracy", "test_accuracy")
 
 
 @dataclass(frozen=True)
@@ -68,10 +68,12 @@ class Training:
         The program and its version.
     iterations
         How many updates were made; fewer than asked for where it was stopped.
-    costs, test_costs
-        The recorded costs on both splits, in nats, by the iteration before which they were taken.
-    cost, test_cost
-        Those of w and b as they are; that of the test split is None where it was not measured.
+    costs, test_log_losses
+        The recorded costs on the train split, penalty and class weights included, and the log
+        losses on the test split, which are the mean cross-entropy whatever the settings. In nats,
+        by the iteration before which they were computed.
+    cost, test_log_loss
+        Those of w and b as they are; that of the test split is None where it was not computed.
     train_accuracy, test_accuracy
         Fractions; None where they were not measured.
     state
@@ -88,9 +90,9 @@ class Training:
     created_by: str = ""
     iterations: int = 0
     costs: dict[int, float] = field(default_factory=dict, repr=False)
-    test_costs: dict[int, float] = field(default_factory=dict, repr=False)
+    test_log_losses: dict[int, float] = field(default_factory=dict, repr=False)
     cost: float = nan
-    test_cost: float | None = None
+    test_log_loss: float | None = None
     train_accuracy: float | None = None
     test_accuracy: float | None = None
     state: dict[str, Array] = field(default_factory=dict, repr=False, compare=False)
@@ -100,18 +102,18 @@ class Training:
         """Whether fewer iterations were made than asked for."""
         return self.iterations < self.settings.iterations
 
-    def cost_curves(self) -> tuple[dict[int, float], dict[int, float]]:
-        """Return the costs of both splits by iteration, the final ones too."""
-        train, test = {**self.costs, self.iterations: self.cost}, dict(self.test_costs)
-        if self.test_cost is not None:
-            test[self.iterations] = self.test_cost
-        return train, test
+    def curves(self) -> tuple[dict[int, float], dict[int, float]]:
+        """Return the costs and the test log losses by iteration, the final ones too."""
+        costs, log_losses = {**self.costs, self.iterations: self.cost}, dict(self.test_log_losses)
+        if self.test_log_loss is not None:
+            log_losses[self.iterations] = self.test_log_loss
+        return costs, log_losses
 
     @property
-    def lowest_test_cost(self) -> tuple[int, float] | None:
-        """After which iteration the test cost was lowest, of those known, and that cost."""
-        _, test = self.cost_curves()
-        return min(test.items(), key=lambda at: at[1], default=None)
+    def lowest_test_log_loss(self) -> tuple[int, float] | None:
+        """After which iteration the test log loss was lowest, of those known, and that loss."""
+        _, log_losses = self.curves()
+        return min(log_losses.items(), key=lambda at: at[1], default=None)
 
     def to_record(self) -> dict[str, object]:
         """Return all but the costs along the way and the state, as tables that JSON can hold."""
@@ -151,7 +153,7 @@ class Training:
                 created_by=_text(record["created_by"]),
                 iterations=_count(results["iterations"]),
                 cost=_number(results["cost"]),
-                test_cost=_measured(results.get("test_cost")),
+                test_log_loss=_measured(results.get("test_log_loss")),
                 train_accuracy=_measured(results.get("train_accuracy"), most=1),
                 test_accuracy=_measured(results.get("test_accuracy"), most=1),
             )

@@ -48,7 +48,7 @@ class Recorder(Observer):
         self.stop_after = stop_after
         self.calls: list[tuple[int, int]] = []
         self.costs: dict[int, float] = {}
-        self.test_costs: dict[int, float] = {}
+        self.test_log_losses: dict[int, float] = {}
         self.names: list[str] = []
         self.warnings: list[str] = []
 
@@ -64,11 +64,11 @@ class Recorder(Observer):
         """Keep the text."""
         self.warnings.append(text)
 
-    def cost(self, iteration: int, cost: float, test_cost: float | None) -> None:
+    def cost(self, iteration: int, cost: float, test_log_loss: float | None) -> None:
         """Keep the costs."""
         self.costs[iteration] = cost
-        if test_cost is not None:
-            self.test_costs[iteration] = test_cost
+        if test_log_loss is not None:
+            self.test_log_losses[iteration] = test_log_loss
 
     def stop(self) -> bool:
         """Stop after so many iterations."""

@@ -206,9 +206,9 @@ costs = st.dictionaries(st.integers(0, 10**9), finite, max_size=5)
         created_by=texts,
         iterations=counts,
         costs=costs,
-        test_costs=st.just({}),
+        test_log_losses=st.just({}),
         cost=finite,
-        test_cost=st.none() | st.floats(0, 1e6),
+        test_log_loss=st.none() | st.floats(0, 1e6),
         train_accuracy=st.none() | st.floats(0, 1),
         test_accuracy=st.none() | st.floats(0, 1),
         state=st.dictionaries(
@@ -226,7 +226,7 @@ def test_a_model_is_read_as_it_was_saved(
 ) -> None:
     """Saving and loading change nothing, bit for bit, its training and the order of costs too."""
     tested = dict(list(training.costs.items())[len(training.costs) // 2 :])
-    training = replace(training, test_costs=tested)
+    training = replace(training, test_log_losses=tested)
     model = Model(w, b, (classes[0], classes[1]), Preprocessing(size=SIZE, fit=fit), training)
     save_model(scratch, model)
     again = load_model(scratch)
@@ -237,7 +237,7 @@ def test_a_model_is_read_as_it_was_saved(
     assert found is not None
     assert replace(found, state={}) == replace(training, state={})
     assert list(found.costs) == list(training.costs)
-    assert list(found.test_costs) == list(tested)
+    assert list(found.test_log_losses) == list(tested)
     assert found.state.keys() == training.state.keys()
     for name, array in training.state.items():
         np.testing.assert_array_equal(found.state[name], array)

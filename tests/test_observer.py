@@ -46,7 +46,7 @@ def test_a_caller_overrides_what_it_wants_to_hear(make_columns: ColumnsMaker) ->
         def __init__(self) -> None:
             self.iterations: list[int] = []
 
-        def cost(self, iteration: int, cost: float, test_cost: float | None) -> None:
+        def cost(self, iteration: int, cost: float, test_log_loss: float | None) -> None:
             self.iterations.append(iteration)
 
     heard, columns, Y = Costs(), make_columns(6, 9), half_and_half(6)

@@ -24,7 +24,7 @@ TRAINING = Training(
     created_by="catclf 1.0",
     iterations=1500,
     cost=0.14,
-    test_cost=0.75,
+    test_log_loss=0.75,
     train_accuracy=0.99,
     test_accuracy=0.7,
 )
@@ -69,7 +69,7 @@ trainings = st.builds(
     created_by=st.text(),
     iterations=st.integers(0),
     cost=st.floats(allow_nan=False, allow_infinity=False),
-    test_cost=st.none() | st.floats(0, allow_infinity=False),
+    test_log_loss=st.none() | st.floats(0, allow_infinity=False),
     train_accuracy=share,
     test_accuracy=share,
 )
@@ -107,7 +107,7 @@ def test_any_value_in_any_place_gives_a_record_or_none(data: st.DataObject, valu
     read = Training.from_record(record)
     if read is not None:
         for field, declared in get_type_hints(Training).items():
-            if field not in ("costs", "test_costs", "state"):
+            if field not in ("costs", "test_log_losses", "state"):
                 assert isinstance(getattr(read, field), declared), field
 
 
@@ -179,12 +179,12 @@ def test_a_training_tells_whether_it_was_interrupted() -> None:
 def test_curves_end_with_the_final_costs() -> None:
     """The lowest test cost is of all that are known, the final one too."""
     costs, tested = {0: 0.7, 100: 0.5}, {0: 0.7, 100: 0.6}
-    training = replace(TRAINING, costs=costs, test_costs=tested)
-    train, test = training.cost_curves()
+    training = replace(TRAINING, costs=costs, test_log_losses=tested)
+    train, test = training.curves()
     assert train == {0: 0.7, 100: 0.5, 1500: 0.14}
     assert test == {0: 0.7, 100: 0.6, 1500: 0.75}
-    assert training.lowest_test_cost == (100, 0.6)
-    assert replace(training, test_cost=0.1).lowest_test_cost == (1500, 0.1)
-    untested = replace(training, test_costs={}, test_cost=None)
-    assert untested.cost_curves()[1] == {}
-    assert untested.lowest_test_cost is None
+    assert training.lowest_test_log_loss == (100, 0.6)
+    assert replace(training, test_log_loss=0.1).lowest_test_log_loss == (1500, 0.1)
+    untested = replace(training, test_log_losses={}, test_log_loss=None)
+    assert untested.curves()[1] == {}
+    assert untested.lowest_test_log_loss is None

@@ -99,7 +99,7 @@ def as_record(evaluation: Evaluation) -> dict[str, object]:
         "accuracy": evaluation.accuracy,
         "accuracy_interval_95": evaluation.interval,
         "majority_rate": evaluation.majority_rate,
-        "surely_better_than_constant": evaluation.surely_better,
+        "surely_better_than_constant": evaluation.judged.surely_better,
         "balanced_accuracy": counts.balanced_accuracy,
         "confusion": counts,
         "recall_by_class": {negative: counts.specificity, positive: counts.recall},
@@ -185,7 +185,7 @@ def _model_line(evaluation: Evaluation) -> str:
 def _doubts(evaluation: Evaluation) -> list[str]:
     """Return what a reader of the accuracy should know, a line each."""
     doubts = []
-    if not evaluation.surely_better:
+    if not evaluation.judged.surely_better:
         doubts.append("not surely better than always predicting the more frequent class")
     if evaluation.other_data is not None:
         doubts.append(f"the model was trained on other data: {printable(evaluation.other_data)}")

@@ -80,7 +80,7 @@ def model_as_record(path: str, found: Model) -> dict[str, object]:
     """Return what a model holds for JSON."""
     training = found.training
     told = {} if training is None else training.to_record()
-    lowest = None if training is None else training.lowest_test_cost
+    lowest = None if training is None else training.lowest_test_log_loss
     known = not found.weights_only
     return {
         "path": path,
@@ -99,7 +99,7 @@ def model_as_record(path: str, found: Model) -> dict[str, object]:
         "results": told.get("results"),
         "interrupted": training and training.interrupted,
         "recorded_costs": len(training.costs) if training else 0,
-        "lowest_test_cost": lowest and {"iteration": lowest[0], "cost": lowest[1]},
+        "lowest_test_log_loss": lowest and {"iteration": lowest[0], "log_loss": lowest[1]},
     }
 
 
@@ -161,7 +161,7 @@ def _training(training: Training) -> Lines:
     asked = settings.pop("iterations")
     every = settings.pop("every")
     made = f"{training.iterations} of {asked}"
-    rows = [
+    return [
         ("dataset", printable(training.dataset) or "not told"),
         ("digest", _digest(training.digest)),
         ("pictures", f"{training.train_examples} train, {training.test_examples} test"),
@@ -171,16 +171,20 @@ def _training(training: Training) -> Lines:
         ("iterations", f"{made}: interrupted" if training.interrupted else made),
         ("recorded costs", f"{len(training.costs)}, one every {every} iterations"),
         ("final cost", short(training.cost)),
-        ("final test cost", "-" if training.test_cost is None else short(training.test_cost)),
-    ]
-    if training.lowest_test_cost is not None:
-        iteration, cost = training.lowest_test_cost
-        rows.append(("lowest test cost", f"{short(cost)}, after {iteration} iterations"))
-    return [
-        *rows,
+        ("test log loss", _test_log_loss(training)),
         ("train accuracy", percent(training.train_accuracy)),
         ("test accuracy", percent(training.test_accuracy)),
     ]
+
+
+def _test_log_loss(training: Training) -> str:
+    if training.lowest_test_log_loss is None:
+        return "-"
+    iteration, lowest = training.lowest_test_log_loss
+    lowest_text = f"lowest {short(lowest)} after {iteration} iterations"
+    if training.test_log_loss is None:
+        return lowest_text
+    return f"{short(training.test_log_loss)}, {lowest_text}"
 
 
 def _texts(settings: dict[str, object]) -> Lines:

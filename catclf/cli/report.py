@@ -42,7 +42,7 @@ def command(dataset: str, model: str, output: str, force: bool) -> None:
     else:
         for line in accuracy_lines(written.test):
             click.echo(line)
-        if not written.test.surely_better:
+        if not written.test.judged.surely_better:
             note("Warning: the test accuracy is not surely above the majority class")
     click.echo(
         f"{printable(output)}: saved, {written.size_bytes / 1e6:.1f} MB; open it in a browser"

@@ -195,13 +195,13 @@ class TrainingDisplay(Display):
         if seconds is not None and seconds > MIN_EXPECTED_SECONDS:
             self.note(f"Expected to take {duration(seconds)}")
 
-    def cost(self, iteration: int, cost: float, test_cost: float | None) -> None:
+    def cost(self, iteration: int, cost: float, test_log_loss: float | None) -> None:
         """Write a recorded cost."""
         self.detail = f"cost {short(cost)}"
-        self.costs.append({"iteration": iteration, "cost": cost, "test_cost": test_cost})
+        self.costs.append({"iteration": iteration, "cost": cost, "test_log_loss": test_log_loss})
         if self.heading is not None and not self.quiet:
             self.clear()
-            self.results.write(f"Cost after iteration {iteration}: {_costs(cost, test_cost)}")
+            self.results.write(f"Cost after iteration {iteration}: {_costs(cost, test_log_loss)}")
 
 
 def duration(seconds: float) -> str:
@@ -212,8 +212,12 @@ def duration(seconds: float) -> str:
     return f"{seconds:.0f} s"
 
 
-def _costs(cost: float, test_cost: float | None) -> str:
-    return short(cost) if test_cost is None else f"{short(cost)} (test {short(test_cost)})"
+def _costs(cost: float, test_log_loss: float | None) -> str:
+    return (
+        short(cost)
+        if test_log_loss is None
+        else f"{short(cost)} (test log loss {short(test_log_loss)})"
+    )
 
 
 def _settings_line(settings: Settings) -> str:
@@ -233,7 +237,7 @@ def _result_lines(trained: Trained) -> Iterator[str]:
     cost = "Final cost"
     if training.interrupted:
         cost = f"Cost after iteration {training.iterations}"
-    yield f"{cost}: {_costs(training.cost, training.test_cost)}"
+    yield f"{cost}: {_costs(training.cost, training.test_log_loss)}"
     for evaluation in filter(None, (trained.train, trained.test)):
         counts = evaluation.confusion
         yield from accuracy_lines(evaluation)
@@ -258,14 +262,14 @@ def _fields(trained: Trained, output: str, display: TrainingDisplay) -> dict[str
         "method": training.method,
         "kernel": training.kernel,
         "costs": [
-            {"iteration": at, "cost": cost, "test_cost": training.test_costs.get(at)}
+            {"iteration": at, "cost": cost, "test_log_loss": training.test_log_losses.get(at)}
             for at, cost in training.costs.items()
         ],
         "workers": display.n_workers,
         "iterations": training.iterations,
         "interrupted": training.interrupted,
         "final_cost": training.cost,
-        "final_test_cost": training.test_cost,
+        "final_test_log_loss": training.test_log_loss,
         "train": train,
         "test": test,
     }

@@ -166,11 +166,11 @@ class Gram:
         Z = self.recurrence.U + self.recurrence.b
         return cost(Z, self.problem.Y, self.settings.loss, self._penalty(), self.weights)
 
-    def test_cost(self) -> float | None:
+    def test_log_loss(self) -> float | None:
         if (test := self.problem.test) is None:
             return None
         Z = self.recurrence.C @ self.K_test.T + self.recurrence.b  # (1, m_test)
-        return cost(Z, test.Y, self.settings.loss, self._penalty(), test.example_weights)
+        return cost(Z, test.Y)
 
     def safe_rate(self) -> float:
         return gram_safe_rate(self.recurrence.K, self.problem)

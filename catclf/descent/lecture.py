@@ -8,7 +8,16 @@ import numpy as np
 
 from catclf.descent.problem import Problem, State
 from catclf.descent.rates import safe_rate
-from catclf.logistic import LOSSES, Array, backward, cost, forward, l2_penalty, sigmoid
+from catclf.logistic import (
+    LOSSES,
+    Array,
+    LossName,
+    backward,
+    cost,
+    forward,
+    l2_penalty,
+    sigmoid,
+)
 
 
 class _Examples:
@@ -63,21 +72,22 @@ class Iterative:
         return z
 
     def cost(self) -> float:
-        return self._cost(self.examples)
+        penalty = self.settings.l2 / 2 * sum(w * w for w in self.w)
+        return self._mean_loss(self.examples, self.settings.loss) + penalty
 
-    def test_cost(self) -> float | None:
-        return None if self.test is None else self._cost(self.test)
+    def test_log_loss(self) -> float | None:
+        return None if self.test is None else self._mean_loss(self.test, "cross-entropy")
 
-    def _cost(self, examples: _Examples) -> float:
+    def _mean_loss(self, examples: _Examples, loss: LossName) -> float:
         total = 0.0
         for x, y, weight in zip(examples.x, examples.y, examples.weight, strict=True):
             z = self._z(x)
-            if self.settings.loss == "squared-error":
+            if loss == "squared-error":
                 a = 1 / (1 + math.exp(-z)) if z >= 0 else math.exp(z) / (1 + math.exp(z))
                 total += weight * (a - y) ** 2 / 2
             else:
                 total += weight * (max(z, 0) + math.log1p(math.exp(-abs(z))) - y * z)
-        return total / len(examples.x) + self.settings.l2 / 2 * sum(w * w for w in self.w)
+        return total / len(examples.x)
 
     def safe_rate(self) -> float:
         """Return `catclf.descent.rates.safe_rate`: by vectorized code, a moment's work."""
@@ -120,12 +130,10 @@ class Vectorized:
         penalty = l2_penalty(self.w, self.settings.l2)
         return cost(Z, self.Y, self.settings.loss, penalty, self.weights)
 
-    def test_cost(self) -> float | None:
+    def test_log_loss(self) -> float | None:
         if (test := self.problem.test) is None:
             return None
-        Z = forward(self.w, self.b, self.X_test)
-        penalty = l2_penalty(self.w, self.settings.l2)
-        return cost(Z, test.Y, self.settings.loss, penalty, test.example_weights)
+        return cost(forward(self.w, self.b, self.X_test), test.Y)
 
     def safe_rate(self) -> float:
         return safe_rate(self.problem, self.X)

@@ -43,7 +43,7 @@ def descend(
     """
     observer = observer or Observer()
     settings, begun = training.settings, training.iterations
-    costs, test_costs = dict(training.costs), dict(training.test_costs)
+    costs, test_log_losses = dict(training.costs), dict(training.test_log_losses)
     done, last = begun, list(costs.values())[-1] if costs else math.inf
     saved, pause = monotonic(), CHECKPOINT_SECONDS
     warned = False
@@ -53,9 +53,9 @@ def descend(
             training,
             iterations=done,
             costs=dict(costs),
-            test_costs=dict(test_costs),
+            test_log_losses=dict(test_log_losses),
             cost=method.cost(),
-            test_cost=method.test_cost(),
+            test_log_loss=method.test_log_loss(),
             state=method.state(),
         )
         return Stand(*method.parameters(), recorded)
@@ -64,14 +64,16 @@ def descend(
         if failed.before is None or done - 1 <= begun:
             return None  # nothing that could be resumed, or nothing new
         w, b, cost = failed.before
-        kept = [{at: c for at, c in some.items() if at < done - 1} for some in (costs, test_costs)]
+        kept = [
+            {at: c for at, c in some.items() if at < done - 1} for some in (costs, test_log_losses)
+        ]
         recorded = replace(
             training,
             iterations=done - 1,
             costs=kept[0],
-            test_costs=kept[1],
+            test_log_losses=kept[1],
             cost=cost,
-            test_cost=None,
+            test_log_loss=None,
             state=method.state(),
         )
         return Stand(w, b, recorded)
@@ -79,7 +81,7 @@ def descend(
     try:
         for iteration in range(done, settings.iterations):
             recorded = iteration % settings.every == 0
-            test_cost = method.test_cost() if recorded else None
+            test_log_loss = method.test_log_loss() if recorded else None
             cost = method.step(recorded)
             done = iteration + 1
             if cost is not None:
@@ -89,9 +91,9 @@ def descend(
                     observer.warning(_rising(cost, iteration, settings, method.safe_rate()))
                     warned = True
                 costs[iteration] = last = cost
-                if test_cost is not None:
-                    test_costs[iteration] = test_cost
-                observer.cost(iteration, cost, test_cost)
+                if test_log_loss is not None:
+                    test_log_losses[iteration] = test_log_loss
+                observer.cost(iteration, cost, test_log_loss)
             observer.progress(done, settings.iterations)
             if observer.stop():
                 break

@@ -46,7 +46,8 @@ class Problem:
     """The cost to be minimized: the data and the settings.
 
     `columns` are those of X as rows, (m, n_x) uint8, in memory or in a file; `Y` the labels (1, m),
-    0 or 1. Where `test` is a problem of its own, the test split, its cost is recorded too.
+    0 or 1. Where there is a test split, `test` is the problem of the default settings on it, whose
+    cost is the log loss: that is recorded too.
     """
 
     columns: Columns
@@ -95,8 +96,8 @@ class Method(Protocol):
     def cost(self) -> float:
         """Return the cost of w and b as they are."""
 
-    def test_cost(self) -> float | None:
-        """Return the same cost on the test split; None where the problem has none."""
+    def test_log_loss(self) -> float | None:
+        """Return the log loss on the test split, without penalty and class weights, or None."""
 
     def safe_rate(self) -> float | None:
         """Return `catclf.descent.rates.safe_rate`; None where that would take long."""

@@ -52,7 +52,7 @@ class Streaming:
         """
         lr, l2 = self.settings.learning_rate, self.settings.l2
         sums = self._of(self.sums)
-        cost = self._cost(sums, self.problem.m)
+        cost = self._cost(sums)
         self.before = self.w, self.b, cost
         _, dw, db = sums.means(self.problem.m)
         self.w = (1 - lr * l2) * self.w - lr * dw
@@ -61,13 +61,14 @@ class Streaming:
 
     def cost(self) -> float:
         """Return the cost of w and b as they are."""
-        return self._cost(self._of(self.sums), self.problem.m)
+        return self._cost(self._of(self.sums))
 
-    def test_cost(self) -> float | None:
-        """Return the same cost on the test split; None where the problem has none."""
+    def test_log_loss(self) -> float | None:
+        """Return the log loss on the test split; None where the problem has none."""
         if self.problem.test is None or self.test_sums is None:
             return None
-        return self._cost(self._of(self.test_sums), self.problem.test.m)
+        log_loss, _, _ = self._of(self.test_sums).means(self.problem.test.m)
+        return log_loss
 
     def _of(self, sums: Sum) -> Sums:
         try:
@@ -75,8 +76,8 @@ class Streaming:
         except CatclfError as error:
             raise IterationError(error, self.before) from error
 
-    def _cost(self, sums: Sums, m: int) -> float:
-        loss, _, _ = sums.means(m)
+    def _cost(self, sums: Sums) -> float:
+        loss, _, _ = sums.means(self.problem.m)
         return loss + l2_penalty(self.w, self.settings.l2)
 
     def safe_rate(self) -> float | None:

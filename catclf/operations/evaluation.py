@@ -13,10 +13,12 @@ from catclf.columns import BLOCK_EXAMPLES, ORDERS, Order, blocks
 from catclf.dataset import Dataset, Split, open_dataset
 from catclf.errors import AnyPath, DatasetError
 from catclf.files import PREDICTIONS_HEADER, FileKind
-from catclf.logistic import Array, cross_entropy, sigmoid
+from catclf.logistic import Array, ClassWeight, cross_entropy, sigmoid
 from catclf.metrics import (
     Confusion,
+    Judged,
     area_under_curve,
+    balanced_interval,
     confusion,
     constant_log_loss,
     majority_rate,
@@ -46,6 +48,7 @@ class Evaluation:
     auc: float | None  # area under the ROC curve; None where a class is absent
     log_loss: float  # mean cross-entropy, in nats
     also_in_train: int  # how many of the pictures the train split holds too
+    class_weight: ClassWeight  # by which the model was trained
     names: list[str] = field(repr=False)
     labels: NDArray[np.uint8] = field(repr=False)  # (m,), 0 or 1
     probabilities: Array = field(repr=False)  # (m,)
@@ -61,9 +64,16 @@ class Evaluation:
         return self.confusion.correct / self.confusion.total
 
     @property
-    def surely_better(self) -> bool:
-        """Whether the whole interval of the accuracy lies above the majority rate."""
-        return self.interval[0] > self.majority_rate
+    def judged(self) -> Judged:
+        """What the verdict is about: the accuracy, or the balanced one where that was asked for.
+
+        A model that was trained with balanced class weights gives up accuracy for it.
+        """
+        balanced = self.confusion.balanced_accuracy
+        if self.class_weight == "balanced" and balanced is not None:
+            interval = balanced_interval(self.confusion)
+            return Judged("balanced accuracy", balanced, interval, 1 / len(self.classes))
+        return Judged("accuracy", self.accuracy, self.interval, self.majority_rate)
 
     @property
     def right(self) -> NDArray[np.bool_]:
@@ -229,11 +239,14 @@ def evaluate_models(
         for _, block in blocks(chosen.columns, BLOCK_EXAMPLES)
     ]
     logits = [np.concatenate(parts) for parts in zip(*by_block, strict=True)]
-    return [_evaluation(dataset, split, chosen, Z, threshold) for Z in logits]
+    return [
+        _evaluation(dataset, model, split, chosen, Z, threshold)
+        for model, Z in zip(models, logits, strict=True)
+    ]
 
 
 def _evaluation(
-    dataset: Dataset, split: SplitName, chosen: Split, Z: Array, threshold: float
+    dataset: Dataset, model: Model, split: SplitName, chosen: Split, Z: Array, threshold: float
 ) -> Evaluation:
     losses = cross_entropy(Z, chosen.labels.astype(np.float64))
     probabilities = sigmoid(Z)
@@ -251,6 +264,7 @@ def _evaluation(
         auc=area_under_curve(chosen.labels, Z),  # logits do not tie where probabilities saturate
         log_loss=float(losses.mean()),
         also_in_train=chosen.also_in_train,
+        class_weight="none" if model.training is None else model.training.settings.class_weight,
         names=chosen.names,
         labels=chosen.labels,
         probabilities=probabilities,

@@ -104,9 +104,9 @@ def _data(
     """Return what the page's scripts read: numbers, and names as they are."""
     training = model.training
     settings = Settings() if training is None else training.settings
-    curves = ({}, {}) if training is None else training.cost_curves()
-    train_costs, test_costs = (sorted(costs.items()) for costs in curves)
-    lowest = None if training is None else training.lowest_test_cost
+    curves = ({}, {}) if training is None else training.curves()
+    train_costs, test_log_losses = (sorted(costs.items()) for costs in curves)
+    lowest = None if training is None else training.lowest_test_log_loss
     return {
         "classes": dataset.classes,
         "preprocessing": dataset.preprocessing.to_record(),
@@ -125,7 +125,11 @@ def _data(
         if training is None or training.train_accuracy is None
         else {"accuracy": training.train_accuracy, "examples": training.train_examples},
         "test": None if test is None else _test_data(dataset, model, test),
-        "costs": {"train": _thinned(train_costs), "test": _thinned(test_costs), "lowest": lowest},
+        "costs": {
+            "train": _thinned(train_costs),
+            "test": _thinned(test_log_losses),
+            "lowest": lowest,
+        },
         "details": _details(dataset, model, model_path),
     }
 
@@ -140,7 +144,7 @@ def _test_data(dataset: Dataset, model: Model, test: Evaluation) -> dict[str, ob
         "correct": test.confusion.correct,
         "accuracy": test.accuracy,
         "interval": test.interval,
-        "surely_better": test.surely_better,
+        "surely_better": test.judged.surely_better,
         "majority_rate": test.majority_rate,
         "majority_class": test.classes[int(2 * np.count_nonzero(test.labels) > total)],
         "log_loss": _finite(test.log_loss),

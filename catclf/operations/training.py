@@ -172,7 +172,7 @@ def train(
         )
         model = replace(model, training=training)
         save_model(output, model)
-        if on_test is not None and not on_test.surely_better:
+        if on_test is not None and not on_test.judged.surely_better:
             observer.warning(
                 "the test accuracy is not surely above the majority class"
                 + HOG_COLOR_HINT * (opened.preprocessing.features == "pixels")
@@ -184,7 +184,7 @@ def problem_of(dataset: Dataset, settings: Settings) -> Problem:
     """Return the problem of fitting a dataset's train split, and its test split beside it."""
     test = None
     if dataset.test.m:
-        test = Problem(dataset.test.columns, dataset.test.Y, settings)
+        test = Problem(dataset.test.columns, dataset.test.Y, Settings())
     return Problem(dataset.train.columns, dataset.train.Y, settings, test)
 
 

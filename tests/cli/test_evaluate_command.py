@@ -44,7 +44,7 @@ def test_what_is_told_of_one_and_of_two_models_in_json(
     alone = json.loads(results(*words))
     expected = catclf.evaluate(dataset, weights_only, split="train")
     assert alone["order_log_losses"] == expected.order_log_losses
-    assert alone["surely_better_than_constant"] == expected.surely_better
+    assert alone["surely_better_than_constant"] == expected.judged.surely_better
     assert (alone["other_data"], alone["also_in_train"]) == (None, 0)
     both = json.loads(results(*words, "-m", model))
     del alone["most_wrong"]

@@ -50,7 +50,7 @@ def test_a_model_in_json(model: Path) -> None:
     assert (found["kind"], found["weights_only"], found["interrupted"]) == ("model", False, False)
     assert found["classes"] == ["noncat", "cat"]
     assert (found["n_x"], found["size"], found["recorded_costs"]) == (192, 8, 1)
-    assert found["lowest_test_cost"]["iteration"] in (0, 20)
+    assert found["lowest_test_log_loss"]["iteration"] in (0, 20)
     assert (found["b"], found["w_norm"]) == (loaded.b, loaded.w_norm)
 
 
@@ -65,7 +65,7 @@ def test_what_is_not_known_is_not_made_up(
     save_model(path, dataclasses.replace(good_model(), training=None))
     assert results("info", path).endswith("\nIt does not tell how it was trained.\n")
     for file, keys in (
-        (path, ("settings", "lowest_test_cost", "interrupted")),
+        (path, ("settings", "lowest_test_log_loss", "interrupted")),
         (weights_only, ("format_version", "classes", "preprocessing", "settings")),
     ):
         found = in_json(file)

@@ -34,11 +34,14 @@ def test_train_in_json(dataset: Path, tmp_path: Path) -> None:
     assert (found["model"], found["dataset"]) == (str(output), str(dataset))
     assert (found["digest"], found["method"]) == (record.digest, record.method)
     assert found["settings"] == asdict(record.settings)
-    assert (found["final_cost"], found["final_test_cost"]) == (record.cost, record.test_cost)
+    assert (found["final_cost"], found["final_test_log_loss"]) == (
+        record.cost,
+        record.test_log_loss,
+    )
     assert (found["iterations"], found["interrupted"], found["error"]) == (30, False, None)
     assert found["warnings"] == []
-    assert [(c["iteration"], c["cost"], c["test_cost"]) for c in found["costs"]] == [
-        (at, cost, record.test_costs[at]) for at, cost in record.costs.items()
+    assert [(c["iteration"], c["cost"], c["test_log_loss"]) for c in found["costs"]] == [
+        (at, cost, record.test_log_losses[at]) for at, cost in record.costs.items()
     ]
     for split in ("train", "test"):
         evaluated = results("evaluate", dataset, "-m", output, "--split", split, "--format", "json")

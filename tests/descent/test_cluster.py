@@ -134,7 +134,7 @@ class Trial:
 def bits(trained: Trained) -> tuple[object, ...]:
     """Return w, b and the costs."""
     model, training = trained.model, training_in(trained)
-    return model.w.tolist(), model.b, training.costs, training.test_costs, training.cost
+    return model.w.tolist(), model.b, training.costs, training.test_log_losses, training.cost
 
 
 def training_in(trained: Trained) -> Training:

@@ -39,7 +39,7 @@ class Told:
     def cost(self) -> float:
         return self.costs[0]
 
-    def test_cost(self) -> float | None:
+    def test_log_loss(self) -> float | None:
         return None
 
     def safe_rate(self) -> float | None:
@@ -62,7 +62,7 @@ def told(*costs: float, iterations: int, every: int = 100, **options: object) ->
 
 
 @pytest.mark.parametrize("iterations", [1, 10, 11, 25])
-def test_costs_are_those_before_each_every_th_update(
+def test_log_losses_are_those_before_each_every_th_update(
     iterations: int, make_columns: ColumnsMaker
 ) -> None:
     """The observer hears 0, every, 2 * every, ...; what it hears is what is recorded."""

@@ -168,7 +168,7 @@ def test_surely_better_means_the_whole_interval(
     logits = [(2 * label - 1) * (1 if i < right else -1) for i, label in enumerate(labels)]
     result = evaluate(write_labels(tmp_path / "d.npz", labels), answering(logits, b=-0.1))
     assert result.accuracy == right / 20
-    assert result.surely_better == surely
+    assert result.judged.surely_better == surely
 
 
 # ------------------------------------------------------------------------------ what fits

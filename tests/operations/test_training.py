@@ -130,8 +130,8 @@ def test_what_is_saved_is_what_is_returned(small_dataset: Path, tmp_path: Path) 
         digest = dataset.digest
     kept, told = training_of(tmp_path / "model.npz"), recorded(trained)
     assert kept.to_record() == told.to_record()
-    assert (kept.costs, kept.test_costs) == (told.costs, told.test_costs)
-    assert kept.test_costs.keys() == kept.costs.keys()
+    assert (kept.costs, kept.test_log_losses) == (told.costs, told.test_log_losses)
+    assert kept.test_log_losses.keys() == kept.costs.keys()
     assert (kept.dataset, kept.digest) == (os.fspath(small_dataset), digest)
     assert (kept.train_examples, kept.test_examples) == (18, 6)
     assert trained.test is not None
@@ -148,14 +148,14 @@ def test_training_twice_gives_the_same_model(small_dataset: Path, tmp_path: Path
     assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
 
 
-def test_test_costs_end_at_the_log_loss_of_the_test_split(
+def test_test_log_losses_end_at_the_log_loss_of_the_test_split(
     small_dataset: Path, tmp_path: Path
 ) -> None:
     """Without a penalty the final test cost is what evaluate calls log loss."""
     trained = catclf.train(small_dataset, tmp_path / "m.npz", Settings(0.01, 50, every=10))
     assert trained.test is not None
-    assert recorded(trained).test_cost == pytest.approx(trained.test.log_loss, rel=1e-9)
-    assert list(recorded(trained).test_costs) == [0, 10, 20, 30, 40]
+    assert recorded(trained).test_log_loss == pytest.approx(trained.test.log_loss, rel=1e-9)
+    assert list(recorded(trained).test_log_losses) == [0, 10, 20, 30, 40]
 
 
 def test_a_dataset_without_a_test_split_trains(tmp_path: Path) -> None:

@@ -361,7 +361,7 @@ def test_squared_error_has_its_own_derivatives(page: Page) -> None:
 
 def test_the_costs_are_those_of_the_model(page: Page, sample_report: Path) -> None:
     """Both curves, and where the test cost was lowest."""
-    train, test = training_of(sample_report.with_name("model.npz")).cost_curves()
+    train, test = training_of(sample_report.with_name("model.npz")).curves()
     words = page.inner_text("#costs-text")
     assert f"from {train[0]:.6f} to {train[2000]:.6f} in 2000 iterations" in words
     at = min(test, key=lambda iteration: test[iteration])
