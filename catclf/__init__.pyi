@@ -2,6 +2,7 @@
 from catclf.dataset import Dataset as Dataset
 from catclf.dataset import open_dataset as open_dataset
 from catclf.errors import CatclfError as CatclfError
+from catclf.errors import CatclfWarning as CatclfWarning
 from catclf.errors import ClusterError as ClusterError
 from catclf.errors import DatasetError as DatasetError
 from catclf.errors import DivergenceError as DivergenceError

@@ -62,6 +62,10 @@ class CatclfError(Exception):
         return first if self.fix is None else f"{first}\n{self.fix}"
 
 
+class CatclfWarning(UserWarning):
+    """What may mislead a user, and perhaps how to fix it."""
+
+
 class PictureError(CatclfError):
     """A picture that cannot be read, or cannot be read to its end."""
 

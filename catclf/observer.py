@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import sys
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+from catclf.errors import CatclfWarning
+
+if TYPE_CHECKING:
+    from tqdm.auto import tqdm
 
 
 @dataclass(frozen=True)
@@ -51,3 +59,66 @@ class Observer:
     def stop(self) -> bool:
         """Return whether to stop the descent after this iteration."""
         return False
+
+
+class Listener(Observer):
+    """The observer of one call: it keeps the warnings for the call's result, and passes all on.
+
+    Where the caller gave no observer, a warning is Python's, of the category `CatclfWarning`. Where
+    the caller asked for it, the progress is drawn as a bar, in a notebook as a widget; `unit` is
+    what is counted, such as ``pictures``.
+    """
+
+    def __init__(self, observer: Observer | None, progress: bool, unit: str) -> None:
+        self.warnings: list[str] = []
+        self._to, self._warns = observer or Observer(), observer is None
+        self._draws, self._unit = progress, unit
+        self._bar: tqdm[Any] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def progress(self, done: int, total: int) -> None:
+        self._to.progress(done, total)
+        if self._draws:
+            if self._bar is None:
+                from tqdm.auto import tqdm  # for those who ask
+
+                self._bar = tqdm(total=total, unit=f" {self._unit}")
+            self._bar.update(done - self._bar.n)
+
+    def skipped(self, files: Sequence[Skipped]) -> None:
+        self._to.skipped(files)
+
+    def note(self, text: str) -> None:
+        self._to.note(text)
+
+    def warning(self, text: str) -> None:
+        self.warnings.append(text)
+        self._to.warning(text)
+        if self._warns:
+            warnings.warn(text, CatclfWarning, stacklevel=_caller())
+
+    def workers(self, number: int) -> None:
+        self._to.workers(number)
+
+    def method(self, name: str, kernel: str | None, seconds: float | None) -> None:
+        self._to.method(name, kernel, seconds)
+
+    def cost(self, iteration: int, cost: float, test_log_loss: float | None) -> None:
+        self._to.cost(iteration, cost, test_log_loss)
+
+    def stop(self) -> bool:
+        return self._to.stop()
+
+
+def _caller() -> int:
+    """Return the `stacklevel` at which a warning names the line that called catclf."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals["__name__"].startswith("catclf."):
+        level, frame = level + 1, frame.f_back
+    return level

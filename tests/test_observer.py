@@ -6,7 +6,8 @@ import inspect
 
 import pytest
 
-from catclf.observer import Observer
+from catclf.errors import CatclfWarning
+from catclf.observer import Listener, Observer
 from catclf.training import Settings
 from conftest import ColumnsMaker
 from descent.problems import half_and_half, run, same_stand
@@ -36,6 +37,45 @@ def test_an_observer_does_nothing(name: str, capsys: pytest.CaptureFixture[str])
     answer = getattr(observer, name)(*HEARD[name])
     assert answer is (False if name == "stop" else None)
     assert vars(observer) == {}
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("name", HEARD)
+def test_a_listener_passes_all_on(name: str) -> None:
+    """To the caller's observer, with its answer; of a warning it keeps the text for the result."""
+    heard: list[tuple[object, ...]] = []
+
+    def hear(self: Observer, *arguments: object) -> bool:
+        heard.append(arguments)
+        return True
+
+    observer = type("Hearing", (Observer,), {name: hear})()
+    with Listener(observer, False, "pictures") as listener:
+        answer = getattr(listener, name)(*HEARD[name])
+    assert heard == [HEARD[name]]
+    assert answer is (True if name == "stop" else None)
+    assert listener.warnings == ([*HEARD[name]] if name == "warning" else [])
+
+
+def test_without_an_observer_warnings_are_pythons() -> None:
+    """They name the line that called, and stand in what is kept for the result."""
+    with Listener(None, False, "pictures") as listener, pytest.warns(CatclfWarning) as caught:
+        listener.warning("a rate too high")
+    assert [(str(each.message), each.filename) for each in caught] == [
+        ("a rate too high", __file__)
+    ]
+    assert listener.warnings == ["a rate too high"]
+
+
+def test_a_bar_is_drawn_where_it_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    """To its end, by the counts that the work reports; else nothing is written."""
+    for asked in (False, True):
+        with Listener(None, asked, "pictures") as listener:
+            for done in (1, 3):
+                listener.progress(done, 3)
+    assert "3/3" in capsys.readouterr().err
+    with Listener(None, False, "pictures") as listener:
+        listener.progress(1, 1)
     assert capsys.readouterr() == ("", "")
 
 
