@@ -43,6 +43,9 @@ class Observer:
     def workers(self, number: int) -> None:
         """Receive how many workers of a cluster compute, before `method`."""
 
+    def learning_rate(self, rate: float) -> None:
+        """Receive the rate of a descent that begins, before `method`; again where it restarts."""
+
     def method(self, name: str, kernel: str | None, seconds: float | None) -> None:
         """Receive the method that is used, streaming's kernel, and the predicted seconds if known.
 
@@ -66,11 +69,18 @@ class Listener(Observer):
 
     Where the caller gave no observer, a warning is Python's, of the category `CatclfWarning`. Where
     the caller asked for it, the progress is drawn as a bar, in a notebook as a widget; `unit` is
-    what is counted, such as ``pictures``.
+    what is counted, such as ``pictures``. The first of the `signals` stops a descent.
     """
 
-    def __init__(self, observer: Observer | None, progress: bool, unit: str) -> None:
+    def __init__(
+        self,
+        observer: Observer | None,
+        progress: bool,
+        unit: str,
+        signals: Sequence[int] = (),
+    ) -> None:
         self.warnings: list[str] = []
+        self.signals = signals
         self._to, self._warns = observer or Observer(), observer is None
         self._draws, self._unit = progress, unit
         self._bar: tqdm[Any] | None = None
@@ -106,6 +116,9 @@ class Listener(Observer):
     def workers(self, number: int) -> None:
         self._to.workers(number)
 
+    def learning_rate(self, rate: float) -> None:
+        self._to.learning_rate(rate)
+
     def method(self, name: str, kernel: str | None, seconds: float | None) -> None:
         self._to.method(name, kernel, seconds)
 
@@ -113,7 +126,7 @@ class Listener(Observer):
         self._to.cost(iteration, cost, test_log_loss)
 
     def stop(self) -> bool:
-        return self._to.stop()
+        return bool(self.signals) or self._to.stop()
 
 
 def _caller() -> int:

@@ -9,6 +9,7 @@ from typing import Any
 from catclf.fields import MAX_COUNT, check_ranges, ranged
 from catclf.logistic import CLASS_WEIGHTS, LOSSES, Array, ClassWeight, LossName
 
+DEFAULT_RATE = 0.005
 _RESULTS = ("iterations", "cost", "test_log_loss", "train_accuracy", "test_accuracy")
 
 
@@ -19,7 +20,8 @@ class Settings:
     Parameters
     ----------
     learning_rate
-        The lecture's alpha: above 0.
+        The lecture's alpha: above 0. None for 0.005 and, where the cost then stays above its first,
+        the highest rate at which it cannot rise.
     iterations
         How many updates of w and b.
     l2
@@ -38,7 +40,7 @@ class Settings:
         For a value out of its range.
     """
 
-    learning_rate: float = ranged(0.005, above=0, unit="RATE")
+    learning_rate: float | None = ranged(None, above=0, unit="RATE")
     iterations: int = ranged(2000, whole=True, least=1, most=MAX_COUNT, unit="N")
     l2: float = ranged(0.0, least=0, unit="LAMBDA")
     loss: LossName = ranged("cross-entropy", choices=LOSSES)
@@ -47,6 +49,11 @@ class Settings:
 
     def __post_init__(self) -> None:
         check_ranges(self)
+
+    @property
+    def rate(self) -> float:
+        """The learning rate, the default one where it is None."""
+        return DEFAULT_RATE if self.learning_rate is None else self.learning_rate
 
 
 @dataclass(frozen=True)

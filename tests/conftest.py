@@ -51,6 +51,11 @@ class Recorder(Observer):
         self.test_log_losses: dict[int, float] = {}
         self.names: list[str] = []
         self.warnings: list[str] = []
+        self.rates: list[float] = []
+
+    def learning_rate(self, rate: float) -> None:
+        """Keep the rates of the descents."""
+        self.rates.append(rate)
 
     def progress(self, done: int, total: int) -> None:
         """Keep how far the work is."""

@@ -18,6 +18,7 @@ HEARD = {
     "note": ("taken as splits",),
     "warning": ("a rate too high",),
     "workers": (4,),
+    "learning_rate": (0.005,),
     "method": ("streaming", "numba", 0.5),
     "cost": (0, 0.69, None),
     "stop": (),

@@ -148,7 +148,8 @@ def test_what_a_later_version_adds_is_no_hindrance() -> None:
 
 def test_default_settings_are_the_courses() -> None:
     """Without a word said, it is the course's run: 0.005, 2000 iterations, no penalty."""
-    assert Settings() == Settings(0.005, 2000, 0.0, "cross-entropy", 100, "none")
+    assert Settings() == Settings(None, 2000, 0.0, "cross-entropy", 100, "none")
+    assert Settings().rate == Settings(0.005).rate == 0.005
 
 
 @pytest.mark.parametrize(

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-import signal
 import sys
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import fields, is_dataclass
 from math import isfinite
-from types import FrameType
 from typing import TYPE_CHECKING, Any, Self
 
 import click
@@ -100,8 +98,8 @@ class Results:
 class Display(Observer):
     """Shows the library's work: notes, and on a terminal a progress bar that leaves nothing behind.
 
-    `unit` is what is counted, such as ``pictures``. The first of the `signals`, of a verb that
-    `stopped_by_signals` stops, stops the work.
+    `unit` is what is counted, such as ``pictures``. The first of the `signals`, of a verb
+    that `catclf.signals` stops, stops the work.
     """
 
     def __init__(self, unit: str, quiet: bool, signals: Sequence[int] = ()) -> None:
@@ -181,24 +179,3 @@ def error_text(error: CatclfError) -> str:
     """Return an error as text, the parameters that its fix names as flags."""
     fix = None if error.fix is None else with_flags(error.fix)
     return str(CatclfError(error.what, error.where, fix))
-
-
-@contextmanager
-def stopped_by_signals() -> Iterator[list[int]]:
-    """Yield a list that receives the first SIGINT or SIGTERM; a second one acts at once."""
-    received: list[int] = []
-
-    def receive(number: int, frame: FrameType | None) -> None:
-        received.append(number)
-        for each, handler in before.items():
-            signal.signal(each, handler)
-
-    before = {}
-    for each in (signal.SIGINT, signal.SIGTERM):
-        if signal.getsignal(each) != signal.SIG_IGN:  # as for a script's background jobs
-            before[each] = signal.signal(each, receive)
-    try:
-        yield received
-    finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)

@@ -6,6 +6,7 @@ import os
 import shlex
 from collections.abc import Iterator
 from dataclasses import replace
+from signal import SIGINT, SIGTERM
 from typing import Any
 
 import click
@@ -24,13 +25,14 @@ from catclf.cli.options import (
     setting,
     taken,
 )
-from catclf.cli.output import Display, Results, as_json, note, percent, short, stopped_by_signals
+from catclf.cli.output import Display, Results, as_json, note, percent, short
 from catclf.cli.scheduler import cluster_client, scheduler_options
 from catclf.descent import METHODS
 from catclf.errors import ClusterError, DivergenceError, printable
 from catclf.model import read_model
 from catclf.operations.training import Trained, train
-from catclf.training import Settings, Training
+from catclf.signals import stopped_by_signals
+from catclf.training import DEFAULT_RATE, Settings, Training
 
 DEFAULT_OUTPUT = "model.npz"
 MIN_EXPECTED_SECONDS = 5  # less is not worth a word
@@ -46,7 +48,13 @@ Examples:
 )
 @dataset_argument
 @output_option(DEFAULT_OUTPUT, "model")
-@setting(Settings, "learning_rate", "Descent", "Learning rate.")
+@setting(
+    Settings,
+    "learning_rate",
+    "Descent",
+    "Learning rate.",
+    show_default=f"{DEFAULT_RATE:g}, or a safe one where that is too high",
+)
 @setting(Settings, "iterations", "Descent", "Iterations.")
 @setting(Settings, "l2", "Cost", "Penalty: adds LAMBDA/2 |w|^2 to the cost.")
 @setting(Settings, "loss", "Cost", "The loss whose mean is the cost.")
@@ -102,12 +110,10 @@ def command(
         raise click.UsageError(f"a cluster computes by streaming: leave out --method {method}")
     results = Results()
     show_text = format == "text"
-    heading = f"dataset: {printable(dataset)}\nsettings: {_settings_line(settings)}"
-    if done:
-        heading += f"\nresumed after: {done} iterations"
+    heading = f"dataset: {printable(dataset)}" + f"\nresumed after: {done} iterations" * bool(done)
     with (
-        stopped_by_signals() as signals,
-        TrainingDisplay(results, signals, quiet, heading if show_text else None) as display,
+        stopped_by_signals(SIGINT, SIGTERM) as signals,
+        TrainingDisplay(results, signals, quiet, settings, heading, show_text) as display,
         cluster_client(scheduler, scheduler_file) as client,
     ):
         try:
@@ -127,8 +133,7 @@ def command(
             raise
         except DivergenceError as error:
             if not show_text:
-                record = _record(dataset, settings, display, error=error.what)
-                results.write(as_json(record))
+                results.write(as_json(_record(dataset, display, error=error.what)))
             raise
     if show_text:
         for line in _result_lines(trained):
@@ -156,8 +161,12 @@ def command(
 
 
 def _as_before(ctx: click.Context, before: Training, settings: Settings) -> Settings:
-    """Return the settings of a training that is resumed, but for what is given."""
-    changed = {
+    """Return the settings of a training that is resumed, but for what is given.
+
+    A learning rate that is not stays None: it is the model's, but may be mended.
+    """
+    changed: dict[str, Any] = {"learning_rate": None}
+    changed |= {
         name: getattr(settings, name)
         for name, parameter in parameters(Settings).items()
         if ctx.get_parameter_source(parameter) != ParameterSource.DEFAULT
@@ -168,14 +177,22 @@ def _as_before(ctx: click.Context, before: Training, settings: Settings) -> Sett
 class TrainingDisplay(Display):
     """Shows a training, and stops it after a signal.
 
-    The heading (None for JSON), the method and the costs are written to `results`, but where quiet.
+    The heading, the settings, the method and the costs are written to `results` where `shows`, but
+    where quiet.
     """
 
     def __init__(
-        self, results: Results, signals: list[int], quiet: bool, heading: str | None
+        self,
+        results: Results,
+        signals: list[int],
+        quiet: bool,
+        settings: Settings,
+        heading: str,
+        shows: bool,
     ) -> None:
         super().__init__("iterations", quiet, signals)
-        self.results, self.heading = results, heading
+        self.results, self.settings, self.heading = results, settings, heading
+        self.shows = shows and not quiet
         self.method_used = ""
         self.n_workers: int | None = None
         self.costs: list[dict[str, float | None]] = []
@@ -184,14 +201,21 @@ class TrainingDisplay(Display):
         """Keep how many workers of a cluster compute."""
         self.n_workers = number
 
+    def learning_rate(self, rate: float) -> None:
+        """Keep the learning rate; write it where the descent restarts with it."""
+        self.settings = replace(self.settings, learning_rate=rate)
+        if self.method_used:
+            self.costs.clear()
+            self._write(f"restarted: lr {rate:g}")
+
     def method(self, name: str, kernel: str | None, seconds: float | None) -> None:
         """Write what is trained, and by which method."""
         self.method_used = name
-        if self.heading is not None and not self.quiet:
+        if self.shows:
             by = "" if kernel is None else f" ({kernel})"
             if self.n_workers is not None:
                 by += f", by {self.n_workers} worker{'s' * (self.n_workers != 1)} of the cluster"
-            self.results.write(f"{self.heading}\nmethod: {name}{by}")
+            self._write(f"{self.heading}\n{_settings_line(self.settings)}\nmethod: {name}{by}")
         if seconds is not None and seconds > MIN_EXPECTED_SECONDS:
             self.note(f"Expected to take {duration(seconds)}")
 
@@ -199,9 +223,12 @@ class TrainingDisplay(Display):
         """Write a recorded cost."""
         self.detail = f"cost {short(cost)}"
         self.costs.append({"iteration": iteration, "cost": cost, "test_log_loss": test_log_loss})
-        if self.heading is not None and not self.quiet:
+        self._write(f"Cost after iteration {iteration}: {_costs(cost, test_log_loss)}")
+
+    def _write(self, text: str) -> None:
+        if self.shows:
             self.clear()
-            self.results.write(f"Cost after iteration {iteration}: {_costs(cost, test_log_loss)}")
+            self.results.write(text)
 
 
 def duration(seconds: float) -> str:
@@ -222,7 +249,7 @@ def _costs(cost: float, test_log_loss: float | None) -> str:
 
 def _settings_line(settings: Settings) -> str:
     return (
-        f"lr {settings.learning_rate:g}, iters {settings.iterations}, l2 {settings.l2:g}\n"
+        f"settings: lr {settings.rate:g}, iters {settings.iterations}, l2 {settings.l2:g}\n"
         f"loss: {settings.loss}, class weight {settings.class_weight}"
     )
 
@@ -255,7 +282,7 @@ def _fields(trained: Trained, output: str, display: TrainingDisplay) -> dict[str
         None if each is None else as_record(replace(each, model=output))
         for each in (trained.train, trained.test)
     )
-    record = _record(training.dataset, training.settings, display, output)
+    record = _record(training.dataset, display, output)
     return record | {
         "digest": training.digest,
         "created_by": training.created_by,
@@ -277,7 +304,6 @@ def _fields(trained: Trained, output: str, display: TrainingDisplay) -> dict[str
 
 def _record(
     dataset: str,
-    settings: Settings,
     display: TrainingDisplay,
     model: str | None = None,
     error: str | None = None,
@@ -287,7 +313,7 @@ def _record(
         "dataset": dataset,
         "model": model,
         "method": display.method_used,
-        "settings": settings,
+        "settings": display.settings,
         "warnings": display.warnings,
         "costs": display.costs,
         "error": error,

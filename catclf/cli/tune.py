@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from signal import SIGINT, SIGTERM
 from typing import Any
 
 import click
@@ -21,12 +22,13 @@ from catclf.cli.options import (
     setting,
     taken,
 )
-from catclf.cli.output import Display, as_json, note, percent, stopped_by_signals
+from catclf.cli.output import Display, as_json, note, percent
 from catclf.descent.cross_validation import Score
 from catclf.errors import CatclfError, printable
 from catclf.fields import Range
 from catclf.operations.search import RULES, Search, Tuned
 from catclf.operations.tuning import tune
+from catclf.signals import stopped_by_signals
 
 
 @click.command(
@@ -113,7 +115,10 @@ def command(
     fraction of the positive class.
     """
     search = taken(Search, options)
-    with stopped_by_signals() as signals, Display("iterations", quiet, signals) as display:
+    with (
+        stopped_by_signals(SIGINT, SIGTERM) as signals,
+        Display("iterations", quiet, signals) as display,
+    ):
         tuned = tune(
             dataset,
             search,

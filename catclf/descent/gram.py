@@ -146,7 +146,7 @@ class Gram:
         self.recurrence = Recurrence(
             gram_matrix(problem.columns),
             problem.Y,
-            rate=np.array([[settings.learning_rate]]),
+            rate=np.array([[settings.rate]]),
             l2=np.array([[settings.l2]]),
             weight=self.weights / problem.m,
             loss=settings.loss,

@@ -45,7 +45,7 @@ class Iterative:
         self.problem, self.settings = problem, problem.settings
 
     def step(self, with_cost: bool) -> float | None:
-        lr, l2 = self.settings.learning_rate, self.settings.l2
+        lr, l2 = self.settings.rate, self.settings.l2
         before = self.cost() if with_cost else None
         dw = [0.0] * self.n_x
         db = 0.0
@@ -113,7 +113,7 @@ class Vectorized:
             self.X_test = problem.test.columns[:].T / 255
 
     def step(self, with_cost: bool) -> float | None:
-        lr, l2, loss = self.settings.learning_rate, self.settings.l2, self.settings.loss
+        lr, l2, loss = self.settings.rate, self.settings.l2, self.settings.loss
         Z = forward(self.w, self.b, self.X)  # (1, m)
         before = self._cost(Z) if with_cost else None
         A = sigmoid(Z)

@@ -19,6 +19,7 @@ from catclf.observer import Observer
 from catclf.training import Settings, Training
 
 CHECKPOINT_SECONDS = 30.0
+DOUBT_ITERATIONS = 1000  # in which a cost that rises at first may come down again
 RISE = 1 + 1e-6  # of a cost that cannot fall: float32 rounds less
 
 
@@ -37,13 +38,14 @@ def descend(
     takes long, unless the cost is above the first; and before an error that ends the descent, with
     where it stood before its last update.
 
-    CatclfError where an iteration cannot be made. DivergenceError where the cost overflows, or ends
-    above where it began (in fewer than a thousand iterations: above twice that); of one that is
-    stopped early only overflow is an error.
+    CatclfError where an iteration cannot be made. DivergenceError where the cost overflows, is
+    above its first after half of the iterations (a thousand of them at least), or ends above it (in
+    fewer than a thousand: above twice that). Where it is stopped early only overflow is an error.
     """
     observer = observer or Observer()
     settings, begun = training.settings, training.iterations
     costs, test_log_losses = dict(training.costs), dict(training.test_log_losses)
+    doubted = max(DOUBT_ITERATIONS, settings.iterations // 2)
     done, last = begun, list(costs.values())[-1] if costs else math.inf
     saved, pause = monotonic(), CHECKPOINT_SECONDS
     warned = False
@@ -82,11 +84,14 @@ def descend(
         for iteration in range(done, settings.iterations):
             recorded = iteration % settings.every == 0
             test_log_loss = method.test_log_loss() if recorded else None
-            cost = method.step(recorded)
+            cost = method.step(recorded or iteration == doubted)
             done = iteration + 1
-            if cost is not None:
-                if not math.isfinite(cost):
-                    raise _diverged(costs, cost, iteration, settings)
+            if cost is not None and (
+                not math.isfinite(cost)
+                or (iteration == doubted and cost > RISE * costs.get(0, cost))
+            ):
+                raise _diverged(costs, cost, iteration, settings)
+            if cost is not None and recorded:
                 if cost > RISE * last and not warned:
                     observer.warning(_rising(cost, iteration, settings, method.safe_rate()))
                     warned = True
@@ -130,7 +135,11 @@ def divergence_factor(iterations: int) -> float:
     times, within 25. Later, a cost that cannot fall stands where it began, give or take float32's
     roundings.
     """
-    return 2.0 if iterations < 1000 else RISE
+    return 2.0 if iterations < DOUBT_ITERATIONS else RISE
+
+
+def _counted(iterations: int) -> str:
+    return f"{iterations} iteration{'s' * (iterations != 1)}"
 
 
 def _diverged(
@@ -139,14 +148,14 @@ def _diverged(
     first = costs.get(0, math.nan)
     how = f"to {cost:.6f}" if math.isfinite(cost) else "beyond all bounds"
     return DivergenceError(
-        f"the cost rose from {first:.6f} {how} in {iteration} iterations: "
-        f"the learning rate {settings.learning_rate:g} is too high"
+        f"the cost rose from {first:.6f} {how} in {_counted(iteration)}: "
+        f"the learning rate {settings.rate:g} is too high"
     )
 
 
 def _rising(cost: float, iteration: int, settings: Settings, safe: float | None) -> str:
     """Return the warning of a cost that is above the one recorded before it."""
-    text = f"the cost rose, to {cost:.6f} after {iteration} iterations"
+    text = f"the cost rose, to {cost:.6f} after {_counted(iteration)}"
     if safe is None:
-        return f"{text}: the learning rate {settings.learning_rate:g} is high"
-    return f"{text}\nUp to `learning_rate` {round_down(safe):g} it cannot rise on this data."
+        return f"{text}: the learning rate {settings.rate:g} is high"
+    return f"{text}\nWith `learning_rate` {round_down(safe):g} or less it never rises on this data."

@@ -50,7 +50,7 @@ class Streaming:
 
         IterationError where the sums cannot be had: a worker was killed, for example.
         """
-        lr, l2 = self.settings.learning_rate, self.settings.l2
+        lr, l2 = self.settings.rate, self.settings.l2
         sums = self._of(self.sums)
         cost = self._cost(sums)
         self.before = self.w, self.b, cost

@@ -114,7 +114,7 @@ def _data(
             "w": encoded(model.w),
             "b": model.b,
             "loss": settings.loss,
-            "learning_rate": settings.learning_rate,
+            "learning_rate": settings.rate,
             "l2": settings.l2,
             "class_weight": settings.class_weight,
         },

@@ -31,11 +31,12 @@ from catclf.descent import (
 from catclf.errors import AnyPath, CatclfError, DatasetError, DivergenceError, ModelError, printable
 from catclf.files import FileKind
 from catclf.model import Model, read_model, save_model
-from catclf.observer import Observer
+from catclf.observer import Listener, Observer
 from catclf.operations.evaluation import Evaluation, evaluate_models
 from catclf.outputs import check_output
+from catclf.signals import keyboard_interrupts, stopped_by_signals
 from catclf.splits import warn_of_imbalance
-from catclf.training import Settings, Training
+from catclf.training import DEFAULT_RATE, Settings, Training
 from catclf.workers import available_memory
 
 if TYPE_CHECKING:
@@ -48,15 +49,14 @@ CREATED_BY = f"catclf {__version__}"
 RESUME_FIX = "Train without `resume`, or write another model with `output`."
 
 
-class Trained(NamedTuple):
-    """A trained model as it was saved, and its evaluations.
-
-    That on the test split is None where the dataset has none.
-    """
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """A trained model as it was saved, and its evaluations."""
 
     model: Model
     train: Evaluation
-    test: Evaluation | None
+    test: Evaluation | None  # None where the dataset has no test split
+    warnings: list[str]
 
 
 def train(
@@ -68,11 +68,13 @@ def train(
     resume: bool | Model = False,
     force: bool = False,
     client: Client | None = None,
+    progress: bool = False,
     observer: Observer | None = None,
 ) -> Trained:
     """Train on the train split of a prepared dataset, and save the model.
 
-    Long runs also save a checkpoint every half minute.
+    Long runs also save a checkpoint every half minute, and so does a keyboard interrupt, which
+    first finishes the iteration.
 
     Parameters
     ----------
@@ -82,7 +84,8 @@ def train(
         The model file to write; an old one is replaced only by a complete new one.
     settings
         The learning rate, iterations and the rest; `catclf.Settings` has the defaults. With
-        `resume`, the default is the settings of the model that is resumed.
+        `resume`, the default is the settings of the model that is resumed; so is a learning rate
+        that is None.
     method
         ``auto``, ``gram``, ``streaming``, ``vectorized`` or ``iterative``.
     resume
@@ -90,94 +93,133 @@ def train(
         in all; begin anew where there is none. By the same method the end is the same, bit for
         bit, as without a pause.
     force
-        Let a file at `output` that is no model of catclf be replaced.
+        Let a file at `output` that is no model of catclf be replaced, or one of a training that is
+        not finished.
     client
         A client of a Dask cluster, whose workers then compute: each reads its part of the dataset
         by the path that `dataset` has here. The end is the same, bit for bit, as on one machine.
+    progress
+        Draw a progress bar, in a notebook as a widget.
     observer
-        Receives warnings, the method that is used, every iteration and every recorded cost. Where
-        it stops the training early a checkpoint is saved.
+        Receives warnings, the learning rate and the method that are used, every iteration and every
+        recorded cost. Where it stops the training early a checkpoint is saved.
 
     Returns
     -------
     Trained
-        The model, its evaluation on the train split, and that on the test split.
+        The model, its evaluation on the train split, that on the test split, and the warnings.
 
     Raises
     ------
     DatasetError
         Where the dataset cannot be used, or has one class only.
     DivergenceError
-        Where the learning rate is too high; the message names a safe one.
+        Where a learning rate that was given is too high; the message names a safe one.
     ModelError
-        With `resume`, where the old model cannot be read, or was trained otherwise.
+        With `resume`, where the old model cannot be read, or was trained otherwise; without, where
+        `output` is of a training that is not finished.
     ClusterError
         Where the cluster's workers cannot be used, or its scheduler is gone.
     CatclfError
         Where `output` cannot be written, is the dataset, or is a file of another kind.
     ValueError
         For a method that is not known, or that a cluster does not compute.
+    KeyboardInterrupt
+        After an interrupt, when the checkpoint is saved.
     """
-    observer = observer or Observer()
     if method not in ("auto", *METHODS):
         raise ValueError(f"method must be auto or one of {', '.join(METHODS)}, got {method!r}")
     if client is not None and method not in ("auto", "streaming"):
         raise ValueError(f"a cluster computes by method streaming, not {method}")
-    # A run is resumed from a model alone, which is read below, or was by the caller.
-    check_output(output, FileKind.MODEL, [dataset], force=force or resume is True)
-    with open_dataset(dataset, keep=True) as opened, ExitStack() as held:
+    with ExitStack() as held:
+        interrupts = held.enter_context(stopped_by_signals(*keyboard_interrupts()))
+        listener = held.enter_context(Listener(observer, progress, "iterations", interrupts))
+        old = _to_resume(resume, output, listener) if resume else None
+        # A run is resumed from a model alone, which was read.
+        check_output(output, FileKind.MODEL, [dataset], force=force or resume is True)
+        if not (resume or force):
+            _refuse_unfinished(output)
+        opened = held.enter_context(open_dataset(dataset, keep=True))
         _refuse_one_class(opened)
-        old = _resumed(resume, output, opened, observer) if resume else None
-        if settings is None:
-            settings = Settings() if old is None else old.training.settings
+        before = Settings() if old is None else old.training.settings
+        asked = settings or replace(before, learning_rate=None)
+        rate = before.rate if asked.learning_rate is None else asked.rate
+        settings = replace(asked, learning_rate=rate)
         problem = problem_of(opened, settings)
         backend: ThisMachine | Cluster = ThisMachine(problem)
         if client is not None:
             from catclf.descent.cluster import Cluster
 
             shared = SharedDataset.of(opened, settings)
-            backend = held.enter_context(closing(Cluster(client, problem, shared, observer)))
-            observer.workers(backend.n_workers)
+            backend = held.enter_context(closing(Cluster(client, problem, shared, listener)))
+            listener.workers(backend.n_workers)
             method = "streaming"
         if old is None:
-            choice = _choose(problem, method, backend, observer)
+            choice = _choose(problem, method, backend, listener)
             training = _new_training(opened, settings, choice)
         else:
+            _refuse_other_data(old.model, opened, output)
             training = replace(
                 old.training, settings=settings, dataset=opened.path, created_by=CREATED_BY
             )
             choice = Choice(training.method, training.kernel)
             _refuse_other_settings(old.training, settings, method, output)
             _refuse_missing_kernel(backend.kernel_failure(choice.kernel), output)
-        observer.method(choice.method, choice.kernel, choice.seconds)
+        listener.learning_rate(settings.rate)
+        listener.method(choice.method, choice.kernel, choice.seconds)
         _refuse_too_large(choice.method, problem, opened)
         if settings.class_weight == "none":
-            warn_of_imbalance(opened.train.labels, opened.classes, observer)
+            warn_of_imbalance(opened.train.labels, opened.classes, listener)
         try:
             started = backend.start(choice, None if old is None else _state(old))
         except StateError:
             raise ModelError("does not hold what is needed to resume", output, RESUME_FIX) from None
-        stand = _descend(opened, started, problem, training, output, observer)
-        model = _model_of(opened, stand)
         try:
-            [on_train] = evaluate_models(opened, [model], "train")
-            on_test = evaluate_models(opened, [model], "test")[0] if opened.test.m else None
-        except CatclfError:  # a split that is damaged by now must not cost the training
-            save_model(output, model)
-            raise
-        training = replace(
-            stand.training,
-            train_accuracy=on_train.accuracy,
-            test_accuracy=None if on_test is None else on_test.accuracy,
-        )
-        model = replace(model, training=training)
-        save_model(output, model)
-        if on_test is not None and not on_test.judged.surely_better:
-            observer.warning(
-                "the test accuracy is not surely above the majority class"
-                + HOG_COLOR_HINT * (opened.preprocessing.features == "pixels")
+            stand = _descend(opened, started, training, output, listener)
+        except DivergenceError as error:
+            safe = round_down(started.safe_rate() or safe_rate(problem))
+            if asked.learning_rate is not None or rate != DEFAULT_RATE:
+                fix = f"Use `learning_rate` {safe:g} or less: the cost then never rises."
+                raise DivergenceError(error.what, fix=fix) from None
+            listener.warning(
+                f"the default learning rate {DEFAULT_RATE:g} is too high here: "
+                f"restarted with {safe:g}"
             )
-    return Trained(model, on_train, on_test)
+            settings = replace(settings, learning_rate=safe)
+            backend.problem = problem_of(opened, settings)
+            training = _new_training(opened, settings, choice)
+            listener.learning_rate(safe)
+            started = backend.start(choice, None)
+            stand = _descend(opened, started, training, output, listener)
+        trained = _evaluated(opened, stand, output, listener)
+    if interrupts:
+        done = stand.training.iterations
+        raise KeyboardInterrupt(f"{done} iterations are saved in {output}: use resume")
+    return trained
+
+
+def _evaluated(dataset: Dataset, stand: Stand, output: AnyPath, listener: Listener) -> Trained:
+    """Evaluate what was trained, save it, and warn where it is no better than a constant."""
+    model = _model_of(dataset, stand)
+    try:
+        [on_train] = evaluate_models(dataset, [model], "train")
+        on_test = evaluate_models(dataset, [model], "test")[0] if dataset.test.m else None
+    except CatclfError:  # a split that is damaged by now must not cost the training
+        save_model(output, model)
+        raise
+    training = replace(
+        stand.training,
+        train_accuracy=on_train.accuracy,
+        test_accuracy=None if on_test is None else on_test.accuracy,
+    )
+    model = replace(model, training=training)
+    save_model(output, model)
+    if on_test is not None and not on_test.judged.surely_better:
+        listener.warning(
+            "the test accuracy is not surely above the majority class"
+            + HOG_COLOR_HINT * (dataset.preprocessing.features == "pixels")
+        )
+    return Trained(model, on_train, on_test, listener.warnings)
 
 
 def problem_of(dataset: Dataset, settings: Settings) -> Problem:
@@ -249,14 +291,9 @@ def _model_of(dataset: Dataset, stand: Stand) -> Model:
 
 
 def _descend(
-    dataset: Dataset,
-    started: Method,
-    problem: Problem,
-    training: Training,
-    output: AnyPath,
-    observer: Observer,
+    dataset: Dataset, started: Method, training: Training, output: AnyPath, observer: Observer
 ) -> Stand:
-    """Run the descent, with checkpoints; an error tells of them, and of a safe learning rate."""
+    """Run the descent, with checkpoints, of which an error tells."""
     saved = 0
 
     def checkpoint(stand: Stand) -> None:
@@ -266,10 +303,8 @@ def _descend(
 
     try:
         return descend(started, training, observer=observer, checkpoint=checkpoint)
-    except DivergenceError as error:
-        safe = round_down(started.safe_rate() or safe_rate(problem))
-        fix = f"Use `learning_rate` {safe:g}: up to there the cost cannot rise on this data."
-        raise DivergenceError(error.what, fix=fix) from None
+    except DivergenceError:
+        raise
     except CatclfError as error:
         if saved:
             fix = "" if error.fix is None else f"{error.fix}\n"
@@ -297,19 +332,26 @@ def _refuse_one_class(dataset: Dataset) -> None:
         raise DatasetError(what, dataset.path, "Prepare it with pictures of both.")
 
 
-def _resumed(
-    resume: bool | Model, path: AnyPath, dataset: Dataset, observer: Observer
-) -> Stand | None:
-    """Return where the training to be resumed stands; None, with a warning, where there is none.
+class _Resumed(NamedTuple):
+    """A model that is resumed, and its training."""
 
-    ModelError where the model does not tell all that is needed, or is of other data.
+    model: Model
+    training: Training
+
+
+def _to_resume(resume: bool | Model, path: AnyPath, observer: Observer) -> _Resumed | None:
+    """Return the model to be resumed; None, with a warning, where there is none.
+
+    ModelError where it does not tell all that is needed.
     """
-    if not isinstance(resume, Model):
-        if not os.path.lexists(path):
-            observer.warning(f"nothing to resume: there is no {printable(path)}")
-            return None
-        resume = read_model(path)
-    training = resume.training
+    if isinstance(resume, Model):
+        model = resume
+    elif os.path.lexists(path):
+        model = read_model(path)
+    else:
+        observer.warning(f"nothing to resume: there is no {printable(path)}")
+        return None
+    training = model.training
     if (
         training is None
         or training.iterations < 1
@@ -319,17 +361,37 @@ def _resumed(
         or not all(0 <= iteration < training.iterations for iteration in training.costs)
     ):
         raise ModelError("does not tell how it was trained", path, RESUME_FIX)
-    if resume.preprocessing != dataset.preprocessing:
-        theirs, ours = resume.preprocessing.difference(dataset.preprocessing)
+    return _Resumed(model, training)
+
+
+def _refuse_unfinished(path: AnyPath) -> None:
+    """Raise ModelError where a model that would be replaced is of a training to be resumed."""
+    try:
+        training = read_model(path).training
+    except CatclfError:  # none, or one that is damaged
+        return
+    if training is not None and training.interrupted:
+        raise ModelError(
+            f"holds an unfinished training, {training.iterations} of "
+            f"{training.settings.iterations} iterations; nothing was changed",
+            path,
+            "Continue it with `resume`, replace it with `force`, or write another model.",
+        )
+
+
+def _refuse_other_data(model: Model, dataset: Dataset, path: AnyPath) -> None:
+    """Raise ModelError where a model to be resumed was trained on other data."""
+    if model.preprocessing != dataset.preprocessing:
+        theirs, ours = model.preprocessing.difference(dataset.preprocessing)
         what = f"was trained on pictures with {theirs}; {dataset.path} holds them with {ours}"
         raise ModelError(what, path, RESUME_FIX)
-    if training.digest != dataset.digest or resume.classes != dataset.classes:
+    trained_on = None if model.training is None else model.training.digest
+    if trained_on != dataset.digest or model.classes != dataset.classes:
         raise ModelError(f"was trained on other data than {dataset.path}", path, RESUME_FIX)
-    return Stand(resume.w, resume.b, training)
 
 
-def _state(stand: Stand) -> State:
-    return {"w": stand.w, "b": np.array(stand.b), **stand.training.state}
+def _state(old: _Resumed) -> State:
+    return {"w": old.model.w, "b": np.array(old.model.b), **old.training.state}
 
 
 def _refuse_other_settings(old: Training, settings: Settings, method: str, path: AnyPath) -> None:

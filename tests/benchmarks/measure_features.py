@@ -94,6 +94,6 @@ def cross_validated(path: Path, settings: Settings) -> Curves:
         groups = duplicate_groups(fingerprint(row) for row in dataset.train.pixels[:])
     fold_of = divide_into_folds(groups, labels, FOLDS, REPEATS, seed=0)
     Y = labels.astype(np.float64).reshape(1, -1)
-    pair = (settings.learning_rate, settings.l2)
+    pair = (settings.rate, settings.l2)
     validation = CrossValidation(gram_matrix(columns), Y, [pair], fold_of)
     return validation.run([settings.iterations], Observer())

@@ -94,7 +94,7 @@ def in_memory(columns: Pixels, Y: Array, bandwidth: float) -> list[Row]:
     rows = []
     for kernel, method in methods.items():
         slow, fast, ratio = in_turns(
-            lambda: lecture_loop.descend(X, Y, SETTINGS.learning_rate, ITERATIONS),
+            lambda: lecture_loop.descend(X, Y, SETTINGS.rate, ITERATIONS),
             lambda method=method: iterate(method),  # type: ignore[misc]
             rest=0.1,
         )

@@ -29,13 +29,13 @@ def learning_rate(tmp_path: Path, dataset: Path, *flags: str, env: dict[str, str
     before = ["--config", str(config)] if config.exists() else []
     output = tmp_path / "m.npz"
     results(*before, "train", dataset, "-o", output, "--iters", "1", *flags, env=env)
-    return training_of(output).settings.learning_rate
+    return training_of(output).settings.rate
 
 
 def test_precedence(dataset: Path, tmp_path: Path) -> None:
     """A flag goes before the environment, that before the config file, that before the default."""
     flag, env = ["--lr", "0.03"], {"CATCLF_TRAIN_LR": "0.02"}
-    assert learning_rate(tmp_path, dataset, env={}) == Settings().learning_rate
+    assert learning_rate(tmp_path, dataset, env={}) == Settings().rate
     assert learning_rate(tmp_path, dataset, env=env) == 0.02
     (tmp_path / "config.toml").write_text("[train]\nlr = 0.01\n[predict]\nthreshold = 0.9\n")
     assert learning_rate(tmp_path, dataset, env={}) == 0.01
@@ -172,7 +172,7 @@ def test_an_error_names_the_flag(dataset: Path, tmp_path: Path) -> None:
     ended = run("train", dataset, "-o", tmp_path / "model.npz", *words)
     assert ended.returncode == 1
     assert re.search(r"^Error: the cost rose from ", ended.stderr, re.MULTILINE)
-    assert re.search(r"^Use --lr \S+: up to there the cost cannot rise", ended.stderr, re.MULTILINE)
+    assert re.search(r"^Use --lr \S+ or less: the cost", ended.stderr, re.MULTILINE)
 
 
 def test_a_usage_error_is_told_on_stderr() -> None:

@@ -56,7 +56,15 @@ def test_an_option_is_its_field(verb: str, owner: Any) -> None:
     ("verb", "words"),
     [
         ("prepare", ["--size PIXELS", "[default: 64; at least 1, at most 1024]"]),
-        ("train", ["--lr RATE", "[default: 0.005; above 0]", "--iters N", "[default: 2000]"]),
+        (
+            "train",
+            [
+                "--lr RATE",
+                "[default: (0.005, or a safe one where that is too high)",
+                "--iters N",
+                "[default: 2000]",
+            ],
+        ),
         ("train", ["--loss [cross-entropy|squared-error]", "[default: cross-entropy]"]),
         ("tune", ["--l2 LAMBDAS", "[default: 0,0.01,0.1]", "five around the safe rate"]),
         ("predict", ["--threshold P", "[default: 0.5; at least 0, at most 1]"]),

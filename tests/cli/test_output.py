@@ -6,7 +6,6 @@ import ast
 import json
 import math
 import re
-import signal
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +24,6 @@ from catclf.cli.output import (
     as_json,
     percent,
     short,
-    stopped_by_signals,
     with_flags,
 )
 
@@ -127,31 +125,3 @@ def test_a_parameter_in_a_message_is_a_flag_on_the_command_line() -> None:
         for flag in option.opts
     }
     assert {with_flags(name) for name in named} <= flags
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_the_first_is_received_and_the_second_acts_at_once(number: signal.Signals) -> None:
-    """Whoever asks twice does not want to wait for the iteration."""
-    acted = []
-    before = signal.signal(number, lambda *_: acted.append(number))
-    try:
-        with stopped_by_signals() as received:
-            signal.raise_signal(number)
-            assert (received, acted) == ([number], [])
-            signal.raise_signal(number)
-            assert (received, acted) == ([number], [number])
-        signal.raise_signal(number)
-        assert acted == [number, number]
-    finally:
-        signal.signal(number, before)
-
-
-def test_a_signal_that_is_ignored_stays_ignored() -> None:
-    """As of a script's background jobs."""
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        with stopped_by_signals() as received:
-            signal.raise_signal(signal.SIGINT)
-            assert received == []
-    finally:
-        signal.signal(signal.SIGINT, before)

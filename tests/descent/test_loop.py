@@ -62,7 +62,7 @@ def told(*costs: float, iterations: int, every: int = 100, **options: object) ->
 
 
 @pytest.mark.parametrize("iterations", [1, 10, 11, 25])
-def test_log_losses_are_those_before_each_every_th_update(
+def test_costs_are_those_before_each_every_th_update(
     iterations: int, make_columns: ColumnsMaker
 ) -> None:
     """The observer hears 0, every, 2 * every, ...; what it hears is what is recorded."""
@@ -133,6 +133,22 @@ def test_a_low_hill_is_no_error(later: float, iterations: int) -> None:
     assert told(0.5, later, iterations=iterations).training.cost == later
 
 
+@pytest.mark.parametrize(
+    ("iterations", "every", "ends"), [(2000, 100, 1000), (2000, 1999, 1000), (5000, 7, 2500)]
+)
+def test_a_cost_that_stays_above_its_first_ends_early(
+    iterations: int, every: int, ends: int
+) -> None:
+    """After half of the iterations, a thousand at least, however seldom costs are recorded."""
+    heard = Recorder()
+    with pytest.raises(DivergenceError, match=rf"to 0\.510000 in {ends} iterations"):
+        told(0.5, 0.51, iterations=iterations, every=every, observer=heard)
+    assert heard.calls[-1] == (ends, iterations)
+    assert list(heard.costs) == list(range(0, ends, every))
+    hill = [0.5, *[9.0] * (ends - 1), 0.5]
+    assert told(*hill, iterations=iterations, every=every).training.cost == 0.5
+
+
 def test_a_descent_stopped_on_a_hill_is_no_error() -> None:
     """Stopped by its user while the cost is high, it keeps what it has: it may yet come down."""
     stand = told(0.5, 9.0, iterations=200, observer=Recorder(stop_after=1))
@@ -152,7 +168,7 @@ def test_a_resumed_descent_is_held_against_its_true_beginning() -> None:
     [
         ((0.5, 0.4, 0.3, 0.2), None),
         ((0.5, 0.5 * (1 + 1e-7), 0.4, 0.3), None),  # float32's rounding
-        ((0.5, 0.6, 0.4, 0.3), "to 0.600000 after 1 iterations"),
+        ((0.5, 0.6, 0.4, 0.3), "to 0.600000 after 1 iteration"),
         ((0.5, 0.4, 0.45, 0.46), "to 0.450000 after 2 iterations"),  # once
         ((0.5, 0.4, 0.3, 0.35), "to 0.350000 after 3 iterations"),  # the final one
     ],
@@ -163,7 +179,9 @@ def test_a_recorded_cost_above_the_one_before_is_warned_of(
     """Once, with the rate at which that cannot be; a cost that never rises is not spoken of."""
     heard = Recorder()
     told(*costs, iterations=3, every=1, observer=heard)
-    expected = f"the cost rose, {warned}\nUp to `learning_rate` 0.37 it cannot rise on this data."
+    expected = (
+        f"the cost rose, {warned}\nWith `learning_rate` 0.37 or less it never rises on this data."
+    )
     assert heard.warnings == ([] if warned is None else [expected])
 
 
@@ -193,7 +211,7 @@ def test_a_cost_that_cannot_fall_is_no_divergence(make_columns: ColumnsMaker) ->
     columns, Y = make_columns(20, 192), np.zeros((1, 20))
     columns, Y = np.concatenate([columns, columns]), np.concatenate([Y, 1 - Y], axis=1)
     settings = Settings()
-    assert settings.learning_rate < 2 / gradient_lipschitz(columns, settings.loss, 0)
+    assert settings.rate < 2 / gradient_lipschitz(columns, settings.loss, 0)
     stand = run("vectorized", columns, Y, settings)
     assert stand.training.cost == pytest.approx(math.log(2), rel=1e-12)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,7 @@ def printed(costs: dict[int, float]) -> list[str]:
 def course_model(course_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Train a model on the course's files with no settings but the defaults."""
     path = tmp_path_factory.mktemp("model") / "model.npz"
-    catclf.train(course_dataset, path)
+    catclf.train(course_dataset, path, observer=Recorder())
     return path
 
 
@@ -175,7 +176,8 @@ def test_balanced_weights_find_the_rare_class(tmp_path: Path) -> None:
     recalls = []
     for class_weight in CLASS_WEIGHTS:
         settings = Settings(0.1, 500, class_weight=class_weight)
-        recalls.append(catclf.train(path, tmp_path / "m.npz", settings).train.confusion.recall)
+        trained = catclf.train(path, tmp_path / "m.npz", settings, observer=Recorder())
+        recalls.append(trained.train.confusion.recall)
     assert recalls[0] == 0
     assert recalls[1] is not None
     assert recalls[1] >= 0.7
@@ -252,20 +254,100 @@ def test_a_rate_too_high_names_a_safe_one(
     columns = np.repeat(make_columns(3, 12), 3, axis=0)
     dataset = write_small(tmp_path / "d.npz", size=2, columns=columns, labels=[0, 1, 1] * 3)
     output = tmp_path / "model.npz"
+    settings = Settings(1000, 1200, l2, loss)
     with pytest.raises(catclf.DivergenceError) as raised:
-        catclf.train(dataset, output, Settings(1000, 1200, l2, loss), method=method)
+        catclf.train(dataset, output, settings, method=method, observer=Recorder())
     assert re.match(r"the cost rose from 0\.\d+ .* in \d+ iterations", raised.value.what)
     assert raised.value.what.endswith("the learning rate 1000 is too high")
     assert not output.exists()
 
     assert raised.value.fix is not None
-    named = re.match(r"Use `learning_rate` (\S+): ", raised.value.fix)
+    named = re.match(r"Use `learning_rate` (\S+) or less: ", raised.value.fix)
     assert named is not None
     settings = Settings(float(named[1]), 120, l2, loss, every=1)
     trained = catclf.train(dataset, output, settings, method=method)
     assert np.diff(list(recorded(trained).costs.values())).max() <= (
         1e-7 if method == "streaming" else 1e-14
     )
+
+
+@pytest.fixture(scope="module")
+def contradictory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write a bright picture, three times noncat and five times cat: at 0.005 the cost swings."""
+    path = tmp_path_factory.mktemp("contradictory") / "d.npz"
+    columns = np.full((8, 12288), 230, np.uint8)
+    return write_small(path, size=64, columns=columns, labels=[0, 1, 1, 0, 0, 1, 1, 1])
+
+
+def test_the_default_rate_is_mended_where_it_is_too_high(
+    contradictory: Path, tmp_path: Path
+) -> None:
+    """It restarts at the safe rate, says so in a line, and ends as if that had been given."""
+    heard, output = Recorder(), tmp_path / "m.npz"
+    trained = catclf.train(contradictory, output, observer=heard)
+    [said] = [text for text in trained.warnings if "default" in text]
+    rate = recorded(trained).settings.rate
+    assert said == f"the default learning rate 0.005 is too high here: restarted with {rate:g}"
+    assert heard.warnings == trained.warnings
+    assert heard.rates == [0.005, rate]
+    given = catclf.train(contradictory, tmp_path / "given.npz", Settings(rate))
+    assert given.warnings == []
+    assert output.read_bytes() == (tmp_path / "given.npz").read_bytes()
+
+    paused = tmp_path / "paused.npz"
+    catclf.train(contradictory, paused, observer=Recorder(stop_after=500))
+    assert training_of(paused).interrupted
+    catclf.train(contradictory, paused, resume=True, observer=Recorder())
+    assert paused.read_bytes() == output.read_bytes(), "an interruption changes nothing"
+
+
+def test_a_given_rate_is_not_mended(contradictory: Path, tmp_path: Path) -> None:
+    """Though it be the default's number: the error names the safe rate, and no model is left."""
+    heard, output = Recorder(), tmp_path / "m.npz"
+    with pytest.raises(catclf.DivergenceError, match=r"the learning rate 0\.005 is too high"):
+        catclf.train(contradictory, output, Settings(0.005), observer=heard)
+    assert heard.rates == [0.005]
+    assert not output.exists()
+
+
+def test_an_unfinished_training_is_not_replaced(small_dataset: Path, tmp_path: Path) -> None:
+    """But by force; a finished one is, and where there is none to resume that is said."""
+    output, five = tmp_path / "m.npz", Settings(iterations=5)
+    first = catclf.train(small_dataset, output, five, resume=True, observer=Recorder())
+    assert first.warnings == [f"nothing to resume: there is no {output}"]
+    catclf.train(small_dataset, output, Settings(iterations=30), observer=Recorder(stop_after=7))
+    before = output.read_bytes()
+    with pytest.raises(catclf.ModelError, match="training, 7 of 30 iterations") as raised:
+        catclf.train(small_dataset, output, five)
+    assert {"`resume`", "`force`"} <= set(re.findall(r"`\w+`", str(raised.value)))
+    assert output.read_bytes() == before
+    catclf.train(small_dataset, output, five, force=True)
+    assert training_of(output).iterations == 5
+
+
+def test_a_keyboard_interrupt_leaves_a_checkpoint(small_dataset: Path, tmp_path: Path) -> None:
+    """As on the command line: the iteration is finished, and the resumed run ends the same."""
+    output, whole = tmp_path / "m.npz", tmp_path / "whole.npz"
+
+    class Interrupting(Recorder):
+        def progress(self, done: int, total: int) -> None:
+            if done == 7:
+                signal.raise_signal(signal.SIGINT)
+
+        def stop(self) -> bool:
+            return False
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt, match="7 iterations are saved"):
+            catclf.train(small_dataset, output, Settings(iterations=30), observer=Interrupting())
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert training_of(output).iterations == 7
+    catclf.train(small_dataset, output, resume=True)
+    catclf.train(small_dataset, whole, Settings(iterations=30))
+    assert output.read_bytes() == whole.read_bytes()
 
 
 def test_a_failed_training_leaves_the_old_model_untouched(
@@ -319,7 +401,7 @@ def test_a_cost_that_rose_is_warned_of(small_dataset: Path, tmp_path: Path) -> N
     [warning] = [text for text in heard.warnings if "cost" in text]
     said, safe = warning.splitlines()
     assert said.startswith("the cost rose, to ")
-    found = re.match(r"Up to `learning_rate` (\S+) it cannot rise", safe)
+    found = re.match(r"With `learning_rate` (\S+) or less it never rises", safe)
     assert found is not None
     for settings in (Settings(float(found[1]), 9, every=1), Settings(0.2, 9)):
         quiet = Recorder()
