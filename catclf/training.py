@@ -20,8 +20,8 @@ class Settings:
     Parameters
     ----------
     learning_rate
-        The lecture's alpha: above 0. None for 0.005 and, where the cost then stays above its first,
-        the highest rate at which it cannot rise.
+        The lecture's alpha: above 0. None for 0.005 and, where the cost then stays or ends above
+        its first, the highest rate at which it cannot rise.
     iterations
         How many updates of w and b.
     l2

@@ -142,9 +142,9 @@ def train(
         opened = held.enter_context(open_dataset(dataset, keep=True))
         _refuse_one_class(opened)
         before = Settings() if old is None else old.training.settings
-        asked = settings or replace(before, learning_rate=None)
-        rate = before.rate if asked.learning_rate is None else asked.rate
-        settings = replace(asked, learning_rate=rate)
+        settings = settings or replace(before, learning_rate=None)
+        if settings.learning_rate is None and before.rate != DEFAULT_RATE:
+            settings = replace(settings, learning_rate=before.rate)
         problem = problem_of(opened, settings)
         backend: ThisMachine | Cluster = ThisMachine(problem)
         if client is not None:
@@ -178,7 +178,7 @@ def train(
             stand = _descend(opened, started, training, output, listener)
         except DivergenceError as error:
             safe = round_down(started.safe_rate() or safe_rate(problem))
-            if asked.learning_rate is not None or rate != DEFAULT_RATE:
+            if settings.learning_rate is not None:
                 fix = f"Use `learning_rate` {safe:g} or less: the cost then never rises."
                 raise DivergenceError(error.what, fix=fix) from None
             listener.warning(
@@ -207,8 +207,9 @@ def _evaluated(dataset: Dataset, stand: Stand, output: AnyPath, listener: Listen
     except CatclfError:  # a split that is damaged by now must not cost the training
         save_model(output, model)
         raise
+    assert model.training is not None
     training = replace(
-        stand.training,
+        model.training,
         train_accuracy=on_train.accuracy,
         test_accuracy=None if on_test is None else on_test.accuracy,
     )
@@ -287,7 +288,9 @@ def _new_training(dataset: Dataset, settings: Settings, choice: Choice) -> Train
 
 
 def _model_of(dataset: Dataset, stand: Stand) -> Model:
-    return Model(stand.w, stand.b, dataset.classes, dataset.preprocessing, stand.training)
+    settings = stand.training.settings
+    training = replace(stand.training, settings=replace(settings, learning_rate=settings.rate))
+    return Model(stand.w, stand.b, dataset.classes, dataset.preprocessing, training)
 
 
 def _descend(
@@ -398,6 +401,7 @@ def _refuse_other_settings(old: Training, settings: Settings, method: str, path:
     """Raise ModelError where settings are not those that a run to be resumed had."""
     then = {"method": old.method, **asdict(old.settings)}
     now = {"method": old.method if method == "auto" else method, **asdict(settings)}
+    now["learning_rate"] = settings.rate
     for name in ("learning_rate", "l2", "loss", "class_weight", "method"):
         if then[name] != now[name]:
             what = f"was trained with {name.replace('_', ' ')} {then[name]}, not {now[name]}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from contextlib import nullcontext
 from dataclasses import replace
 
 import numpy as np
@@ -147,6 +148,15 @@ def test_a_cost_that_stays_above_its_first_ends_early(
     assert list(heard.costs) == list(range(0, ends, every))
     hill = [0.5, *[9.0] * (ends - 1), 0.5]
     assert told(*hill, iterations=iterations, every=every).training.cost == 0.5
+
+
+def test_the_default_rate_is_not_warned_of() -> None:
+    """What it comes to decides: an end above the beginning is an error, however few iterations."""
+    for end, outcome in ((0.5, nullcontext()), (0.51, pytest.raises(DivergenceError))):
+        heard = Recorder()
+        with outcome:
+            descend(Told(0.5, 9.0, end), Training(Settings(iterations=2, every=1)), observer=heard)
+        assert heard.warnings == []
 
 
 def test_a_descent_stopped_on_a_hill_is_no_error() -> None:
