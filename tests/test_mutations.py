@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -23,9 +22,9 @@ pytestmark = pytest.mark.slow
 CHILD_SECONDS = 300  # of a child for all its files: a hang, and no measurement
 
 
-def run(kind: str, files: list[Path]) -> None:
+def run(kind: str, files: list[Path], count: int = 300) -> None:
     """Read mutations of the files in a process of their own."""
-    command = [sys.executable, str(SCRIPT), kind, *map(str, files)]
+    command = [sys.executable, str(SCRIPT), kind, str(count), *map(str, files)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=CHILD_SECONDS)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
 
@@ -75,7 +74,6 @@ def test_mutated_course_files(options: dict[str, Any], tmp_path: Path) -> None:
     run("course", [path])
 
 
-def test_mutated_real_course_files(course_files: list[Path], tmp_path: Path) -> None:
-    """The course's own training file."""
-    copy = shutil.copy(course_files[0], tmp_path)
-    run("course", [Path(copy)])
+def test_mutated_real_course_files(course_files: list[Path]) -> None:
+    """The course's own training file: fewer, since those that are read have 209 pictures."""
+    run("course", course_files[:1], 100)
