@@ -48,7 +48,7 @@ READERS: dict[str, Callable[[Path], object]] = {
 
 
 def mutate(content: bytearray, rng: Random) -> None:
-    """Flip bytes of a file, or cut out, zero, repeat or put in some."""
+    """Change bytes of a file, or cut some out, copy or repeat them."""
     for _ in range(rng.randint(1, 4)):
         # Headers stand at the beginning, and directories at the end.
         near = rng.choice([0, max(0, len(content) - 400), None])
@@ -56,13 +56,16 @@ def mutate(content: bytearray, rng: Random) -> None:
         start = min(len(content), first + rng.randint(0, span))
         end = min(len(content), start + rng.choice([1, 2, 4, 8, 600]))
         piece = content[start:end]
-        how = rng.choice(["set", "flip", "zero", "ones", "cut", "repeat", "end"])
+        how = rng.choice(["set", "flip", "zero", "ones", "copy", "cut", "repeat", "end"])
         if how == "set":
             content[start:end] = rng.randbytes(len(piece))
         elif how == "flip":
             content[start:end] = bytes(byte ^ 1 << rng.randrange(8) for byte in piece)
         elif how in ("zero", "ones"):
             content[start:end] = (b"\0" if how == "zero" else b"\xff") * len(piece)
+        elif how == "copy":
+            other = rng.randint(0, len(content) - len(piece))
+            content[start:end] = content[other : other + len(piece)]
         elif how == "cut":
             del content[start:end]
         elif how == "repeat":
