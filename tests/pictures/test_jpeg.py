@@ -150,7 +150,7 @@ def test_cmyk_is_inverted_whether_adobe_says_so_or_not(adobe: str) -> None:
     assert distance(pixels, np.full_like(pixels, color)) < 2
 
 
-READ_LARGE = """
+LARGE = """
 import sys
 from catclf.features import Preprocessing
 from catclf.pictures.reading import read_picture
@@ -176,7 +176,7 @@ def test_large_pictures_are_read_in_bounded_memory(
     size, path = (6000, 4000), tmp_path / "picture"
     noise = np.array(Image.effect_noise((1000, 1000), 8).convert("RGB"))
     Image.fromarray(np.tile(noise, (4, 6, 1))).save(path, container, **options)
-    done = subprocess.run([sys.executable, "-c", READ_LARGE, str(path)], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", LARGE, str(path)], capture_output=True, text=True)
     assert done.stderr == ""
     color, peak_kib = done.stdout.splitlines()
     assert all(abs(float(value) - 128) < 2 for value in color.strip("[]").split())
