@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import shutil
 import signal
 import subprocess
 import sys
@@ -15,9 +14,11 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
-from catclf import open_dataset, prepare, train
+from catclf import Preprocessing, open_dataset, prepare, train
 from catclf.training import Settings
 from conftest import training_of
 
@@ -27,7 +28,6 @@ if sys.platform == "win32":
 import resource
 
 pytestmark = pytest.mark.slow
-SAMPLE = Path(__file__).parents[1] / "data" / "sample" / "test"
 KILLS = 20  # of each verb, by each signal
 SIZE_LIMITS = 60  # along a whole file
 
@@ -82,11 +82,16 @@ def output(request: pytest.FixtureRequest, small_dataset: Path, tmp_path: Path) 
             path, lambda: train(small_dataset, path, Settings(0.002, 20)), iterations, 10, 20
         )
 
-    source = tmp_path / "source"
+    source, rng = tmp_path / "source", np.random.default_rng(0)
     for name in ("cat", "noncat"):
-        for picture in sorted((SAMPLE / name).iterdir())[:20]:  # enough for worker processes
-            (source / name).mkdir(parents=True, exist_ok=True)
-            shutil.copy(picture, source / name)
+        (source / name).mkdir(parents=True)
+        for number in range(20):  # enough for worker processes
+            noise = rng.integers(0, 256, (32, 32, 3), dtype=np.uint8)
+            Image.fromarray(noise).save(source / name / f"{number}.png")
+    preprocessing = Preprocessing(size=32)
+
+    def replace() -> None:
+        prepare([source], path, preprocessing=preprocessing, workers=2)
 
     def pictures() -> int:
         with open_dataset(path) as dataset:
@@ -94,9 +99,9 @@ def output(request: pytest.FixtureRequest, small_dataset: Path, tmp_path: Path) 
             assert all(len(split.names) == len(split.columns[:]) for split in splits)
             return sum(split.m for split in splits)
 
-    prepare([source], path, workers=2)
+    replace()
     next((source / "cat").iterdir()).unlink()
-    return Output(path, lambda: prepare([source], path, workers=2), pictures, 40, 39)
+    return Output(path, replace, pictures, 40, 39)
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])

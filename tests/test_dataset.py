@@ -36,7 +36,7 @@ M, N_X = 1000, 48  # four blocks of 256 rows, the last of 232
 ROWS = np.random.default_rng(0).integers(0, 256, (M, N_X), np.uint8)
 BLOCKS = -(-M // 256)
 
-# Reads a prepared file with a change at every so many-th byte; each must be refused or harmless.
+# Reads a prepared file with a change at every byte in turn; each must be refused or harmless.
 FLIP = """
 import pathlib, random, resource, signal, sys
 from corpus.prepared import read_dataset
@@ -44,9 +44,11 @@ from catclf import DatasetError
 taken = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
 limit = taken + 512 * 2**20
 resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-good, changed = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[1] + ".changed")
-data, right, rng = good.read_bytes(), read_dataset(good), random.Random(0)
-refused = 0
+path, rng, refused = pathlib.Path(sys.argv[1]), random.Random(0), 0
+data, right, file = path.read_bytes(), read_dataset(path), path.open("r+b", buffering=0)
+def put(content, start):
+    file.seek(start)
+    file.write(content[: len(data) - start])
 for start in range(len(data)):
     kind = rng.choice(["bit", "bit", "zeros", "ones", "byte"])
     length = rng.choice([1, 8, 64, 512]) if kind in ("zeros", "ones") else 1
@@ -56,14 +58,15 @@ for start in range(len(data)):
         "zeros": bytes(length),
         "ones": bytes([255]) * length,
     }[kind]
-    changed.write_bytes((data[:start] + damage + data[start + length :])[: len(data)])
+    put(damage, start)
     signal.alarm(30)
     try:
-        found = read_dataset(changed)
+        found = read_dataset(path)
     except DatasetError:
         refused += 1
     else:
         assert found == right, f"silently changed by {kind} x {length} at {start}"
+    put(data[start : start + length], start)
 print(refused)
 """
 

@@ -168,7 +168,7 @@ def notebook(data: Path, tmp_path: Path) -> Iterator[Callable[..., Trial]]:
 # ------------------------------------------------------------------------------------ the bits
 
 
-@pytest.mark.parametrize("number", [1, 2, 3])
+@pytest.mark.parametrize("number", [1, 3])
 def test_any_number_of_workers_gives_the_bits_of_one_machine(
     notebook: Callable[..., Trial], number: int
 ) -> None:
@@ -237,17 +237,16 @@ def test_a_stop_while_it_waits_leaves_a_checkpoint(trial: Trial) -> None:
 
 
 @NEEDS_SIGSTOP
-@pytest.mark.parametrize("how", ["SIGKILL", "SIGSTOP"])
-def test_where_the_scheduler_is_gone_a_checkpoint_is_left(
-    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
+def test_where_the_scheduler_falls_silent_a_checkpoint_is_left(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Within 30 seconds, also where it only falls silent; one machine can go on."""
+    """Within 30 seconds, and one machine can go on; the command line's tests kill it."""
     with closing(DaskCluster(tmp_path)) as dask, connected(dask.address) as client:
         trial, gone = Trial(dask, client, data, tmp_path / "m.npz"), []
         dask.use(1)
 
         def lose_the_scheduler() -> None:
-            dask.scheduler.send_signal(signal.Signals[how])
+            dask.scheduler.send_signal(signal.Signals["SIGSTOP"])
             gone.append(time.monotonic())
             monkeypatch.setattr(cluster, "SCHEDULER_SECONDS", 2.0)
 

@@ -211,18 +211,22 @@ def test_the_last_photo_is_answered(sample_report: Path, open_page: OpenPage) ->
     """A slower one that was chosen before does not take its place; of several, the first counts."""
     page = open_page(sample_report)
     page.evaluate(
-        """([slow, fast]) => {
-            const file = (base64, name) => new File([bytesOf(base64)], name);
-            tryFirst([file(slow, "slow.png")]);
-            tryFirst([file(fast, "fast.png"), file(slow, "other.png")]);
+        """async (base64) => {
+            const file = (name) => new File([bytesOf(base64)], name);
+            const really = decode;
+            let goOn;
+            const fastIsShown = new Promise((resolve) => (goOn = resolve));
+            decode = async (file) => {
+                if (file.name === "slow.png") await fastIsShown;
+                return really(file);
+            };
+            const slow = tryFirst([file("slow.png")]);
+            await tryFirst([file("fast.png"), file("other.png")]);
+            goOn();
+            await slow;
         }""",
-        [
-            base64.b64encode(encode(photo_like(2000, 3000), "PNG")).decode(),
-            base64.b64encode(encode(photo_like(), "PNG")).decode(),
-        ],
+        base64.b64encode(encode(photo_like(), "PNG")).decode(),
     )
-    page.wait_for_selector("#photo-result .answer")
-    page.wait_for_timeout(1500)
     assert page.inner_text("#step-name") == "fast.png"
     assert "Of the 2 files this is the first" in page.inner_text("#photo-result")
 
