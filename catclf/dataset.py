@@ -118,7 +118,7 @@ class StoredRows:
         self.checked[block] = True
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Split:
     """The train or the test split of a dataset."""
 
@@ -158,7 +158,7 @@ class Split:
         return self.read_names()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Dataset:
     """A prepared dataset, open for reading.
 

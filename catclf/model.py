@@ -48,7 +48,7 @@ MODEL = Expected(
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Model:
     """Weights, bias, and how to apply them.
 

@@ -49,7 +49,7 @@ class Settings:
         check_ranges(self)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Training:
     """What was asked, what was done, and what a resumed run needs besides w and b.
 

@@ -32,7 +32,7 @@ from catclf.splits import SplitName
 SIGNIFICANT_P = 0.05
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Evaluation:
     """The evaluation of a model on one split of a dataset: m pictures."""
 
@@ -272,7 +272,7 @@ def _evaluation(
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Comparison:
     """Two evaluations on one split, held against each other."""
 

@@ -16,7 +16,7 @@ from catclf.pictures.reading import PICTURE, STREAM_NAME, Picture, one_or_many, 
 from catclf.workers import map_in_order
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Prediction:
     """The prediction of one picture, or why it could not be read.
 

@@ -37,7 +37,7 @@ BLOCK_BYTES = 2**22  # read at once
 MAX_PAGE_PIXELS = 50_000_000  # of a photo tried: the page holds it several times
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Reported:
     """The file that `report` wrote, its size, and the evaluation on the test split, if any."""
 

@@ -76,7 +76,7 @@ class Search:
         return list(product(map(float, self.learning_rates), map(float, self.l2)))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Tuned:
     """The leaderboard, the choice, and what it rests on."""
 
