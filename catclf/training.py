@@ -95,7 +95,7 @@ class Training:
     test_log_loss: float | None = None
     train_accuracy: float | None = None
     test_accuracy: float | None = None
-    state: dict[str, Array] = field(default_factory=dict, repr=False, compare=False)
+    state: dict[str, Array] = field(default_factory=dict, repr=False)
 
     @property
     def interrupted(self) -> bool:
