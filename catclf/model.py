@@ -181,6 +181,11 @@ def load_model(
     classes
         Only for a weights-only file: the names of its classes, (negative, positive).
 
+    Returns
+    -------
+    Model
+        Its weights, how to apply them, and how it was trained.
+
     Raises
     ------
     ModelError

@@ -41,6 +41,29 @@ class Timing:
 
     Seconds are of one iteration on all m examples. Where fewer were timed they are scaled by
     m / examples.
+
+    Parameters
+    ----------
+    method
+        ``iterative``, ``vectorized``, ``gram`` or ``streaming``.
+    seconds, min_seconds, max_seconds
+        Median of the rounds, the fastest, and the slowest.
+    start_seconds
+        Before the first iteration: reading, converting, and for gram X.T @ X.
+    m, examples
+        How many training pictures the dataset has, and how many were timed.
+    rounds, iterations
+        How many rounds, and how many iterations in all of them.
+    waiting
+        Fraction of the time in which the process waited for a core or the disk.
+    difference
+        Largest relative difference of the first costs from the reference's; None for itself.
+    reference
+        The method it was compared with, on the same examples.
+    kernel
+        Of streaming, ``numpy`` or ``numba``; else None.
+    bytes_per_second
+        Of pixels that streaming reads; else None.
     """
 
     method: str  # a name in `catclf.descent.METHODS`

@@ -34,7 +34,45 @@ SIGNIFICANT_P = 0.05
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """The evaluation of a model on one split of a dataset: m pictures."""
+    """The evaluation of a model on one split of a dataset: m pictures.
+
+    Parameters
+    ----------
+    dataset
+        Its file.
+    model
+        The model's file; None where it came from memory.
+    split
+        ``train`` or ``test``.
+    classes
+        (negative, positive): the class at index 0 has label 0.
+    threshold
+        A picture is predicted positive where its probability is above this.
+    confusion
+        How many pictures were predicted right and wrong, by class.
+    interval
+        The 95 % Wilson interval of the accuracy.
+    majority_rate
+        The accuracy of always predicting the more frequent class.
+    constant_log_loss
+        The log loss of giving every picture one probability: the fraction of positive pictures.
+    auc
+        Area under the ROC curve; None where a class is absent.
+    log_loss
+        Mean cross-entropy, in nats.
+    also_in_train
+        How many of the pictures the train split holds too.
+    class_weight
+        By which the model was trained: ``none`` or ``balanced``.
+    names, labels, probabilities, losses
+        Of each picture (m,): its name, its label 0 or 1, the probability of the positive class, and
+        the cross-entropy.
+    other_data
+        What the model was trained on, where that is not this dataset as it is now.
+    order_log_losses
+        Of a weights-only model, the log loss by each order of its weights; all else is by the
+        order whose log loss is lower.
+    """
 
     dataset: str  # its file
     model: str | None  # its file; None where it came from memory
@@ -142,6 +180,12 @@ def evaluate(
     force
         Let a file at `predictions` that is no such CSV file be replaced.
 
+    Returns
+    -------
+    Evaluation
+        Accuracy and its interval, confusion matrix, AUC and log loss, what constant predictions
+        reach, and each picture's prediction.
+
     Raises
     ------
     DatasetError, ModelError
@@ -149,6 +193,8 @@ def evaluate(
     CatclfError
         Where `predictions` cannot be written, is the dataset or the model, or is a file of
         another kind.
+    ValueError
+        For a `split` that is neither.
     """
     path = path_of(model)
     if predictions is not None:
@@ -274,7 +320,17 @@ def _evaluation(
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """Two evaluations on one split, held against each other."""
+    """Two evaluations on one split, held against each other.
+
+    Parameters
+    ----------
+    first, second
+        The evaluations.
+    only_first, only_second
+        How many pictures the first model alone predicts right, and the second alone.
+    p_value
+        Of McNemar's exact test that both models are right equally often.
+    """
 
     first: Evaluation
     second: Evaluation
@@ -307,6 +363,11 @@ def compare(
     first, second
         Models, or their files.
 
+    Returns
+    -------
+    Comparison
+        Both evaluations, how many pictures each model alone predicts right, and the p-value.
+
     Raises
     ------
     DatasetError, ModelError
@@ -336,7 +397,19 @@ def path_of(model: AnyPath | Model) -> str | None:
 
 @dataclass(frozen=True)
 class LabeledPrediction:
-    """The prediction of a picture whose label is known; out of fold, means over the repeats."""
+    """The prediction of a picture whose label is known; out of fold, means over the repeats.
+
+    Parameters
+    ----------
+    name
+        The picture.
+    label, predicted
+        Its class, and the class predicted.
+    probability
+        Of the positive class.
+    loss
+        Cross-entropy, in nats.
+    """
 
     name: str
     label: str  # its class

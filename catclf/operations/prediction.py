@@ -20,7 +20,16 @@ from catclf.workers import map_in_order
 class Prediction:
     """The prediction of one picture, or why it could not be read.
 
-    The probabilities are by class, in the order of their labels, and sum to 1.
+    Parameters
+    ----------
+    name
+        Its path, or ``-`` where it has none.
+    predicted
+        The class predicted; None where the picture could not be read.
+    probabilities
+        By class, in the order of their labels; they sum to 1. None where there are none.
+    error
+        Why it could not be read.
     """
 
     name: str  # its path, or ``-`` where it has none
@@ -63,6 +72,12 @@ def predict(
         How many processes decode pictures; None for one for each core.
     observer
         Receives the files in searched folders that are no pictures.
+
+    Returns
+    -------
+    iterator of Prediction
+        One for each picture, in order: the class predicted and the probabilities, or why it could
+        not be read.
 
     Raises
     ------

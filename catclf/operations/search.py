@@ -78,7 +78,36 @@ class Search:
 
 @dataclass(frozen=True, eq=False)
 class Tuned:
-    """The leaderboard, the choice, and what it rests on."""
+    """The leaderboard, the choice, and what it rests on.
+
+    Parameters
+    ----------
+    dataset
+        Its file.
+    search
+        What was asked, with the learning rates that were tried.
+    scores
+        Each setting's score after its best number of iterations, the best first.
+    chosen
+        The one chosen; None where none has a lower log loss than the constant, or the search was
+        interrupted.
+    majority_rate
+        The accuracy of always predicting the more frequent class.
+    constant_log_loss
+        The log loss of giving every picture one probability: the fraction of positive pictures.
+    m, total
+        How many pictures were used, and how many the train split has.
+    features
+        What the columns hold: ``pixels`` or ``hog-color``.
+    safe_rate
+        The learning rate up to which the cost cannot rise on this data, without a penalty.
+    positive
+        The class whose probability is reported.
+    out_of_fold
+        Each picture's prediction by trainings that held it out, the largest loss first.
+    interrupted
+        Whether an observer stopped the search; the scores are those up to there.
+    """
 
     dataset: str
     search: Search  # what was asked, with the learning rates that were tried
