@@ -172,8 +172,8 @@ def prepare(
     CatclfError
         Where `output` cannot be written, is one of the sources, or is a file of another kind.
     ValueError
-        For a `test_split`, `seed`, `workers` or `label_from` out of its range; for pictures or
-        labels of another shape or type.
+        For no sources; for a `test_split`, `seed`, `workers` or `label_from` out of its range; for
+        pictures or labels of another shape or type.
     TypeError
         For `labels` without an array of pictures, or the other way around.
     """
@@ -292,7 +292,10 @@ def _told_apart(
         return [], sources
     if labels is not None or isinstance(sources, np.ndarray | Mapping):
         raise TypeError("an array of pictures needs labels, and nothing else takes them")
-    return [sources] if isinstance(sources, str | os.PathLike) else sources, None
+    paths = [sources] if isinstance(sources, str | os.PathLike) else list(sources)
+    if not paths:
+        raise ValueError("sources must name one at least")
+    return paths, None
 
 
 class _Staged:

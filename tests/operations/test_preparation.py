@@ -9,6 +9,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -292,6 +293,14 @@ def test_a_share_that_is_none_is_a_value_error(pets: Path, output: Path, share: 
     """From 0 up to 1, exclusive."""
     with pytest.raises(ValueError, match="test_split must be"):
         prepare([pets], output, test_split=share)
+
+
+def test_sources_are_any_number_of_paths_but_none(pets: Path, output: Path) -> None:
+    """Also those that an iterator gives once."""
+    with pytest.raises(ValueError, match="sources must name one at least"):
+        prepare([], output)
+    sources: Any = iter([pets])
+    assert prepare(sources, output, preprocessing=SETTINGS).counts["train"] == (8, 8)
 
 
 def test_splits_that_the_source_names_are_kept(tmp_path: Path, output: Path) -> None:
