@@ -138,12 +138,11 @@ class Split:
         How many of these pictures the train split holds too.
     """
 
-    columns: StoredRows  # (m, n_x) uint8 in the file: the columns of X, one a row
-    # (m, 3 size size): the pictures unrolled; where they are features, `columns`
+    columns: StoredRows
     pixels: StoredRows
-    labels: NDArray[np.uint8]  # (m,), 0 or 1
-    read_names: Callable[[], list[str]]  # reads what each picture is called
-    also_in_train: int  # how many of these pictures the train split holds too
+    labels: NDArray[np.uint8]
+    read_names: Callable[[], list[str]]
+    also_in_train: int
 
     def __repr__(self) -> str:
         return f"<Split: m {self.m}, n_x {self.columns.shape[1]}>"

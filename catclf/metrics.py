@@ -148,10 +148,10 @@ class Judged:
         What always predicting one class reaches: its share, or half.
     """
 
-    name: str  # ``accuracy`` or ``balanced accuracy``
+    name: str
     value: float
-    interval: tuple[float, float]  # of 95 %
-    constant: float  # what always predicting one class reaches: its share, or half
+    interval: tuple[float, float]
+    constant: float
 
     @property
     def surely_better(self) -> bool:

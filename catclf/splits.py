@@ -45,8 +45,8 @@ class Duplicates:
     names: tuple[str, ...]
     splits: tuple[SplitName, ...]
     labels: tuple[int, ...]
-    identical: bool  # in their pixels; else some are near-copies
-    leaked: int  # how many the test split holds that train has too, or nearly and of that label
+    identical: bool
+    leaked: int
 
     @property
     def leak(self) -> bool:

@@ -60,7 +60,7 @@ class Score:
     log_loss_error: float
     auc: float
     auc_error: float
-    diverged: bool = False  # a training overflowed, or ended above where it began
+    diverged: bool = False
 
     def badness(self, metric: Metric) -> float:
         """Return the mean that is to be minimized."""

@@ -74,26 +74,24 @@ class Evaluation:
         order whose log loss is lower.
     """
 
-    dataset: str  # its file
-    model: str | None  # its file; None where it came from memory
-    split: str  # ``train`` or ``test``
-    classes: tuple[str, str]  # (negative, positive)
-    threshold: float  # predicted positive where the probability is above it
+    dataset: str
+    model: str | None
+    split: str
+    classes: tuple[str, str]
+    threshold: float
     confusion: Confusion
-    interval: tuple[float, float]  # 95 % Wilson interval of the accuracy
-    majority_rate: float  # accuracy of always predicting the more frequent class
-    constant_log_loss: float  # of always predicting the fraction of the positive class
-    auc: float | None  # area under the ROC curve; None where a class is absent
-    log_loss: float  # mean cross-entropy, in nats
-    also_in_train: int  # how many of the pictures the train split holds too
-    class_weight: ClassWeight  # by which the model was trained
+    interval: tuple[float, float]
+    majority_rate: float
+    constant_log_loss: float
+    auc: float | None
+    log_loss: float
+    also_in_train: int
+    class_weight: ClassWeight
     names: list[str] = field(repr=False)
-    labels: NDArray[np.uint8] = field(repr=False)  # (m,), 0 or 1
-    probabilities: Array = field(repr=False)  # (m,)
-    losses: Array = field(repr=False)  # (m,)
-    # what the model was trained on, where it is not this dataset as it is now
+    labels: NDArray[np.uint8] = field(repr=False)
+    probabilities: Array = field(repr=False)
+    losses: Array = field(repr=False)
     other_data: str | None = None
-    # of a weights-only model, whose lower one the rest is by
     order_log_losses: dict[Order, float] = field(default_factory=dict)
 
     @property
@@ -334,9 +332,9 @@ class Comparison:
 
     first: Evaluation
     second: Evaluation
-    only_first: int  # how many pictures the first model alone predicts right
-    only_second: int  # and the second alone
-    p_value: float  # of McNemar's exact test that both are right equally often
+    only_first: int
+    only_second: int
+    p_value: float
 
     @property
     def significant(self) -> bool:
@@ -412,10 +410,10 @@ class LabeledPrediction:
     """
 
     name: str
-    label: str  # its class
-    predicted: str  # the class predicted
-    probability: float  # of the positive class
-    loss: float  # cross-entropy, in nats
+    label: str
+    predicted: str
+    probability: float
+    loss: float
 
 
 def write_predictions(

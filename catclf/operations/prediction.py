@@ -32,8 +32,8 @@ class Prediction:
         Why it could not be read.
     """
 
-    name: str  # its path, or ``-`` where it has none
-    predicted: str | None  # None where it could not be read
+    name: str
+    predicted: str | None
     probabilities: dict[str, float] | None
     error: PictureError | None = None
 

@@ -110,20 +110,18 @@ class Tuned:
     """
 
     dataset: str
-    search: Search  # what was asked, with the learning rates that were tried
-    # each setting after its best number of iterations, the best first
+    search: Search
     scores: list[Score] = field(repr=False)
-    chosen: Score | None  # None where none beats the constant's log loss, or it was interrupted
-    majority_rate: float  # accuracy of always predicting the more frequent class
-    constant_log_loss: float  # of always predicting the fraction of the positive class
-    m: int  # pictures used
-    total: int  # pictures in the train split
+    chosen: Score | None
+    majority_rate: float
+    constant_log_loss: float
+    m: int
+    total: int
     features: str
-    safe_rate: float  # the rate up to which the cost cannot rise on them, without a penalty
-    positive: str  # the class whose probability is reported
-    # by trainings that held each picture out, the largest loss first
+    safe_rate: float
+    positive: str
     out_of_fold: list[LabeledPrediction] = field(repr=False)
-    interrupted: bool = False  # the scores are those up to there
+    interrupted: bool = False
 
     @property
     def settings(self) -> Settings | None:
