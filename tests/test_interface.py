@@ -64,7 +64,7 @@ def test_results_compare_and_hash_as_objects_do(
         assert result in {result, another}
         assert (result == another) == isinstance(result, PLAIN), type(result)
         assert (hash(result) == hash(another)) == isinstance(result, PLAIN), type(result)
-        assert len(repr(result)) < 2000
+        assert len(repr(result)) < 1000
         assert "array(" not in repr(result)
 
 

@@ -87,10 +87,10 @@ class Evaluation:
     log_loss: float
     also_in_train: int
     class_weight: ClassWeight
-    names: list[str] = field(repr=False)
-    labels: NDArray[np.uint8] = field(repr=False)
-    probabilities: Array = field(repr=False)
-    losses: Array = field(repr=False)
+    names: list[str]
+    labels: NDArray[np.uint8]
+    probabilities: Array
+    losses: Array
     other_data: str | None = None
     order_log_losses: dict[Order, float] = field(default_factory=dict)
 
@@ -144,6 +144,14 @@ class Evaluation:
             predicted=self.classes[probability > self.threshold],
             probability=probability,
             loss=float(self.losses[index]),
+        )
+
+    def __repr__(self) -> str:
+        low, high = self.interval
+        return (
+            f"<Evaluation of {self.confusion.total} {self.split} pictures: accuracy "
+            f"{self.accuracy:.4f}, 95 % interval {low:.4f} to {high:.4f}, majority class "
+            f"{self.majority_rate:.4f}, log loss {self.log_loss:.4f}>"
         )
 
 
