@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections import Counter
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,9 +18,10 @@ from catclf.dataset import NewSplit, write_dataset
 from catclf.errors import AnyPath, CatclfError, DatasetError, PictureError, name_some, printable
 from catclf.features import Preprocessing, column
 from catclf.files import SKIPPED_HEADER, FileKind
-from catclf.near_copies import Hashes, first_of_each, hashes
+from catclf.near_copies import first_of_each
 from catclf.observer import Listener, Observer, Skipped
-from catclf.outputs import check_output, is_same_file, made_folder, unwritable, write_csv
+from catclf.operations.staging import Staged, scratch_beside
+from catclf.outputs import check_output, is_same_file, write_csv
 from catclf.sources import list_sources
 from catclf.sources.class_folders import LabelFrom
 from catclf.sources.labeled import Labeled
@@ -33,15 +32,12 @@ from catclf.splits import (
     choose_classes,
     class_counts,
     find_duplicates,
-    fingerprint,
     kept_together,
     without_scenes,
 )
 from catclf.workers import CAN_FORK, map_in_order
 
 DEFAULT_TEST_SPLIT = 0.2
-BLOCK_BYTES = 256 * 12288  # copied at once
-MIN_WRITE_BYTES = 2**20  # rows are collected up to it: a write, and hashes, for each take longer
 # How the warnings begin whose details the result has.
 LEFT_OUT = "left out, since they cannot be read"
 IN_TRAIN_TOO = "test pictures in the train split too, or nearly"
@@ -199,7 +195,7 @@ def prepare(
             where,
             listing.classes,
         )
-        staged = _Staged(files.enter_context(_scratch_beside(output)), preprocessing, output)
+        staged = Staged(files.enter_context(scratch_beside(output)), preprocessing, output)
         pictures: list[Labeled] = []
         unreadable: list[PictureError] = []
         # Closed, whatever happens, before the files are that its processes read.
@@ -296,83 +292,6 @@ def _told_apart(
     if not paths:
         raise ValueError("sources must name one at least")
     return paths, None
-
-
-class _Staged:
-    """Columns and pixels in source order, on disk, until all are read and the split is decided.
-
-    The split needs every picture's content (copies stay together), and memory must not
-    grow with their number.
-    """
-
-    def __init__(self, file: IO[bytes], preprocessing: Preprocessing, output: AnyPath) -> None:
-        self._file = file
-        self._output = output
-        self._n_x, self._pixel_n_x = preprocessing.n_x, preprocessing.pixel_n_x
-        self._row_bytes = 0  # of every row alike; none is appended yet
-        self._waiting: list[memoryview] = []  # rows that are written at once
-        self._hashes: list[Hashes] = []  # of the rows of each write
-        self.fingerprints: list[bytes] = []
-
-    def append(self, row: Pixels) -> None:
-        """Keep what `_read_row` returned."""
-        self._row_bytes = row.size
-        self.fingerprints.append(fingerprint(row[0, -self._pixel_n_x :]))
-        self._waiting.append(row.data)
-        if len(self._waiting) * row.size >= MIN_WRITE_BYTES:
-            self._write()
-
-    def _write(self) -> None:
-        """Write the rows that wait."""
-        rest = memoryview(b"".join(self._waiting))
-        if self._waiting:
-            rows = np.frombuffer(rest, np.uint8).reshape(len(self._waiting), -1)
-            self._hashes.append(hashes(rows[:, -self._pixel_n_x :]))
-        self._waiting.clear()
-        try:
-            while rest:
-                rest = rest[self._file.write(rest) :]
-        except OSError as error:
-            raise unwritable(error, self._output) from error
-
-    def hashes(self) -> Hashes:
-        """Return the hash of each picture, (m,)."""
-        self._write()
-        return np.concatenate([np.empty(0, np.uint64), *self._hashes])
-
-    def columns(self, indices: NDArray[np.intp]) -> Iterator[Pixels]:
-        """Yield the columns at `indices`, in that order, as rows (k, n_x)."""
-        return self._blocks(indices, 0, self._n_x)
-
-    def pixels(self, indices: NDArray[np.intp]) -> Iterator[Pixels]:
-        """Yield the pixels at `indices`, in that order, as rows (k, 3 size size)."""
-        return self._blocks(indices, self._row_bytes - self._pixel_n_x, self._pixel_n_x)
-
-    def _blocks(self, indices: NDArray[np.intp], first: int, width: int) -> Iterator[Pixels]:
-        """Yield `width` bytes, from the `first` on, of the rows at `indices`."""
-        self._write()
-        block = max(1, BLOCK_BYTES // width)
-        for start in range(0, len(indices), block):
-            chosen = indices[start : start + block]
-            rows = np.empty((len(chosen), width), np.uint8)
-            for row, index in zip(rows, chosen, strict=True):
-                self._file.seek(int(index) * self._row_bytes + first)
-                row[:] = np.frombuffer(self._file.read(width), np.uint8)
-            yield rows
-
-
-@contextmanager
-def _scratch_beside(output: AnyPath) -> Iterator[IO[bytes]]:
-    """Open a nameless file beside the output: it vanishes with the process, however that ends."""
-    folder = Path(output).absolute().parent
-    with ExitStack() as stack:
-        try:
-            stack.enter_context(made_folder(folder))
-            # Unbuffered, so that closing it on a full disk has nothing left to write.
-            file = stack.enter_context(tempfile.TemporaryFile(dir=folder, buffering=0))
-        except OSError as error:
-            raise unwritable(error, output) from error
-        yield file
 
 
 def _read_all(
