@@ -118,16 +118,31 @@ class StoredRows:
         self.checked[block] = True
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Split:
-    """The train or the test split of a dataset."""
+    """The train or the test split of a dataset: m pictures.
 
-    columns: StoredRows  # (m, n_x) uint8 in the file: the columns of X, one a row
-    # (m, 3 size size): the pictures unrolled; where they are features, `columns`
+    `X` and `Y` are the lecture's; within `open_dataset` alone they can be read.
+
+    Parameters
+    ----------
+    columns
+        The columns of X, one a row (m, n_x) uint8, read from the file when they are used.
+    pixels
+        The pictures unrolled (m, 3 size size); where these are the features, `columns`.
+    labels
+        (m,), 0 or 1.
+    read_names
+        Reads what each picture is called.
+    also_in_train
+        How many of these pictures the train split holds too.
+    """
+
+    columns: StoredRows
     pixels: StoredRows
-    labels: NDArray[np.uint8]  # (m,), 0 or 1
-    read_names: Callable[[], list[str]]  # reads what each picture is called
-    also_in_train: int  # how many of these pictures the train split holds too
+    labels: NDArray[np.uint8]
+    read_names: Callable[[], list[str]]
+    also_in_train: int
 
     def __repr__(self) -> str:
         return f"<Split: m {self.m}, n_x {self.columns.shape[1]}>"
@@ -158,7 +173,7 @@ class Split:
         return self.read_names()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Dataset:
     """A prepared dataset, open for reading.
 
@@ -197,6 +212,11 @@ def open_dataset(path: AnyPath, *, keep: bool = False) -> Iterator[Dataset]:
         Its file.
     keep
         Keep in memory what was read, for another pass, where half of what is free holds the file.
+
+    Yields
+    ------
+    Dataset
+        Its classes and preprocessing, and both splits with `X`, `Y` and names.
 
     Raises
     ------

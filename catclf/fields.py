@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field, fields
 from functools import partial
 from numbers import Integral, Real
@@ -82,6 +82,8 @@ def check_ranges(instance: DataclassInstance) -> None:
         if limits is None or (value is None and each.default is None):
             continue
         many = isinstance(each.default, tuple)
+        if many and (isinstance(value, str) or not isinstance(value, Iterable)):
+            raise ValueError(f"{each.name} must be a list of numbers, got {value!r}")
         for entry in value if many else (value,):
             complaint = limits.complaint(entry)
             if complaint is not None:

@@ -18,7 +18,15 @@ Z_95 = 1.959963984540054  # the normal quantile that leaves 2.5 % on either side
 
 @dataclass(frozen=True)
 class Confusion:
-    """Counts of the four outcomes; 'positive' is the class whose label is 1."""
+    """Counts of the four outcomes; 'positive' is the class whose label is 1.
+
+    Parameters
+    ----------
+    true_positives, false_positives
+        Of the examples predicted positive, those that are and those that are not.
+    false_negatives, true_negatives
+        Of the examples predicted negative, those that are positive and those that are not.
+    """
 
     true_positives: int
     false_positives: int
@@ -128,12 +136,22 @@ def balanced_interval(counts: Confusion) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class Judged:
-    """An accuracy, or a balanced accuracy, held against that of always predicting one class."""
+    """An accuracy, or a balanced accuracy, held against that of always predicting one class.
 
-    name: str  # ``accuracy`` or ``balanced accuracy``
+    Parameters
+    ----------
+    name
+        ``accuracy`` or ``balanced accuracy``.
+    value, interval
+        The accuracy and its 95 % interval.
+    constant
+        What always predicting one class reaches: its share, or half.
+    """
+
+    name: str
     value: float
-    interval: tuple[float, float]  # of 95 %
-    constant: float  # what always predicting one class reaches: its share, or half
+    interval: tuple[float, float]
+    constant: float
 
     @property
     def surely_better(self) -> bool:

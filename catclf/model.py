@@ -48,7 +48,7 @@ MODEL = Expected(
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Model:
     """Weights, bias, and how to apply them.
 
@@ -180,6 +180,11 @@ def load_model(
         'planes', or 'interleaved' for ``X.reshape(m, -1).T``. `catclf.evaluate` finds out.
     classes
         Only for a weights-only file: the names of its classes, (negative, positive).
+
+    Returns
+    -------
+    Model
+        Its weights, how to apply them, and how it was trained.
 
     Raises
     ------

@@ -16,7 +16,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Skipped:
-    """A file that is not used, and what it is, such as ``document``."""
+    """A file that is not used.
+
+    Parameters
+    ----------
+    path
+        The file.
+    kind
+        What it is, such as ``document``.
+    """
 
     path: str
     kind: str

@@ -30,13 +30,23 @@ MOST_COPIES = 20  # of one picture; more are a film, or what one camera saw
 
 @dataclass(frozen=True)
 class Duplicates:
-    """Pictures that are one, in source order: their names, splits and labels."""
+    """Pictures that are one.
+
+    Parameters
+    ----------
+    names, splits, labels
+        Of each, in source order.
+    identical
+        Whether their pixels are; else some are near-copies.
+    leaked
+        How many the test split holds that train has too, or nearly and of that label.
+    """
 
     names: tuple[str, ...]
     splits: tuple[SplitName, ...]
     labels: tuple[int, ...]
-    identical: bool  # in their pixels; else some are near-copies
-    leaked: int  # how many the test split holds that train has too, or nearly and of that label
+    identical: bool
+    leaked: int
 
     @property
     def leak(self) -> bool:

@@ -56,7 +56,7 @@ class Settings:
         return DEFAULT_RATE if self.learning_rate is None else self.learning_rate
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Training:
     """What was asked, what was done, and what a resumed run needs besides w and b.
 
@@ -102,7 +102,7 @@ class Training:
     test_log_loss: float | None = None
     train_accuracy: float | None = None
     test_accuracy: float | None = None
-    state: dict[str, Array] = field(default_factory=dict, repr=False, compare=False)
+    state: dict[str, Array] = field(default_factory=dict, repr=False)
 
     @property
     def interrupted(self) -> bool:

@@ -60,6 +60,8 @@ def test_what_is_within_its_range_is_let_be(good: dict[str, Any]) -> None:
         ({"fit": "squash"}, "fit must be one of crop, pad, got 'squash'"),
         ({"fit": ["crop"]}, "fit must be one of crop, pad, got ['crop']"),
         ({"rates": (0.1, -1)}, "rates must be at least 0, got (0.1, -1)"),
+        ({"rates": 0.1}, "rates must be a list of numbers, got 0.1"),
+        ({"rates": "0.1"}, "rates must be a list of numbers, got '0.1'"),
         ({"sample": 3}, "sample must be at least 4, got 3"),
     ],
 )

@@ -235,7 +235,7 @@ def test_a_model_is_read_as_it_was_saved(
     assert again.preprocessing == model.preprocessing
     found = again.training
     assert found is not None
-    assert replace(found, state={}) == replace(training, state={})
+    assert vars(replace(found, state={})) == vars(replace(training, state={}))
     assert list(found.costs) == list(training.costs)
     assert list(found.test_log_losses) == list(tested)
     assert found.state.keys() == training.state.keys()
@@ -286,7 +286,7 @@ def test_a_model_of_catclf_0_1_is_read(tmp_path: Path, method: str, kernel: str 
     assert model.preprocessing == Preprocessing(size=2, features="pixels")
     training = model.training
     assert training is not None
-    assert dataclasses.replace(training, state={}) == Training(
+    expected = Training(
         Settings(0.005, 200, class_weight="none"),
         method=method,
         kernel=kernel,
@@ -300,6 +300,7 @@ def test_a_model_of_catclf_0_1_is_read(tmp_path: Path, method: str, kernel: str 
         cost=0.5,
         train_accuracy=0.75,
     )
+    assert vars(dataclasses.replace(training, state={})) == vars(expected)
     state = {name: array.tolist() for name, array in training.state.items()}
     assert state == {"u": [0, 0], "c": [1, 1]}
 

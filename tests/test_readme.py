@@ -75,6 +75,21 @@ def test_its_python_runs(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-c", script], cwd=tmp_path, check=True, capture_output=True)
 
 
+@pytest.mark.slow
+def test_its_python_passes_the_type_checker(tmp_path: Path) -> None:
+    """What a reader copies into a script is typed right, as strictly as the project."""
+    [script] = readme.blocks(TEXT, "python")
+    (tmp_path / "script.py").write_text(script, encoding="utf-8")
+    cache = f".mypy_cache/{sys.platform}"  # that of .ci/run
+    checked = subprocess.run(
+        [sys.executable, "-m", "mypy", "--cache-dir", cache, tmp_path / "script.py"],
+        cwd=readme.ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_has_help_with_an_example_and_a_row(verb: str) -> None:
     """The table tells what a verb is for, its help how it is used."""

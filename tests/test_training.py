@@ -85,14 +85,15 @@ def tables() -> dict[str, Any]:
 def test_a_record_comes_back_from_json(training: Training) -> None:
     """Every name, count and number is what it was, to the last bit."""
     stored = json.dumps(training.to_record(), allow_nan=False)
-    assert Training.from_record(json.loads(stored)) == training
+    assert vars(Training.from_record(json.loads(stored))) == vars(training)
 
 
 @given(record=json_objects)
 def test_any_json_object_gives_a_record_or_none(record: dict[str, object]) -> None:
     """Nothing that a file can say is an error."""
     read = Training.from_record(record)
-    assert read is None or Training.from_record(read.to_record()) == read
+    if read is not None:
+        assert vars(Training.from_record(read.to_record())) == vars(read)
 
 
 @given(data=st.data(), value=json_values)
@@ -136,14 +137,14 @@ def test_a_dataset_without_a_name_and_results_unmeasured_make_a_record() -> None
     del record["dataset"]["name"]
     del record["results"]["train_accuracy"], record["results"]["test_accuracy"]
     expected = replace(TRAINING, dataset="", train_accuracy=None, test_accuracy=None)
-    assert Training.from_record(record) == expected
+    assert vars(Training.from_record(record)) == vars(expected)
 
 
 def test_what_a_later_version_adds_is_no_hindrance() -> None:
     """Unknown tables and values are left alone."""
     record = tables() | {"host": {"cores": 2}}
     record["settings"]["momentum"] = 0.9
-    assert Training.from_record(record) == TRAINING
+    assert vars(Training.from_record(record)) == vars(TRAINING)
 
 
 def test_default_settings_are_the_courses() -> None:

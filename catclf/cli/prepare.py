@@ -26,7 +26,14 @@ from catclf.cli.output import Display, as_json, note
 from catclf.errors import NAMED, DatasetError, PictureError, name_some, printable
 from catclf.features import Preprocessing
 from catclf.fields import Range
-from catclf.operations.preparation import DEFAULT_TEST_SPLIT, Prepared, prepare
+from catclf.operations.preparation import (
+    DEFAULT_TEST_SPLIT,
+    IN_TRAIN_TOO,
+    LEFT_OUT,
+    UNDER_BOTH,
+    Prepared,
+    prepare,
+)
 from catclf.pictures.pixels import REPLACE
 from catclf.sources import NAME_A_SOURCE
 from catclf.sources.class_folders import LABELS_FROM
@@ -153,7 +160,7 @@ def command(
         preprocessing = taken(Preprocessing, options)
     except ValueError as error:
         raise click.UsageError(f"{error}.") from None
-    with Display("pictures", quiet) as display:
+    with _Display("pictures", quiet) as display:
         prepared = prepare(
             source or _sample(), output, preprocessing=preprocessing, observer=display, **options
         )
@@ -163,6 +170,14 @@ def command(
     else:
         _show(prepared, preprocessing)
     ctx.exit(1 if prepared.unreadable else 0)
+
+
+class _Display(Display):
+    """Leaves what the result tells in detail to `_warn` and `_show`."""
+
+    def warning(self, text: str) -> None:
+        if not text.startswith((LEFT_OUT, IN_TRAIN_TOO, UNDER_BOTH)):
+            super().warning(text)
 
 
 def _sample() -> tuple[str]:
@@ -191,12 +206,11 @@ def _show(prepared: Prepared, preprocessing: Preprocessing) -> None:
         listed[LISTED_CLASSES:] = [f"and {more} more"] if more > 0 else []
         click.echo(f"{printable(prepared.classes[0])}: {', '.join(map(printable, listed))}")
     if prepared.unreadable:
-        click.echo(f"left out, since they cannot be read: {len(prepared.unreadable)}")
+        click.echo(f"{LEFT_OUT}: {len(prepared.unreadable)}")
     if prepared.leaked:
-        click.echo(f"test pictures in the train split too, or nearly: {prepared.leaked}")
-    contradictory = sum(len(each.names) for each in prepared.duplicates if each.contradictory)
-    if contradictory:
-        click.echo(f"pictures under both labels, or nearly: {contradictory}")
+        click.echo(f"{IN_TRAIN_TOO}: {prepared.leaked}")
+    if prepared.contradictory:
+        click.echo(f"{UNDER_BOTH}: {prepared.contradictory}")
 
 
 def _warn(prepared: Prepared, quiet: bool) -> None:

@@ -36,6 +36,19 @@ class Score:
     Means over the folds of the held-out pictures, nan where it diverged; with balanced class
     weights both classes count half. Their standard errors are over the folds of one repeat: to
     divide the same pictures again and again makes no mean more certain of other pictures.
+
+    Parameters
+    ----------
+    learning_rate, l2, iterations
+        The setting.
+    accuracy, accuracy_error
+        Fraction predicted right, and its standard error.
+    log_loss, log_loss_error
+        Mean cross-entropy in nats, and its standard error.
+    auc, auc_error
+        Area under the ROC curve, and its standard error.
+    diverged
+        Whether a training overflowed, or ended above where it began.
     """
 
     learning_rate: float
@@ -47,7 +60,7 @@ class Score:
     log_loss_error: float
     auc: float
     auc_error: float
-    diverged: bool = False  # a training overflowed, or ended above where it began
+    diverged: bool = False
 
     def badness(self, metric: Metric) -> float:
         """Return the mean that is to be minimized."""

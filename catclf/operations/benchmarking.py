@@ -41,23 +41,45 @@ class Timing:
 
     Seconds are of one iteration on all m examples. Where fewer were timed they are scaled by
     m / examples.
+
+    Parameters
+    ----------
+    method
+        ``iterative``, ``vectorized``, ``gram`` or ``streaming``.
+    seconds, min_seconds, max_seconds
+        Median of the rounds, the fastest, and the slowest.
+    start_seconds
+        Before the first iteration: reading, converting, and for gram X.T @ X.
+    m, examples
+        How many training pictures the dataset has, and how many were timed.
+    rounds, iterations
+        How many rounds, and how many iterations in all of them.
+    waiting
+        Fraction of the time in which the process waited for a core or the disk.
+    difference
+        Largest relative difference of the first costs from the reference's; None for itself.
+    reference
+        The method it was compared with, on the same examples.
+    kernel
+        Of streaming, ``numpy`` or ``numba``; else None.
+    bytes_per_second
+        Of pixels that streaming reads; else None.
     """
 
-    method: str  # a name in `catclf.descent.METHODS`
-    seconds: float  # median of the rounds
-    min_seconds: float  # the fastest
-    max_seconds: float  # and the slowest
-    start_seconds: float  # before the first iteration: reading, converting, and for gram X.T @ X
-    m: int  # the dataset's training pictures
-    examples: int  # were timed
+    method: str
+    seconds: float
+    min_seconds: float
+    max_seconds: float
+    start_seconds: float
+    m: int
+    examples: int
     rounds: int
-    iterations: int  # in all rounds
-    waiting: float  # fraction of the time in which the process waited for a core or the disk
-    # largest relative one of the first costs from the reference's; None for itself
+    iterations: int
+    waiting: float
     difference: float | None
-    reference: str  # the method it was compared with, on the same examples
-    kernel: str | None = None  # a name in `catclf.descent.KERNELS`, of streaming
-    bytes_per_second: float | None = None  # of pixels that streaming reads
+    reference: str
+    kernel: str | None = None
+    bytes_per_second: float | None = None
 
     @property
     def agrees(self) -> bool:

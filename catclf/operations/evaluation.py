@@ -32,30 +32,66 @@ from catclf.splits import SplitName
 SIGNIFICANT_P = 0.05
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Evaluation:
-    """The evaluation of a model on one split of a dataset: m pictures."""
+    """The evaluation of a model on one split of a dataset: m pictures.
 
-    dataset: str  # its file
-    model: str | None  # its file; None where it came from memory
-    split: str  # ``train`` or ``test``
-    classes: tuple[str, str]  # (negative, positive)
-    threshold: float  # predicted positive where the probability is above it
+    Parameters
+    ----------
+    dataset
+        Its file.
+    model
+        The model's file; None where it came from memory.
+    split
+        ``train`` or ``test``.
+    classes
+        (negative, positive): the class at index 0 has label 0.
+    threshold
+        A picture is predicted positive where its probability is above this.
+    confusion
+        How many pictures were predicted right and wrong, by class.
+    interval
+        The 95 % Wilson interval of the accuracy.
+    majority_rate
+        The accuracy of always predicting the more frequent class.
+    constant_log_loss
+        The log loss of giving every picture one probability: the fraction of positive pictures.
+    auc
+        Area under the ROC curve; None where a class is absent.
+    log_loss
+        Mean cross-entropy, in nats.
+    also_in_train
+        How many of the pictures the train split holds too.
+    class_weight
+        By which the model was trained: ``none`` or ``balanced``.
+    names, labels, probabilities, losses
+        Of each picture (m,): its name, its label 0 or 1, the probability of the positive class, and
+        the cross-entropy.
+    other_data
+        What the model was trained on, where that is not this dataset as it is now.
+    order_log_losses
+        Of a weights-only model, the log loss by each order of its weights; all else is by the
+        order whose log loss is lower.
+    """
+
+    dataset: str
+    model: str | None
+    split: str
+    classes: tuple[str, str]
+    threshold: float
     confusion: Confusion
-    interval: tuple[float, float]  # 95 % Wilson interval of the accuracy
-    majority_rate: float  # accuracy of always predicting the more frequent class
-    constant_log_loss: float  # of always predicting the fraction of the positive class
-    auc: float | None  # area under the ROC curve; None where a class is absent
-    log_loss: float  # mean cross-entropy, in nats
-    also_in_train: int  # how many of the pictures the train split holds too
-    class_weight: ClassWeight  # by which the model was trained
-    names: list[str] = field(repr=False)
-    labels: NDArray[np.uint8] = field(repr=False)  # (m,), 0 or 1
-    probabilities: Array = field(repr=False)  # (m,)
-    losses: Array = field(repr=False)  # (m,)
-    # what the model was trained on, where it is not this dataset as it is now
+    interval: tuple[float, float]
+    majority_rate: float
+    constant_log_loss: float
+    auc: float | None
+    log_loss: float
+    also_in_train: int
+    class_weight: ClassWeight
+    names: list[str]
+    labels: NDArray[np.uint8]
+    probabilities: Array
+    losses: Array
     other_data: str | None = None
-    # of a weights-only model, whose lower one the rest is by
     order_log_losses: dict[Order, float] = field(default_factory=dict)
 
     @property
@@ -110,6 +146,14 @@ class Evaluation:
             loss=float(self.losses[index]),
         )
 
+    def __repr__(self) -> str:
+        low, high = self.interval
+        return (
+            f"<Evaluation of {self.confusion.total} {self.split} pictures: accuracy "
+            f"{self.accuracy:.4f}, 95 % interval {low:.4f} to {high:.4f}, majority class "
+            f"{self.majority_rate:.4f}, log loss {self.log_loss:.4f}>"
+        )
+
 
 def evaluate(
     dataset: AnyPath,
@@ -142,6 +186,12 @@ def evaluate(
     force
         Let a file at `predictions` that is no such CSV file be replaced.
 
+    Returns
+    -------
+    Evaluation
+        Accuracy and its interval, confusion matrix, AUC and log loss, what constant predictions
+        reach, and each picture's prediction.
+
     Raises
     ------
     DatasetError, ModelError
@@ -149,6 +199,8 @@ def evaluate(
     CatclfError
         Where `predictions` cannot be written, is the dataset or the model, or is a file of
         another kind.
+    ValueError
+        For a `split` that is neither.
     """
     path = path_of(model)
     if predictions is not None:
@@ -272,15 +324,25 @@ def _evaluation(
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Comparison:
-    """Two evaluations on one split, held against each other."""
+    """Two evaluations on one split, held against each other.
+
+    Parameters
+    ----------
+    first, second
+        The evaluations.
+    only_first, only_second
+        How many pictures the first model alone predicts right, and the second alone.
+    p_value
+        Of McNemar's exact test that both models are right equally often.
+    """
 
     first: Evaluation
     second: Evaluation
-    only_first: int  # how many pictures the first model alone predicts right
-    only_second: int  # and the second alone
-    p_value: float  # of McNemar's exact test that both are right equally often
+    only_first: int
+    only_second: int
+    p_value: float
 
     @property
     def significant(self) -> bool:
@@ -306,6 +368,11 @@ def compare(
         See `catclf.evaluate`.
     first, second
         Models, or their files.
+
+    Returns
+    -------
+    Comparison
+        Both evaluations, how many pictures each model alone predicts right, and the p-value.
 
     Raises
     ------
@@ -336,13 +403,25 @@ def path_of(model: AnyPath | Model) -> str | None:
 
 @dataclass(frozen=True)
 class LabeledPrediction:
-    """The prediction of a picture whose label is known; out of fold, means over the repeats."""
+    """The prediction of a picture whose label is known; out of fold, means over the repeats.
+
+    Parameters
+    ----------
+    name
+        The picture.
+    label, predicted
+        Its class, and the class predicted.
+    probability
+        Of the positive class.
+    loss
+        Cross-entropy, in nats.
+    """
 
     name: str
-    label: str  # its class
-    predicted: str  # the class predicted
-    probability: float  # of the positive class
-    loss: float  # cross-entropy, in nats
+    label: str
+    predicted: str
+    probability: float
+    loss: float
 
 
 def write_predictions(

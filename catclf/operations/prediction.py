@@ -16,15 +16,24 @@ from catclf.pictures.reading import PICTURE, STREAM_NAME, Picture, one_or_many, 
 from catclf.workers import map_in_order
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Prediction:
     """The prediction of one picture, or why it could not be read.
 
-    The probabilities are by class, in the order of their labels, and sum to 1.
+    Parameters
+    ----------
+    name
+        Its path, or ``-`` where it has none.
+    predicted
+        The class predicted; None where the picture could not be read.
+    probabilities
+        By class, in the order of their labels; they sum to 1. None where there are none.
+    error
+        Why it could not be read.
     """
 
-    name: str  # its path, or ``-`` where it has none
-    predicted: str | None  # None where it could not be read
+    name: str
+    predicted: str | None
     probabilities: dict[str, float] | None
     error: PictureError | None = None
 
@@ -63,6 +72,12 @@ def predict(
         How many processes decode pictures; None for one for each core.
     observer
         Receives the files in searched folders that are no pictures.
+
+    Returns
+    -------
+    iterator of Prediction
+        One for each picture, in order: the class predicted and the probabilities, or why it could
+        not be read.
 
     Raises
     ------

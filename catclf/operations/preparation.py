@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections import Counter
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,9 +18,10 @@ from catclf.dataset import NewSplit, write_dataset
 from catclf.errors import AnyPath, CatclfError, DatasetError, PictureError, name_some, printable
 from catclf.features import Preprocessing, column
 from catclf.files import SKIPPED_HEADER, FileKind
-from catclf.near_copies import Hashes, first_of_each, hashes
-from catclf.observer import Observer, Skipped
-from catclf.outputs import check_output, is_same_file, made_folder, unwritable, write_csv
+from catclf.near_copies import first_of_each
+from catclf.observer import Listener, Observer, Skipped
+from catclf.operations.staging import Staged, scratch_beside
+from catclf.outputs import check_output, is_same_file, write_csv
 from catclf.sources import list_sources
 from catclf.sources.class_folders import LabelFrom
 from catclf.sources.labeled import Labeled
@@ -33,33 +32,60 @@ from catclf.splits import (
     choose_classes,
     class_counts,
     find_duplicates,
-    fingerprint,
     kept_together,
     without_scenes,
 )
 from catclf.workers import CAN_FORK, map_in_order
 
 DEFAULT_TEST_SPLIT = 0.2
-BLOCK_BYTES = 256 * 12288  # copied at once
-MIN_WRITE_BYTES = 2**20  # rows are collected up to it: a write, and hashes, for each take longer
+# How the warnings begin whose details the result has.
+LEFT_OUT = "left out, since they cannot be read"
+IN_TRAIN_TOO = "test pictures in the train split too, or nearly"
+UNDER_BOTH = "pictures under both labels, or nearly"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Prepared:
-    """What `prepare` wrote, and what it left out."""
+    """What `prepare` wrote, and what it left out.
+
+    Parameters
+    ----------
+    path
+        The dataset's file.
+    classes
+        (negative, positive), in the order of their labels.
+    counts
+        ``counts[split][label]``: how many pictures.
+    others
+        Where several classes have the label 0: how many pictures of each.
+    unreadable
+        What was wrong with each picture that could not be read.
+    skipped
+        The other files that are not used.
+    duplicates
+        Each group of identical pictures and near-copies.
+    warnings
+        What was warned of.
+    """
 
     path: str
-    classes: tuple[str, str]  # (negative, positive), in the order of their labels
-    counts: dict[str, tuple[int, int]]  # ``counts[split][label]``: how many pictures
-    others: dict[str, int]  # where `positive` has several: how many pictures of each
-    unreadable: list[PictureError]  # what was wrong with each picture that could not be read
-    skipped: list[Skipped]  # the other files that are not used
-    duplicates: list[Duplicates]  # each group of identical pictures and near-copies
+    classes: tuple[str, str]
+    counts: dict[str, tuple[int, int]]
+    others: dict[str, int] = field(repr=False)
+    unreadable: list[PictureError] = field(repr=False)
+    skipped: list[Skipped] = field(repr=False)
+    duplicates: list[Duplicates] = field(repr=False)
+    warnings: list[str] = field(repr=False)
 
     @property
     def leaked(self) -> int:
         """How many test pictures the train split holds too, or nearly."""
         return sum(duplicates.leaked for duplicates in self.duplicates)
+
+    @property
+    def contradictory(self) -> int:
+        """How many pictures are under both labels, or nearly."""
+        return sum(len(each.names) for each in self.duplicates if each.contradictory)
 
 
 def prepare(
@@ -77,6 +103,7 @@ def prepare(
     skipped: AnyPath | None = None,
     force: bool = False,
     observer: Observer | None = None,
+    progress: bool = False,
 ) -> Prepared:
     """Read labeled pictures, split them where their source does not, and write a dataset.
 
@@ -118,9 +145,18 @@ def prepare(
         Let files of another kind, at `output` or `skipped`, be replaced.
     observer
         Receives the progress while pictures are read, the files that are skipped, notes of what was
-        understood of the sources, and warnings: of a validation split that is left out, of files
-        that are given more than once, of sources that name a train split alone, of pictures of one
-        scene, and of a class without test pictures.
+        understood of the sources, and warnings: of files that are given more than once, of sources
+        that name a train split alone, of pictures of one scene, of a class without test pictures,
+        and of pictures that cannot be read, are in both splits, or are under both labels. Without
+        an observer, warnings are Python's, of the category `catclf.CatclfWarning`.
+    progress
+        Draw a progress bar, in a notebook as a widget.
+
+    Returns
+    -------
+    Prepared
+        The classes, the number of pictures by split and label, what was left out and why, the
+        duplicates found, and the warnings.
 
     Raises
     ------
@@ -132,8 +168,8 @@ def prepare(
     CatclfError
         Where `output` cannot be written, is one of the sources, or is a file of another kind.
     ValueError
-        For a `test_split`, `seed`, `workers` or `label_from` out of its range; for pictures or
-        labels of another shape or type.
+        For no sources; for a `test_split`, `seed`, `workers` or `label_from` out of its range; for
+        pictures or labels of another shape or type.
     TypeError
         For `labels` without an array of pictures, or the other way around.
     """
@@ -141,11 +177,10 @@ def prepare(
         raise ValueError(f"seed must be at least 0 and workers 1, got {seed} and {workers}")
     if not 0 <= test_split < 1:
         raise ValueError(f"test_split must be at least 0 and below 1, got {test_split}")
-    observer = observer or Observer()
     preprocessing = preprocessing or Preprocessing()
     paths, arrays = _told_apart(sources, labels)
-    with ExitStack() as files:
-        listing = list_sources(paths, files, observer, label_from, arrays)
+    with Listener(observer, progress, "pictures") as listener, ExitStack() as files:
+        listing = list_sources(paths, files, listener, label_from, arrays)
         pictured = [p.pixels for p in listing.pictures if isinstance(p.pixels, str)]
         check_output(output, FileKind.DATASET, [*paths, *pictured], force=force)
         if skipped is not None:
@@ -160,7 +195,7 @@ def prepare(
             where,
             listing.classes,
         )
-        staged = _Staged(files.enter_context(_scratch_beside(output)), preprocessing, output)
+        staged = Staged(files.enter_context(scratch_beside(output)), preprocessing, output)
         pictures: list[Labeled] = []
         unreadable: list[PictureError] = []
         # Closed, whatever happens, before the files are that its processes read.
@@ -173,19 +208,19 @@ def prepare(
             else:
                 pictures.append(picture)
                 staged.append(row)
-            observer.progress(done, len(listing.pictures))
+            listener.progress(done, len(listing.pictures))
         if listing.skipped:
-            observer.skipped(listing.skipped)
+            listener.skipped(listing.skipped)
         labels = np.array([p.class_name == classes[1] for p in pictures], dtype=np.uint8)
         given = [picture.split for picture in pictures]
         if test_split and "train" in given and "test" not in given:
-            observer.warning(
+            listener.warning(
                 f"the sources name no test split\n{100 * test_split:g} % of each class of their "
                 "train split become one (`test_split`)."
             )
         names = [picture.name for picture in pictures]
         firsts = first_of_each(staged.fingerprints, staged.hashes(), staged.pixels)
-        firsts = without_scenes(firsts, staged.fingerprints, labels, names, observer)
+        firsts = without_scenes(firsts, staged.fingerprints, labels, names, listener)
         together = kept_together(firsts, staged.fingerprints, labels)
         in_test = assign_to_test(given, labels, together, test_split, seed)
         if given and all(split == "test" for split in given):
@@ -193,7 +228,7 @@ def prepare(
             raise DatasetError(what, where, "Name the source of the train split beside it.")
         _refuse_empty_class(labels[~in_test], classes, unreadable, where)
         if test_split or "test" in given:
-            _warn_of_untested(labels[in_test], classes, "test" in given, observer)
+            _warn_of_untested(labels[in_test], classes, "test" in given, listener)
         duplicates = find_duplicates(names, labels, in_test, staged.fingerprints, firsts)
 
         def new_split(indices: NDArray[np.intp], also_in_train: int = 0) -> NewSplit:
@@ -208,20 +243,39 @@ def prepare(
         train = new_split(np.flatnonzero(~in_test))
         test = new_split(np.flatnonzero(in_test), sum(each.leaked for each in duplicates))
         write_dataset(output, classes, preprocessing, train, test)
-    if skipped is not None:
-        left_out = [(each.where, each.what) for each in unreadable]
-        left_out += [(each.path, each.kind) for each in listing.skipped]
-        write_csv(skipped, SKIPPED_HEADER, left_out)
-    others = Counter(each.class_name for each in pictures if each.class_name != classes[1])
-    return Prepared(
-        path=os.fspath(output),
-        classes=classes,
-        counts={"train": class_counts(labels[~in_test]), "test": class_counts(labels[in_test])},
-        others=dict(sorted(others.items())) if len(others) > 1 else {},
-        unreadable=unreadable,
-        skipped=listing.skipped,
-        duplicates=duplicates,
-    )
+        if skipped is not None:
+            left_out = [(each.where, each.what) for each in unreadable]
+            left_out += [(each.path, each.kind) for each in listing.skipped]
+            write_csv(skipped, SKIPPED_HEADER, left_out)
+        others = Counter(each.class_name for each in pictures if each.class_name != classes[1])
+        prepared = Prepared(
+            path=os.fspath(output),
+            classes=classes,
+            counts={"train": class_counts(labels[~in_test]), "test": class_counts(labels[in_test])},
+            others=dict(sorted(others.items())) if len(others) > 1 else {},
+            unreadable=unreadable,
+            skipped=listing.skipped,
+            duplicates=duplicates,
+            warnings=listener.warnings,
+        )
+        _warn_of_pictures(prepared, listener)
+    return prepared
+
+
+def _warn_of_pictures(prepared: Prepared, observer: Observer) -> None:
+    """Warn of pictures that are left out, leak, or contradict each other."""
+    if prepared.unreadable:
+        names = name_some([each.where or "" for each in prepared.unreadable])
+        observer.warning(f"{LEFT_OUT}: {len(prepared.unreadable)} ({names})")
+    if prepared.leaked:
+        first = next(each.names for each in prepared.duplicates if each.leak)
+        observer.warning(
+            f"{IN_TRAIN_TOO}: {prepared.leaked} (first {name_some(first)})\n"
+            "The accuracy on the test split counts them."
+        )
+    if prepared.contradictory:
+        first = next(each.names for each in prepared.duplicates if each.contradictory)
+        observer.warning(f"{UNDER_BOTH}: {prepared.contradictory} (first {name_some(first)})")
 
 
 def _told_apart(
@@ -234,84 +288,10 @@ def _told_apart(
         return [], sources
     if labels is not None or isinstance(sources, np.ndarray | Mapping):
         raise TypeError("an array of pictures needs labels, and nothing else takes them")
-    return [sources] if isinstance(sources, str | os.PathLike) else sources, None
-
-
-class _Staged:
-    """Columns and pixels in source order, on disk, until all are read and the split is decided.
-
-    The split needs every picture's content (copies stay together), and memory must not
-    grow with their number.
-    """
-
-    def __init__(self, file: IO[bytes], preprocessing: Preprocessing, output: AnyPath) -> None:
-        self._file = file
-        self._output = output
-        self._n_x, self._pixel_n_x = preprocessing.n_x, preprocessing.pixel_n_x
-        self._row_bytes = 0  # of every row alike; none is appended yet
-        self._waiting: list[memoryview] = []  # rows that are written at once
-        self._hashes: list[Hashes] = []  # of the rows of each write
-        self.fingerprints: list[bytes] = []
-
-    def append(self, row: Pixels) -> None:
-        """Keep what `_read_row` returned."""
-        self._row_bytes = row.size
-        self.fingerprints.append(fingerprint(row[0, -self._pixel_n_x :]))
-        self._waiting.append(row.data)
-        if len(self._waiting) * row.size >= MIN_WRITE_BYTES:
-            self._write()
-
-    def _write(self) -> None:
-        """Write the rows that wait."""
-        rest = memoryview(b"".join(self._waiting))
-        if self._waiting:
-            rows = np.frombuffer(rest, np.uint8).reshape(len(self._waiting), -1)
-            self._hashes.append(hashes(rows[:, -self._pixel_n_x :]))
-        self._waiting.clear()
-        try:
-            while rest:
-                rest = rest[self._file.write(rest) :]
-        except OSError as error:
-            raise unwritable(error, self._output) from error
-
-    def hashes(self) -> Hashes:
-        """Return the hash of each picture, (m,)."""
-        self._write()
-        return np.concatenate([np.empty(0, np.uint64), *self._hashes])
-
-    def columns(self, indices: NDArray[np.intp]) -> Iterator[Pixels]:
-        """Yield the columns at `indices`, in that order, as rows (k, n_x)."""
-        return self._blocks(indices, 0, self._n_x)
-
-    def pixels(self, indices: NDArray[np.intp]) -> Iterator[Pixels]:
-        """Yield the pixels at `indices`, in that order, as rows (k, 3 size size)."""
-        return self._blocks(indices, self._row_bytes - self._pixel_n_x, self._pixel_n_x)
-
-    def _blocks(self, indices: NDArray[np.intp], first: int, width: int) -> Iterator[Pixels]:
-        """Yield `width` bytes, from the `first` on, of the rows at `indices`."""
-        self._write()
-        block = max(1, BLOCK_BYTES // width)
-        for start in range(0, len(indices), block):
-            chosen = indices[start : start + block]
-            rows = np.empty((len(chosen), width), np.uint8)
-            for row, index in zip(rows, chosen, strict=True):
-                self._file.seek(int(index) * self._row_bytes + first)
-                row[:] = np.frombuffer(self._file.read(width), np.uint8)
-            yield rows
-
-
-@contextmanager
-def _scratch_beside(output: AnyPath) -> Iterator[IO[bytes]]:
-    """Open a nameless file beside the output: it vanishes with the process, however that ends."""
-    folder = Path(output).absolute().parent
-    with ExitStack() as stack:
-        try:
-            stack.enter_context(made_folder(folder))
-            # Unbuffered, so that closing it on a full disk has nothing left to write.
-            file = stack.enter_context(tempfile.TemporaryFile(dir=folder, buffering=0))
-        except OSError as error:
-            raise unwritable(error, output) from error
-        yield file
+    paths = [sources] if isinstance(sources, str | os.PathLike) else list(sources)
+    if not paths:
+        raise ValueError("sources must name one at least")
+    return paths, None
 
 
 def _read_all(

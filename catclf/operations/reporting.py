@@ -37,9 +37,17 @@ BLOCK_BYTES = 2**22  # read at once
 MAX_PAGE_PIXELS = 50_000_000  # of a photo tried: the page holds it several times
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Reported:
-    """The file that `report` wrote, its size, and the evaluation on the test split, if any."""
+    """What `report` wrote.
+
+    Parameters
+    ----------
+    path, size_bytes
+        The page's file and its size.
+    test
+        The evaluation on the test split; None where the dataset has none.
+    """
 
     path: str
     size_bytes: int
@@ -65,6 +73,11 @@ def report(
         The HTML file to write.
     force
         Let a file at `output` that is no report of catclf be replaced.
+
+    Returns
+    -------
+    Reported
+        The page's file, its size, and the evaluation on the test split.
 
     Raises
     ------

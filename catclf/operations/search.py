@@ -76,25 +76,52 @@ class Search:
         return list(product(map(float, self.learning_rates), map(float, self.l2)))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Tuned:
-    """The leaderboard, the choice, and what it rests on."""
+    """The leaderboard, the choice, and what it rests on.
+
+    Parameters
+    ----------
+    dataset
+        Its file.
+    search
+        What was asked, with the learning rates that were tried.
+    scores
+        Each setting's score after its best number of iterations, the best first.
+    chosen
+        The one chosen; None where none has a lower log loss than the constant, or the search was
+        interrupted.
+    majority_rate
+        The accuracy of always predicting the more frequent class.
+    constant_log_loss
+        The log loss of giving every picture one probability: the fraction of positive pictures.
+    m, total
+        How many pictures were used, and how many the train split has.
+    features
+        What the columns hold: ``pixels`` or ``hog-color``.
+    safe_rate
+        The learning rate up to which the cost cannot rise on this data, without a penalty.
+    positive
+        The class whose probability is reported.
+    out_of_fold
+        Each picture's prediction by trainings that held it out, the largest loss first.
+    interrupted
+        Whether an observer stopped the search; the scores are those up to there.
+    """
 
     dataset: str
-    search: Search  # what was asked, with the learning rates that were tried
-    # each setting after its best number of iterations, the best first
+    search: Search
     scores: list[Score] = field(repr=False)
-    chosen: Score | None  # None where none beats the constant's log loss, or it was interrupted
-    majority_rate: float  # accuracy of always predicting the more frequent class
-    constant_log_loss: float  # of always predicting the fraction of the positive class
-    m: int  # pictures used
-    total: int  # pictures in the train split
+    chosen: Score | None
+    majority_rate: float
+    constant_log_loss: float
+    m: int
+    total: int
     features: str
-    safe_rate: float  # the rate up to which the cost cannot rise on them, without a penalty
-    positive: str  # the class whose probability is reported
-    # by trainings that held each picture out, the largest loss first
+    safe_rate: float
+    positive: str
     out_of_fold: list[LabeledPrediction] = field(repr=False)
-    interrupted: bool = False  # the scores are those up to there
+    interrupted: bool = False
 
     @property
     def settings(self) -> Settings | None:

@@ -27,7 +27,7 @@ def test_flags_are_the_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
     def watched(sources: Any, output: str, **settings: Any) -> Prepared:
         settings.pop("observer")
         asked.append((sources, output, settings))
-        return Prepared(output, ("dog", "cat"), counts, {}, [], [], [])
+        return Prepared(output, ("dog", "cat"), counts, {}, [], [], [], [])
 
     monkeypatch.setattr(module, "prepare", watched)
     words = "--size 9 --fit pad --features hog-color --positive cat --test-split 0 --seed 3"

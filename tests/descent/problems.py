@@ -80,7 +80,7 @@ def state_of(stand: Stand) -> State:
 def same_stand(one: Stand, other: Stand) -> bool:
     """Return whether two descents stand at the same place, bit for bit, by the same way."""
     states = [{n: a.tolist() for n, a in stand.training.state.items()} for stand in (one, other)]
-    trainings = [replace(stand.training, state={}) for stand in (one, other)]
+    trainings = [vars(replace(stand.training, state={})) for stand in (one, other)]
     return (
         one.w.tolist() == other.w.tolist()
         and one.b == other.b

@@ -76,6 +76,7 @@ def test_results_are_those_counted_by_hand(small_dataset: Path, model: Model) ->
     }
     assert result.accuracy == sum(said == is_ for said, is_ in outcomes) / m
     assert result.interval == wilson_interval(result.confusion.correct, m)
+    assert f"{m} test pictures: accuracy {result.accuracy:.4f}, 95 %" in repr(result)
     assert result.majority_rate == max(y.mean(), 1 - y.mean())
     losses = [-np.log(a[i]) if y[i] else -np.log(1 - a[i]) for i in range(m)]
     np.testing.assert_allclose(result.losses, losses, rtol=1e-12)

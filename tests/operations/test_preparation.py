@@ -9,12 +9,13 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from catclf import CatclfError, DatasetError, PictureError, Preprocessing, prepare
+from catclf import CatclfError, CatclfWarning, DatasetError, PictureError, Preprocessing, prepare
 from catclf.columns import unroll
 from catclf.dataset import open_dataset
 from catclf.observer import Observer, Skipped
@@ -108,6 +109,26 @@ def test_unreadable_pictures_are_named_and_left_out(pets: Path, output: Path) ->
     assert np.sum([*prepared.counts.values()], axis=0).tolist() == [10, 9]
     assert sum(map(len, names(output).values())) == 19
     assert heard.calls == [(done, 23) for done in range(1, 24)]
+    assert prepared.warnings == heard.warnings
+    [told] = heard.warnings
+    assert told.startswith("left out, since they cannot be read: 4 (")
+
+
+def test_from_python_nothing_is_lost_silently(
+    pets: Path, output: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A warning names the caller's line and stands in the result; a bar is drawn where asked."""
+    (pets / "cat" / "5.png").write_bytes(b"no picture")
+    shutil.copyfile(pets / "cat" / "2.png", pets / "noncat" / "also.png")
+    with pytest.warns(CatclfWarning) as caught:
+        prepared = prepare([pets], output, preprocessing=SETTINGS, progress=True)
+    assert [str(each.message) for each in caught] == prepared.warnings
+    assert {each.filename for each in caught} == {__file__}
+    assert [told.split(":")[0] for told in prepared.warnings] == [
+        "left out, since they cannot be read",
+        "pictures under both labels, or nearly",
+    ]
+    assert "21/21" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("workers", [1, 4])
@@ -150,7 +171,7 @@ def test_the_courses_files_are_prepared_as_they_are(course_files: list[Path], ou
     """209 and 50 pictures of 64x64, unchanged; non-cat is 0 and cat is 1, as in the course."""
     import h5py
 
-    prepared = prepare(course_files, output)
+    prepared = prepare(course_files, output, observer=Observer())
     assert prepared.classes == ("non-cat", "cat")
     assert prepared.counts == {"train": (137, 72), "test": (17, 33)}
     assert prepared.unreadable == []
@@ -274,6 +295,14 @@ def test_a_share_that_is_none_is_a_value_error(pets: Path, output: Path, share: 
         prepare([pets], output, test_split=share)
 
 
+def test_sources_are_any_number_of_paths_but_none(pets: Path, output: Path) -> None:
+    """Also those that an iterator gives once."""
+    with pytest.raises(ValueError, match="sources must name one at least"):
+        prepare([], output)
+    sources: Any = iter([pets])
+    assert prepare(sources, output, preprocessing=SETTINGS).counts["train"] == (8, 8)
+
+
 def test_splits_that_the_source_names_are_kept(tmp_path: Path, output: Path) -> None:
     """Where the source has train and test, nothing is dealt anew."""
     for i in range(6):
@@ -322,7 +351,8 @@ def test_a_picture_in_train_and_in_test_is_named(tmp_path: Path, output: Path) -
         draw(tmp_path / "a" / split / "cat" / f"{i}.png", i)
         draw(tmp_path / "a" / split / "dog" / f"{i}.png", 10 + i)
     shutil.copyfile(tmp_path / "a/train/cat/0.png", tmp_path / "a/test/cat/again.png")
-    prepared = prepare([tmp_path / "a"], output, preprocessing=SETTINGS)
+    with pytest.warns(CatclfWarning, match=r"in the train split too, or nearly: 1 \(first .*cat/0"):
+        prepared = prepare([tmp_path / "a"], output, preprocessing=SETTINGS)
     (duplicates,) = prepared.duplicates
     assert (duplicates.leak, duplicates.contradictory) == (True, False)
     found = [os.path.relpath(name, tmp_path / "a") for name in duplicates.names]
@@ -336,7 +366,8 @@ def test_a_picture_in_train_and_in_test_is_named(tmp_path: Path, output: Path) -
 def test_a_picture_under_both_labels_is_named(pets: Path, output: Path) -> None:
     """It is kept, on one side, and said which."""
     shutil.copyfile(pets / "cat" / "2.png", pets / "noncat" / "also.png")
-    (duplicates,) = prepare([pets], output, preprocessing=SETTINGS).duplicates
+    with pytest.warns(CatclfWarning, match=r"under both labels, or nearly: 2 \(first .*cat/2"):
+        (duplicates,) = prepare([pets], output, preprocessing=SETTINGS).duplicates
     assert (duplicates.leak, duplicates.contradictory) == (False, True)
     found = [os.path.relpath(name, pets) for name in duplicates.names]
     assert found == ["cat/2.png", "noncat/also.png"]
@@ -394,7 +425,7 @@ def test_near_copies_are_told_from_identical_pictures(tmp_path: Path, output: Pa
     save_copy(scene(1), "half size", tmp_path / "a/train/cat/half.jpg")
     shutil.copyfile(tmp_path / "a/train/dog/1.jpg", tmp_path / "a/test/dog/again.jpg")
     shutil.copyfile(tmp_path / "a/test/dog/3.jpg", tmp_path / "a/test/dog/same.jpg")
-    prepared = prepare([tmp_path / "a"], output, preprocessing=DETAILED)
+    prepared = prepare([tmp_path / "a"], output, preprocessing=DETAILED, observer=Observer())
     found = {
         frozenset(Path(name).stem for name in each.names): (
             each.identical,

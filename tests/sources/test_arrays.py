@@ -387,8 +387,8 @@ def test_the_courses_pictures_are_the_same_as_arrays_of_others(
             arrays[f"{split}_images"] = np.moveaxis(file[f"{split}_set_x"][:], 3, 1) / 255
             arrays[f"{split}_labels"] = np.eye(2)[file[f"{split}_set_y"][:]]
             arrays["classes"] = file["list_classes"][:].astype(str)
-    prepare(course_files, tmp_path / "course.npz")
-    prepare(packed(tmp_path, arrays), tmp_path / "arrays.npz")
+    prepare(course_files, tmp_path / "course.npz", observer=Observer())
+    prepare(packed(tmp_path, arrays), tmp_path / "arrays.npz", observer=Observer())
     with (
         open_dataset(tmp_path / "course.npz") as course,
         open_dataset(tmp_path / "arrays.npz") as others,
