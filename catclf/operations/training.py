@@ -51,11 +51,21 @@ RESUME_FIX = "Train without `resume`, or write another model with `output`."
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """A trained model as it was saved, and its evaluations."""
+    """A trained model as it was saved, and its evaluations.
+
+    Parameters
+    ----------
+    model
+        The model, which holds its training.
+    train, test
+        Its evaluations on both splits; that on the test split is None where there is none.
+    warnings
+        What was warned of.
+    """
 
     model: Model
     train: Evaluation
-    test: Evaluation | None  # None where the dataset has no test split
+    test: Evaluation | None
     warnings: list[str]
 
 
@@ -194,7 +204,7 @@ def train(
         trained = _evaluated(opened, stand, output, listener)
     if interrupts:
         done = stand.training.iterations
-        raise KeyboardInterrupt(f"{done} iterations are saved in {output}: use resume")
+        raise KeyboardInterrupt(f"{done} iterations are saved in {output}; resume=True continues")
     return trained
 
 
