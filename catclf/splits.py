@@ -317,6 +317,6 @@ def warn_of_imbalance(
     if more > MAX_RATIO * fewer:
         observer.warning(
             f"{more} pictures are {printable(frequent)} and only {fewer} {printable(rare)}\n"
-            "Judge by the balanced accuracy and the recall of each class, and consider "
-            "`class_weight` balanced."
+            "Look at the recall of each class, not at the accuracy alone. With `class_weight` "
+            "balanced\nboth classes count half, and the balanced accuracy is what is judged."
         )

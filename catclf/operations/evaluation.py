@@ -30,6 +30,7 @@ from catclf.outputs import check_output, write_csv
 from catclf.splits import SplitName
 
 SIGNIFICANT_P = 0.05
+FEATURES_HINT = "For photographs, try prepare `features` hog-color."
 
 
 @dataclass(frozen=True)
@@ -43,11 +44,14 @@ class Evaluation:
     threshold: float  # predicted positive where the probability is above it
     confusion: Confusion
     interval: tuple[float, float]  # 95 % Wilson interval of the accuracy
+    balanced_interval: tuple[float, float]  # 95 % interval of the balanced accuracy
     majority_rate: float  # accuracy of always predicting the more frequent class
-    constant_log_loss: float  # of always predicting the fraction of the positive class
+    # of one probability for every picture: the share of the positive class
+    constant_log_loss: float
     auc: float | None  # area under the ROC curve; None where a class is absent
-    log_loss: float  # mean cross-entropy, in nats
+    log_loss: float  # mean cross-entropy, in nats, without penalty and class weights
     also_in_train: int  # how many of the pictures the train split holds too
+    features: str  # those of the dataset
     class_weight: ClassWeight  # by which the model was trained
     names: list[str] = field(repr=False)
     labels: NDArray[np.uint8] = field(repr=False)  # (m,), 0 or 1
@@ -64,16 +68,40 @@ class Evaluation:
         return self.confusion.correct / self.confusion.total
 
     @property
-    def judged(self) -> Judged:
-        """What the verdict is about: the accuracy, or the balanced one where that was asked for.
+    def accuracies(self) -> list[Judged]:
+        """The accuracy and, where both classes are there, the balanced accuracy.
 
-        A model that was trained with balanced class weights gives up accuracy for it.
+        The latter stands first where the model was trained with balanced class weights, which give
+        up accuracy for it.
         """
-        balanced = self.confusion.balanced_accuracy
-        if self.class_weight == "balanced" and balanced is not None:
-            interval = balanced_interval(self.confusion)
-            return Judged("balanced accuracy", balanced, interval, 1 / len(self.classes))
-        return Judged("accuracy", self.accuracy, self.interval, self.majority_rate)
+        found = [Judged("accuracy", self.accuracy, self.interval, self.majority_rate)]
+        if (balanced := self.confusion.balanced_accuracy) is not None:
+            constant = 1 / len(self.classes)
+            found.append(Judged("balanced accuracy", balanced, self.balanced_interval, constant))
+        return found[::-1] if self.class_weight == "balanced" else found
+
+    @property
+    def judged(self) -> Judged:
+        """What the verdict is about: the first of `accuracies`."""
+        return self.accuracies[0]
+
+    @property
+    def verdict(self) -> str:
+        """How the model compares with always predicting one class, in a sentence."""
+        return f"the {self.split} {self.judged.name} is {self.judged.verdict}"
+
+    @property
+    def doubt(self) -> str | None:
+        """What speaks against the model, in a sentence, and perhaps its fix; None where nothing."""
+        judged, hint = self.judged, self.judged.weak and self.features == "pixels"
+        if not judged.surely_better:
+            return self.verdict + f"\n{FEATURES_HINT}" * hint
+        if not hint:
+            return None
+        constant = f"{judged.constant_name} ({100 * judged.constant:.2f} %)"
+        return (
+            f"the {self.split} {judged.name} is nearer to {constant} than to 100 %\n{FEATURES_HINT}"
+        )
 
     @property
     def right(self) -> NDArray[np.bool_]:
@@ -133,10 +161,10 @@ def evaluate(
     split
         Which split.
     threshold
-        A picture is predicted positive where its probability is above this.
+        A picture is predicted positive where its probability of the positive class is above this.
     order, classes
-        Only for a weights-only file; see `catclf.load_model`. Where `order` is None both are
-        evaluated, and the result is that of the lower log loss.
+        Only for a weights-only file; see `catclf.load_model`. Where `order` is None both orders
+        are evaluated, and the result is that of the lower log loss.
     predictions
         A CSV file to write, with every picture's label, prediction, probability and loss.
     force
@@ -259,11 +287,13 @@ def _evaluation(
         threshold=threshold,
         confusion=counts,
         interval=wilson_interval(counts.correct, counts.total),
+        balanced_interval=balanced_interval(counts),
         majority_rate=majority_rate(chosen.labels),
         constant_log_loss=constant_log_loss(chosen.labels),
         auc=area_under_curve(chosen.labels, Z),  # logits do not tie where probabilities saturate
         log_loss=float(losses.mean()),
         also_in_train=chosen.also_in_train,
+        features=dataset.preprocessing.features,
         class_weight="none" if model.training is None else model.training.settings.class_weight,
         names=chosen.names,
         labels=chosen.labels,
@@ -274,17 +304,17 @@ def _evaluation(
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two evaluations on one split, held against each other."""
+    """Two models, evaluated on the same pictures."""
 
     first: Evaluation
     second: Evaluation
     only_first: int  # how many pictures the first model alone predicts right
-    only_second: int  # and the second alone
-    p_value: float  # of McNemar's exact test that both are right equally often
+    only_second: int  # how many the second alone
+    p_value: float  # of McNemar's exact test that both have the same accuracy
 
     @property
     def significant(self) -> bool:
-        """Whether chance alone would make such a difference in less than 5 % of the cases."""
+        """Whether p is below 5 %: equally good models seldom differ so much."""
         return self.p_value < SIGNIFICANT_P
 
 

@@ -43,7 +43,6 @@ if TYPE_CHECKING:
 
     from catclf.descent.cluster import Cluster
 
-HOG_COLOR_HINT = "\nFor photographs, try prepare `features` hog-color."
 CREATED_BY = f"catclf {__version__}"
 RESUME_FIX = "Train without `resume`, or write another model with `output`."
 
@@ -172,11 +171,8 @@ def train(
         )
         model = replace(model, training=training)
         save_model(output, model)
-        if on_test is not None and not on_test.judged.surely_better:
-            observer.warning(
-                "the test accuracy is not surely above the majority class"
-                + HOG_COLOR_HINT * (opened.preprocessing.features == "pixels")
-            )
+        if on_test is not None and on_test.doubt is not None:
+            observer.warning(on_test.doubt)
     return Trained(model, on_train, on_test)
 
 
