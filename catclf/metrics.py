@@ -161,10 +161,20 @@ class Judged:
 
     @property
     def verdict(self) -> str:
-        """How it compares: ``surely above``, ``not surely above`` or ``surely below``, and what."""
+        """Such as ``not surely above the majority class (50.00 %)``."""
         surely = "surely below" if self.surely_worse else "surely above"
-        not_ = "" if self.surely_worse or self.surely_better else "not "
-        return f"{not_}{surely} {self.constant_name} ({100 * self.constant:.2f} %)"
+        return (
+            f"{'not ' * (not self.surely_better and not self.surely_worse)}{surely} {self._named}"
+        )
+
+    @property
+    def weakness(self) -> str:
+        """Such as ``nearer to the majority class (50.00 %) than to 100 %``, where it is weak."""
+        return f"nearer to {self._named} than to 100 %"
+
+    @property
+    def _named(self) -> str:
+        return f"{self.constant_name} ({100 * self.constant:.2f} %)"
 
 
 def majority_rate(labels: NDArray[np.uint8]) -> float:

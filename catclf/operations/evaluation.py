@@ -33,6 +33,11 @@ SIGNIFICANT_P = 0.05
 FEATURES_HINT = "For photographs, try prepare `features` hog-color."
 
 
+def features_hint(judged: Judged, features: str) -> str | None:
+    """Return the advice to try better features, where pixels leave an accuracy weak."""
+    return FEATURES_HINT if judged.weak and features == "pixels" else None
+
+
 @dataclass(frozen=True)
 class Evaluation:
     """The evaluation of a model on one split of a dataset: m pictures."""
@@ -93,15 +98,10 @@ class Evaluation:
     @property
     def doubt(self) -> str | None:
         """What speaks against the model, in a sentence, and perhaps its fix; None where nothing."""
-        judged, hint = self.judged, self.judged.weak and self.features == "pixels"
+        judged, hint = self.judged, features_hint(self.judged, self.features)
         if not judged.surely_better:
-            return self.verdict + f"\n{FEATURES_HINT}" * hint
-        if not hint:
-            return None
-        constant = f"{judged.constant_name} ({100 * judged.constant:.2f} %)"
-        return (
-            f"the {self.split} {judged.name} is nearer to {constant} than to 100 %\n{FEATURES_HINT}"
-        )
+            return f"{self.verdict}\n{hint}" if hint else self.verdict
+        return f"the {self.split} {judged.name} is {judged.weakness}\n{hint}" if hint else None
 
     @property
     def right(self) -> NDArray[np.bool_]:

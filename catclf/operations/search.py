@@ -13,8 +13,8 @@ from catclf.errors import AnyPath
 from catclf.fields import MAX_COUNT, check_ranges, ranged
 from catclf.files import CONFIG_LINE
 from catclf.logistic import CLASS_WEIGHTS, ClassWeight
-from catclf.metrics import Z_95
-from catclf.operations.evaluation import LabeledPrediction
+from catclf.metrics import Z_95, Judged
+from catclf.operations.evaluation import LabeledPrediction, features_hint
 from catclf.outputs import replacing
 from catclf.training import Settings
 
@@ -47,7 +47,8 @@ class Search:
         ``best``, or ``one-se`` for the simplest within one standard error of the best (Breiman et
         al., Classification and Regression Trees, 1984).
     class_weight
-        ``balanced``: both classes count half, in the trainings and in what is held out.
+        ``balanced``: both classes count half, in the trainings and in the held-out means, which are
+        the balanced accuracy and the balanced log loss then.
 
     Raises
     ------
@@ -71,6 +72,12 @@ class Search:
         if not self.l2:
             raise ValueError("l2 must name a penalty at least")
 
+    @property
+    def names(self) -> dict[Metric, str]:
+        """What the held-out means are called."""
+        balanced = "balanced " * (self.class_weight == "balanced")
+        return {"log-loss": f"{balanced}log loss", "accuracy": f"{balanced}accuracy", "auc": "AUC"}
+
     def settings(self) -> list[tuple[float, float]]:
         """Return every pair of a learning rate and a penalty."""
         return list(product(map(float, self.learning_rates), map(float, self.l2)))
@@ -78,7 +85,11 @@ class Search:
 
 @dataclass(frozen=True)
 class Tuned:
-    """The leaderboard, the choice, and what it rests on."""
+    """The scores of all settings, the one chosen, and what they rest on.
+
+    The constant is the prediction of one and the same probability for every picture: the share of
+    the positive class, or a half where both classes count half.
+    """
 
     dataset: str
     search: Search  # what was asked, with the learning rates that were tried
@@ -86,7 +97,8 @@ class Tuned:
     scores: list[Score] = field(repr=False)
     chosen: Score | None  # None where none beats the constant's log loss, or it was interrupted
     majority_rate: float  # accuracy of always predicting the more frequent class
-    constant_log_loss: float  # of always predicting the fraction of the positive class
+    constant: float  # the constant's probability
+    constant_log_loss: float  # balanced, as those of the scores are, where both classes count half
     m: int  # pictures used
     total: int  # pictures in the train split
     features: str
@@ -95,6 +107,7 @@ class Tuned:
     # by trainings that held each picture out, the largest loss first
     out_of_fold: list[LabeledPrediction] = field(repr=False)
     interrupted: bool = False  # the scores are those up to there
+    warnings: list[str] = field(default_factory=list)
 
     @property
     def settings(self) -> Settings | None:
@@ -118,8 +131,25 @@ class Tuned:
         return best.log_loss + Z_95 * best.log_loss_error < self.constant_log_loss
 
     @property
+    def judged(self) -> Judged:
+        """The best score's accuracy, held against that of always predicting one class."""
+        best, balanced = self.scores[0], self.search.class_weight == "balanced"
+        error = Z_95 * best.accuracy_error
+        return Judged(
+            self.search.names["accuracy"],
+            best.accuracy,
+            (best.accuracy - error, best.accuracy + error),
+            0.5 if balanced else self.majority_rate,
+        )
+
+    @property
+    def hint(self) -> str | None:
+        """The advice to try better features, where pixels leave the accuracy weak."""
+        return features_hint(self.judged, self.features)
+
+    @property
     def edges(self) -> list[str]:
-        """Where the best score stands at an edge of what was tried, in words."""
+        """Of what the best score has the smallest or largest value that was tried, in words."""
         best, search = self.scores[0], self.search
         rates = search.learning_rates
         edges = []
@@ -139,18 +169,23 @@ def write_config(path: AnyPath, tuned: Tuned, chosen: Score) -> None:
     """Write a setting, and how it was chosen, as a config file, whole or not at all."""
     search = tuned.search
     dataset = _dataset_line(tuned.dataset)
-    doubt = "" if tuned.surely_better else "# Nothing surely beats the constant.\n"
+    loss, accuracy, auc = (search.names[metric] for metric in METRICS)
+    doubt = (
+        "" if tuned.surely_better else f"# The best {loss} is not surely below the constant's.\n"
+    )
     text = f"""\
 # Chosen on {tuned.m} of {tuned.total} training pictures, {search.folds} folds,
 # repeats: {search.repeats}, seed: {search.seed}.
 # Learning rates tried: {", ".join(f"{rate:g}" for rate in search.learning_rates)}
 # Penalties (l2) tried: {", ".join(f"{l2:g}" for l2 in search.l2)}
 # Iterations tried: up to {search.iterations}
-# Held-out log loss {chosen.log_loss:.4f} +- {chosen.log_loss_error:.4f} \
-(the constant's: {tuned.constant_log_loss:.4f}),
-# accuracy {chosen.accuracy:.4f} +- {chosen.accuracy_error:.4f} \
-(the majority class: {tuned.majority_rate:.4f}), AUC {chosen.auc:.4f} +- {chosen.auc_error:.4f}.
-# Chosen by {search.metric}: {RULES[search.rule]}.
+# Held-out means +- standard error, and those of a constant prediction:
+# {loss} {chosen.log_loss:.4f} +- {chosen.log_loss_error:.4f} \
+(constant: {tuned.constant_log_loss:.4f}),
+# {accuracy} {chosen.accuracy:.4f} +- {chosen.accuracy_error:.4f} \
+(constant: {tuned.judged.constant:.4f}),
+# {auc} {chosen.auc:.4f} +- {chosen.auc_error:.4f} (constant: 0.5000).
+# Chosen by {search.names[search.metric]}: {RULES[search.rule]}.
 {doubt}
 [train]
 {dataset}

@@ -68,7 +68,7 @@ def test_a_signal_prints_the_leaderboard_so_far(
     config = tmp_path / "t.toml"
     ended = invoke("tune", dataset, "-o", config, "--iters", "100000000", "--folds", "3")
     assert ended.exit_code == 128 + number
-    assert "interrupted: the means held out up to there" in ended.stdout
+    assert "interrupted: held-out means +- standard error up to there:" in ended.stdout
     assert ended.stderr == f"Interrupted; {config} is not written.\n"
     assert not config.exists()
 
