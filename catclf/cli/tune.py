@@ -84,9 +84,9 @@ Examples:
     type=Number(Range(whole=True, least=0)),
     default=5,
     metavar="N",
-    help="Name the N pictures whose label and prediction disagree most, to be looked at: in trials "
-    "in which the labels of 5 % of the pictures were changed, 2 to 7 of the first 10 had a changed "
-    "label. None are named where the model shows no skill.",
+    help="Name the N pictures whose label and prediction disagree most, to be looked at: of the "
+    "first 10, 2 to 7 had a wrong label in trials with 5 % of all labels changed. None are named "
+    "where the model shows no skill.",
 )
 @csv_option(
     "--save-predictions",
@@ -111,8 +111,8 @@ def command(
 
     DATASET is a file that prepare wrote; without it, data/dataset.npz. Only its train split is
     used. Learning rates and penalties are compared, and the number of iterations along the way.
-    Nothing is chosen where no held-out log loss is below that of the constant: predicting the same
-    probability, the share of the positive class, for every picture.
+    Nothing is chosen where no held-out log loss is below that of the constant prediction: the same
+    probability for every picture, the share of the positive class, or 0.5 of balanced weights.
     """
     search = taken(Search, options)
     with stopped_by_signals() as signals, Display("iterations", quiet, signals) as display:
