@@ -214,10 +214,12 @@ def _judgments(evaluation: Evaluation, letter: str = "") -> Iterator[str]:
     if evaluation.doubt is not None:
         yield f"warning: {letter}{with_flags(evaluation.doubt)}"
     if evaluation.other_data is not None:
+        # The digest cannot tell which: it may be but another order of the same pictures.
+        other = printable(evaluation.other_data)
+        yield f"warning: {letter}the model was trained on other data: {other} as it was then"
         yield (
-            f"warning: {letter}the model was trained on another train split, which was in "
-            f"{printable(evaluation.other_data)}\nPictures of this {evaluation.split} split may "
-            "have been among those."
+            "Pictures, labels or order differ; it may hold pictures of this "
+            f"{evaluation.split} split."
         )
     if evaluation.also_in_train:
         also = evaluation.also_in_train
