@@ -317,6 +317,6 @@ def warn_of_imbalance(
     if more > MAX_RATIO * fewer:
         observer.warning(
             f"{more} pictures are {printable(frequent)} and only {fewer} {printable(rare)}\n"
-            "Look at the recall of each class, not at the accuracy alone. With `class_weight` "
-            "balanced\nboth classes count half, and the balanced accuracy is what is judged."
+            "Look at the balanced accuracy and the recall of each class.\n"
+            "With `class_weight` balanced both classes count half, in the verdict too."
         )

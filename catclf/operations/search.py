@@ -30,8 +30,8 @@ class Search:
     Parameters
     ----------
     learning_rates, l2
-        Learning rates above 0 and penalties of at least 0; every pair is tried. No learning rates
-        stand for five around the safe rate of the data, `catclf.descent.safe_rate`.
+        Learning rates above 0 and penalties of at least 0; every pair is tried. Without learning
+        rates five around the safe rate of the data are tried, `catclf.descent.safe_rate`.
     iterations
         The largest number of iterations; smaller ones are compared along the way.
     folds, repeats
@@ -42,7 +42,7 @@ class Search:
     sample
         Use this many of the pictures, at least 4, stratified; None for all.
     metric
-        What is to be best: ``log-loss``, ``accuracy`` or ``auc``.
+        The held-out mean that is to be best: ``log-loss``, ``accuracy`` or ``auc``.
     rule
         ``best``, or ``one-se`` for the simplest within one standard error of the best (Breiman et
         al., Classification and Regression Trees, 1984).

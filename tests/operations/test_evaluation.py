@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import os
+import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -298,6 +299,27 @@ def test_weights_of_another_size_are_refused(small_dataset: Path, tmp_path: Path
     np.savez(tmp_path / "other.npz", w=np.zeros(3 * 4 * 4), b=0)
     with pytest.raises(DatasetError, match="the model's pictures with size 4"):
         evaluate(small_dataset, tmp_path / "other.npz")
+
+
+def test_a_dataset_prepared_anew_is_the_same_data(
+    small_dataset: Path, small_pictures: Path, tmp_path: Path
+) -> None:
+    """From the same pictures with the same options, wherever they are; with another seed it is not.
+
+    Nor where only a label was corrected.
+    """
+    catclf.train(small_dataset, tmp_path / "m.npz", Settings(iterations=5))
+    moved, anew = shutil.copytree(small_pictures, tmp_path / "moved"), tmp_path / "anew.npz"
+    size = Preprocessing(size=SIZE)
+
+    def other_data(seed: int = 0) -> str | None:
+        catclf.prepare([moved], anew, preprocessing=size, test_split=0.25, seed=seed)
+        return evaluate(anew, tmp_path / "m.npz").other_data
+
+    assert other_data() is None
+    assert other_data(seed=1) == str(small_dataset)
+    (moved / "cat" / "00.png").rename(moved / "noncat" / "corrected.png")
+    assert other_data() == str(small_dataset)
 
 
 def test_other_data_and_leaks_are_told(small_dataset: Path, tmp_path: Path) -> None:
