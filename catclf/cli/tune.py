@@ -112,7 +112,8 @@ def command(
     DATASET is a file that prepare wrote; without it, data/dataset.npz. Only its train split is
     used. Learning rates and penalties are compared, and the number of iterations along the way.
     Nothing is chosen where no held-out log loss is below that of the constant prediction: the same
-    probability for every picture, the share of the positive class, or 0.5 of balanced weights.
+    probability for every picture, which is the share of the positive class, or 0.5 with balanced
+    class weights.
     """
     search = taken(Search, options)
     with stopped_by_signals() as signals, Display("iterations", quiet, signals) as display:
@@ -179,7 +180,7 @@ def _named(search: Search, means: dict[str, Any]) -> dict[str, Any]:
 def lines_of(tuned: Tuned, suspects: int) -> Iterator[str]:
     """Yield the verdict, the leaderboard and the choice, to be read."""
     search = tuned.search
-    repeats = f", {search.repeats} times" if search.repeats > 1 else ""
+    repeats = f", {search.repeats} repeats" if search.repeats > 1 else ""
     dataset = printable(tuned.dataset)
     loss, accuracy, auc = (search.names[metric] for metric in METRICS)
     majority, constant = percent(tuned.judged.constant), tuned.constant_log_loss
@@ -225,7 +226,7 @@ def _verdict(tuned: Tuned) -> Iterator[str]:
         features = "prepare --features hog-color, or " * (tuned.features == "pixels")
         yield f"Try {features}more pictures."
     elif tuned.hint is not None:
-        yield f"The {judged.name}, {percent(judged.value)}, is {judged.weakness}."
+        yield f"The held-out {judged.name}, {percent(judged.value)}, is {judged.weakness}."
         yield with_flags(tuned.hint)
 
 
