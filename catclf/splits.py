@@ -327,6 +327,6 @@ def warn_of_imbalance(
     if more > MAX_RATIO * fewer:
         observer.warning(
             f"{more} pictures are {printable(frequent)} and only {fewer} {printable(rare)}\n"
-            "Judge by the balanced accuracy and the recall of each class, and consider "
-            "`class_weight` balanced."
+            "Look at the balanced accuracy and the recall of each class.\n"
+            "With `class_weight` balanced both classes count half, in the verdict too."
         )

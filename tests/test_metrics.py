@@ -1,7 +1,7 @@
 """Counts and rates are those of their definitions."""
 
-from itertools import pairwise
-from math import comb, isnan, log, sqrt
+from itertools import pairwise, product
+from math import comb, isnan, log, prod, sqrt
 
 import numpy as np
 import pytest
@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 
 from catclf.metrics import (
     Confusion,
+    Judged,
     area_under_curve,
     areas_under_curves,
+    balanced_interval,
     calibration,
     confusion,
     constant_log_loss,
@@ -161,6 +163,66 @@ def test_balanced_accuracy_sees_what_accuracy_does_not() -> None:
     assert counts.f1 == pytest.approx(0.909, abs=1e-3)
     assert (counts.recall, counts.specificity, counts.balanced_accuracy) == (1, 0, 0.5)
     assert Confusion(1, 0, 0, 0).balanced_accuracy is None
+
+
+@pytest.mark.parametrize(
+    ("counts", "low", "high"),
+    [
+        (Confusion(25, 9, 8, 8), 0.474694, 0.741848),
+        (Confusion(3, 0, 0, 3), 0.552082, 1.0),
+        (Confusion(0, 0, 5, 50), 0.430864, 0.692762),
+        (Confusion(90, 1, 10, 19), 0.833441, 0.967807),
+        (Confusion(5, 1, 0, 0), 0.298696, 0.891781),
+        (Confusion(5, 0, 1, 0), 0.0, 1.0),  # a class without an example may have any recall
+    ],
+)
+def test_the_balanced_interval_is_agrestis_and_caffos(
+    counts: Confusion, low: float, high: float
+) -> None:
+    """Golden values: the Wald interval of a difference, an example of each kind added a class."""
+    assert balanced_interval(counts) == pytest.approx((low, high), abs=1e-6)
+
+
+@pytest.mark.parametrize("sizes", [(3, 3), (2, 30), (10, 10), (5, 50)])
+@pytest.mark.parametrize("recalls", [(0.5, 0.5), (0.9, 0.1), (0.9, 0.6), (0.8, 0.8), (0.97, 0.9)])
+def test_the_balanced_interval_nearly_always_holds_the_truth(
+    sizes: tuple[int, int], recalls: tuple[float, float]
+) -> None:
+    """In about 95 of 100 cases, of few examples and of unequal classes too: counted exactly."""
+    truth, held = sum(recalls) / 2, 0.0
+    for right in product(*(range(n + 1) for n in sizes)):
+        chance = prod(
+            comb(n, k) * p**k * (1 - p) ** (n - k)
+            for n, k, p in zip(sizes, right, recalls, strict=True)
+        )
+        (negatives, positives), (found, hit) = sizes, right
+        low, high = balanced_interval(Confusion(hit, negatives - found, positives - hit, found))
+        held += chance * (low <= truth <= high)
+    assert held > 0.92
+
+
+@pytest.mark.parametrize(
+    ("interval", "value", "verdict", "weak"),
+    [
+        ((0.51, 0.6), 0.55, "surely above the majority class (50.00 %)", True),
+        ((0.5, 0.6), 0.55, "not surely above the majority class (50.00 %)", True),
+        ((0.4, 0.5), 0.45, "not surely above the majority class (50.00 %)", True),
+        ((0.3, 0.49), 0.4, "surely below the majority class (50.00 %)", True),
+        ((0.6, 0.9), 0.75, "surely above the majority class (50.00 %)", False),
+        ((0.4, 1.0), 0.9, "not surely above the majority class (50.00 %)", False),
+    ],
+)
+def test_a_verdict_is_one_of_three(
+    interval: tuple[float, float], value: float, verdict: str, weak: bool
+) -> None:
+    """Surely above or below is the whole interval; weak is nearer to the constant than to 1."""
+    judged = Judged("accuracy", value, interval, 0.5)
+    assert (judged.verdict, judged.weak) == (verdict, weak)
+    assert judged.surely_better == verdict.startswith("surely above")
+    assert judged.surely_worse == verdict.startswith("surely below")
+    assert Judged("balanced accuracy", value, interval, 0.5).verdict == verdict.replace(
+        "the majority class", "chance"
+    )
 
 
 def test_the_constants_log_loss_is_the_entropy() -> None:

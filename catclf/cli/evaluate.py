@@ -16,7 +16,7 @@ from catclf.cli.options import (
     model_options,
     option,
 )
-from catclf.cli.output import as_json, percent
+from catclf.cli.output import as_json, percent, with_flags
 from catclf.errors import NAMED_PICTURES, printable
 from catclf.operations.evaluation import (
     Comparison,
@@ -55,7 +55,8 @@ def command(dataset: str, model: tuple[str, ...], format: str, **options: Any) -
     """Evaluate a model, or compare two, on a split of a dataset.
 
     DATASET is a file that prepare wrote; without it, data/dataset.npz. The accuracy is shown with
-    its 95 % interval and the accuracy of always predicting the more frequent class.
+    its 95 % interval, and held against that of always predicting the more frequent class; of a
+    model trained with --class-weight balanced it is the balanced accuracy, against 50 %.
     """
     if len(model) > 2:
         raise click.UsageError(f"--model names {len(model)} models; at most two are compared.")
@@ -72,21 +73,37 @@ def command(dataset: str, model: tuple[str, ...], format: str, **options: Any) -
     click.echo(as_json(record) if format == "json" else "\n".join(lines))
 
 
+CONSTANTS = {
+    "accuracy": ("majority class", "the more frequent class"),
+    "balanced accuracy": ("chance", "one class"),
+}
+"""What each accuracy is held against, and the class that it always predicts."""
+
+
 def accuracy_lines(evaluation: Evaluation) -> list[str]:
-    """Return the accuracy on a split with its interval, and beneath it what to hold it against."""
-    low, high = evaluation.interval
+    """Return the accuracy on a split with its interval, and beneath it what to hold it against.
+
+    Where the model was trained with balanced class weights, it is the balanced accuracy.
+    """
+    judged, *others = evaluation.accuracies
+    low, high = map(percent, judged.interval)
     counts = evaluation.confusion
+    counted = f" ({counts.correct} of {counts.total})" * (judged.name == "accuracy")
+    # Of the pictures that a model was fitted to, being right says nothing sure about others.
+    verdict = f"{CONSTANTS[judged.name][0]} {percent(judged.constant)}"
+    if evaluation.split == "test":
+        verdict = judged.verdict
+    beneath = [verdict, *(f"{each.name} {percent(each.value)}" for each in others)]
     return [
-        f"{evaluation.split} accuracy: {percent(evaluation.accuracy)} "
-        f"({counts.correct} of {counts.total}), 95 % interval {percent(low)} to {percent(high)}",
-        f"  majority class {percent(evaluation.majority_rate)}, "
-        f"balanced accuracy {percent(counts.balanced_accuracy)}",
+        f"{evaluation.split} {judged.name}: {percent(judged.value)}{counted}, "
+        f"95 % interval {low} to {high}",
+        f"  {'; '.join(beneath)}",
     ]
 
 
 def as_record(evaluation: Evaluation) -> dict[str, object]:
     """Return the results for JSON."""
-    counts = evaluation.confusion
+    counts, judged = evaluation.confusion, evaluation.judged
     negative, positive = evaluation.classes
     return {
         "dataset": evaluation.dataset,
@@ -99,8 +116,13 @@ def as_record(evaluation: Evaluation) -> dict[str, object]:
         "accuracy": evaluation.accuracy,
         "accuracy_interval_95": evaluation.interval,
         "majority_rate": evaluation.majority_rate,
-        "surely_better_than_constant": evaluation.judged.surely_better,
         "balanced_accuracy": counts.balanced_accuracy,
+        "balanced_accuracy_interval_95": evaluation.balanced_interval,
+        "class_weight": evaluation.class_weight,
+        "judged_by": judged.name.replace(" ", "_"),
+        "constant": judged.constant,
+        "surely_better_than_constant": judged.surely_better,
+        "surely_worse_than_constant": judged.surely_worse,
         "confusion": counts,
         "recall_by_class": {negative: counts.specificity, positive: counts.recall},
         "precision": counts.precision,
@@ -131,14 +153,14 @@ def lines_of(evaluation: Evaluation) -> Iterator[str]:
     negative, positive = (printable(name) for name in evaluation.classes)
     counts = evaluation.confusion
     width = max(len("predicted"), len(negative), len(positive))
-    low, high = map(percent, evaluation.interval)
-    constant = number(evaluation.constant_log_loss)
     yield from _heading(evaluation)
     yield f"model              {_model_line(evaluation)}\n"
-    yield f"accuracy           {percent(evaluation.accuracy)}  (95 % interval {low} to {high})"
-    yield f"majority class     {percent(evaluation.majority_rate)}  (always predicting the same)"
-    yield f"balanced accuracy  {percent(counts.balanced_accuracy)}\n"
-    yield f"{'':{width}}  {'predicted':>{width}}  {'predicted':>{width}}"
+    for each in evaluation.accuracies:
+        low, high = map(percent, each.interval)
+        yield f"{each.name:17}  {percent(each.value):>8}  (95 % interval {low} to {high})"
+        name, means = CONSTANTS[each.name]
+        yield f"{name:17}  {percent(each.constant):>8}  (always predicting {means})"
+    yield f"\n{'':{width}}  {'predicted':>{width}}  {'predicted':>{width}}"
     yield f"{'label':{width}}  {negative:>{width}}  {positive:>{width}}     recall"
     for name, *row, recall in (
         (negative, counts.true_negatives, counts.false_positives, counts.specificity),
@@ -148,12 +170,8 @@ def lines_of(evaluation: Evaluation) -> Iterator[str]:
     yield f"\nprecision          {number(counts.precision)}"
     yield f"F1                 {number(counts.f1)}"
     yield f"AUC                {number(evaluation.auc)}"
-    yield (
-        f"log loss           {number(evaluation.log_loss)}  "
-        f"(always predicting the fraction: {constant})"
-    )
-    for doubt in _doubts(evaluation):
-        yield f"warning: {doubt}"
+    yield f"log loss           {number(evaluation.log_loss)}  ({_constant_log_loss(evaluation)})"
+    yield from _judgments(evaluation)
     if evaluation.order_log_losses:
         (fits, loss), (other, other_loss) = evaluation.order_log_losses.items()
         losses = f"log loss {number(loss)}, {other} {number(other_loss)}"
@@ -182,16 +200,30 @@ def _model_line(evaluation: Evaluation) -> str:
     return name + order if evaluation.order_log_losses else name
 
 
-def _doubts(evaluation: Evaluation) -> list[str]:
-    """Return what a reader of the accuracy should know, a line each."""
-    doubts = []
-    if not evaluation.judged.surely_better:
-        doubts.append("not surely better than always predicting the more frequent class")
+def _constant_log_loss(evaluation: Evaluation) -> str:
+    positive = printable(evaluation.classes[1])
+    share = number(float(evaluation.labels.mean()))
+    loss = number(evaluation.constant_log_loss)
+    return f"always predicting P({positive}) = {share}: {loss}"
+
+
+def _judgments(evaluation: Evaluation, letter: str = "") -> Iterator[str]:
+    """Yield the verdict, and what a reader of the accuracy should know."""
+    if evaluation.judged.surely_better and evaluation.split == "test":
+        yield f"{letter}{evaluation.verdict}"
+    if evaluation.doubt is not None:
+        yield f"warning: {letter}{with_flags(evaluation.doubt)}"
     if evaluation.other_data is not None:
-        doubts.append(f"the model was trained on other data: {printable(evaluation.other_data)}")
+        # The digest cannot tell which: it may be but another order of the same pictures.
+        other = printable(evaluation.other_data)
+        yield f"warning: {letter}the model was trained on other data: {other} as it was then"
+        yield (
+            "Pictures, labels or order differ; it may hold pictures of this "
+            f"{evaluation.split} split."
+        )
     if evaluation.also_in_train:
-        doubts.append(f"pictures in the train split too, or nearly: {evaluation.also_in_train}")
-    return doubts
+        also = evaluation.also_in_train
+        yield f"warning: {letter}pictures in the train split too, or nearly: {also}"
 
 
 # What two models are compared by: a name, and its text.
@@ -200,6 +232,8 @@ COMPARED: tuple[tuple[str, Callable[[Evaluation], str]], ...] = (
     ("95 % interval, from", lambda e: percent(e.interval[0])),
     ("to", lambda e: percent(e.interval[1])),
     ("balanced accuracy", lambda e: percent(e.confusion.balanced_accuracy)),
+    ("95 % interval, from", lambda e: percent(e.balanced_interval[0])),
+    ("to", lambda e: percent(e.balanced_interval[1])),
     ("recall of {negative}", lambda e: percent(e.confusion.specificity)),
     ("recall of {positive}", lambda e: percent(e.confusion.recall)),
     ("precision", lambda e: number(e.confusion.precision)),
@@ -222,8 +256,8 @@ def comparison_lines(compared: Comparison) -> Iterator[str]:
     rows.append((right, str(compared.only_first), str(compared.only_second)))
     width = max(len(name) for name, *_ in rows)
     yield from _heading(first)
-    majority, constant = percent(first.majority_rate), number(first.constant_log_loss)
-    yield f"majority class: {majority}, log loss of the constant: {constant}"
+    yield f"majority class: {percent(first.majority_rate)}"
+    yield f"log loss of {_constant_log_loss(first)}"
     for letter, each in both.items():
         yield f"{letter}: {_model_line(each)}"
     yield f"\n{'':{width}}  {'A':>9}  {'B':>9}"
@@ -231,19 +265,18 @@ def comparison_lines(compared: Comparison) -> Iterator[str]:
         yield f"{name:{width}}  {one:>9}  {other:>9}"
     yield ""
     for letter, each in both.items():
-        for doubt in _doubts(each):
-            yield f"warning: {letter}: {doubt}"
-    yield f"McNemar's exact test: p = {compared.p_value:.3g}"
-    if compared.only_first == compared.only_second == 0:
-        yield "There is no difference."
+        yield from _judgments(each, f"{letter}: ")
+    yield f"McNemar's exact test of the two accuracies: p = {compared.p_value:.3g}"
+    if compared.only_first == compared.only_second:
+        yield "They do not differ."
     elif compared.significant:
-        yield "The difference is significant: chance alone would seldom make it."
+        yield "Their difference is significant: chance alone would seldom make it."
     else:
-        yield "The difference is not significant: it may be chance."
+        yield "Their difference is not significant: it may be chance."
 
 
 def prediction_line(picture: LabeledPrediction, positive: str) -> str:
-    """Return a line about a picture whose label and probability are at odds."""
+    """Return a line about a picture whose label and prediction disagree."""
     return (
         f"  P({printable(positive)}) = {picture.probability:.4f}, "
         f"label {printable(picture.label)}: {printable(picture.name)}"

@@ -6,7 +6,7 @@ import click
 
 from catclf.cli.evaluate import accuracy_lines
 from catclf.cli.options import INPUT, Verb, dataset_argument, option, output_option
-from catclf.cli.output import note
+from catclf.cli.output import note, with_flags
 from catclf.errors import printable
 from catclf.operations.reporting import report
 
@@ -42,8 +42,8 @@ def command(dataset: str, model: str, output: str, force: bool) -> None:
     else:
         for line in accuracy_lines(written.test):
             click.echo(line)
-        if not written.test.judged.surely_better:
-            note("Warning: the test accuracy is not surely above the majority class")
+        if written.test.doubt is not None:
+            note(f"Warning: {with_flags(written.test.doubt)}")
     click.echo(
         f"{printable(output)}: saved, {written.size_bytes / 1e6:.1f} MB; open it in a browser"
     )

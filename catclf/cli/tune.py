@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import asdict
 from signal import SIGINT, SIGTERM
 from typing import Any
 
@@ -22,8 +23,8 @@ from catclf.cli.options import (
     setting,
     taken,
 )
-from catclf.cli.output import Display, as_json, note, percent
-from catclf.descent.cross_validation import Score
+from catclf.cli.output import Display, as_json, note, percent, with_flags
+from catclf.descent.cross_validation import METRICS, Score
 from catclf.errors import CatclfError, printable
 from catclf.fields import Range
 from catclf.operations.search import RULES, Search, Tuned
@@ -58,7 +59,8 @@ Examples:
     Search,
     "class_weight",
     "Settings to try",
-    "balanced: both classes count half, in the cost and in what is held out.",
+    "balanced: both classes count half in the cost, and in the held-out means, which are the "
+    "balanced accuracy and the balanced log loss then.",
 )
 @setting(Search, "metric", "Choice", "The held-out mean that is to be best.")
 @setting(
@@ -84,9 +86,9 @@ Examples:
     type=Number(Range(whole=True, least=0)),
     default=5,
     metavar="N",
-    help="Name the N pictures that disagree most with their label, to be looked at: with 5 % of "
-    "labels wrong, 2 to 7 of 10 named were, by data and features. None are named where the model "
-    "shows no skill.",
+    help="Name the N pictures whose label and prediction disagree most, to be looked at: of the "
+    "first 10, 2 to 7 had a wrong label in trials with 5 % of all labels changed. None are named "
+    "where the model shows no skill.",
 )
 @csv_option(
     "--save-predictions",
@@ -110,9 +112,10 @@ def command(
     """Choose the settings of train by cross-validation.
 
     DATASET is a file that prepare wrote; without it, data/dataset.npz. Only its train split is
-    used. Learning rates and penalties are compared, and the number of iterations along the way. A
-    setting is never chosen whose held-out log loss is not below that of always predicting the
-    fraction of the positive class.
+    used. Learning rates and penalties are compared, and the number of iterations along the way.
+    Nothing is chosen where no held-out log loss is below that of the constant prediction: the same
+    probability for every picture, which is the share of the positive class, or 0.5 with balanced
+    class weights.
     """
     search = taken(Search, options)
     with (
@@ -141,7 +144,7 @@ def command(
             + "--features hog-color, or with " * (tuned.features == "pixels")
             + "more pictures, or try other --lr and --l2.",
         )
-    doubt = "" if tuned.surely_better else ", though nothing surely beats the constant"
+    doubt = "" if tuned.surely_better else ", though the best does not surely beat the constant"
     note(
         f"{printable(output)}: saved{doubt}\nNext: catclf --config {printable(output)} train", quiet
     )
@@ -149,84 +152,94 @@ def command(
 
 def as_record(tuned: Tuned, suspects: int) -> dict[str, object]:
     """Return the results for JSON; numbers that are not defined are null."""
-    withheld = _why_withheld(tuned)
+    search, withheld = tuned.search, _why_withheld(tuned)
     return {
         "dataset": tuned.dataset,
         "features": tuned.features,
         "examples": tuned.m,
         "train_examples": tuned.total,
-        "search": tuned.search,
+        "search": search,
         "interrupted": tuned.interrupted,
+        "warnings": list(map(with_flags, tuned.warnings)),
         "majority_rate": tuned.majority_rate,
-        "constant_log_loss": tuned.constant_log_loss,
+        **_named(search, {"constant_accuracy": tuned.judged.constant}),
+        **_named(search, {"constant_log_loss": tuned.constant_log_loss}),
         "safe_learning_rate": tuned.safe_rate,
         "surely_better_than_constant": tuned.surely_better,
-        "chosen": tuned.chosen,
+        "chosen": None if tuned.chosen is None else _named(search, asdict(tuned.chosen)),
         "edges": tuned.edges,
-        "scores": tuned.scores,
+        "scores": [_named(search, asdict(score)) for score in tuned.scores],
         "positive": tuned.positive,
         "suspects_withheld": withheld,
         "suspects": [] if withheld else tuned.out_of_fold[:suspects],
     }
 
 
-HEADER = f"{'lr':>8} {'l2':>8} {'iters':>7}  {'accuracy':>18}  {'log loss':>17}  {'AUC':>14}"
+def _named(search: Search, means: dict[str, Any]) -> dict[str, Any]:
+    """Return held-out means by the names that they have: balanced where both classes count half."""
+    for mean in ("accuracy", "log_loss") if search.class_weight == "balanced" else ():
+        means = {name.replace(mean, f"balanced_{mean}"): value for name, value in means.items()}
+    return means
 
 
 def lines_of(tuned: Tuned, suspects: int) -> Iterator[str]:
     """Yield the verdict, the leaderboard and the choice, to be read."""
     search = tuned.search
-    repeats = f", {search.repeats} times" if search.repeats > 1 else ""
+    repeats = f", {search.repeats} repeats" if search.repeats > 1 else ""
     dataset = printable(tuned.dataset)
-    majority, constant = percent(tuned.majority_rate), tuned.constant_log_loss
+    loss, accuracy, auc = (search.names[metric] for metric in METRICS)
+    majority, constant = percent(tuned.judged.constant), tuned.constant_log_loss
     yield f"{dataset}: {tuned.m} training pictures, {search.folds} folds{repeats}"
     yield from _verdict(tuned)
-    up_to_there = "interrupted: the means held out up to there"
-    yield f"\n{up_to_there if tuned.interrupted else 'held-out means:'}"
-    yield HEADER
+    means = "held-out means +- standard error"
+    yield f"\n{f'interrupted: {means} up to there' if tuned.interrupted else means}:"
+    yield f"{'lr':>8} {'l2':>8} {'iters':>7}  {accuracy:>18}  {loss:>17}  {auc:>14}"
     yield from map(_line, tuned.scores)
     yield f"{'constant':>25}  {majority:>9}           {constant:>7.4f}"
     if tuned.interrupted:
         return
     if tuned.edges:
-        yield f"\nThe best stands at {' and at '.join(tuned.edges)}"
+        yield f"\nThe best setting has {' and '.join(tuned.edges)}"
         yield "of those tried: a better one may lie beyond."
     if tuned.chosen is not None:
-        yield f"\nchosen by {search.metric}, {RULES[search.rule]}:"
+        yield f"\nchosen by {search.names[search.metric]}, {RULES[search.rule]}:"
         yield _line(tuned.chosen)
     withheld = _why_withheld(tuned)
     if suspects and withheld is not None:
         yield f"\nNo pictures are suspected of a wrong label:\n{withheld}"
     elif suspects:
-        yield "\npictures that disagree most with their label:"
+        yield "\npictures whose label and prediction disagree most:"
         for picture in tuned.out_of_fold[:suspects]:
             yield prediction_line(picture, tuned.positive)
 
 
-def _verdict(tuned: Tuned) -> list[str]:
-    """Return whether anything beats the constant, and what to try where nothing surely does."""
-    best = tuned.scores[0]
-    losses = (
-        f"(log loss {best.log_loss:.4f} +- {best.log_loss_error:.4f}, constant "
-        f"{tuned.constant_log_loss:.4f})"
-    )
+def _verdict(tuned: Tuned) -> Iterator[str]:
+    """Yield whether the best setting beats the constant, and what to try where it is not good."""
+    best, judged = tuned.scores[0], tuned.judged
+    # Never "surely worse": cross-validated, a model without skill loses to the constant too often.
+    beats = "No setting beats"
     if tuned.surely_better:
-        return ["The best setting surely beats always predicting the same", f"{losses}."]
-    surely = "surely " if best.log_loss < tuned.constant_log_loss else ""
-    return [
-        f"Nothing {surely}beats always predicting the same",
-        f"{losses}.",
-        "Try prepare --features hog-color, or more pictures."
-        if tuned.features == "pixels"
-        else "Try more pictures.",
-    ]
+        beats = "The best setting surely beats"
+    elif best.log_loss < tuned.constant_log_loss:
+        beats = "The best setting does not surely beat"
+    yield f"{beats} the constant prediction P({printable(tuned.positive)}) = {tuned.constant:.4f}"
+    yield (
+        f"({tuned.search.names['log-loss']} {best.log_loss:.4f} +- {best.log_loss_error:.4f}, "
+        f"the constant's {tuned.constant_log_loss:.4f})."
+    )
+    if not tuned.surely_better:
+        features = "prepare --features hog-color, or " * (tuned.features == "pixels")
+        yield f"Try {features}more pictures."
+    elif tuned.hint is not None:
+        yield f"The held-out {judged.name}, {percent(judged.value)}, is {judged.weakness}."
+        yield with_flags(tuned.hint)
 
 
 def _why_withheld(tuned: Tuned) -> str | None:
     """Return why no suspects are named; None where they are."""
     if tuned.surely_better:
         return None
-    return "the held-out log loss does not surely beat the constant's."
+    return f"the held-out {tuned.search.names['log-loss']} is not surely below the constant's."
 
 
 def _line(score: Score) -> str:

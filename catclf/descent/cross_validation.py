@@ -34,8 +34,9 @@ class Score:
     """The cross-validated result of one learning rate and penalty, after some iterations.
 
     Means over the folds of the held-out pictures, nan where it diverged; with balanced class
-    weights both classes count half. Their standard errors are over the folds of one repeat: to
-    divide the same pictures again and again makes no mean more certain of other pictures.
+    weights both classes count half: the balanced accuracy, and a balanced log loss. Their standard
+    errors are over the folds of one repeat: to divide the same pictures again and again makes no
+    mean more certain of other pictures.
 
     Parameters
     ----------

@@ -30,6 +30,12 @@ from catclf.outputs import check_output, write_csv
 from catclf.splits import SplitName
 
 SIGNIFICANT_P = 0.05
+FEATURES_HINT = "For photographs, try prepare `features` hog-color."
+
+
+def features_hint(judged: Judged, features: str) -> str | None:
+    """Return the advice to try better features, where pixels leave an accuracy weak."""
+    return FEATURES_HINT if judged.weak and features == "pixels" else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,16 +58,20 @@ class Evaluation:
         How many pictures were predicted right and wrong, by class.
     interval
         The 95 % Wilson interval of the accuracy.
+    balanced_interval
+        The 95 % interval of the balanced accuracy.
     majority_rate
         The accuracy of always predicting the more frequent class.
     constant_log_loss
-        The log loss of giving every picture one probability: the fraction of positive pictures.
+        The log loss of one probability for every picture: the share of the positive class.
     auc
         Area under the ROC curve; None where a class is absent.
     log_loss
-        Mean cross-entropy, in nats.
+        Mean cross-entropy, in nats, without penalty and class weights.
     also_in_train
         How many of the pictures the train split holds too.
+    features
+        Those of the dataset: ``pixels`` or ``hog-color``.
     class_weight
         By which the model was trained: ``none`` or ``balanced``.
     names, labels, probabilities, losses
@@ -81,11 +91,13 @@ class Evaluation:
     threshold: float
     confusion: Confusion
     interval: tuple[float, float]
+    balanced_interval: tuple[float, float]
     majority_rate: float
     constant_log_loss: float
     auc: float | None
     log_loss: float
     also_in_train: int
+    features: str
     class_weight: ClassWeight
     names: list[str]
     labels: NDArray[np.uint8]
@@ -100,16 +112,35 @@ class Evaluation:
         return self.confusion.correct / self.confusion.total
 
     @property
-    def judged(self) -> Judged:
-        """What the verdict is about: the accuracy, or the balanced one where that was asked for.
+    def accuracies(self) -> list[Judged]:
+        """The accuracy and, where both classes are there, the balanced accuracy.
 
-        A model that was trained with balanced class weights gives up accuracy for it.
+        The latter stands first where the model was trained with balanced class weights, which give
+        up accuracy for it.
         """
-        balanced = self.confusion.balanced_accuracy
-        if self.class_weight == "balanced" and balanced is not None:
-            interval = balanced_interval(self.confusion)
-            return Judged("balanced accuracy", balanced, interval, 1 / len(self.classes))
-        return Judged("accuracy", self.accuracy, self.interval, self.majority_rate)
+        found = [Judged("accuracy", self.accuracy, self.interval, self.majority_rate)]
+        if (balanced := self.confusion.balanced_accuracy) is not None:
+            constant = 1 / len(self.classes)
+            found.append(Judged("balanced accuracy", balanced, self.balanced_interval, constant))
+        return found[::-1] if self.class_weight == "balanced" else found
+
+    @property
+    def judged(self) -> Judged:
+        """What the verdict is about: the first of `accuracies`."""
+        return self.accuracies[0]
+
+    @property
+    def verdict(self) -> str:
+        """How the model compares with always predicting one class, in a sentence."""
+        return f"the {self.split} {self.judged.name} is {self.judged.verdict}"
+
+    @property
+    def doubt(self) -> str | None:
+        """What speaks against the model, in a sentence, and perhaps its fix; None where nothing."""
+        judged, hint = self.judged, features_hint(self.judged, self.features)
+        if not judged.surely_better:
+            return f"{self.verdict}\n{hint}" if hint else self.verdict
+        return f"the {self.split} {judged.name} is {judged.weakness}\n{hint}" if hint else None
 
     @property
     def right(self) -> NDArray[np.bool_]:
@@ -177,10 +208,10 @@ def evaluate(
     split
         Which split.
     threshold
-        A picture is predicted positive where its probability is above this.
+        A picture is predicted positive where its probability of the positive class is above this.
     order, classes
-        Only for a weights-only file; see `catclf.load_model`. Where `order` is None both are
-        evaluated, and the result is that of the lower log loss.
+        Only for a weights-only file; see `catclf.load_model`. Where `order` is None both orders
+        are evaluated, and the result is that of the lower log loss.
     predictions
         A CSV file to write, with every picture's label, prediction, probability and loss.
     force
@@ -311,11 +342,13 @@ def _evaluation(
         threshold=threshold,
         confusion=counts,
         interval=wilson_interval(counts.correct, counts.total),
+        balanced_interval=balanced_interval(counts),
         majority_rate=majority_rate(chosen.labels),
         constant_log_loss=constant_log_loss(chosen.labels),
         auc=area_under_curve(chosen.labels, Z),  # logits do not tie where probabilities saturate
         log_loss=float(losses.mean()),
         also_in_train=chosen.also_in_train,
+        features=dataset.preprocessing.features,
         class_weight="none" if model.training is None else model.training.settings.class_weight,
         names=chosen.names,
         labels=chosen.labels,
@@ -326,7 +359,7 @@ def _evaluation(
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """Two evaluations on one split, held against each other.
+    """Two models, evaluated on the same pictures.
 
     Parameters
     ----------
@@ -335,7 +368,7 @@ class Comparison:
     only_first, only_second
         How many pictures the first model alone predicts right, and the second alone.
     p_value
-        Of McNemar's exact test that both models are right equally often.
+        Of McNemar's exact test that both models have the same accuracy.
     """
 
     first: Evaluation
@@ -346,7 +379,7 @@ class Comparison:
 
     @property
     def significant(self) -> bool:
-        """Whether chance alone would make such a difference in less than 5 % of the cases."""
+        """Whether p is below 5 %: equally good models seldom differ so much."""
         return self.p_value < SIGNIFICANT_P
 
 

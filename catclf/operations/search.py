@@ -13,8 +13,8 @@ from catclf.errors import AnyPath
 from catclf.fields import MAX_COUNT, check_ranges, ranged
 from catclf.files import CONFIG_LINE
 from catclf.logistic import CLASS_WEIGHTS, ClassWeight
-from catclf.metrics import Z_95
-from catclf.operations.evaluation import LabeledPrediction
+from catclf.metrics import Z_95, Judged
+from catclf.operations.evaluation import LabeledPrediction, features_hint
 from catclf.outputs import replacing
 from catclf.training import Settings
 
@@ -30,8 +30,8 @@ class Search:
     Parameters
     ----------
     learning_rates, l2
-        Learning rates above 0 and penalties of at least 0; every pair is tried. No learning rates
-        stand for five around the safe rate of the data, `catclf.descent.safe_rate`.
+        Learning rates above 0 and penalties of at least 0; every pair is tried. Without learning
+        rates five around the safe rate of the data are tried, `catclf.descent.safe_rate`.
     iterations
         The largest number of iterations; smaller ones are compared along the way.
     folds, repeats
@@ -42,12 +42,13 @@ class Search:
     sample
         Use this many of the pictures, at least 4, stratified; None for all.
     metric
-        What is to be best: ``log-loss``, ``accuracy`` or ``auc``.
+        The held-out mean that is to be best: ``log-loss``, ``accuracy`` or ``auc``.
     rule
         ``best``, or ``one-se`` for the simplest within one standard error of the best (Breiman et
         al., Classification and Regression Trees, 1984).
     class_weight
-        ``balanced``: both classes count half, in the trainings and in what is held out.
+        ``balanced``: both classes count half, in the trainings and in the held-out means, which are
+        the balanced accuracy and the balanced log loss then.
 
     Raises
     ------
@@ -71,6 +72,12 @@ class Search:
         if not self.l2:
             raise ValueError("l2 must name a penalty at least")
 
+    @property
+    def names(self) -> dict[Metric, str]:
+        """What the held-out means are called."""
+        balanced = "balanced " * (self.class_weight == "balanced")
+        return {"log-loss": f"{balanced}log loss", "accuracy": f"{balanced}accuracy", "auc": "AUC"}
+
     def settings(self) -> list[tuple[float, float]]:
         """Return every pair of a learning rate and a penalty."""
         return list(product(map(float, self.learning_rates), map(float, self.l2)))
@@ -78,7 +85,10 @@ class Search:
 
 @dataclass(frozen=True, eq=False)
 class Tuned:
-    """The leaderboard, the choice, and what it rests on.
+    """The scores of all settings, the one chosen, and what they rest on.
+
+    The constant is the prediction of one and the same probability for every picture: the share of
+    the positive class, or a half where both classes count half.
 
     Parameters
     ----------
@@ -93,8 +103,8 @@ class Tuned:
         interrupted.
     majority_rate
         The accuracy of always predicting the more frequent class.
-    constant_log_loss
-        The log loss of giving every picture one probability: the fraction of positive pictures.
+    constant, constant_log_loss
+        The constant's probability and log loss: the balanced one where both classes count half.
     m, total
         How many pictures were used, and how many the train split has.
     features
@@ -107,6 +117,8 @@ class Tuned:
         Each picture's prediction by trainings that held it out, the largest loss first.
     interrupted
         Whether an observer stopped the search; the scores are those up to there.
+    warnings
+        What was warned of.
     """
 
     dataset: str
@@ -114,6 +126,7 @@ class Tuned:
     scores: list[Score] = field(repr=False)
     chosen: Score | None
     majority_rate: float
+    constant: float
     constant_log_loss: float
     m: int
     total: int
@@ -122,6 +135,7 @@ class Tuned:
     positive: str
     out_of_fold: list[LabeledPrediction] = field(repr=False)
     interrupted: bool = False
+    warnings: list[str] = field(default_factory=list)
 
     @property
     def settings(self) -> Settings | None:
@@ -145,8 +159,25 @@ class Tuned:
         return best.log_loss + Z_95 * best.log_loss_error < self.constant_log_loss
 
     @property
+    def judged(self) -> Judged:
+        """The best score's accuracy, held against that of always predicting one class."""
+        best, balanced = self.scores[0], self.search.class_weight == "balanced"
+        error = Z_95 * best.accuracy_error
+        return Judged(
+            self.search.names["accuracy"],
+            best.accuracy,
+            (best.accuracy - error, best.accuracy + error),
+            0.5 if balanced else self.majority_rate,
+        )
+
+    @property
+    def hint(self) -> str | None:
+        """The advice to try better features, where pixels leave the accuracy weak."""
+        return features_hint(self.judged, self.features)
+
+    @property
     def edges(self) -> list[str]:
-        """Where the best score stands at an edge of what was tried, in words."""
+        """Of what the best score has the smallest or largest value that was tried, in words."""
         best, search = self.scores[0], self.search
         rates = search.learning_rates
         edges = []
@@ -166,18 +197,23 @@ def write_config(path: AnyPath, tuned: Tuned, chosen: Score) -> None:
     """Write a setting, and how it was chosen, as a config file, whole or not at all."""
     search = tuned.search
     dataset = _dataset_line(tuned.dataset)
-    doubt = "" if tuned.surely_better else "# Nothing surely beats the constant.\n"
+    loss, accuracy, auc = (search.names[metric] for metric in METRICS)
+    doubt = (
+        "" if tuned.surely_better else f"# The best {loss} is not surely below the constant's.\n"
+    )
     text = f"""\
 # Chosen on {tuned.m} of {tuned.total} training pictures, {search.folds} folds,
 # repeats: {search.repeats}, seed: {search.seed}.
 # Learning rates tried: {", ".join(f"{rate:g}" for rate in search.learning_rates)}
 # Penalties (l2) tried: {", ".join(f"{l2:g}" for l2 in search.l2)}
 # Iterations tried: up to {search.iterations}
-# Held-out log loss {chosen.log_loss:.4f} +- {chosen.log_loss_error:.4f} \
-(the constant's: {tuned.constant_log_loss:.4f}),
-# accuracy {chosen.accuracy:.4f} +- {chosen.accuracy_error:.4f} \
-(the majority class: {tuned.majority_rate:.4f}), AUC {chosen.auc:.4f} +- {chosen.auc_error:.4f}.
-# Chosen by {search.metric}: {RULES[search.rule]}.
+# Held-out means +- standard error, and those of a constant prediction:
+# {loss} {chosen.log_loss:.4f} +- {chosen.log_loss_error:.4f} \
+(constant: {tuned.constant_log_loss:.4f}),
+# {accuracy} {chosen.accuracy:.4f} +- {chosen.accuracy_error:.4f} \
+(constant: {tuned.judged.constant:.4f}),
+# {auc} {chosen.auc:.4f} +- {chosen.auc_error:.4f} (constant: 0.5000).
+# Chosen by {search.names[search.metric]}: {RULES[search.rule]}.
 {doubt}
 [train]
 {dataset}

@@ -44,7 +44,6 @@ if TYPE_CHECKING:
 
     from catclf.descent.cluster import Cluster
 
-HOG_COLOR_HINT = "\nFor photographs, try prepare `features` hog-color."
 CREATED_BY = f"catclf {__version__}"
 RESUME_FIX = "Train without `resume`, or write another model with `output`."
 
@@ -225,11 +224,8 @@ def _evaluated(dataset: Dataset, stand: Stand, output: AnyPath, listener: Listen
     )
     model = replace(model, training=training)
     save_model(output, model)
-    if on_test is not None and not on_test.judged.surely_better:
-        listener.warning(
-            "the test accuracy is not surely above the majority class"
-            + HOG_COLOR_HINT * (dataset.preprocessing.features == "pixels")
-        )
+    if on_test is not None and on_test.doubt is not None:
+        listener.warning(on_test.doubt)
     return Trained(model, on_train, on_test, listener.warnings)
 
 

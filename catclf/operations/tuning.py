@@ -19,7 +19,7 @@ from catclf.files import FileKind
 from catclf.logistic import Array
 from catclf.metrics import constant_log_loss, majority_rate
 from catclf.near_copies import first_of_each, hashes
-from catclf.observer import Observer
+from catclf.observer import Listener, Observer
 from catclf.operations.evaluation import LabeledPrediction, write_predictions
 from catclf.operations.search import Search, Tuned, write_config
 from catclf.outputs import check_output, is_same_file
@@ -47,6 +47,7 @@ def tune(
     output: AnyPath | None = None,
     predictions: AnyPath | None = None,
     force: bool = False,
+    progress: bool = False,
     observer: Observer | None = None,
 ) -> Tuned:
     """Choose learning rate, penalty and number of iterations on the train split of a dataset.
@@ -65,9 +66,11 @@ def tune(
         loss first.
     force
         Let files of another kind, at `output` or `predictions`, be replaced.
+    progress
+        Show a progress bar, in a notebook as a widget.
     observer
-        Receives warnings and every iteration. Where it stops the work the scores are those up to
-        there, and nothing is written.
+        Receives warnings, which are Python's where there is none, and every iteration. Where it
+        stops the work the scores are those up to there, and nothing is written.
 
     Returns
     -------
@@ -83,9 +86,18 @@ def tune(
     CatclfError
         Where a file cannot be written, is the dataset, or is a file of another kind.
     """
-    search = search or Search()
-    observer = observer or Observer()
     _check_outputs(dataset, output, predictions, force)
+    with Listener(observer, progress, "iterations") as listener:
+        tuned = _tuned(dataset, search or Search(), listener)
+    tuned = replace(tuned, warnings=listener.warnings)
+    if output is not None and tuned.chosen is not None:
+        write_config(output, tuned, tuned.chosen)
+    if predictions is not None and not tuned.interrupted:
+        write_predictions(predictions, tuned.out_of_fold, tuned.positive)
+    return tuned
+
+
+def _tuned(dataset: AnyPath, search: Search, observer: Observer) -> Tuned:
     with open_dataset(dataset) as opened:
         sampled = stratified_sample(opened.train.labels, search.sample, search.seed)
         _refuse_too_many(opened.path, sampled.size, search)
@@ -107,7 +119,7 @@ def tune(
     validation = CrossValidation(K, Y, search.settings(), fold_of, search.class_weight)
     curves = validation.run(compared_iterations(search.iterations), observer)
     balanced = search.class_weight == "balanced"
-    constant = math.log(2) if balanced else constant_log_loss(labels)
+    constant = math.log(2) if balanced else constant_log_loss(labels)  # its log loss
     settings = range(len(curves.settings))
     scores = sorted(
         (curves.best(index, search.metric, constant) for index in settings),
@@ -133,7 +145,8 @@ def tune(
         search=search,
         scores=scores,
         chosen=chosen,
-        majority_rate=0.5 if balanced else majority_rate(labels),
+        majority_rate=majority_rate(labels),
+        constant=0.5 if balanced else float(labels.mean()),
         constant_log_loss=constant,
         m=labels.size,
         total=total,
@@ -148,12 +161,7 @@ def tune(
     out_of_fold = CrossValidation(
         K, Y, [(best.learning_rate, best.l2)], fold_of, search.class_weight
     ).out_of_fold(best.iterations)
-    tuned = replace(tuned, out_of_fold=_worst_first(names, labels, classes, *out_of_fold))
-    if output is not None and tuned.chosen is not None:
-        write_config(output, tuned, tuned.chosen)
-    if predictions is not None:
-        write_predictions(predictions, tuned.out_of_fold, tuned.positive)
-    return tuned
+    return replace(tuned, out_of_fold=_worst_first(names, labels, classes, *out_of_fold))
 
 
 def _check_outputs(

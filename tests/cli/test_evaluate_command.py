@@ -30,6 +30,10 @@ def test_evaluate_in_json(dataset: Path, model: Path) -> None:
     for name in ("balanced_accuracy", "precision", "recall", "f1"):
         assert found[name] == getattr(counts, name)
     assert found["accuracy_interval_95"] == list(expected.interval)
+    assert found["balanced_accuracy_interval_95"] == list(expected.balanced_interval)
+    assert (found["class_weight"], found["judged_by"]) == ("none", "accuracy")
+    assert found["constant"] == expected.judged.constant
+    assert found["surely_worse_than_constant"] == expected.judged.surely_worse
     assert found["recall_by_class"] == {"noncat": counts.specificity, "cat": counts.recall}
     assert [wrong["name"] for wrong in found["most_wrong"]] == [
         row.name for row in expected.worst(5)

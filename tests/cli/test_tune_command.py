@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import signal
 import tomllib
 from dataclasses import asdict
@@ -17,6 +18,7 @@ from catclf.operations.search import Search, Tuned
 from catclf.operations.tuning import tune
 from command_line import invoke, results
 from conftest import training_of
+from datasets import write_small
 
 FLAGS = ["--lr", "0.005,1000", "--l2", "0.1", "--iters", "50", "--folds", "3"]
 SEARCH = Search((0.005, 1000.0), (0.1,), iterations=50, folds=3)
@@ -36,7 +38,9 @@ def test_tune_in_json(dataset: Path, expected: Tuned, tmp_path: Path) -> None:
     assert found["examples"] == found["train_examples"] == 18
     assert found["search"] == json.loads(json.dumps(asdict(SEARCH)))
     assert found["majority_rate"] == expected.majority_rate
+    assert found["constant_accuracy"] == expected.judged.constant
     assert found["constant_log_loss"] == expected.constant_log_loss
+    assert found["warnings"] == expected.warnings == []
     assert found["safe_learning_rate"] == expected.safe_rate
     assert found["surely_better_than_constant"] == expected.surely_better
     assert expected.chosen is not None
@@ -54,6 +58,21 @@ def test_tune_in_json(dataset: Path, expected: Tuned, tmp_path: Path) -> None:
     ]
 
 
+def test_balanced_means_in_json(tmp_path: Path) -> None:
+    """No key says accuracy or log loss of what counts both classes half."""
+    labels = [0] * 30 + [1] * 10
+    dataset = write_small(tmp_path / "d.npz", size=2, labels=labels)
+    words = ["tune", dataset, "-o", tmp_path / "t.toml", *FLAGS, "--class-weight", "balanced"]
+    found = json.loads(invoke(*words, "--format", "json").stdout)
+    assert found["constant_balanced_accuracy"] == 0.5
+    assert found["constant_balanced_log_loss"] == math.log(2)
+    assert found["majority_rate"] == 0.75
+    for score in found["scores"]:
+        means = {name for name in score if "accuracy" in name or "log_loss" in name}
+        balanced = {"balanced_accuracy", "balanced_log_loss"}
+        assert means == balanced | {f"{name}_error" for name in balanced}
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_prints_the_leaderboard_so_far(
     number: signal.Signals, dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -68,7 +87,7 @@ def test_a_signal_prints_the_leaderboard_so_far(
     config = tmp_path / "t.toml"
     ended = invoke("tune", dataset, "-o", config, "--iters", "100000000", "--folds", "3")
     assert ended.exit_code == 128 + number
-    assert "interrupted: the means held out up to there" in ended.stdout
+    assert "interrupted: held-out means +- standard error up to there:" in ended.stdout
     assert ended.stderr == f"Interrupted; {config} is not written.\n"
     assert not config.exists()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import os
+import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -17,11 +18,12 @@ import catclf
 from catclf.dataset import open_dataset
 from catclf.errors import CatclfError, DatasetError, printable
 from catclf.features import Preprocessing
-from catclf.logistic import sigmoid
-from catclf.metrics import mcnemar_p, wilson_interval
+from catclf.logistic import ClassWeight, sigmoid
+from catclf.metrics import balanced_interval, mcnemar_p, wilson_interval
 from catclf.model import Model, save_model
 from catclf.operations import evaluation
 from catclf.operations.evaluation import (
+    Evaluation,
     LabeledPrediction,
     compare,
     evaluate,
@@ -29,6 +31,7 @@ from catclf.operations.evaluation import (
     write_predictions,
 )
 from catclf.operations.prediction import predict
+from catclf.training import Settings, Training
 from conftest import positive_probability
 from datasets import CLASSES, write_small
 
@@ -172,6 +175,80 @@ def test_surely_better_means_the_whole_interval(
     assert result.judged.surely_better == surely
 
 
+def judged(
+    path: Path, counts: tuple[int, int, int, int], class_weight: ClassWeight = "none"
+) -> Evaluation:
+    """Evaluate a model that predicts so many negatives right and wrong, and so many positives."""
+    negative, false, positive, missed = counts
+    labels = [0] * (negative + false) + [1] * (positive + missed)
+    logits = [-1.0] * negative + [1.0] * (false + positive) + [-1.0] * missed
+    training = Training(Settings(class_weight=class_weight))
+    return evaluate(
+        write_labels(path, labels), dataclasses.replace(answering(logits), training=training)
+    )
+
+
+@pytest.mark.parametrize(
+    ("class_weight", "counts", "verdict"),
+    [
+        ("none", (80, 20, 14, 6), "the test accuracy is not surely above the majority class"),
+        ("balanced", (80, 20, 14, 6), "the test balanced accuracy is surely above chance"),
+        ("none", (95, 5, 16, 4), "the test accuracy is surely above the majority class"),
+        ("none", (60, 40, 14, 6), "the test accuracy is surely below the majority class"),
+        ("balanced", (60, 40, 10, 10), "the test balanced accuracy is not surely above chance"),
+        ("balanced", (30, 70, 5, 15), "the test balanced accuracy is surely below chance"),
+    ],
+)
+def test_the_verdict_is_about_what_was_asked_for(
+    class_weight: ClassWeight, counts: tuple[int, int, int, int], verdict: str, tmp_path: Path
+) -> None:
+    """Balanced weights give up accuracy for the balanced accuracy, and are judged by that."""
+    found = judged(tmp_path / "d.npz", counts, class_weight)
+    constant = "83.33 %" if class_weight == "none" else "50.00 %"
+    assert found.verdict == f"{verdict} ({constant})"
+    names = ["accuracy", "balanced accuracy"]
+    assert [each.name for each in found.accuracies] == names[:: -1 if "chance" in verdict else 1]
+    assert found.judged.interval == (
+        found.interval if class_weight == "none" else balanced_interval(found.confusion)
+    )
+
+
+@pytest.mark.parametrize("class_weight", ["none", "balanced"])
+@pytest.mark.parametrize(
+    ("right", "said"),
+    [
+        (40, "is not surely above"),
+        (16, "is surely below"),
+        (59, "is nearer to"),
+        (61, None),
+        (76, None),
+    ],
+)
+def test_weak_pixels_are_told_of_better_features(
+    right: int, said: str | None, class_weight: ClassWeight, tmp_path: Path
+) -> None:
+    """Where more than half of the constant's mistakes are left, though surely better than it."""
+    found = judged(tmp_path / "d.npz", (right, 80 - right, right, 80 - right), class_weight)
+    told = found.doubt
+    other = dataclasses.replace(found, features="hog-color").doubt
+    if said is None:
+        assert told is other is None
+    else:
+        assert told is not None
+        assert said in told.splitlines()[0]
+        assert told.splitlines()[1] == "For photographs, try prepare `features` hog-color."
+        assert other == (None if said == "is nearer to" else found.verdict)
+
+
+def test_few_test_pictures_are_not_blamed_on_pixels(tmp_path: Path) -> None:
+    """Three of three are not surely above a half, nor one class all right above itself."""
+    assert judged(tmp_path / "d.npz", (1, 0, 2, 0)).doubt == (
+        "the test accuracy is not surely above the majority class (66.67 %)"
+    )
+    alone = judged(tmp_path / "e.npz", (0, 0, 5, 0), "balanced")
+    assert alone.doubt == "the test accuracy is not surely above the majority class (100.00 %)"
+
+
 # ------------------------------------------------------------------------------ what fits
 
 
@@ -223,6 +300,27 @@ def test_weights_of_another_size_are_refused(small_dataset: Path, tmp_path: Path
     np.savez(tmp_path / "other.npz", w=np.zeros(3 * 4 * 4), b=0)
     with pytest.raises(DatasetError, match="the model's pictures with size 4"):
         evaluate(small_dataset, tmp_path / "other.npz")
+
+
+def test_a_dataset_prepared_anew_is_the_same_data(
+    small_dataset: Path, small_pictures: Path, tmp_path: Path
+) -> None:
+    """From the same pictures with the same options, wherever they are; with another seed it is not.
+
+    Nor where only a label was corrected.
+    """
+    catclf.train(small_dataset, tmp_path / "m.npz", Settings(iterations=5))
+    moved, anew = shutil.copytree(small_pictures, tmp_path / "moved"), tmp_path / "anew.npz"
+    size = Preprocessing(size=SIZE)
+
+    def other_data(seed: int = 0) -> str | None:
+        catclf.prepare([moved], anew, preprocessing=size, test_split=0.25, seed=seed)
+        return evaluate(anew, tmp_path / "m.npz").other_data
+
+    assert other_data() is None
+    assert other_data(seed=1) == str(small_dataset)
+    (moved / "cat" / "00.png").rename(moved / "noncat" / "corrected.png")
+    assert other_data() == str(small_dataset)
 
 
 def test_other_data_and_leaks_are_told(small_dataset: Path, tmp_path: Path) -> None:

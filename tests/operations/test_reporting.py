@@ -55,6 +55,7 @@ def test_large_pictures_are_shown_in_part(tmp_path: Path) -> None:
     for size in (8, 400):
         dataset, model = tmp_path / f"{size}.npz", tmp_path / f"{size}-m.npz"
         write_small(dataset, 12, 12, size=size)
-        catclf.train(dataset, model, catclf.Settings(iterations=2, learning_rate=1e-5))
+        settings = catclf.Settings(iterations=2, learning_rate=1e-5)
+        catclf.train(dataset, model, settings, observer=catclf.Observer())
         sizes[size] = catclf.report(dataset, model, tmp_path / "r.html").size_bytes
     assert sizes[400] < 3 * 400 * 400 * (8 + 1 + 2) * 4 / 3 + sizes[8] + 10_000

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import csv
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from catclf import DatasetError, open_dataset, tune
+from catclf import CatclfWarning, DatasetError, open_dataset, tune
 from catclf.columns import unroll
 from catclf.descent import METHODS, Problem, descend, safe_rate
 from catclf.descent.cross_validation import Metric
 from catclf.features import Preprocessing
+from catclf.logistic import ClassWeight
+from catclf.metrics import constant_log_loss
 from catclf.operations import tuning
 from catclf.operations.search import Search
 from catclf.pictures.reading import pixels_of
@@ -183,11 +186,42 @@ def test_what_is_stopped_keeps_its_scores_and_writes_nothing(
     assert tuned.scores[0].iterations <= 20
 
 
-def test_balanced_means_are_held_against_half(small_dataset: Path) -> None:
-    """The constant then is right half of the time, whatever the shares of the classes."""
-    tuned = tune(small_dataset, Search(folds=3, iterations=30, class_weight="balanced"))
-    assert tuned.majority_rate == 0.5
-    assert tuned.constant_log_loss == math.log(2)
+@pytest.mark.parametrize("class_weight", ["none", "balanced"])
+def test_held_out_means_are_called_what_they_are(class_weight: ClassWeight, tmp_path: Path) -> None:
+    """Balanced ones so, and held against a half; the config file says the same."""
+    labels = (np.arange(40) < 10).astype(np.uint8)
+    path = write_small(tmp_path / "d.npz", size=2, columns=columns_of(40), labels=labels)
+    search = Search(folds=3, iterations=30, class_weight=class_weight)
+    tuned = tune(path, search, output=tmp_path / "t.toml")
+    balanced = class_weight == "balanced"
+    assert tuned.majority_rate == 0.75
+    assert tuned.judged.name == search.names["accuracy"] == "balanced " * balanced + "accuracy"
+    assert tuned.judged.constant == (0.5 if balanced else 0.75)
+    assert tuned.constant == (0.5 if balanced else 0.25)
+    assert tuned.constant_log_loss == (math.log(2) if balanced else constant_log_loss(labels))
+    if tuned.chosen is not None:
+        config = (tmp_path / "t.toml").read_text(encoding="utf-8")
+        assert ("# balanced log loss " in config) == ("# balanced accuracy " in config) == balanced
+
+
+def test_warnings_stand_in_the_result(tmp_path: Path) -> None:
+    """As the observer hears them; without one they are Python's."""
+    path = write_small(tmp_path / "d.npz", size=2, labels=np.arange(60) < 10)
+    heard, quick = Recorder(), Search(folds=2, iterations=2)
+    assert tune(path, quick, observer=heard).warnings == heard.warnings != []
+    with pytest.warns(CatclfWarning, match="and only 10 cat"):
+        assert tune(path, quick).warnings == heard.warnings
+
+
+@pytest.mark.parametrize(("accuracy", "told"), [(0.74, True), (0.76, False)])
+def test_weak_pixels_are_told_of_better_features(
+    accuracy: float, told: bool, small_dataset: Path
+) -> None:
+    """By the same rule as an evaluation: nearer to the constant than to 100 %."""
+    tuned = tune(small_dataset, QUICK)
+    tuned = replace(tuned, scores=[replace(tuned.scores[0], accuracy=accuracy)])
+    assert (tuned.hint is not None) == told
+    assert replace(tuned, features="hog-color").hint is None
 
 
 @pytest.mark.parametrize("metric", ["log-loss", "accuracy", "auc"])
