@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 
 from catclf.cli.evaluate import accuracy_lines
-from catclf.cli.options import INPUT, Verb, dataset_argument, option, output_option
-from catclf.cli.output import note
+from catclf.cli.options import INPUT, Verb, dataset_argument, option, output_option, quiet_option
+from catclf.cli.output import counted, note
 from catclf.errors import printable
 from catclf.operations.reporting import report
 
@@ -29,12 +29,14 @@ Examples:
     help="The model to show.",
 )
 @output_option("report.html", "page")
-def command(dataset: str, model: str, output: str, force: bool) -> None:
+@quiet_option
+def command(dataset: str, model: str, output: str, force: bool, quiet: bool) -> None:
     """Write one page that shows a model and classifies photos.
 
     DATASET is a file that prepare wrote; without it, data/dataset.npz. The page is one HTML file
     for any browser: how good the model is on the test split, its mistakes, its weights as
-    pictures, and each step from a picture to its probability. It asks the network for nothing.
+    pictures, and each step from a picture to its probability. It asks the network for nothing. It
+    holds up to 24 of the test pictures and their names.
     """
     written = report(dataset, model, output, force=force)
     if written.test is None:
@@ -42,8 +44,13 @@ def command(dataset: str, model: str, output: str, force: bool) -> None:
     else:
         for line in accuracy_lines(written.test):
             click.echo(line)
-        if not written.test.judged.surely_better:
-            note("Warning: the test accuracy is not surely above the majority class")
-    click.echo(
-        f"{printable(output)}: saved, {written.size_bytes / 1e6:.1f} MB; open it in a browser"
-    )
+        judged = written.test.judged
+        if not judged.surely_better:
+            said = "surely below" if judged.surely_worse else "not surely above"
+            note(f"Warning: the test {judged.name} is {said} that of always answering one class")
+    if written.pictures:
+        held = counted(written.pictures, "test picture")
+        note(f"The page holds {held}, with names: mind whom you give it to.", quiet)
+    if not quiet:
+        size = f"{written.size_bytes / 1e6:.1f} MB"
+        click.echo(f"{printable(output)}: saved, {size}; open it in a browser")
