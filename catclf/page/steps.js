@@ -61,7 +61,7 @@ function drawStepMaps(w, parts, column, pixels, dz) {
   fill("step-w", ...mapsWithLegends(w, "w", TRAINED.w));
   fill("step-wx", ...mapsWithLegends(parts, "w times x"));
   if (dz === null) {
-    fill("step-dw", create("p", { class: "soft" }, "It needs the label y."));
+    fill("step-dw", create("p", { class: "soft" }, "Choose the label y to see it."));
     return;
   }
   const dw = Float64Array.from(column, (value) => (value / 255) * dz);

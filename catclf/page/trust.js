@@ -35,7 +35,7 @@ function showTrust() {
           "p",
           {},
           "With balanced class weights the model learns as if both classes were equally frequent: " +
-            "where they are not, its probabilities of the rarer one are too high.",
+            "where they are not, its probabilities of the rarer one tend to be too high.",
         )
       : "",
   );

@@ -109,7 +109,7 @@ function accuracyBar({ name, value, interval: [low, high], constant }, train) {
     svg("line", { class: "constant", x1: x(constant), x2: x(constant), y1: 32, y2: 72 }),
   );
   const key = [
-    ["constant", "▎constant"],
+    ["constant", "▎always the same answer"],
     ["test", name === "accuracy" ? "● test" : `● test, ${name}`],
   ];
   if (train !== null) {

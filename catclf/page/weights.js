@@ -37,7 +37,9 @@ function showHistogramWeights() {
     "Edges: the picture is divided into 8 x 8 cells, and each has a rose of 18 petals, one for each direction from ",
     "dark to light. The longer a petal, the more such an edge counts: ",
     colorKey(),
-    ". Colors: for each quarter of the picture, those that speak most for and against it.",
+    ". Colors: those of each quarter of the picture that speak most for ",
+    named(POSITIVE),
+    ", and most against.",
   );
   byId("weight-pictures").classList.add("two");
   byId("weight-pictures").append(roses(), figure("colors, the strongest first", strongestColors()));
@@ -73,7 +75,7 @@ function roses() {
     const end = { x2: x + length * Math.cos(angle), y2: y + length * Math.sin(angle) };
     root.append(svg("line", { class: weight > 0 ? "for" : "against", x1: x, y1: y, ...end }));
   });
-  const caption = "edges; the color of a petal tells its sign, its length the size, the longest that of";
+  const caption = "edges; the longest petals stand for";
   return figure([caption, legend(limit)], root);
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import asdict
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from playwright.sync_api import Locator, Page
 
 import catclf
 from catclf.logistic import sigmoid
+from catclf.metrics import Judged
 from catclf.operations.evaluation import Evaluation
 from conftest import training_of
 from page.conftest import OpenPage
@@ -92,20 +94,28 @@ def test_the_verdict_is_that_of_evaluate(page: Page, evaluation: Evaluation) -> 
 
 def test_the_words_follow_the_numbers(page: Page) -> None:
     """Surely means that the whole interval lies on one side of the constant."""
-    for interval, words in (
-        ([0.3, 0.4], "is surely worse than that"),
-        ([0.4, 0.6], "is not surely better than that"),
-        ([0.5, 0.6], "is not surely better than that"),
-        ([0.51, 0.6], "is surely better than that"),
+    for (low, high), words in (
+        ((0.3, 0.4), "is surely worse than that: the 95 % interval of its"),
+        ((0.4, 0.6), "is not surely better than that"),
+        ((0.5, 0.6), "is not surely better than that"),
+        ((0.51, 0.6), "is surely better than that"),
     ):
-        page.evaluate(
-            """(interval) => {
-                Object.assign(DATA.test, { interval, surely_better: interval[0] > 0.5 });
-                showVerdict();
-            }""",
-            interval,
-        )
-        assert words in page.inner_text("#lines")
+        for name, headline in (
+            ("accuracy", "always answering noncat would be right on 50.00 %"),
+            ("balanced accuracy", "always answering the same class would reach 50.00 %"),
+        ):
+            judged = Judged(name, 0.55, (low, high), 0.5)
+            found = {each: getattr(judged, each) for each in ("surely_better", "surely_worse")}
+            page.evaluate(
+                "(judged) => { DATA.test.judged = judged; showVerdict(); }",
+                {**asdict(judged), **found},
+            )
+            assert headline in page.inner_text("#headline")
+            assert words in page.inner_text("#lines")
+            assert f"of its {name}, {percent(low)} to {percent(high)}" in page.inner_text("#lines")
+            assert number(page.locator(".bar rect.interval"), "x") == pytest.approx(40 + 560 * low)
+            shows_train = page.locator(".bar circle.train").count() == 1
+            assert shows_train == (name == "accuracy")  # no balanced one is known of it
 
 
 def test_the_slider_recounts(page: Page, evaluation: Evaluation) -> None:
@@ -115,7 +125,7 @@ def test_the_slider_recounts(page: Page, evaluation: Evaluation) -> None:
         numbers_are_those_of(page, evaluation, t)
     page.click("#threshold-reset")
     assert page.inner_text("#threshold-value") == "0.500"
-    assert "choose on the test split" in page.inner_text("#threshold")
+    assert "A threshold that is chosen here fits these test pictures" in page.inner_text("#threshold")
     # A picture at the threshold is not above it.
     above = page.evaluate("[0.2, 0.5, 0.7].map((t) => countAbove([0.2, 0.5, 0.5, 0.7], t))")
     assert above == [3, 1, 0]
@@ -194,10 +204,17 @@ def test_the_most_confident_are_shown(page: Page, evaluation: Evaluation) -> Non
     worst = evaluation.worst(12)
     assert len(cards) == len(worst) >= 5
     for card, wrong in zip(cards, worst, strict=True):
-        assert f"P(cat) = {wrong.probability:.4f}" in card
+        probability = max(wrong.probability, 1 - wrong.probability)
+        assert f"{wrong.predicted}, P({wrong.predicted}) = {probability:.4f}" in card
         assert f"label {wrong.label}" in card
         assert Path(wrong.name).name in card
     assert page.locator("#right .card").count() == 12
+    right = evaluation.confusion.correct
+    headings = page.locator("#mistakes h3").all_inner_texts()
+    assert headings == [
+        f"Predicted wrong: {60 - right} of 60 test pictures",
+        f"Predicted right: {right} of 60 test pictures, 12 of them shown",
+    ]
 
 
 def test_the_pieces_and_b_add_up_to_z(page: Page) -> None:
@@ -250,7 +267,7 @@ def test_the_reliability_diagram_has_bins_of_equal_count(
         (x, low), (_, high) = points_of(bar)
         assert (x, low, high) == pytest.approx((each.probability, *each.interval), abs=1e-3)
     words = page.inner_text("#trust-text")
-    assert f"Log loss {evaluation.log_loss:.4f}" in words
+    assert f"The log loss is {evaluation.log_loss:.4f}, below" in words
     assert f"{evaluation.constant_log_loss:.4f}" in words
 
 
@@ -387,7 +404,7 @@ def test_how_it_was_made_is_told(page: Page, sample_report: Path) -> None:
         row.split("\t", 1) for row in page.inner_text("#details").splitlines() if "\t" in row
     )
     with catclf.open_dataset(sample_report.with_name("dataset.npz")) as dataset:
-        assert rows["dataset digest"] == dataset.digest
+        assert rows["dataset digest"] == dataset.digest[:12]
     assert rows["learning rate"] == "0.005"
     assert rows["page made by"] == f"catclf {catclf.__version__}, numpy {np.__version__}"
     assert rows["size"] == "64"
