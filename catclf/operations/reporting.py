@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from itertools import takewhile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -194,7 +195,9 @@ def names_below(names: Iterable[str], others: Iterable[str]) -> list[str]:
     above is nobody's business.
     """
     paths = [_parts(name) for name in names]
-    shared = os.path.commonprefix([path[:-1] for path in (*paths, *map(_parts, others))])
+    folders = {tuple(path[:-1]) for path in (*paths, *map(_parts, others))}
+    levels = takewhile(lambda parts: len(set(parts)) == 1, zip(*folders, strict=False))
+    shared = [parts[0] for parts in levels]
     if all(part in ("", ".", "..") or part.endswith(":") for part in shared):
         return ["/".join(path[-2:]) for path in paths]
     return ["/".join(path[len(shared) :]) for path in paths]

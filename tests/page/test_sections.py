@@ -125,7 +125,9 @@ def test_the_slider_recounts(page: Page, evaluation: Evaluation) -> None:
         numbers_are_those_of(page, evaluation, t)
     page.click("#threshold-reset")
     assert page.inner_text("#threshold-value") == "0.500"
-    assert "A threshold that is chosen here fits these test pictures" in page.inner_text("#threshold")
+    assert "A threshold that is chosen here fits these test pictures" in page.inner_text(
+        "#threshold"
+    )
     # A picture at the threshold is not above it.
     above = page.evaluate("[0.2, 0.5, 0.7].map((t) => countAbove([0.2, 0.5, 0.5, 0.7], t))")
     assert above == [3, 1, 0]
@@ -163,6 +165,13 @@ def numbers_are_those_of(page: Page, evaluation: Evaluation, t: float) -> None:
     line = page.locator("#histogram line.threshold")
     for end in ("x1", "x2"):
         assert number(line, end) == pytest.approx(640 * t)
+    assert page.locator("#histogram .ticks span").all_inner_texts() == [
+        "0",
+        "0.25",
+        "0.5",
+        "0.75",
+        "1",
+    ]
 
 
 def test_the_curves_are_those_of_the_probabilities(page: Page, evaluation: Evaluation) -> None:
@@ -347,6 +356,8 @@ def test_the_graph_has_the_numbers_of_one_picture(page: Page, sample_report: Pat
     assert r > blue  # with label 0 every derivative is above 0
     page.click("#descend")
     w, b = model.w - 0.01 * a * x[:, np.newaxis], model.b - 0.01 * a
+    scales = page.locator("#graph .legend span").all_inner_texts()
+    assert [text for text in scales if re.fullmatch("[+\u2212]?[0.]+", text)] == []
     z, a = answer(w, b)
     assert shown("z") == pytest.approx(z, abs=6e-5)
     assert shown("a") == pytest.approx(a, abs=6e-7)
@@ -377,7 +388,7 @@ def test_squared_error_has_its_own_derivatives(page: Page) -> None:
 
 
 def test_the_costs_are_those_of_the_model(page: Page, sample_report: Path) -> None:
-    """Both curves, and where the test cost was lowest."""
+    """The train split's cost, the test split's log loss, and where that was lowest."""
     train, test = training_of(sample_report.with_name("model.npz")).curves()
     words = page.inner_text("#costs-text")
     assert f"from {train[0]:.6f} to {train[2000]:.6f} in 2000 iterations" in words
@@ -396,6 +407,54 @@ def test_the_costs_are_those_of_the_model(page: Page, sample_report: Path) -> No
         ]
     lowest = page.locator("#costs circle.other")
     assert number(lowest, "cx") == pytest.approx(52 + 286 * at / 2000)
+
+
+# The end of the test split's log loss, and of the train split's cost, which were 0.5 each.
+@pytest.mark.parametrize(("test_end", "train_end"), [(0.6, 0.4), (0.6, 0.55), (0.4, 0.3)])
+def test_a_model_overfits_only_where_it_is_known_to(
+    page: Page, test_end: float, train_end: float
+) -> None:
+    """The log loss rose while the cost fell, which was a log loss too: no penalty, no weights."""
+    plain = {"loss": "cross-entropy", "l2": 0, "class_weight": "none"}
+    for changed, words in (
+        ({}, "the mean cross-entropy: the log loss."),
+        ({"l2": 1e-7}, "the mean cross-entropy, plus the penalty 1 · 10⁻⁷ / 2 · |w|²."),
+        ({"class_weight": "balanced"}, "the mean cross-entropy, in which both classes count half."),
+        ({"loss": "squared-error"}, "the mean squared error, halved."),
+    ):
+        said = page.evaluate(
+            """([model, test, train]) => {
+                Object.assign(DATA.model, model);
+                DATA.costs = {
+                    train: [[0, 0.7], [5, 0.5], [9, train]],
+                    test: [[0, 0.7], [5, 0.5], [9, test]],
+                    lowest: test < 0.5 ? [9, test] : [5, 0.5],
+                    asked: 20,
+                };
+                return costSentences().join("\\n");
+            }""",
+            [{**plain, **changed}, test_end, train_end],
+        )
+        assert words in said
+        assert "The training was interrupted: 20 iterations were asked for." in said
+        assert ("overfits" in said) == (not changed and test_end > 0.5 and train_end < 0.5)
+        assert ("another measure than this cost" in said) == bool(changed)
+        at = "ended at its lowest" if test_end < 0.5 else "was lowest, 0.500000, after 5 iterations"
+        assert f"On the test split the log loss {at}" in said
+
+
+def test_words_are_explained_at_their_first_use(page: Page) -> None:
+    """Each section links a term once, to its place in the glossary; a name is no term."""
+    for section in page.locator("main > header, main > section").all():
+        targets = section.locator("a.term").evaluate_all("(all) => all.map(({ hash }) => hash)")
+        assert len(set(targets)) == len(targets)
+        for target in targets:
+            assert page.locator(f"#glossary dt{target}").count() == 1
+    for term in ("95 % interval", "log loss", "AUC", "balanced accuracy", "z"):
+        assert page.locator("a.term").get_by_text(term, exact=True).count() >= 1, term
+    page.evaluate("fill('costs-text', named('recall'), ' of recall')")
+    page.evaluate("linkGlossary()")
+    assert page.inner_html("#costs-text").startswith("<bdi>recall<wbr></bdi> of <a ")
 
 
 def test_how_it_was_made_is_told(page: Page, sample_report: Path) -> None:
