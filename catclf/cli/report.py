@@ -50,7 +50,8 @@ def command(dataset: str, model: str, output: str, force: bool, quiet: bool) -> 
             note(f"Warning: the test {judged.name} is {said} that of always answering one class")
     if written.pictures:
         held = counted(written.pictures, "test picture")
-        note(f"The page holds {held}, with names: mind whom you give it to.", quiet)
+        names = "its name" if written.pictures == 1 else "their names"
+        note(f"The page holds {held} and {names}: mind whom you give it to.", quiet)
     if not quiet:
         size = f"{written.size_bytes / 1e6:.1f} MB"
         click.echo(f"{printable(output)}: saved, {size}; open it in a browser")

@@ -49,7 +49,7 @@ function logLossSentences(isCost) {
   const [at, least] = lowest.map((value, i) => (i ? decimal(value, 6) : value));
   const end = decimal(test.at(-1)[1], 6);
   const unlike =
-    "It is another measure than this cost: compare each curve with itself only.";
+    "The log loss is another measure than this cost: compare each curve with itself only.";
   const notes = isCost ? [] : [unlike];
   if (end === least) {
     return [`On the test split the log loss ended at its lowest, ${end}.`, ...notes];

@@ -33,7 +33,7 @@ function decimal(value, digits = 4) {
 function inPowers(text) {
   const [factor, exponent] = text.split("e");
   const raised = Array.from(exponent.replace("+", ""), (c) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[c] ?? "⁻");
-  return `${factor} · 10${raised.join("")}`;
+  return `${factor}\u00a0·\u00a010${raised.join("")}`;
 }
 
 // With its sign; without a number of digits, with three that count, however small it is.

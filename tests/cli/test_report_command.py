@@ -46,7 +46,7 @@ def test_it_warns_by_what_is_judged_and_tells_what_the_page_holds(
     monkeypatch.setattr(module, "report", lambda *_, force: Reported("r", 10**6, 24, test))
     told = invoke("report")
     assert told.stdout == "accuracy\nreport.html: saved, 1.0 MB; open it in a browser\n"
-    assert "The page holds 24 test pictures, with names" in told.stderr
+    assert "The page holds 24 test pictures and their names" in told.stderr
     assert warning in told.stderr
     quiet = invoke("report", "-q")
     assert quiet.stdout == "accuracy\n"

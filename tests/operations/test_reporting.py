@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,22 @@ def test_a_page_names_no_folder_above_the_pictures(tmp_path: Path) -> None:
     assert tmp_path.name not in text
     assert "pets" not in text
     assert all(f'"name":"test/cat/{i}.png"' in text for i in "012")
+
+
+def test_what_is_judged_is_what_was_asked_for(small_dataset: Path, tmp_path: Path) -> None:
+    """With balanced class weights the balanced accuracy; and a model of other data is told of."""
+    other, page = write_small(tmp_path / "other.npz", 30, 10, seed=1), tmp_path / "r.html"
+    balanced = catclf.Settings(iterations=3, class_weight="balanced")
+    for settings, name in ((balanced, "balanced accuracy"), (catclf.Settings(), "accuracy")):
+        model = catclf.train(other, tmp_path / "m.npz", settings).model
+        for dataset, trained_on in ((other, None), (small_dataset, "other.npz")):
+            judged = catclf.report(dataset, model, page).test
+            assert judged is not None
+            text = page.read_text(encoding="utf-8")
+            data = json.loads(text.split('id="data">')[1].split("</script>")[0])
+            assert data["test"]["judged"]["name"] == name
+            assert data["test"]["judged"]["surely_better"] == judged.judged.surely_better
+            assert data["other_data"] == trained_on
 
 
 @pytest.mark.parametrize(
