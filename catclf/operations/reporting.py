@@ -43,7 +43,7 @@ MAX_PAGE_PIXELS = 50_000_000  # of a photo tried: the page holds it several time
 
 @dataclass(frozen=True)
 class Reported:
-    """The file that `report` wrote, and the evaluation on the test split, if any."""
+    """The file that `report` wrote, what it holds, and the evaluation on the test split, if any."""
 
     path: str
     size_bytes: int
@@ -95,8 +95,7 @@ def report(
             "features": opened.preprocessing.features,
             "origin": "black" if opened.preprocessing.features == "pixels" else "all features 0",
         }
-        data = _data(opened, chosen, evaluation, model_path)
-        page = render(texts, data).encode()
+        page = render(texts, _data(opened, chosen, evaluation, model_path)).encode()
     with replacing(output) as temporary:
         temporary.write_bytes(page)
     if split == "train":

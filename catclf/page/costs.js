@@ -1,4 +1,4 @@
-// How the model learned: by iteration, the cost on the train split and the log loss on the test split.
+// How the model learned: the cost on the train split, and the log loss on the test split.
 
 function showCosts() {
   const { train, test, lowest } = DATA.costs;

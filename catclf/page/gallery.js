@@ -1,5 +1,5 @@
-// Test pictures, wrong ones and right ones, the most probable answers first. Each has a map of what
-// its places add to z.
+// Test pictures, wrong ones and right ones, the most probable answers first. Each has a map of
+// what its places add to z.
 
 function showGalleries() {
   byId("mistakes-text").append("Beside each picture, what its places add to z: ", colorKey(), ". ");

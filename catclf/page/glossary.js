@@ -8,7 +8,8 @@ for (const term of document.querySelectorAll("#glossary dt")) {
 }
 const LONGEST_FIRST = [...TERMS.keys()].sort((a, b) => b.length - a.length);
 const TERM = new RegExp(`(?<![\\p{L}-])(${LONGEST_FIRST.join("|")})(?![\\p{L}-])`, "giu");
-const NOT_LINKED = "a, b, bdi, button, code, h2, h3, label, legend, select, svg, nav, [aria-live], #adds-up";
+const NOT_LINKED =
+  "a, b, bdi, button, code, h2, h3, label, legend, select, svg, [aria-live], #adds-up";
 
 // Each term becomes a link where a section first uses it, in text that is not written again.
 function linkGlossary() {

@@ -1,4 +1,4 @@
-// The verdict: the accuracy on the test split, or the balanced one, beside what the constant reaches.
+// The verdict: the accuracy on the test split, or the balanced one, beside the constant's.
 
 function showVerdict() {
   const { test, train } = DATA;
@@ -31,7 +31,11 @@ function showVerdict() {
 function accuracyHeadline({ correct, total, accuracy, majority_rate, majority_class }) {
   const right = `Right on ${correct} of ${counted(total, "test picture")}: ${percent(accuracy)}`;
   if (majority_rate === 1) return [right];
-  return [`${right}; always answering `, named(majority_class), ` would be right on ${percent(majority_rate)}`];
+  return [`${right}; `, ...constantWords({ majority_rate, majority_class })];
+}
+
+function constantWords({ majority_rate, majority_class }) {
+  return ["always answering ", named(majority_class), ` would be right on ${percent(majority_rate)}`];
 }
 
 function balancedHeadline({ total, judged: { value, constant } }) {
@@ -49,14 +53,16 @@ function verdict({ name, interval: [low, high], surely_better, surely_worse }) {
 }
 
 // What stands beside a balanced accuracy.
-function plainAccuracy({ correct, total, accuracy, majority_rate, majority_class }) {
+function plainAccuracy(test) {
+  const { correct, total, accuracy, interval } = test;
+  const [low, high] = interval.map(percent);
   return create(
     "span",
     {},
-    `It was trained with balanced class weights, so that both classes count alike. Its accuracy is ` +
-      `${percent(accuracy)} (${correct} of ${total}); always answering `,
-    named(majority_class),
-    ` would be right on ${percent(majority_rate)}.`,
+    "It was trained with balanced class weights, so that both classes count alike. Its accuracy is " +
+      `${percent(accuracy)} (${correct} of ${total}; 95 % interval ${low} to ${high}); `,
+    ...constantWords(test),
+    ".",
   );
 }
 
