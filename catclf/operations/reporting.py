@@ -41,13 +41,23 @@ BLOCK_BYTES = 2**22  # read at once
 MAX_PAGE_PIXELS = 50_000_000  # of a photo tried: the page holds it several times
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Reported:
-    """The file that `report` wrote, what it holds, and the evaluation on the test split, if any."""
+    """What `report` wrote.
+
+    Parameters
+    ----------
+    path, size_bytes
+        The page's file and its size.
+    pictures
+        How many test pictures the page holds, with their names.
+    test
+        The evaluation on the test split; None where the dataset has none.
+    """
 
     path: str
     size_bytes: int
-    pictures: int  # of the test split that the page holds, with their names
+    pictures: int
     test: Evaluation | None
 
 

@@ -25,15 +25,11 @@ function drawGalleries() {
     ? cards[0].maps.map((_, i) => limitOf(cards.map(({ maps }) => maps[i])))
     : [];
   const draw = (list) => list.map(({ shown, maps }) => card(shown, maps, limits));
-  const none = (text) => [create("li", { class: "soft" }, text)];
-  fill(
-    "wrong",
-    ...(wrong.length ? draw(cards.slice(0, wrong.length)) : none("No test picture is predicted wrong.")),
-  );
-  fill(
-    "right",
-    ...(right.length ? draw(cards.slice(wrong.length)) : none("No test picture is predicted right.")),
-  );
+  const none = (what) => [
+    create("li", { class: "soft" }, `No test picture is predicted ${what}.`),
+  ];
+  fill("wrong", ...(wrong.length ? draw(cards.slice(0, wrong.length)) : none("wrong")));
+  fill("right", ...(right.length ? draw(cards.slice(wrong.length)) : none("right")));
   const rest = decimal(sumOf(contributions(TRAINED.w, reference())) + TRAINED.b);
   const what = chosen("reference") === "mean" ? "the z of the mean" : "the bias b";
   fill("adds-up", `All places of a picture together with ${what}, ${rest}, add up to its z.`);
