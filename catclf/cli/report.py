@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 
 from catclf.cli.evaluate import accuracy_lines
-from catclf.cli.options import INPUT, Verb, dataset_argument, option, output_option
-from catclf.cli.output import note, with_flags
+from catclf.cli.options import INPUT, Verb, dataset_argument, option, output_option, quiet_option
+from catclf.cli.output import counted, note, with_flags
 from catclf.errors import printable
 from catclf.operations.reporting import report
 
@@ -29,12 +29,14 @@ Examples:
     help="The model to show.",
 )
 @output_option("report.html", "page")
-def command(dataset: str, model: str, output: str, force: bool) -> None:
+@quiet_option
+def command(dataset: str, model: str, output: str, force: bool, quiet: bool) -> None:
     """Write one page that shows a model and classifies photos.
 
     DATASET is a file that prepare wrote; without it, data/dataset.npz. The page is one HTML file
     for any browser: how good the model is on the test split, its mistakes, its weights as
-    pictures, and each step from a picture to its probability. It asks the network for nothing.
+    pictures, and each step from a picture to its probability. It asks the network for nothing. It
+    holds up to 24 of the test pictures and their names.
     """
     written = report(dataset, model, output, force=force)
     if written.test is None:
@@ -44,6 +46,10 @@ def command(dataset: str, model: str, output: str, force: bool) -> None:
             click.echo(line)
         if written.test.doubt is not None:
             note(f"Warning: {with_flags(written.test.doubt)}")
+    if written.pictures:
+        held = counted(written.pictures, "test picture")
+        names = "its name" if written.pictures == 1 else "their names"
+        note(f"The page holds {held} and {names}: mind whom you give it to.", quiet)
     click.echo(
         f"{printable(output)}: saved, {written.size_bytes / 1e6:.1f} MB; open it in a browser"
     )

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import math
 import os
+import re
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from itertools import takewhile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +36,7 @@ SHOWN_BYTES = 2**19  # of the pictures shown, about: 40 of 64x64
 MAX_BINS = 10  # of the reliability diagram
 PICTURES_A_BIN = 10
 CURVE_POINTS = 1000  # of the costs
+DIGEST_CHARACTERS = 12  # as `catclf info` shows
 BLOCK_BYTES = 2**22  # read at once
 MAX_PAGE_PIXELS = 50_000_000  # of a photo tried: the page holds it several times
 
@@ -45,12 +49,15 @@ class Reported:
     ----------
     path, size_bytes
         The page's file and its size.
+    pictures
+        How many test pictures the page holds, with their names.
     test
         The evaluation on the test split; None where the dataset has none.
     """
 
     path: str
     size_bytes: int
+    pictures: int
     test: Evaluation | None
 
 
@@ -60,7 +67,8 @@ def report(
     """Write a page that shows what a model learned and how good it is on the test split.
 
     The page is one HTML file, for any browser, that asks the network for nothing. It classifies
-    pictures that are dropped on it, by itself.
+    pictures that are dropped on it, by itself. It holds some of the test pictures with their
+    names, from the folder down that has all pictures of the dataset.
 
     Parameters
     ----------
@@ -95,24 +103,24 @@ def report(
         # Without test pictures those of the train split still tell a weights-only model's order.
         split: SplitName = "test" if opened.test.m else "train"
         chosen, evaluation = evaluate_candidates(opened, candidates, split)
-        test = evaluation if split == "test" else None
         negative, positive = opened.classes
         texts = {
             "title": f"{positive} or {negative}: what the model learned",
-            "subtitle": f"catclf report: {model_path or 'a model'} on {opened.path}",
-            "positive": positive,
             "n_x": str(opened.preprocessing.n_x),
             "features": opened.preprocessing.features,
             "origin": "black" if opened.preprocessing.features == "pixels" else "all features 0",
         }
-        page = render(texts, _data(opened, chosen, test, model_path)).encode()
+        page = render(texts, _data(opened, chosen, evaluation, model_path)).encode()
     with replacing(output) as temporary:
         temporary.write_bytes(page)
-    return Reported(os.fspath(output), len(page), test)
+    if split == "train":
+        return Reported(os.fspath(output), len(page), 0, None)
+    shown = sum(len(_most_confident(opened, evaluation, right)) for right in (False, True))
+    return Reported(os.fspath(output), len(page), shown, evaluation)
 
 
 def _data(
-    dataset: Dataset, model: Model, test: Evaluation | None, model_path: str | None
+    dataset: Dataset, model: Model, evaluation: Evaluation, model_path: str | None
 ) -> dict[str, object]:
     """Return what the page's scripts read: numbers, and names as they are."""
     training = model.training
@@ -120,8 +128,10 @@ def _data(
     curves = ({}, {}) if training is None else training.curves()
     train_costs, test_log_losses = (sorted(costs.items()) for costs in curves)
     lowest = None if training is None else training.lowest_test_log_loss
+    other_data = evaluation.other_data
     return {
         "classes": dataset.classes,
+        "files": {"model": _model_name(model_path), "dataset": _file_name(dataset.path)},
         "preprocessing": dataset.preprocessing.to_record(),
         "model": {
             "w": encoded(model.w),
@@ -137,11 +147,13 @@ def _data(
         "train": None
         if training is None or training.train_accuracy is None
         else {"accuracy": training.train_accuracy, "examples": training.train_examples},
-        "test": None if test is None else _test_data(dataset, model, test),
+        "other_data": None if other_data is None else _file_name(other_data),
+        "test": _test_data(dataset, model, evaluation) if evaluation.split == "test" else None,
         "costs": {
             "train": _thinned(train_costs),
             "test": _thinned(test_log_losses),
             "lowest": lowest,
+            "asked": settings.iterations if training and training.interrupted else None,
         },
         "details": _details(dataset, model, model_path),
     }
@@ -150,38 +162,81 @@ def _data(
 def _test_data(dataset: Dataset, model: Model, test: Evaluation) -> dict[str, object]:
     total = test.confusion.total
     bins = min(MAX_BINS, max(1, total // PICTURES_A_BIN))
-    row_bytes = dataset.preprocessing.pixel_n_x
-    count = min(PICTURES_SHOWN, max(1, SHOWN_BYTES // (2 * row_bytes)))
+    judged = test.judged
+    names = names_below(test.names, dataset.train.names)
+    wrong, right = (
+        [_shown(dataset, model, test, names, i) for i in _most_confident(dataset, test, each)]
+        for each in (False, True)
+    )
     return {
         "total": total,
         "correct": test.confusion.correct,
         "accuracy": test.accuracy,
         "interval": test.interval,
-        "surely_better": test.judged.surely_better,
+        "judged": {
+            **asdict(judged),
+            "surely_better": judged.surely_better,
+            "surely_worse": judged.surely_worse,
+        },
         "majority_rate": test.majority_rate,
         "majority_class": test.classes[int(2 * np.count_nonzero(test.labels) > total)],
         "log_loss": _finite(test.log_loss),
         "constant_log_loss": test.constant_log_loss,
         "auc": test.auc,
         "also_in_train": test.also_in_train,
-        "other_data": test.other_data,
         "order": next(iter(test.order_log_losses), None),
         "labels": encoded(test.labels),
         "probabilities": encoded(test.probabilities),
         "calibration": [
             asdict(each) for each in calibration(test.labels, test.probabilities, bins)
         ],
-        "wrong": [_shown(dataset, model, test, i) for i in test.most_confident(False, count)],
-        "right": [_shown(dataset, model, test, i) for i in test.most_confident(True, count)],
+        "wrong": wrong,
+        "right": right,
     }
 
 
-def _shown(dataset: Dataset, model: Model, test: Evaluation, index: int) -> dict[str, object]:
+def _most_confident(dataset: Dataset, test: Evaluation, right: bool) -> list[int]:
+    """Return which test pictures the page shows, of those predicted right, or of the others."""
+    row_bytes = dataset.preprocessing.pixel_n_x
+    count = min(PICTURES_SHOWN, max(1, SHOWN_BYTES // (2 * row_bytes)))
+    return test.most_confident(right, count)
+
+
+def names_below(names: Iterable[str], others: Iterable[str]) -> list[str]:
+    """Return the names of pictures from the folder down that has them and the others.
+
+    Where no folder has all of them, each from its own folder down. A page is handed on: what lies
+    above is nobody's business.
+    """
+    paths = [_parts(name) for name in names]
+    folders = {tuple(path[:-1]) for path in (*paths, *map(_parts, others))}
+    levels = takewhile(lambda parts: len(set(parts)) == 1, zip(*folders, strict=False))
+    shared = [parts[0] for parts in levels]
+    if all(part in ("", ".", "..") or part.endswith(":") for part in shared):
+        return ["/".join(path[-2:]) for path in paths]
+    return ["/".join(path[len(shared) :]) for path in paths]
+
+
+def _parts(path: str) -> list[str]:
+    return re.split(r"[/\\]", path)
+
+
+def _file_name(path: str) -> str:
+    return _parts(path)[-1]
+
+
+def _model_name(path: str | None) -> str:
+    return "a model in memory" if path is None else _file_name(path)
+
+
+def _shown(
+    dataset: Dataset, model: Model, test: Evaluation, names: list[str], index: int
+) -> dict[str, object]:
     """Return one test picture: its name, numbers, column, and its pixels where that holds none."""
     split, row = dataset.test, slice(index, index + 1)
     column = split.columns[row]
     return {
-        "name": test.names[index],
+        "name": names[index],
         "label": int(test.labels[index]),
         "probability": float(test.probabilities[index]),
         "logit": _finite(float(model.logits(column)[0])),
@@ -214,9 +269,9 @@ def _details(dataset: Dataset, model: Model, model_path: str | None) -> list[tup
     """Return how the model, the dataset and the page were made, in rows of a table."""
     training = model.training
     rows = [
-        ("model", model_path or "in memory"),
-        ("dataset", dataset.path),
-        ("dataset digest", dataset.digest),
+        ("model", _model_name(model_path)),
+        ("dataset", _file_name(dataset.path)),
+        ("dataset digest", dataset.digest[:DIGEST_CHARACTERS]),
         ("train pictures", str(dataset.train.m)),
         ("test pictures", str(dataset.test.m)),
         ("prepared by", dataset.created_by),
@@ -229,7 +284,10 @@ def _details(dataset: Dataset, model: Model, model_path: str | None) -> list[tup
         settings = {**asdict(training.settings), "iterations": training.iterations}
         rows += [
             ("trained by", training.created_by),
-            ("trained on", training.dataset),
+            (
+                "trained on",
+                f"{_file_name(training.dataset)}, digest {training.digest[:DIGEST_CHARACTERS]}",
+            ),
             ("method", training.method),
             *((name.replace("_", " "), str(value)) for name, value in settings.items()),
         ]

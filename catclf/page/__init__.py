@@ -9,6 +9,7 @@ page.html has the sections, page.css how they look, and the scripts beside them 
     neuron     a column -> z, a, L and their derivatives
     drawing, charts             pictures, maps and charts
     verdict, photo, gallery, threshold (and its curves), trust, weights, steps, costs   the sections
+    glossary   the words that the text links to
     page       all of it
 
 The policy in the page lets a browser run these scripts and nothing else, and ask for nothing.
@@ -34,16 +35,16 @@ __all__ = ["SCRIPTS", "encoded", "render"]
 SCRIPTS = (
     "data", "fitting", "decoding", "features", "neuron", "drawing", "charts",
     "verdict", "photo", "gallery", "threshold", "curves", "trust", "weights", "steps", "costs",
-    "page",
+    "glossary", "page",
 )  # fmt: skip
 
 
 def render(texts: Mapping[str, str], data: Mapping[str, object]) -> str:
     """Return the page as HTML.
 
-    `texts` stand at the places of page.html that are not data: title, subtitle, positive, n_x and
-    origin. Any text: it is escaped. `data` is what JSON can hold; data.js and the scripts after it
-    read it.
+    `texts` stand at the places of page.html that are not data: title, n_x, features
+    and origin. Any text: it is escaped. `data` is what JSON can hold; data.js and the scripts after
+    it read it.
     """
     style = _read("page.css")
     script = '"use strict";\n' + "\n".join(_read(f"{name}.js") for name in SCRIPTS)

@@ -1,4 +1,4 @@
-// How the model learned: the costs of both splits against the iterations.
+// How the model learned: the cost on the train split, and the log loss on the test split.
 
 function showCosts() {
   const { train, test, lowest } = DATA.costs;
@@ -8,47 +8,60 @@ function showCosts() {
     return;
   }
   const most = [...train, ...test].reduce((top, [, cost]) => Math.max(top, cost), 0);
+  const name = test.length ? "cost J, log loss" : "cost J";
   const costs = chart(
-    "cost against iterations",
+    `${name} against iterations`,
     { name: "iterations", ticks: ticksUpTo(train.at(-1)[0]) },
-    { name: "cost J", ticks: ticksUpTo(most) },
+    { name, ticks: ticksUpTo(most) },
   );
-  drawCosts(costs, train, "train", "curve");
+  const keys = [create("span", { class: "key curve" }, "train split: cost J")];
+  addLine(costs, train, "curve");
   if (test.length) {
-    drawCosts(costs, test, "test", "other");
+    addLine(costs, test, "other");
     addPoint(costs, lowest, "other");
+    keys.push(create("span", { class: "key other" }, "test split: log loss"));
   }
-  byId("costs").append(costs.root);
-  fill("costs-text", ...costSentences(train, test, lowest).map((line) => create("p", {}, line)));
+  byId("costs").append(create("p", { class: "keys" }, ...keys), costs.root);
+  fill("costs-text", ...costSentences().map((line) => create("p", {}, line)));
 }
 
-function drawCosts(costs, points, name, kind) {
-  addLine(costs, points, kind);
-  const [at, cost] = points.at(-1);
-  const place = { class: kind, "text-anchor": "end" };
-  costs.root.append(text(costs.x(at), costs.y(cost) - 7, name, place));
-}
-
-function costSentences(train, test, lowest) {
+function costSentences() {
+  const { train, test, asked } = DATA.costs;
   const { loss, l2, class_weight: classWeight } = DATA.model;
+  const isLogLoss = loss === "cross-entropy" && l2 === 0 && classWeight === "none";
+  const mean = { "cross-entropy": "cross-entropy", "squared-error": "squared error, halved" }[loss];
   const weighted = classWeight === "balanced" ? ", in which both classes count half" : "";
-  const penalty = l2 > 0 ? `, plus the penalty ${l2} / 2 · |w|²` : "";
-  const [first, end] = [train[0][1], train.at(-1)[1]];
-  const sentences = [
-    `J is the mean ${loss.replace("-", " ")}${weighted}${penalty}.`,
-    `On the train split it went from ${decimal(first, 6)} to ${decimal(end, 6)} in ` +
-      `${counted(train.at(-1)[0], "iteration")}.`,
-  ];
-  if (!test.length) return sentences;
-  const [at, cost] = lowest;
-  if (decimal(cost, 6) === decimal(test.at(-1)[1], 6)) {
-    return [...sentences, `On the test split it ended at its lowest, ${decimal(cost, 6)}.`];
-  }
-  const trainThere = train.find(([iteration]) => iteration >= at)[1];
-  const overfits = end < trainThere ? " From there on the model overfits." : "";
+  const lambda = /e/.test(l2) ? inPowers(String(l2)) : l2;
+  const penalty = l2 > 0 ? `, plus the penalty ${lambda} / 2 · |w|²` : "";
+  const [first, [iterations, end]] = [train[0][1], train.at(-1)];
   return [
-    ...sentences,
-    `On the test split it was lowest, ${decimal(cost, 6)}, after ${counted(at, "iteration")} ` +
-      `(the point), and ended at ${decimal(test.at(-1)[1], 6)}.${overfits}`,
+    `The cost J is the mean ${mean}${weighted}${penalty}${isLogLoss ? ": the log loss" : ""}.`,
+    `On the train split it went from ${decimal(first, 6)} to ${decimal(end, 6)} in ` +
+      `${counted(iterations, "iteration")}.`,
+    asked && `The training was interrupted: ${counted(asked, "iteration")} were asked for.`,
+    ...(test.length ? logLossSentences(isLogLoss) : []),
+    DATA.other_data !== null && "Both splits are those of the data that the model was trained on.",
+  ].filter(Boolean);
+}
+
+function logLossSentences(isCost) {
+  const { train, test, lowest } = DATA.costs;
+  const [at, least] = lowest.map((value, i) => (i ? decimal(value, 6) : value));
+  const end = decimal(test.at(-1)[1], 6);
+  const unlike =
+    "The log loss is another measure than this cost: compare each curve with itself only.";
+  const notes = isCost ? [] : [unlike];
+  if (end === least) {
+    return [`On the test split the log loss ended at its lowest, ${end}.`, ...notes];
+  }
+  const later = train.filter(([iteration]) => iteration >= at).map(([, cost]) => cost);
+  const falls = later.length > 1 && later.every((cost, i) => i === 0 || cost < later[i - 1]);
+  if (isCost && falls) {
+    notes.push("From there on it rose while the cost on the train split fell: the model overfits.");
+  }
+  return [
+    `On the test split the log loss was lowest, ${least}, after ${counted(at, "iteration")} ` +
+      `(the point), and ended at ${end}.`,
+    ...notes,
   ];
 }

@@ -1,6 +1,7 @@
 // What the threshold moves along: the probabilities by label, the ROC curve, and precision-recall.
 
-// Positives upwards, negatives downwards; returns what moves the line of the threshold.
+// Positives upwards, negatives downwards; returns what moves the line of the threshold. Its axes
+// are text beside it: it is stretched to the slider's width.
 function drawHistogram() {
   const [width, height, bins] = [640, 150, 20];
   const middle = height / 2;
@@ -13,7 +14,8 @@ function drawHistogram() {
     values.forEach((a) => (counts[Math.min(bins - 1, Math.floor(a * bins))] += 1));
     return counts;
   });
-  const heightOf = (count) => (count / Math.max(...negatives, ...positives)) * middle;
+  const most = ticksUpTo(Math.max(...negatives, ...positives)).at(-1);
+  const heightOf = (count) => (count / most) * middle;
   for (let k = 0; k < bins; k++) {
     const bar = { x: x(k / bins) + 1, width: width / bins - 2 };
     const up = heightOf(positives[k]);
@@ -26,14 +28,23 @@ function drawHistogram() {
   root.append(svg("line", { class: "axis", x1: x(0), x2: x(1), y1: middle, y2: middle }), line);
   fill(
     "histogram",
-    create("p", { class: "positives" }, "▲ label ", named(POSITIVE)),
+    create("p", { class: "positives" }, "▲ test pictures with label ", named(POSITIVE)),
     root,
-    create("p", { class: "negatives" }, "▼ label ", named(NEGATIVE)),
+    ...[most, 0, most].map((count) => create("span", { class: "count" }, String(count))),
+    create("div", { class: "ticks" }, ...fractions("").ticks.map(tickAt)),
+    create("p", { class: "soft ticks-name" }, "P(", named(POSITIVE), `), in ${bins} bins`),
+    create("p", { class: "negatives" }, "▼ test pictures with label ", named(NEGATIVE)),
   );
   return (t) => {
     line.setAttribute("x1", x(t));
     line.setAttribute("x2", x(t));
   };
+}
+
+function tickAt(fraction) {
+  const tick = create("span", {}, String(fraction));
+  tick.style.left = `${100 * fraction}%`;
+  return tick;
 }
 
 // ROC and precision-recall; returns what moves their points.

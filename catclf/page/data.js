@@ -24,9 +24,21 @@ function decimal(value, digits = 4) {
   if (value === null) return "–";
   if (!Number.isFinite(value)) return value > 0 ? "∞" : "−∞";
   const size = Math.abs(value);
-  const text =
-    size !== 0 && (size >= 1e6 || size < 1e-4) ? size.toExponential(2) : size.toFixed(digits);
+  const isFar = size !== 0 && (size >= 1e6 || size < 1e-4);
+  const text = isFar ? inPowers(size.toExponential(2)) : size.toFixed(digits);
   return value < 0 ? `−${text}` : text;
+}
+
+// 1.25e-7 as 1.25 · 10⁻⁷.
+function inPowers(text) {
+  const [factor, exponent] = text.split("e");
+  const raised = Array.from(exponent.replace("+", ""), (c) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[c] ?? "⁻");
+  return `${factor}\u00a0·\u00a010${raised.join("")}`;
+}
+
+// With its sign; without a number of digits, with three that count, however small it is.
+function signed(value, digits = Math.max(0, 2 - Math.floor(Math.log10(Math.abs(value) || 1)))) {
+  return `${value > 0 ? "+" : ""}${decimal(value, digits)}`;
 }
 
 function counted(count, what) {
@@ -50,9 +62,24 @@ function filled(element, attributes, children) {
   return element;
 }
 
-// A name from outside: its direction of writing does not reach the text around it.
+const WORD_CHARACTERS = 12; // as many fit into any place of the page
+
+// A name from outside: its direction of writing does not reach the text around it. Lines break
+// after its spaces and marks; a longer word between them is cut with an ellipsis where it must be.
 function named(name) {
-  return create("bdi", {}, name);
+  const words = name.split(/(?<=[-_/:. ])/u);
+  const parts = words.flatMap((word) =>
+    word.length > WORD_CHARACTERS
+      ? [create("span", { class: "long", title: name }, word), create("wbr")]
+      : [word, create("wbr")],
+  );
+  return create("bdi", {}, ...parts);
+}
+
+// A class and its probability, as `catclf predict` says them.
+function answered(a) {
+  const [predicted, probability] = a > 0.5 ? [POSITIVE, a] : [NEGATIVE, 1 - a];
+  return [named(predicted), ", P(", named(predicted), `) = ${probability.toFixed(4)}`];
 }
 
 function byId(id) {

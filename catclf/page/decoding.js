@@ -120,12 +120,12 @@ function doubtsOf(format, head, { width, height }) {
   if (format === "JPEG" && side >= 2 * DATA.limits.reduction_margin * SIZE) {
     return [
       "'catclf predict' decodes a JPEG of this size at a reduced scale. Its probability may differ: " +
-        `of photographs tried it did ${REDUCED[FEATURES]}.`,
+        `for the photographs that we tried it did ${REDUCED[FEATURES]}.`,
     ];
   }
   const [depth, color] = head.subarray(24, 26); // of a PNG's header
   if (format === "PNG" && depth === 16 && color === 0) {
-    return ["Browsers round gray of 16 bits otherwise, by one of 255 levels."];
+    return ["Browsers round 16-bit gray in another way: a pixel may differ by one of 255 levels."];
   }
   const hasExif = String.fromCharCode(...head.subarray(12, 16)) === "VP8X" && head[20] & 8;
   if (format === "WebP" && hasExif) {

@@ -44,14 +44,13 @@ function limitOf(maps) {
 
 // The colors from -limit to +limit, and what they are of.
 function legend(limit, what = "") {
-  const shown = Number(limit.toPrecision(3));
   return create(
     "div",
     { class: "legend" },
     what,
-    create("span", {}, decimal(-shown, 3)),
+    create("span", {}, signed(-limit)),
     create("span", { class: "scale", role: "img", "aria-label": "blue below 0, orange above" }),
-    create("span", {}, `+${decimal(shown, 3)}`),
+    create("span", {}, signed(limit)),
   );
 }
 

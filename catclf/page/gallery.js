@@ -1,13 +1,21 @@
-// Where the model is wrong, and surest of it; and where it is right. Each picture has a map of
+// Test pictures, wrong ones and right ones, the most probable answers first. Each has a map of
 // what its places add to z.
 
 function showGalleries() {
   byId("mistakes-text").append("Beside each picture, what its places add to z: ", colorKey(), ". ");
+  const { wrong, right, total, correct } = DATA.test;
+  fill("wrong-heading", shownOf("wrong", wrong.length, total - correct));
+  fill("right-heading", shownOf("right", right.length, correct));
   if (!HAS_BLOCKS) byId("detail").remove();
   for (const input of document.querySelectorAll("#mistakes input")) {
     input.addEventListener("change", drawGalleries);
   }
   drawGalleries();
+}
+
+function shownOf(what, shown, count) {
+  const part = shown < count ? `, ${shown} of them shown` : "";
+  return `Predicted ${what}: ${count} of ${counted(DATA.test.total, "test picture")}${part}`;
 }
 
 function drawGalleries() {
@@ -17,18 +25,14 @@ function drawGalleries() {
     ? cards[0].maps.map((_, i) => limitOf(cards.map(({ maps }) => maps[i])))
     : [];
   const draw = (list) => list.map(({ shown, maps }) => card(shown, maps, limits));
-  const none = (text) => [create("li", { class: "soft" }, text)];
-  fill(
-    "wrong",
-    ...(wrong.length ? draw(cards.slice(0, wrong.length)) : none("No test picture is wrong.")),
-  );
-  fill(
-    "right",
-    ...(right.length ? draw(cards.slice(wrong.length)) : none("No test picture is right.")),
-  );
+  const none = (what) => [
+    create("li", { class: "soft" }, `No test picture is predicted ${what}.`),
+  ];
+  fill("wrong", ...(wrong.length ? draw(cards.slice(0, wrong.length)) : none("wrong")));
+  fill("right", ...(right.length ? draw(cards.slice(wrong.length)) : none("right")));
   const rest = decimal(sumOf(contributions(TRAINED.w, reference())) + TRAINED.b);
-  const what = chosen("reference") === "mean" ? "the z of the mean" : "b";
-  fill("adds-up", `The places of one picture and ${what}, ${rest}, add up to its z.`);
+  const what = chosen("reference") === "mean" ? "the z of the mean" : "the bias b";
+  fill("adds-up", `All places of a picture together with ${what}, ${rest}, add up to its z.`);
   const kinds = cards.length ? cards[0].maps.map(({ what }) => what) : [];
   fill("evidence-legend", ...limits.map((limit, i) => legend(limit, kinds[i])));
 }
@@ -70,7 +74,7 @@ function card(shown, maps, limits) {
       pictureCanvas(pixelsOfPicture(shown), shown.name),
       ...maps.map((map, i) => mapCanvas(map, limits[i], `evidence by ${map.what}`)),
     ),
-    create("b", {}, "P(", named(POSITIVE), `) = ${shown.probability.toFixed(4)}`),
+    create("b", {}, ...answered(shown.probability)),
     create("span", {}, "label ", named(label)),
     create("span", {}, `z = ${decimal(shown.logit)}`),
     create("span", { class: "name" }, named(name)),

@@ -1,5 +1,6 @@
 // The sections of the page, one after the other.
 
+fill("subtitle", "catclf report: ", named(DATA.files.model), " on ", named(DATA.files.dataset));
 showVerdict();
 listenForPhotos();
 listenForSteps();
@@ -26,4 +27,5 @@ fill(
     create("tr", {}, create("th", { scope: "row" }, name), create("td", {}, named(value))),
   ),
 );
+linkGlossary();
 document.body.dataset.ready = "yes";

@@ -1,7 +1,11 @@
 // Try a photo: chosen, dropped or pasted, it is decoded and classified on this page.
 
+const TWO_GRIDS =
+  " This model sees edges and colors, so there are two grids. Edges: 7 x 7 squares that overlap, each a " +
+  "quarter of the picture wide and high. Colors: the four quarters of the picture.";
+
 function listenForPhotos() {
-  byId("photo-text").append(colorKey(), ".");
+  byId("photo-text").append(colorKey(), `.${FEATURES === "pixels" ? "" : TWO_GRIDS}`);
   const input = byId("file");
   input.addEventListener("click", () => (input.value = "")); // to choose the same file again
   input.addEventListener("change", () => tryFirst(input.files));
@@ -51,8 +55,8 @@ function showPhoto(decoded, name, count) {
   if (HAS_BLOCKS) maps.push(inBlocks(maps[0]));
   fill(
     "photo-result",
-    create("p", { class: "answer", "data-probability": a }, named(a > 0.5 ? POSITIVE : NEGATIVE)),
-    probabilityBar(a),
+    create("p", { class: "answer", "data-probability": a }, ...answered(a)),
+    create("meter", { min: 0, max: 1, value: Math.max(a, 1 - a), "aria-label": "its probability" }),
     create(
       "div",
       { class: "figures" },
@@ -70,16 +74,10 @@ function showPhoto(decoded, name, count) {
     create(
       "p",
       { class: "soft" },
-      `z = ${decimal(z)}, of which ${decimal(z - TRAINED.b)} from the picture and b = ${decimal(TRAINED.b)}. `,
-      count > 1 ? `Of the ${count} files this is the first. ` : "",
+      `z = ${decimal(z)}, the sum of ${decimal(z - TRAINED.b)} from the picture and the bias b = ${decimal(TRAINED.b)}. `,
+      count > 1 ? `You gave ${count} files; this is the first. ` : "",
       ...decoded.doubts,
     ),
   );
   showSteps({ name, column, pixels, label: null });
-}
-
-function probabilityBar(a) {
-  const text = [`P(`, named(POSITIVE), `) = ${a.toFixed(4)}`];
-  const meter = create("meter", { min: 0, max: 1, value: a, "aria-label": "probability" });
-  return create("p", { class: "probability" }, meter, create("span", {}, ...text));
 }

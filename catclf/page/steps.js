@@ -3,6 +3,7 @@
 let current = null; // {name, column, pixels, label, neuron}; a label of null is not known
 
 function listenForSteps() {
+  fill("step-positive", named(POSITIVE));
   fill("label-negative", `0: ${NEGATIVE}`);
   fill("label-positive", `1: ${POSITIVE}`);
   byId("learning-rate").value = DATA.model.learning_rate;
@@ -36,9 +37,10 @@ function drawSteps() {
   const parts = contributions(neuron.w, column);
   const show = (id, value, digits) => fill(id, label === null ? "?" : decimal(value, digits));
   fill("step-name", named(name));
+  fill("step-answer", ...answered(a));
   drawStepMaps(neuron.w, parts, column, pixels, dz);
-  fill("step-for", `+${decimal(sumOf(parts.filter((part) => part > 0)))}`);
-  fill("step-against", decimal(sumOf(parts.filter((part) => part < 0))));
+  fill("step-for", signed(sumOf(parts.filter((part) => part > 0)), 4));
+  fill("step-against", signed(sumOf(parts.filter((part) => part < 0)), 4));
   fill("step-b", decimal(neuron.b));
   fill("step-z", decimal(z));
   fill("step-a", decimal(a, 6));
@@ -59,7 +61,7 @@ function drawStepMaps(w, parts, column, pixels, dz) {
   fill("step-w", ...mapsWithLegends(w, "w", TRAINED.w));
   fill("step-wx", ...mapsWithLegends(parts, "w times x"));
   if (dz === null) {
-    fill("step-dw", create("p", { class: "soft" }, "It needs the label y."));
+    fill("step-dw", create("p", { class: "soft" }, "Choose the label y to see it."));
     return;
   }
   const dw = Float64Array.from(column, (value) => (value / 255) * dz);

@@ -42,6 +42,10 @@ function countsAt(t) {
     precision: ratio(truePositives, truePositives + falsePositives),
     recall: ratio(truePositives, OF_POSITIVES.length),
     recallOfNegatives: ratio(trueNegatives, OF_NEGATIVES.length),
+    balancedAccuracy:
+      OF_NEGATIVES.length && OF_POSITIVES.length
+        ? (truePositives / OF_POSITIVES.length + trueNegatives / OF_NEGATIVES.length) / 2
+        : null,
     f1: ratio(2 * truePositives, 2 * truePositives + falsePositives + falseNegatives),
   };
 }
@@ -52,8 +56,9 @@ function showThreshold() {
     named(POSITIVE),
     " where P(",
     named(POSITIVE),
-    ") is above the threshold. ",
+    ") is above the threshold.",
   );
+  showRates();
   const line = drawHistogram();
   const curves = drawCurves();
   const slider = byId("threshold-slider");
@@ -89,8 +94,15 @@ function showCounts(t, line, curves) {
     row(NEGATIVE, cell("trueNegatives", "right"), cell("falsePositives", "wrong")),
     row(POSITIVE, cell("falseNegatives", "wrong"), cell("truePositives", "right")),
   );
+  for (const cell of byId("rates").querySelectorAll("td")) {
+    cell.textContent = percent(counts[cell.dataset.rate]);
+  }
+}
+
+function showRates() {
   const rates = [
     [["accuracy"], "accuracy"],
+    [["balanced accuracy"], "balancedAccuracy"],
     [["recall of ", named(NEGATIVE)], "recallOfNegatives"],
     [["recall of ", named(POSITIVE)], "recall"],
     [["precision of ", named(POSITIVE)], "precision"],
@@ -103,7 +115,7 @@ function showCounts(t, line, curves) {
         "tr",
         {},
         create("th", { scope: "row" }, ...name),
-        create("td", { "data-rate": key }, percent(counts[key])),
+        create("td", { "data-rate": key }),
       ),
     ),
   );

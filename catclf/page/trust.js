@@ -17,25 +17,41 @@ function showTrust() {
     addPoint(reliability, [probability, fraction], "bin");
   }
   byId("reliability").append(reliability.root);
-  const { log_loss: logLoss, constant_log_loss: constant } = DATA.test;
-  const share = `the log loss of always predicting the fraction of each class, ${decimal(constant)}.`;
-  const isBelow = logLoss !== null && logLoss < constant && decimal(logLoss) !== decimal(constant);
   fill(
     "trust-text",
     create(
       "p",
       {},
-      `The test pictures in the order of their probability, divided into ${counted(bins.length, "group")} of `,
-      `about ${counted(bins[0].count, "picture")}. Where the probabilities are right, the fraction of `,
+      `The test pictures, in the order of P(`,
       named(POSITIVE),
-      " in a group is its mean probability: a point on the dashed line. The bars are 95 % intervals.",
+      `), are divided into ${counted(bins.length, "group")} of about ${counted(bins[0].count, "picture")}. `,
+      "A point is a group: its mean probability, and the fraction of ",
+      named(POSITIVE),
+      " in it. Where the two are equal it lies on the dashed line. The bars are 95 % intervals of the fraction.",
     ),
-    create(
-      "p",
-      {},
-      constant === 0
-        ? `Log loss ${decimal(logLoss)}. The test split holds one class only: there is no constant to compare with.`
-        : `Log loss ${decimal(logLoss)}, ${isBelow ? "below" : "not below"} ${share}`,
-    ),
+    create("p", {}, ...logLossWords()),
+    DATA.model.class_weight === "balanced"
+      ? create(
+          "p",
+          {},
+          "With balanced class weights the model learns as if both classes were equally frequent: " +
+            "where they are not, its probabilities of the rarer one tend to be too high.",
+        )
+      : "",
   );
+}
+
+function logLossWords() {
+  const { log_loss: logLoss, constant_log_loss: constant } = DATA.test;
+  const text = `The log loss is ${logLoss === null ? "infinite" : decimal(logLoss)}`;
+  if (constant === 0) {
+    return [`${text}. The test split holds one class only: there is nothing to compare it with.`];
+  }
+  const isBelow = logLoss !== null && logLoss < constant && decimal(logLoss) !== decimal(constant);
+  return [
+    `${text}, ${isBelow ? "below" : "not below"} ${decimal(constant)}, that of one probability for every `,
+    "picture: the fraction of ",
+    named(POSITIVE),
+    ` in the test split, ${percent(OF_POSITIVES.length / TEST.labels.length)}.`,
+  ];
 }

@@ -1,4 +1,4 @@
-// The verdict: the accuracy on the test split, beside what the constant reaches.
+// The verdict: the accuracy on the test split, or the balanced one, beside the constant's.
 
 function showVerdict() {
   const { test, train } = DATA;
@@ -10,42 +10,72 @@ function showVerdict() {
       "How good the model is, is not known: the dataset has no test split",
       "Only pictures that it was not trained on can tell.",
     ];
-    return showWords(headline, [why, onTrain]);
+    return showWords(headline, [why, onTrain, otherData()]);
   }
-  fill("accuracy", accuracyBar(test, train));
-  const {
-    correct,
-    total,
-    accuracy,
-    interval,
-    majority_rate: constant,
-    majority_class: majority,
-  } = test;
-  const right = `Right on ${correct} of ${counted(total, "test picture")}: ${percent(accuracy)}`;
-  if (constant === 1) {
-    const why =
-      "All of them are of one class: nothing can be said of how the model tells the two apart.";
-    return showWords(right, [why, onTrain]);
-  }
-  const headline = [
-    `${right}; always answering `,
-    named(majority),
-    ` would be right on ${percent(constant)}`,
-  ];
-  const [low, high] = interval;
-  const range = `the 95 % interval of its accuracy, ${percent(low)} to ${percent(high)}`;
-  let verdict = `The model is not surely better than that: ${range}, does not lie above it.`;
-  if (test.surely_better)
-    verdict = `The model is surely better than that: ${range}, lies above it.`;
-  if (high < constant) verdict = `The model is surely worse than that: ${range}, lies below it.`;
+  const isBalanced = test.judged.name === "balanced accuracy";
+  fill("accuracy", accuracyBar(test.judged, isBalanced ? null : train));
+  const headline = isBalanced ? balancedHeadline(test) : accuracyHeadline(test);
   return showWords(headline, [
-    verdict,
+    test.majority_rate === 1
+      ? "All of them are of one class: nothing can be said of how the model tells the two apart."
+      : verdict(test.judged),
+    isBalanced && plainAccuracy(test),
     onTrain,
-    test.also_in_train && `Test pictures in the train split too, or nearly: ${test.also_in_train}.`,
-    test.other_data && `The model was trained on other data: ${test.other_data}.`,
+    test.also_in_train && alsoInTrain(test.also_in_train),
+    otherData(),
     test.order &&
       `The model's file does not tell the order of its weights; ${test.order} fits these labels best.`,
   ]);
+}
+
+function accuracyHeadline({ correct, total, accuracy, majority_rate, majority_class }) {
+  const right = `Right on ${correct} of ${counted(total, "test picture")}: ${percent(accuracy)}`;
+  if (majority_rate === 1) return [right];
+  return [`${right}; `, ...constantWords({ majority_rate, majority_class })];
+}
+
+function constantWords({ majority_rate, majority_class }) {
+  return ["always answering ", named(majority_class), ` would be right on ${percent(majority_rate)}`];
+}
+
+function balancedHeadline({ total, judged: { value, constant } }) {
+  return [
+    `Balanced accuracy ${percent(value)} on ${counted(total, "test picture")}; ` +
+      `always answering the same class would reach ${percent(constant)}`,
+  ];
+}
+
+function verdict({ name, interval: [low, high], surely_better, surely_worse }) {
+  const range = `the 95 % interval of its ${name}, ${percent(low)} to ${percent(high)}`;
+  if (surely_better) return `The model is surely better than that: ${range}, lies above it.`;
+  if (surely_worse) return `The model is surely worse than that: ${range}, lies below it.`;
+  return `The model is not surely better than that: ${range}, does not lie above it.`;
+}
+
+// What stands beside a balanced accuracy.
+function plainAccuracy(test) {
+  const { correct, total, accuracy, interval } = test;
+  const [low, high] = interval.map(percent);
+  return create(
+    "span",
+    {},
+    "It was trained with balanced class weights, so that both classes count alike. Its accuracy is " +
+      `${percent(accuracy)} (${correct} of ${total}; 95 % interval ${low} to ${high}); `,
+    ...constantWords(test),
+    ".",
+  );
+}
+
+function alsoInTrain(count) {
+  const are = count === 1 ? "picture is" : "pictures are";
+  return `${count} test ${are} in the train split too, exactly or nearly.`;
+}
+
+function otherData() {
+  const { other_data: other, files } = DATA;
+  if (other === null) return null;
+  const which = other === files.dataset ? ", as it was then" : "";
+  return create("span", {}, "The model was trained on other data: ", named(other), `${which}.`);
 }
 
 function showWords(headline, lines) {
@@ -53,13 +83,13 @@ function showWords(headline, lines) {
   fill("lines", ...lines.filter(Boolean).map((line) => create("p", {}, line)));
 }
 
-// A line from 0 to 100 %: the interval of the test accuracy, the train accuracy, the constant's.
-function accuracyBar({ accuracy, interval: [low, high], majority_rate: majority }, train) {
+// A line from 0 to 100 %: what is judged and its interval, the constant's, the train accuracy.
+function accuracyBar({ name, value, interval: [low, high], constant }, train) {
   const [width, middle] = [640, 52];
   const x = (fraction) => 40 + fraction * (width - 80);
   const label =
-    `accuracy ${percent(accuracy)}, interval ${percent(low)} to ${percent(high)}, ` +
-    `majority class ${percent(majority)}`;
+    `${name} ${percent(value)}, 95 % interval ${percent(low)} to ${percent(high)}, ` +
+    `always answering the same class ${percent(constant)}`;
   const root = svg("svg", {
     viewBox: `0 0 ${width} 96`,
     class: "bar",
@@ -82,17 +112,17 @@ function accuracyBar({ accuracy, interval: [low, high], majority_rate: majority 
       height: 14,
       rx: 7,
     }),
-    svg("line", { class: "constant", x1: x(majority), x2: x(majority), y1: 32, y2: 72 }),
+    svg("line", { class: "constant", x1: x(constant), x2: x(constant), y1: 32, y2: 72 }),
   );
   const key = [
-    ["constant", "▎constant"],
-    ["test", "● test"],
+    ["constant", "▎always the same answer"],
+    ["test", name === "accuracy" ? "● test" : `● test, ${name}`],
   ];
   if (train !== null) {
     root.append(svg("circle", { class: "train", cx: x(train.accuracy), cy: middle, r: 6 }));
     key.push(["train", "○ train"]);
   }
-  root.append(svg("circle", { class: "test", cx: x(accuracy), cy: middle, r: 7 }));
+  root.append(svg("circle", { class: "test", cx: x(value), cy: middle, r: 7 }));
   const texts = key.map(([kind, words]) => svg("tspan", { class: kind, dx: 10 }, words));
   root.append(svg("text", { x: x(0) - 10, y: 22 }, ...texts));
   return root;

@@ -9,9 +9,10 @@ function showPixelWeights() {
   const { w } = TRAINED;
   const n = SIZE * SIZE;
   byId("weights-text").append(
-    `One weight for each pixel and color, ${N_X} in all. Light in this color, at this place: `,
+    `The model has one weight for each pixel and color, ${N_X} in all. They tell what light of a color at a place `,
+    "speaks for: ",
     colorKey(),
-    ". The model knows no shape, only places and colors.",
+    ". The model knows no shapes, only places and colors.",
   );
   const colored = ["red", "green", "blue"].map((color, c) => ({
     color,
@@ -33,10 +34,12 @@ function showPixelWeights() {
 
 function showHistogramWeights() {
   byId("weights-text").append(
-    "In each of 8 x 8 cells a rose of 18 directions, from dark to light: the longer its petal, the more ",
-    "an edge of that direction counts; ",
+    "Edges: the picture is divided into 8 x 8 cells, and each has a rose of 18 petals, one for each direction from ",
+    "dark to light. The longer a petal, the more such an edge counts: ",
     colorKey(),
-    ". Beside it, for each quarter, the colors that speak most for and against.",
+    ". Colors: those of each quarter of the picture that speak most for ",
+    named(POSITIVE),
+    ", and most against.",
   );
   byId("weight-pictures").classList.add("two");
   byId("weight-pictures").append(roses(), figure("colors, the strongest first", strongestColors()));
@@ -72,7 +75,7 @@ function roses() {
     const end = { x2: x + length * Math.cos(angle), y2: y + length * Math.sin(angle) };
     root.append(svg("line", { class: weight > 0 ? "for" : "against", x1: x, y1: y, ...end }));
   });
-  const caption = "edges: the sum of a cell's weights in all its blocks; the longest petals";
+  const caption = "edges; the longest petals stand for";
   return figure([caption, legend(limit)], root);
 }
 

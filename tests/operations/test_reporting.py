@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 import catclf
 from catclf.errors import DatasetError, ModelError
+from catclf.operations.reporting import names_below
 from datasets import write_small
 
 
@@ -28,6 +30,57 @@ def test_it_tells_what_it_wrote(small_dataset: Path, model: Path, tmp_path: Path
     assert written.test.confusion == catclf.evaluate(small_dataset, model).confusion
     catclf.report(str(small_dataset), str(model), other)
     assert one.read_bytes() == other.read_bytes()
+
+
+def test_a_page_names_no_folder_above_the_pictures(tmp_path: Path) -> None:
+    """Of the dataset, the model and what that was trained on, the file; of pictures, from there."""
+    names = [f"{tmp_path}/pets/{split}/cat/{i}.png" for split in ("train", "test") for i in "012"]
+    data, model = tmp_path / "d.npz", tmp_path / "m.npz"
+    write_small(data, 3, 3, names=names[:3], test_names=names[3:])
+    catclf.train(data, model, catclf.Settings(iterations=2))
+    written = catclf.report(data, model, tmp_path / "r.html")
+    assert written.pictures == 3
+    text = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert tmp_path.name not in text
+    assert "pets" not in text
+    assert all(f'"name":"test/cat/{i}.png"' in text for i in "012")
+
+
+def test_what_is_judged_is_what_was_asked_for(small_dataset: Path, tmp_path: Path) -> None:
+    """With balanced class weights the balanced accuracy; and a model of other data is told of."""
+    other, page = write_small(tmp_path / "other.npz", 30, 10, seed=1), tmp_path / "r.html"
+    balanced = catclf.Settings(iterations=3, class_weight="balanced")
+    for settings, name in ((balanced, "balanced accuracy"), (catclf.Settings(), "accuracy")):
+        model = catclf.train(other, tmp_path / "m.npz", settings).model
+        for dataset, trained_on in ((other, None), (small_dataset, "other.npz")):
+            judged = catclf.report(dataset, model, page).test
+            assert judged is not None
+            text = page.read_text(encoding="utf-8")
+            data = json.loads(text.split('id="data">')[1].split("</script>")[0])
+            assert data["test"]["judged"]["name"] == name
+            assert data["test"]["judged"]["surely_better"] == judged.judged.surely_better
+            assert data["other_data"] == trained_on
+
+
+@pytest.mark.parametrize(
+    ("names", "others", "below"),
+    [
+        (["/a/b/c/1.png", "/a/b/d/2.png"], [], ["c/1.png", "d/2.png"]),
+        (["/a/b/test/c/1.png"], ["/a/b/train/c/1.png"], ["test/c/1.png"]),
+        (["../x/cat/1.jpg"], ["../x/dog/1.jpg"], ["cat/1.jpg"]),
+        (["/a/x.h5:test_x[0]"], ["/a/y.h5:train_x[0]"], ["x.h5:test_x[0]"]),
+        (["C:\\ann\\pets\\cat\\1.jpg"], ["C:\\ann\\pets\\dog\\1.jpg"], ["cat/1.jpg"]),
+        (["/home/ann/pets/cat/1.jpg"], ["/mnt/dogs/2.jpg"], ["cat/1.jpg"]),
+        (["C:\\ann\\cat\\1.jpg"], ["C:\\bob\\2.jpg"], ["cat/1.jpg"]),
+        (["../a/b/cat/1.jpg"], ["../c/d/2.jpg"], ["cat/1.jpg"]),
+        (["x_train[3]"], ["x_test[3]"], ["x_train[3]"]),
+    ],
+)
+def test_names_begin_below_the_folder_of_all(
+    names: list[str], others: list[str], below: list[str]
+) -> None:
+    """Of sources in different places, each with its own folder."""
+    assert names_below(names, others) == below
 
 
 def test_a_model_in_memory_has_a_report(small_dataset: Path, model: Path, tmp_path: Path) -> None:

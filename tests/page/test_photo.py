@@ -126,11 +126,12 @@ def test_the_sample_is_answered_as_predict_does(sample_report: Path, open_page: 
         [wanted] = catclf.predict(path, sample_report.with_name("model.npz"))
         drop(page, path.read_bytes(), path.name)
         answer = page.locator("#photo-result .answer")
-        assert answer.inner_text() == wanted.predicted
+        said = f"{wanted.predicted}, P({wanted.predicted}) = {wanted.confidence:.4f}"
+        assert answer.inner_text() == said
+        assert page.inner_text("#step-answer") == said
         assert wanted.probabilities is not None
         probability = float(answer.get_attribute("data-probability") or "nan")
         assert abs(probability - wanted.probabilities["cat"]) < 1e-6
-        assert f"= {probability:.4f}" in page.inner_text("#photo-result .probability")
         assert page.input_value("#label") == ""  # no label is assumed
         assert page.inner_text("#step-loss") == "?"
 
@@ -175,7 +176,7 @@ def test_what_cannot_be_read_is_told(sample_report: Path, open_page: OpenPage) -
         assert page.inner_text("#photo-result") == ""
     drop(page, encode(photo_like(), "PNG"))
     assert page.inner_text("#photo-error") == ""
-    assert "P(cat) = " in page.inner_text("#photo-result")
+    assert "cat) = " in page.inner_text("#photo-result")
 
 
 def test_a_browser_that_alters_pixels_is_refused(sample_report: Path, open_page: OpenPage) -> None:
@@ -228,7 +229,7 @@ def test_the_last_photo_is_answered(sample_report: Path, open_page: OpenPage) ->
         base64.b64encode(encode(photo_like(), "PNG")).decode(),
     )
     assert page.inner_text("#step-name") == "fast.png"
-    assert "Of the 2 files this is the first" in page.inner_text("#photo-result")
+    assert "You gave 2 files; this is the first" in page.inner_text("#photo-result")
 
 
 SEND = """([base64, kind, name]) => {

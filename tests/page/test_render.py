@@ -13,9 +13,7 @@ from catclf import page
 
 TEXTS = {
     "title": "</title>",
-    "subtitle": "a & b",
-    "positive": "<b>",
-    "n_x": "3",
+    "n_x": "a & b",
     "features": "f",
     "origin": "$x",
 }

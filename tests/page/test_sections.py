@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import asdict
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from playwright.sync_api import Locator, Page
 
 import catclf
 from catclf.logistic import sigmoid
+from catclf.metrics import Judged
 from catclf.operations.evaluation import Evaluation
 from conftest import training_of
 from page.conftest import OpenPage
@@ -92,20 +94,28 @@ def test_the_verdict_is_that_of_evaluate(page: Page, evaluation: Evaluation) -> 
 
 def test_the_words_follow_the_numbers(page: Page) -> None:
     """Surely means that the whole interval lies on one side of the constant."""
-    for interval, words in (
-        ([0.3, 0.4], "is surely worse than that"),
-        ([0.4, 0.6], "is not surely better than that"),
-        ([0.5, 0.6], "is not surely better than that"),
-        ([0.51, 0.6], "is surely better than that"),
+    for (low, high), words in (
+        ((0.3, 0.4), "is surely worse than that: the 95 % interval of its"),
+        ((0.4, 0.6), "is not surely better than that"),
+        ((0.5, 0.6), "is not surely better than that"),
+        ((0.51, 0.6), "is surely better than that"),
     ):
-        page.evaluate(
-            """(interval) => {
-                Object.assign(DATA.test, { interval, surely_better: interval[0] > 0.5 });
-                showVerdict();
-            }""",
-            interval,
-        )
-        assert words in page.inner_text("#lines")
+        for name, headline in (
+            ("accuracy", "always answering noncat would be right on 50.00 %"),
+            ("balanced accuracy", "always answering the same class would reach 50.00 %"),
+        ):
+            judged = Judged(name, 0.55, (low, high), 0.5)
+            found = {each: getattr(judged, each) for each in ("surely_better", "surely_worse")}
+            page.evaluate(
+                "(judged) => { DATA.test.judged = judged; showVerdict(); }",
+                {**asdict(judged), **found},
+            )
+            assert headline in page.inner_text("#headline")
+            assert words in page.inner_text("#lines")
+            assert f"of its {name}, {percent(low)} to {percent(high)}" in page.inner_text("#lines")
+            assert number(page.locator(".bar rect.interval"), "x") == pytest.approx(40 + 560 * low)
+            shows_train = page.locator(".bar circle.train").count() == 1
+            assert shows_train == (name == "accuracy")  # no balanced one is known of it
 
 
 def test_the_slider_recounts(page: Page, evaluation: Evaluation) -> None:
@@ -115,7 +125,9 @@ def test_the_slider_recounts(page: Page, evaluation: Evaluation) -> None:
         numbers_are_those_of(page, evaluation, t)
     page.click("#threshold-reset")
     assert page.inner_text("#threshold-value") == "0.500"
-    assert "choose on the test split" in page.inner_text("#threshold")
+    assert "A threshold that is chosen here fits these test pictures" in page.inner_text(
+        "#threshold"
+    )
     # A picture at the threshold is not above it.
     above = page.evaluate("[0.2, 0.5, 0.7].map((t) => countAbove([0.2, 0.5, 0.5, 0.7], t))")
     assert above == [3, 1, 0]
@@ -153,6 +165,13 @@ def numbers_are_those_of(page: Page, evaluation: Evaluation, t: float) -> None:
     line = page.locator("#histogram line.threshold")
     for end in ("x1", "x2"):
         assert number(line, end) == pytest.approx(640 * t)
+    assert page.locator("#histogram .ticks span").all_inner_texts() == [
+        "0",
+        "0.25",
+        "0.5",
+        "0.75",
+        "1",
+    ]
 
 
 def test_the_curves_are_those_of_the_probabilities(page: Page, evaluation: Evaluation) -> None:
@@ -194,10 +213,17 @@ def test_the_most_confident_are_shown(page: Page, evaluation: Evaluation) -> Non
     worst = evaluation.worst(12)
     assert len(cards) == len(worst) >= 5
     for card, wrong in zip(cards, worst, strict=True):
-        assert f"P(cat) = {wrong.probability:.4f}" in card
+        probability = max(wrong.probability, 1 - wrong.probability)
+        assert f"{wrong.predicted}, P({wrong.predicted}) = {probability:.4f}" in card
         assert f"label {wrong.label}" in card
         assert Path(wrong.name).name in card
     assert page.locator("#right .card").count() == 12
+    right = evaluation.confusion.correct
+    headings = page.locator("#mistakes h3").all_inner_texts()
+    assert headings == [
+        f"Predicted wrong: {60 - right} of 60 test pictures",
+        f"Predicted right: {right} of 60 test pictures, 12 of them shown",
+    ]
 
 
 def test_the_pieces_and_b_add_up_to_z(page: Page) -> None:
@@ -250,7 +276,7 @@ def test_the_reliability_diagram_has_bins_of_equal_count(
         (x, low), (_, high) = points_of(bar)
         assert (x, low, high) == pytest.approx((each.probability, *each.interval), abs=1e-3)
     words = page.inner_text("#trust-text")
-    assert f"Log loss {evaluation.log_loss:.4f}" in words
+    assert f"The log loss is {evaluation.log_loss:.4f}, below" in words
     assert f"{evaluation.constant_log_loss:.4f}" in words
 
 
@@ -330,6 +356,8 @@ def test_the_graph_has_the_numbers_of_one_picture(page: Page, sample_report: Pat
     assert r > blue  # with label 0 every derivative is above 0
     page.click("#descend")
     w, b = model.w - 0.01 * a * x[:, np.newaxis], model.b - 0.01 * a
+    scales = page.locator("#graph .legend span").all_inner_texts()
+    assert [text for text in scales if re.fullmatch("[+\u2212]?[0.]+", text)] == []
     z, a = answer(w, b)
     assert shown("z") == pytest.approx(z, abs=6e-5)
     assert shown("a") == pytest.approx(a, abs=6e-7)
@@ -360,7 +388,7 @@ def test_squared_error_has_its_own_derivatives(page: Page) -> None:
 
 
 def test_the_costs_are_those_of_the_model(page: Page, sample_report: Path) -> None:
-    """Both curves, and where the test cost was lowest."""
+    """The train split's cost, the test split's log loss, and where that was lowest."""
     train, test = training_of(sample_report.with_name("model.npz")).curves()
     words = page.inner_text("#costs-text")
     assert f"from {train[0]:.6f} to {train[2000]:.6f} in 2000 iterations" in words
@@ -381,13 +409,60 @@ def test_the_costs_are_those_of_the_model(page: Page, sample_report: Path) -> No
     assert number(lowest, "cx") == pytest.approx(52 + 286 * at / 2000)
 
 
+def test_a_model_overfits_only_where_it_is_known_to(page: Page) -> None:
+    """The log loss rose while the cost fell, which was a log loss too: no penalty, no weights."""
+    plain = {"loss": "cross-entropy", "l2": 0, "class_weight": "none"}
+    changes: Any = (
+        ({}, "the mean cross-entropy: the log loss."),
+        ({"l2": 1e-7}, "the mean cross-entropy, plus the penalty 1\u00a0·\u00a010⁻⁷ / 2 · |w|²."),
+        ({"class_weight": "balanced"}, "the mean cross-entropy, in which both classes count half."),
+        ({"loss": "squared-error"}, "the mean squared error, halved."),
+    )
+    # Where the log loss and the cost end, which were 0.5 both after 5 iterations.
+    ends = ((0.6, 0.4), (0.6, 0.55), (0.4, 0.3))
+    for (changed, words), (test_end, train_end) in product(changes, ends):
+        said = page.evaluate(
+            """([model, test, train]) => {
+                Object.assign(DATA.model, model);
+                DATA.costs = {
+                    train: [[0, 0.7], [5, 0.5], [9, train]],
+                    test: [[0, 0.7], [5, 0.5], [9, test]],
+                    lowest: test < 0.5 ? [9, test] : [5, 0.5],
+                    asked: 20,
+                };
+                return costSentences().join("\\n");
+            }""",
+            [{**plain, **changed}, test_end, train_end],
+        )
+        assert words in said
+        assert "The training was interrupted: 20 iterations were asked for." in said
+        assert ("overfits" in said) == (not changed and test_end > 0.5 and train_end < 0.5)
+        assert ("another measure than this cost" in said) == bool(changed)
+        at = "ended at its lowest" if test_end < 0.5 else "was lowest, 0.500000, after 5 iterations"
+        assert f"On the test split the log loss {at}" in said
+
+
+def test_words_are_explained_at_their_first_use(page: Page) -> None:
+    """Each section links a term once, to its place in the glossary; a name is no term."""
+    for section in page.locator("main > header, main > section").all():
+        targets = section.locator("a.term").evaluate_all("(all) => all.map(({ hash }) => hash)")
+        assert len(set(targets)) == len(targets)
+        for target in targets:
+            assert page.locator(f"#glossary dt{target}").count() == 1
+    for term in ("95 % interval", "log loss", "AUC", "balanced accuracy", "z"):
+        assert page.locator("a.term").get_by_text(term, exact=True).count() >= 1, term
+    page.evaluate("fill('costs-text', named('recall'), ' of recall')")
+    page.evaluate("linkGlossary()")
+    assert page.inner_html("#costs-text").startswith("<bdi>recall<wbr></bdi> of <a ")
+
+
 def test_how_it_was_made_is_told(page: Page, sample_report: Path) -> None:
     """Settings, preprocessing, dataset, digest and versions."""
     rows = dict(
         row.split("\t", 1) for row in page.inner_text("#details").splitlines() if "\t" in row
     )
     with catclf.open_dataset(sample_report.with_name("dataset.npz")) as dataset:
-        assert rows["dataset digest"] == dataset.digest
+        assert rows["dataset digest"] == dataset.digest[:12]
     assert rows["learning rate"] == "0.005"
     assert rows["page made by"] == f"catclf {catclf.__version__}, numpy {np.__version__}"
     assert rows["size"] == "64"
