@@ -68,6 +68,8 @@ MAX_INFLATED_BYTES = 256 * 2**20  # a model at the largest picture size has 24 M
 MAX_DIRECTORY_BYTES = 2**20
 MAX_HEADER_BYTES = 2**14  # of an array; numpy parses no more than 10,000
 MAX_SEEKING_BYTES = 2**24  # read at once where a copy is made
+PICKLED = "holds Python objects: a pickle, which could run any code"
+SAVE_UNPICKLED = "Save arrays of numbers or strings; those of a dict d with np.savez(path, **d)."
 LOCAL_HEADER = struct.Struct("<4s22xHH")
 # What zipfile, and numpy's parser of headers, raise on damaged files.
 READER_ERRORS = (
@@ -130,7 +132,7 @@ class Npz:
                 raise self.damaged("is not what was written", name)
             shape, fortran, dtype, offset = read_header(data)
             if dtype.hasobject:
-                raise self.damaged("is a pickle, which could run anything", name)
+                raise self.kind(PICKLED, f"{self.where}:{printable(name):.40}", SAVE_UNPICKLED)
             if math.prod(shape) * dtype.itemsize != len(data) - offset or not dtype.itemsize:
                 raise self.damaged("does not hold what it claims", name)
             array = np.frombuffer(data, dtype, offset=offset)

@@ -41,6 +41,20 @@ class GroupedOption(click.Option):
         return extra
 
 
+class Argument(click.Argument):
+    """An argument that an environment variable may set, as click has it for options alone."""
+
+    def resolve_envvar_value(self, ctx: click.Context) -> str | None:
+        """Return the value of CATCLF_VERB_NAME; None where it is not set, or empty."""
+        prefix = ctx.auto_envvar_prefix
+        return (prefix and os.environ.get(f"{prefix}_{self.name}".upper())) or None
+
+
+def argument(name: str, **settings: Any) -> Callable[[F], F]:
+    """Declare an argument; several values in a variable have os.pathsep between them."""
+    return click.argument(name, cls=Argument, **settings)
+
+
 def option(*names: str, group: str, **settings: Any) -> Callable[[F], F]:
     """Declare an option under the heading `group`."""
     return click.option(*names, cls=GroupedOption, group=group, **settings)
@@ -172,7 +186,7 @@ class ClassPair(click.ParamType):  # type: ignore[type-arg]
 
 def dataset_argument(function: F) -> F:
     """Declare DATASET, of the verbs that read what prepare wrote."""
-    return click.argument("dataset", default="data/dataset.npz", type=INPUT, callback=_refuse_slip)(
+    return argument("dataset", default="data/dataset.npz", type=INPUT, callback=_refuse_slip)(
         function
     )
 

@@ -13,6 +13,7 @@ from catclf.cli.options import (
     INPUT,
     Number,
     Verb,
+    argument,
     csv_option,
     flag,
     format_option,
@@ -22,7 +23,7 @@ from catclf.cli.options import (
     setting,
     taken,
 )
-from catclf.cli.output import Display, as_json, note
+from catclf.cli.output import EXIT_UNREADABLE, Display, as_json, note
 from catclf.errors import NAMED, DatasetError, PictureError, name_some, printable
 from catclf.features import Preprocessing
 from catclf.fields import Range
@@ -57,7 +58,7 @@ Examples:
   catclf prepare pets --features hog-color
   catclf prepare train_catvnoncat.h5 test_catvnoncat.h5""",
 )
-@click.argument("source", nargs=-1, type=INPUT)
+@argument("source", nargs=-1, type=INPUT)
 @output_option("data/dataset.npz", "dataset")
 @setting(Preprocessing, "size", "Pictures", "Width and height of every picture.")
 @setting(
@@ -169,7 +170,7 @@ def command(
         click.echo(as_json(_record(prepared) | {"warnings": display.warnings}))
     else:
         _show(prepared, preprocessing)
-    ctx.exit(1 if prepared.unreadable else 0)
+    ctx.exit(EXIT_UNREADABLE if prepared.unreadable else 0)
 
 
 class _Display(Display):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from catclf.cli.evaluate import accuracy_lines
-from catclf.cli.options import INPUT, Verb, dataset_argument, option, output_option
+from catclf.cli.options import INPUT, Verb, dataset_argument, option, output_option, quiet_option
 from catclf.cli.output import note
 from catclf.errors import printable
 from catclf.operations.reporting import report
@@ -29,7 +29,8 @@ Examples:
     help="The model to show.",
 )
 @output_option("report.html", "page")
-def command(dataset: str, model: str, output: str, force: bool) -> None:
+@quiet_option
+def command(dataset: str, model: str, output: str, force: bool, quiet: bool) -> None:
     """Write one page that shows a model and classifies photos.
 
     DATASET is a file that prepare wrote; without it, data/dataset.npz. The page is one HTML file
@@ -44,6 +45,6 @@ def command(dataset: str, model: str, output: str, force: bool) -> None:
             click.echo(line)
         if not written.test.judged.surely_better:
             note("Warning: the test accuracy is not surely above the majority class")
-    click.echo(
-        f"{printable(output)}: saved, {written.size_bytes / 1e6:.1f} MB; open it in a browser"
-    )
+    if not quiet:
+        size = f"{written.size_bytes / 1e6:.1f} MB"
+        click.echo(f"{printable(output)}: saved, {size}; open it in a browser")

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -220,9 +220,12 @@ def _unclear(pool: Sequence[_Named], path: str) -> DatasetError:
     """Return the error for arrays of which it is not clear what they are."""
     listed = []
     for each in pool[:LISTED_ARRAYS]:
-        shape = "?"
-        with suppress(DatasetError):  # of what is not read here
+        try:
             shape = str(each.file.shape(each.key))
+        except DatasetError:  # of what is not read here
+            if len(pool) == 1:
+                raise
+            shape = "?"
         listed.append(f"{printable(each.called):.30} {shape:.40}")
     listed += ["..."] if len(pool) > len(listed) else []
     what = f"which are the pictures and which their labels is not known: {', '.join(listed)}"
