@@ -139,7 +139,7 @@ def test_what_is_no_sound_npz_is_refused_in_few_words(tmp_path: Path) -> None:
         (pack(Member("w.npy", b"", method=99)), "Save it with np.savez."),
         (pack(Member("w.npy", b""), Member("w.npy", b"")), "holds one name twice"),
         (pack(Member("w.npy", b"", DEFLATED, size=2**30)), "claims more than 256 MiB"),
-        (npz(w=np.array(None)), ":w: damaged: is a pickle, which could run anything"),
+        (npz(w=np.array(None)), ":w: holds Python objects: a pickle, which could run any code"),
         (claim("(1000000000000, 1)"), ":w: damaged: does not hold what it claims"),
     ],
     ids=lambda value: value[-20:] if isinstance(value, str) else "",

@@ -53,9 +53,7 @@ Examples:
 )
 @force_option
 @quiet_option
-def command(
-    dataset: str, model: tuple[str, ...], format: str, quiet: bool, **options: Any
-) -> None:
+def command(dataset: str, model: tuple[str, ...], format: str, quiet: bool, **options: Any) -> None:
     """Evaluate a model, or compare two, on a split of a dataset.
 
     DATASET is a file that prepare wrote; without it, data/dataset.npz. The accuracy is shown with

@@ -88,7 +88,7 @@ def messy(small_pictures: Path, tmp_path: Path) -> Path:
 def test_many_alike_are_one_line_with_a_count_and_three_examples(messy: Path) -> None:
     """What cannot be read, by its fault; what is skipped, by what it is."""
     done = invoke("prepare", messy, "-o", messy.parent / "d.npz")
-    assert done.exit_code == 1
+    assert done.exit_code == 3
     cat = messy / "cat"
     cut = messy / ("noncat" if (messy / "noncat").exists() else "dog")
     assert done.stderr.splitlines() == [
@@ -122,7 +122,7 @@ def test_skipped_writes_all_of_them_and_json_has_them(messy: Path) -> None:
     assert sum(sum(counts.values()) for counts in record["counts"].values()) == sum(
         1 for path in messy.glob("*/[0-9]*.png")
     )
-    assert invoke(*words).exit_code == 1  # written again
+    assert invoke(*words).exit_code == 3  # written again
     skipped.write_text("mine\n")
     refused = invoke(*words)
     assert "is not a CSV file of what catclf prepare left out" in str(refused.exception)
