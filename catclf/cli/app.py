@@ -126,7 +126,7 @@ def _read_config(path: str, verb: str, command: click.Command) -> dict[str, Any]
         if name not in VERBS:
             raise CatclfError(f"unknown table [{printable(name)}]", path, _nearest(name, VERBS))
         if not isinstance(table, dict):
-            raise CatclfError(f"{name} is not a table", path, f"Begin it with [{name}].")
+            raise CatclfError(f"{name} is not a table", path, f"Write the table as [{name}].")
     known = {_key(param): param for param in command.params if param.name != "force"}
     values = {}
     for key, value in tables.get(verb, {}).items():
@@ -159,9 +159,9 @@ def _refuse_other_type(param: click.Parameter, value: object) -> None:
     elif isinstance(param.type, Numbers):
         kinds = (int, float, str, list), "a number, or a list of numbers"
     elif param.nargs == -1 or param.multiple:
-        kinds = (list,), 'a list of texts, such as ["a", "b"]'
+        kinds = (list,), 'a list of strings, such as ["a", "b"]'
     else:
-        kinds = (str,), "a text"
+        kinds = (str,), "a string"
     allowed, named = kinds
     if not isinstance(value, allowed) or (isinstance(value, bool) and bool not in allowed):
         raise TypeError(f"must be {named}")
@@ -177,7 +177,7 @@ def _nearest(word: str, known: Sequence[str]) -> str:
     import difflib
 
     near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
-    return f"Did you mean {near[0]}?" if near else f"Known are {', '.join(known)}."
+    return f"Did you mean {near[0]}?" if near else f"Valid names are {', '.join(known)}."
 
 
 def main() -> NoReturn:

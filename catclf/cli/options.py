@@ -97,7 +97,7 @@ class Verb(click.Command):
         except click.NoSuchOption as error:
             flag = FLAGS.get(error.option_name.removeprefix("--").replace("-", "_"))
             if error.option_name == "--config":
-                hint = f"--config stands before the verb: catclf --config FILE {ctx.info_name}"
+                hint = f"--config goes before the verb: catclf --config FILE {ctx.info_name}"
             elif any(flag in param.opts for param in self.params):
                 hint = f"No such option '{error.option_name}'. Did you mean {flag}?"
             else:
@@ -214,7 +214,7 @@ def force_option(function: F) -> F:
 
     On the command line alone: no config file or variable lets files be replaced from now on.
     """
-    help = "Replace a file even where it is not of the kind that is written."
+    help = "Replace a file that is there, even one of another kind."
     return flag("--force", group="Output", help=help, allow_from_autoenv=False)(function)
 
 
@@ -280,7 +280,7 @@ def model_options(many: bool = False) -> Callable[[F], F]:
             type=Number(Range(least=0, most=1)),
             default=0.5,
             metavar="P",
-            help="A picture is the positive class where its probability is above P.",
+            help="Predict the positive class where its probability is above P.",
         ),
         option(
             "--order",
@@ -313,7 +313,7 @@ def _refuse_slip(ctx: click.Context, param: click.Parameter, value: str) -> str:
     outputs first.
     """
     if _is_number(value) and not os.path.lexists(value):
-        ctx.fail(f"{value} stands where DATASET is expected. {_number_hint(ctx)}")
+        ctx.fail(f"Got {value} as DATASET. {_number_hint(ctx)}")
     found = None
     with suppress(CatclfError):  # the verb will tell
         found = file_kind(value)

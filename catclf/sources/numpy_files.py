@@ -117,7 +117,7 @@ class NumpyFile:
                 raise DatasetError(PICKLED, self._where(name), fix if shape else SAVE_UNPICKLED)
             size = (member.file_size if member else self.npz.file_bytes()) - offset
             if math.prod(shape) * dtype.itemsize != size or not dtype.itemsize:
-                raise self.npz.damaged("does not hold what it claims", name)
+                raise self.npz.damaged("does not match its header", name)
             return shape, fortran, dtype, offset, size
 
     def _stream(self, name: str) -> AbstractContextManager[IO[bytes]]:

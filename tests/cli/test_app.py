@@ -115,7 +115,7 @@ def test_resuming_takes_the_dataset_that_is_given(
 WRONG_FILES = {
     "[trian]\nlr = 1": "Did you mean train?",
     "[train]\nitres = 1": "Did you mean iters?",
-    "[train]\nlearning_rate_of_descent = 1": "Known are ",
+    "[train]\nlearning_rate_of_descent = 1": "Valid names are ",
     "[train]\nhelp = true": "unknown key 'help'",
     "train = 1": "is not a table",
     "[train": "is not TOML",

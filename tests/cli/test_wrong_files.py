@@ -199,7 +199,7 @@ def test_what_may_not_be_read_is_told(reader: str, tmp_path: Path) -> None:
     locked.mkdir(mode=0)
     code, stderr = told(READERS[reader].replace("FILE", str(file)), tmp_path / "out")
     assert code == 1
-    assert "file: permission denied\nLet it be read: chmod +r." in stderr
+    assert "file: permission denied\nMake it readable: chmod +r." in stderr
     code, stderr = told(READERS[reader].replace("FILE", str(locked)), tmp_path / "out")
     assert code == (2 if reader == "--config" else 1)
     assert reader not in ("prepare", "predict") or "chmod +rx" in stderr

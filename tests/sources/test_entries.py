@@ -85,8 +85,8 @@ def test_pictures_are_the_same_however_they_are_stored(layout: str, kind: str) -
     pictures, values = LAYOUTS[layout]
     heard = Heard()
     assert np.array_equal(read(TYPES[kind](values), heard), pictures)
-    said = ["a.npz:X: rows taken as gray pictures of 4x4"] * ("flat" in layout)
-    said += ["a.npz:X: pixels from 0 to 1, multiplied by 255 and rounded"] * ("0 to 1" in kind)
+    said = ["a.npz:X: each row is a gray picture of 4x4"] * ("flat" in layout)
+    said += ["a.npz:X: pixels are from 0 to 1: multiplied by 255 and rounded"] * ("0 to 1" in kind)
     assert sorted(heard.texts) == sorted(said)
 
 
@@ -128,7 +128,7 @@ def test_pixels_that_are_0_and_1_only_are_refused(kind: Any) -> None:
     masks = np.zeros((90_000, 5, 10), kind)  # more than is read at once
     masks[-1, 4, 9] = 1
     for values in (masks, np.sign(X).astype(kind)):
-        with pytest.raises(DatasetError, match="pixels are 0 and 1 only\nMultiply them by 255"):
+        with pytest.raises(DatasetError, match="all pixels are 0 or 1\nMultiply them by 255"):
             pictures_of(stored(values), Observer())
 
 
@@ -149,7 +149,7 @@ def test_pixels_of_other_values_are_not_taken_for_0_and_1(last: int) -> None:
 @pytest.mark.parametrize(
     ("shape", "said"),
     [
-        ((6, 3, 5, 3), r"colors may stand first or last in shape \(6, 3, 5, 3\)"),
+        ((6, 3, 5, 3), r"the color axis may be the first or the last one of shape \(6, 3, 5, 3\)"),
         ((6, 1, 5, 3), "colors may stand first or last"),
         ((6, 4, 4, 4), r"must be pictures of shape .*\(6, 4, 4, 4\)\nStore RGB pictures"),
         ((6, 5, 5, 2), "must be pictures of shape"),
@@ -264,7 +264,7 @@ def test_labels_may_be_strings(texts: list[Any]) -> None:
 @pytest.mark.parametrize(
     ("labels", "classes", "said"),
     [
-        (Y[:3], None, r"must be 4 labels, one a picture, got shape \(3,\)"),
+        (Y[:3], None, r"must be 4 labels, one for each picture, got shape \(3,\)"),
         (np.array(1), None, r"got shape \(\)"),
         (np.zeros((4, 2, 2)), None, r"got shape \(4, 2, 2\)"),
         (np.zeros((4, 1001)), None, r"got shape \(4, 1001\)"),
@@ -279,10 +279,14 @@ def test_labels_may_be_strings(texts: list[Any]) -> None:
         (np.zeros((4, 3)), None, r"a single 1, got \[0.0, 0.0, 0.0\]"),
         (np.full((4, 2), 0.5), None, r"a single 1, got \[0.5, 0.5\]"),
         (np.full((4, 2), np.nan), None, r"a single 1, got \[nan, nan\]"),
-        (np.full((4, 2), b"a"), None, r"must be 4 labels, one a picture, got shape \(4, 2\)"),
-        (["cat", "dog", "", "dog"], None, "label 2 is '': no class"),
-        (["cat", "dog", "nan", "dog"], None, "label 2 is 'nan': no class"),
-        (["cat", "dog", "cat", "bee"], NAMES, "label 1 is 'dog': no class"),
+        (
+            np.full((4, 2), b"a"),
+            None,
+            r"must be 4 labels, one for each picture, got shape \(4, 2\)",
+        ),
+        (["cat", "dog", "", "dog"], None, "label 2 is '', which is no class"),
+        (["cat", "dog", "nan", "dog"], None, "label 2 is 'nan', which is no class"),
+        (["cat", "dog", "cat", "bee"], NAMES, "label 1 is 'dog', which is no class"),
         (
             Y.astype(complex),
             None,

@@ -98,13 +98,13 @@ def test_columns_are_known_by_names_else_by_what_is_in_them(
     ("text", "says"),
     [
         ("foo,bar,baz\nx,cat,1\ny,dog,1\n", "no column is clearly the file: 'foo', 'bar', 'baz'\n"
-         "Call the columns file and label"),
+         "Name the columns file and label"),
         ("file,a,b,c,d\n1.jpg,u,v,w,0\n",
-         "no column is clearly the label: 'file', 'a', 'b' and 2 more\nCall the columns file"),
+         "no column is clearly the label: 'file', 'a', 'b' and 2 more\nName the columns file"),
         ("file,text,is_cat\n1.jpg,x,1\n2.jpg,y,1\n", "no column is clearly the label"),
         ("file,split\n1.jpg,train\n2.jpg,test\n", "no column is clearly the label"),
         ("file,what,x,y2\n1.jpg,cat,1,1\n2.jpg,dog,0,0\n", "no column is clearly the label"),
-        ("1.jpg,cat,x\n2.jpg,dog,y\n", "has 3 columns and no header: which is the label is not c"),
+        ("1.jpg,cat,x\n2.jpg,dog,y\n", "has 3 columns and no header: it is unclear which is the label"),
         ("file,class,category\n1.jpg,cat,a\n2.jpg,cat,b\n",
          "several columns may be the label: 'class', 'category'\nCall the right one label, and"),
         ("file,label,label\n1.jpg,cat,dog\n2.jpg,cat,cat\n", "several columns may be the label"),

@@ -154,8 +154,8 @@ def _resident() -> int:
         ),
         (npy(np.array(["a", None])), "X.bin: holds Python objects: a pickle, which could "),
         (npz(X=X, y=np.array({1: 2})), "y: holds Python objects: a pickle, which"),
-        (npy(X)[:-1], "X.bin: damaged: does not hold what it claims\nFetch the file again"),
-        (npy(X) + b"\0", "X.bin: damaged: does not hold what it claims"),
+        (npy(X)[:-1], "X.bin: damaged: does not match its header\nFetch the file again"),
+        (npy(X) + b"\0", "X.bin: damaged: does not match its header"),
         (npy(X)[:9], "X.bin: damaged: is not an array"),
         (npz(X=X, y=Y)[:-1], "X.bin: damaged: cut short\nFetch the file again, or save it again"),
         (
@@ -163,7 +163,7 @@ def _resident() -> int:
             "X: damaged: is not an array",
         ),
         (pack(Member("X.npy", b"x"), Member("y.npy", npy(Y))), "X: damaged: is not an array"),
-        (npz(a=Y, b=Y), "which are the pictures and which their labels is not known"),
+        (npz(a=Y, b=Y), "it is unclear which array is the pictures and which the labels"),
         (
             b"\x80\2}q\1(U\4data",
             "is a pickle, not a source of labeled pictures\nIt could run any code: load it",

@@ -158,7 +158,7 @@ def test_a_column_for_each_class_is_told(tmp_path: Path) -> None:
     assert notes == ["labels: the columns 'cat', 'dog' (1 where the picture is of the class)"]
 
 
-PATH_SPLIT = "the split is the folder in each path"
+PATH_SPLIT = "the splits are read from the paths"
 
 
 @pytest.mark.parametrize(
@@ -241,7 +241,7 @@ def test_ids_in_folders_of_splits_are_in_these_splits(tmp_path: Path) -> None:
         ("file,label,split\n1.jpg,cat,maybe\n", "a.csv:2: has an unknown split: 'maybe'\nWrite tr"),
         ("file,label,set\n" + "1.jpg,cat,train\n" * 9 + "1.jpg,cat,x\n" * 7,
          "a.csv: 7 rows have an unknown split, such as 'x' (lines 11, 12, 13 and 4 more)\nWrite"),
-        ("file,label,split\n1.jpg,cat,train\n2.jpg,cat,\n", "a.csv:3: has no split, others have"),
+        ("file,label,split\n1.jpg,cat,train\n2.jpg,cat,\n", "a.csv:3: has no split, but others do"),
         ('file,label\n1.jpg,cat\n"2.jpg,dog\n3.jpg,dog\n', "a.csv:3: is not a row of cells (unexp"),
         ("file,label\n" + "x" * 200_000 + ",cat\n", "a.csv:2: is not a row of cells (field larger"),
         ("file,label\n\udcff.jpg,cat\n", "a.csv: is not text in UTF-8\nSave it as CSV in UTF-8."),
