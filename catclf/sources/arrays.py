@@ -197,8 +197,8 @@ def _told_by_shapes(pool: Sequence[_Named], observer: Observer) -> list[_Named]:
     x, y = others if axes[0] > axes[1] else others[::-1]
     if x.role == "labels" or y.role == "pictures":
         return []
-    names = f"{printable(x.called)} are the pictures, {printable(y.called)} the labels"
-    observer.note(f"{printable(x.file.where)}: by the shapes, {names}")
+    names = f"the pictures are {printable(x.called)}, the labels {printable(y.called)}"
+    observer.note(f"{printable(x.file.where)}: by their shapes, {names}")
     split = x.split or y.split
     return [
         replace(x, role="pictures", split=split, rest=frozenset()),

@@ -97,7 +97,7 @@ def _rows(file: TextIOWrapper, sample: str, path: str) -> Iterator[tuple[int, li
         next(file)
     if not separator:
         first = shown(sample.strip().partition("\n")[0].strip())
-        what = f"has only one column: no separator (, ; | or tab) in its first line, {first}"
+        what = f"has only one column: its first line is {first}"
         what = what if sample.strip() else "is empty"
         raise DatasetError(what, path, "Write a line 'file,label' for each picture.")
     skipped = line

@@ -167,12 +167,12 @@ def _no_pictures(x: Array, row: Sequence[int]) -> DatasetError:
         what, fix = f"holds no pictures: {_shape(x)}", "Store at least one of each class."
     elif len(row) == 3 and {row[0], row[2]} <= {1, 3}:
         what, fix = (
-            f"the color axis may be the first or the last one of {_shape(x)}",
-            "Pad the pictures: no other axis may be 1 or 3.",
+            f"axis 1 or axis 3 may be the colors: {_shape(x)}",
+            "Pad the pictures: height and width must not be 1 or 3.",
         )
     elif len(row) == 1 and row[0] % 3 == 0 and (found := _layout([row[0] // 3])):
         side = found[0]
-        what = f"rows of {row[0]} numbers may hold one color after the other, or one pixel"
+        what = f"rows of {row[0]} numbers may be ordered by color or by pixel"
         fix = (
             f"Store X.reshape(-1, 3, {side}, {side}) if a row begins with all values of red, "
             f"X.reshape(-1, {side}, {side}, 3) if it begins with the three colors of a pixel."

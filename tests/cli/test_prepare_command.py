@@ -65,7 +65,7 @@ def test_a_file_that_is_stored_otherwise_is_told_how_to_write_it(tmp_path: Path)
     refused = invoke("prepare", tmp_path / "a.h5", "-o", tmp_path / "d.npz")
     assert str(refused.exception) == (
         f"{tmp_path / 'a.h5'}:train_set_x: is stored in a way that catclf does not read\n"
-        "Write it again: create_dataset(name, data=...) of h5py, strings with dtype='S'."
+        "Write it again with h5py's create_dataset(name, data=...), strings with dtype='S'."
     )
 
 
@@ -214,7 +214,7 @@ def test_near_copies_are_named_as_what_they_are(tmp_path: Path) -> None:
         "Under both labels: train/cat/0.jpg, test/dog/mirrored.jpg are nearly the same picture",
         kept,
     ]
-    assert told.stdout.endswith("\npictures under both labels, or nearly: 2\n")
+    assert told.stdout.endswith("\npictures with a copy or near-copy under the other label: 2\n")
     for split in ("train", "test"):  # a second pair, and one in both splits
         save_copy(scene(4), "half size", pets / split / "cat/4.jpg")
         save_copy(

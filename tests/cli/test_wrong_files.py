@@ -72,10 +72,7 @@ SAID = {  # where it is not said what it is, but what is wrong with it
     ("predict", "notes.txt"): "is a text file, not a picture",
     ("predict", "weights.npz"): "is an array file, not a picture",
     ("--config", "notes.txt"): "is not TOML: ",
-    (
-        "prepare",
-        "notes.txt",
-    ): "no comma, semicolon, tab or bar separates columns in its first line, 'Dear diary,'",
+    ("prepare", "notes.txt"): "has only one column: its first line is 'Dear diary,'",
     ("--config", "weights.npz"): "is not TOML: ",
 }
 TO_DO = {  # the fix, where it depends on the file

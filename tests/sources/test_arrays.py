@@ -127,7 +127,7 @@ def test_of_two_arrays_without_names_the_shapes_tell(
     found = read(npz(tmp_path, {x: X[:M], y: np.eye(2)[Y[:M]] if one_hot else Y[:M]}), heard)
     assert found == expected(splits=False)
     path = tmp_path / "a.npz"
-    assert heard.texts == [f"{path}: by their shapes taken as pictures: {x}, their labels: {y}"]
+    assert heard.texts == [f"{path}: by their shapes, the pictures are {x}, the labels {y}"]
 
 
 @pytest.mark.parametrize("write", [npz, npy, hdf5, grouped])
@@ -147,7 +147,7 @@ def test_of_two_arrays_one_may_have_a_name(
     assert found == [(pixels, label, split) for pixels, label, _ in expected(splits=False)]
     x, y = (f"arrays/{each}" if write is grouped else each for each in (x, y))
     [text] = heard.texts
-    assert text.endswith(f": by their shapes taken as pictures: {x}, their labels: {y}")
+    assert text.endswith(f": by their shapes, the pictures are {x}, the labels {y}")
 
 
 def test_a_list_of_class_names_beside_two_arrays_is_none_of_them(tmp_path: Path) -> None:

@@ -172,7 +172,7 @@ def test_what_stands_beside_splits_is_left_out_and_counted(tmp_path: Path) -> No
 def test_a_table_named_as_a_test_split_may_have_its_labels(tmp_path: Path) -> None:
     """Then the pictures of the split are not left out as if they had none."""
     make(tmp_path, "train/" + PETS, "test/{1,2}.jpg", "test.csv")
-    with pytest.raises(DatasetError, match=r"Name the tables that hold their labels: .*test\.csv"):
+    with pytest.raises(DatasetError, match=r"Name the tables that hold the labels: .*test\.csv"):
         listing(tmp_path)
 
 
@@ -196,7 +196,7 @@ def test_a_class_may_have_a_splits_word_in_its_name(
 @pytest.mark.parametrize(
     ("patterns", "said"),
     [
-        (["{lot1,lot2}/" + PETS], "same folders (cat, dog) are in several folders (lot1, lot2)"),
+        (["{lot1,lot2}/" + PETS], "same names (cat, dog) are in several folders (lot1, lot2)"),
         (
             ["{cat,dog}/{indoor,outdoor}/1.jpg"],
             "(indoor, outdoor) are in several folders (cat, dog)",
@@ -401,7 +401,7 @@ def test_a_table_beside_class_folders_agrees_or_is_asked(tmp_path: Path) -> None
     rows = [f"{name}/{number}.jpg" for name in ("cat", "dog") for number in (1, 2)]
     table, plain = tmp_path / "metadata.csv", {("cat", None): 2, ("dog", None): 2}
     table.write_text("file,label\n" + "".join(f"{row},x{row[-5]}\n" for row in rows))
-    with pytest.raises(DatasetError, match=r"\(cat, dog\) and metadata.csv say different"):
+    with pytest.raises(DatasetError, match=r"\(cat, dog\) and metadata.csv give different"):
         listing(tmp_path)
     assert counted(tmp_path, "top") == plain
     table.write_text("file,label\n" + "".join(f"{row},{row[:3]}\n" for row in rows))
@@ -449,7 +449,7 @@ def test_each_split_may_have_its_table(tmp_path: Path) -> None:
     ):
         listing(tmp_path)
     (tmp_path / "test" / "more.csv").write_text("file,label\n")
-    with pytest.raises(DatasetError, match=r"2 tables\nName those that have their labels: .*m"):
+    with pytest.raises(DatasetError, match=r"2 tables\nName the tables that hold the labels: .*m"):
         listing(tmp_path)
 
 

@@ -164,7 +164,7 @@ def test_sources_that_are_no_splits_are_taken_together_and_told(tmp_path: Path) 
         f"used together, none of them as a split: {tmp_path / 'a'}, {tmp_path / 'b'}"
     ]
     for other in ("test", "validation-a"):
-        with pytest.raises(DatasetError, match=f"a: is not named as a split, as '{other}' beside"):
+        with pytest.raises(DatasetError, match=f"a: is not named as a split, but '{other}' is"):
             listing(tmp_path / "a", tmp_path / other)
 
 
