@@ -78,7 +78,7 @@ class FileKind(Enum):
     DATASET = "a dataset that catclf prepared"
     MODEL = "a model that catclf trained"
     REPORT = "a report of catclf"
-    CONFIG = "a config file as catclf tune wrote it"
+    CONFIG = "an unedited config file of catclf tune"
     PREDICTIONS = "a CSV file of catclf's predictions"
     SKIPPED = "a CSV file of what catclf prepare left out"
     PICTURE = "a picture"
@@ -270,7 +270,7 @@ def _regular(path: AnyPath, kind: type[CatclfError], missing: str, folder: str) 
             raise kind(what, path, "Name the file itself, or fix the link.") from None
         raise kind("no such file", path, _fix_of_missing(os.fspath(path), missing)) from None
     except PermissionError:
-        raise kind("permission denied", path, "Let it be read: chmod +r.") from None
+        raise kind("permission denied", path, "Make it readable: chmod +r.") from None
     except OSError as error:
         reasons = {
             errno.ENXIO: _NOT_REGULAR,  # a socket
@@ -280,7 +280,7 @@ def _regular(path: AnyPath, kind: type[CatclfError], missing: str, folder: str) 
         what = reasons.get(error.errno or 0, f"cannot be opened ({error.strerror})")
         raise kind(what, path, "Check the path.") from None
     except ValueError:  # a NUL in the name
-        raise kind("not a possible file name", path, "Check the path.") from None
+        raise kind("not a valid file name", path, "Check the path.") from None
     try:
         status = os.fstat(descriptor)
         _refuse_irregular(status.st_mode, path, kind, folder)
@@ -295,9 +295,9 @@ def _fix_of_missing(path: str, otherwise: str) -> str:
     if re.match("[a-z][a-z0-9+.-]+://", path):
         return "Download it, and name the file."
     if path.startswith("~"):
-        return f"Write it without quotes, or as {printable(os.path.expanduser(path))}"
+        return f"Write the path without quotes, or as {printable(os.path.expanduser(path))}"
     if re.search(r"[*?[]", path):
-        return "Nothing matches it; leave out the quotes, if there are any."
+        return "No file matches this pattern; if it stands in quotes, remove them."
     return otherwise
 
 

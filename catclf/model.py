@@ -257,6 +257,8 @@ def _weights_only_model(npz: Npz) -> Model:
 def _weights(npz: Npz) -> tuple[Array, float]:
     for name in ("w", "b"):
         if name not in npz:
+            if len(npz.members) == 1:
+                npz.array(*npz.members)  # an error where it is a pickle, as of a dict
             raise ModelError(f"holds no {name}", npz.where, MODEL.fix)
     w, b = _real(npz, "w"), _real(npz, "b")
     if w.size == 0 or w.shape not in ((w.size,), (w.size, 1), (1, w.size)):

@@ -68,6 +68,8 @@ MAX_INFLATED_BYTES = 256 * 2**20  # a model at the largest picture size has 24 M
 MAX_DIRECTORY_BYTES = 2**20
 MAX_HEADER_BYTES = 2**14  # of an array; numpy parses no more than 10,000
 MAX_SEEKING_BYTES = 2**24  # read at once where a copy is made
+PICKLED = "holds Python objects: a pickle, which could run any code"
+SAVE_UNPICKLED = "Save arrays of numbers or strings; those of a dict d with np.savez(path, **d)."
 LOCAL_HEADER = struct.Struct("<4s22xHH")
 # What zipfile, and numpy's parser of headers, raise on damaged files.
 READER_ERRORS = (
@@ -127,12 +129,12 @@ class Npz:
             if member.compress_type == zipfile.ZIP_DEFLATED:
                 data = zlib.decompressobj(-zlib.MAX_WBITS).decompress(data, member.file_size + 1)
             if len(data) != member.file_size or zlib.crc32(data) != member.CRC:
-                raise self.damaged("is not what was written", name)
+                raise self.damaged("does not match its checksum", name)
             shape, fortran, dtype, offset = read_header(data)
             if dtype.hasobject:
-                raise self.damaged("is a pickle, which could run anything", name)
+                raise self.kind(PICKLED, f"{self.where}:{printable(name):.40}", SAVE_UNPICKLED)
             if math.prod(shape) * dtype.itemsize != len(data) - offset or not dtype.itemsize:
-                raise self.damaged("does not hold what it claims", name)
+                raise self.damaged("does not match its header", name)
             array = np.frombuffer(data, dtype, offset=offset)
             return array.reshape(shape, order="F" if fortran else "C")
 
@@ -162,7 +164,7 @@ class Npz:
             if member.compress_type or claimed != shape or fortran or dtype != np.dtype(np.uint8):
                 raise self.damaged(f"is not stored as {shape} bytes", name)
             if offset + math.prod(shape) != member.file_size:
-                raise self.damaged("does not hold what it claims", name)
+                raise self.damaged("does not match its header", name)
             return start + offset
 
     def read_at(self, start: int, into: NDArray[np.uint8], name: str) -> None:
@@ -188,7 +190,7 @@ class Npz:
         called = self.file.read(name_bytes)
         start = member.header_offset + LOCAL_HEADER.size + name_bytes + extra_bytes
         if magic != ZIP_SIGNATURE or called != member.orig_filename.encode():
-            raise self.damaged("does not stand where it should", name)
+            raise self.damaged("is not where the directory says", name)
         if start + member.compress_size > self.file_bytes():
             raise self.damaged("cut short", name)
         return member, start
@@ -205,7 +207,7 @@ class Npz:
         except CatclfError:
             raise
         except MemoryError:
-            raise self.damaged("is too large for the memory there is", name) from None
+            raise self.damaged("is too large for the available memory", name) from None
         except READER_ERRORS as error:
             raise self.damaged("is not an array", name) from error
 
@@ -257,16 +259,16 @@ def _refuse_claims(npz: Npz, members: list[zipfile.ZipInfo], max_inflated: float
     """Raise the error of what the directory claims that cannot be, or is not read."""
     # numpy takes a member `w` for the array w, before `w.npy`.
     if len({member.filename.removesuffix(".npy") for member in members}) < len(members):
-        raise npz.damaged("holds one name twice")
+        raise npz.damaged("holds the same name twice")
     if any(member.flag_bits & 1 for member in members):
         raise npz.kind("is encrypted", npz.where, "Save it without a password.")
     packed = [member for member in members if member.compress_type != zipfile.ZIP_STORED]
     if any(member.compress_type != zipfile.ZIP_DEFLATED for member in packed):
-        raise npz.kind("is compressed as no .npz is", npz.where, "Save it with np.savez.")
+        raise npz.kind("uses a compression that is not read", npz.where, "Save it with np.savez.")
     if sum(member.file_size for member in packed) > max_inflated:
         raise npz.damaged(f"claims more than {max_inflated // 2**20} MiB")
     if any(member.compress_size != member.file_size for member in members if member not in packed):
-        raise npz.damaged("a size that cannot be")
+        raise npz.damaged("an impossible size")
     end = 0
     for member in sorted(members, key=lambda member: member.header_offset):
         if member.header_offset < end:

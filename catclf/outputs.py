@@ -27,10 +27,11 @@ MAX_PREFIX_BYTES = 120  # of an output's name in its temporary file's; file syst
 def replacing(path: AnyPath) -> Iterator[Path]:
     """Yield the path of an empty temporary file that becomes `path` when the block ends well.
 
-    The temporary file stands in the same folder, which is made where it is missing, so that
-    `os.replace` is atomic. It is to be closed before the block ends. When the block raises, it is
-    removed and `path` is as it was. Of two processes that write one output the last to finish wins.
-    A symbolic link is followed: the file it points at is replaced, the link stays.
+    The temporary file stands in the same folder, so that `os.replace` is atomic. A folder that is
+    missing is made where it lies below the current one. The temporary file is to be closed before
+    the block ends. When the block raises, it is removed and `path` is as it was. Of two processes
+    that write one output the last to finish wins. A symbolic link is followed: the file it points
+    at is replaced, the link stays.
 
     CatclfError where the file cannot be written.
     """
@@ -59,14 +60,14 @@ def check_output(
 ) -> None:
     """Check, before the work, that its output can be written and takes no other file's place.
 
-    CatclfError where it cannot be written, is one of the `inputs`, or where a file that is neither
-    empty nor of the `kind` that will be written stands there, but with `force`; every file is as it
-    was.
+    CatclfError where it cannot be written, its folder is missing and does not lie below the current
+    one, it is one of the `inputs`, or, without `force`, a file stands there that is neither empty
+    nor of the `kind` that will be written. Nothing is changed.
     """
     try:
-        target = folder = _target(path)
-        while not (folder := folder.parent).exists():
-            pass  # it will be made
+        target = _target(path)
+        missing = _missing_folders(target.parent)
+        folder = missing[-1].parent if missing else target.parent
         _create_temporary(folder / target.name).unlink()
     except OSError as error:
         raise unwritable(error, path) from error
@@ -125,8 +126,11 @@ def csv_line(cells: Iterable[object]) -> str:
 
 @contextmanager
 def made_folder(folder: Path) -> Iterator[None]:
-    """Make a folder where it is missing; where the block raises, remove it again if it is empty."""
-    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    """Make a folder below the current one; where the block raises, remove it again if it is empty.
+
+    CatclfError where it is missing and lies elsewhere.
+    """
+    missing = _missing_folders(folder)
     folder.mkdir(parents=True, exist_ok=True)
     try:
         yield
@@ -135,6 +139,20 @@ def made_folder(folder: Path) -> Iterator[None]:
             with suppress(OSError):
                 made.rmdir()
         raise
+
+
+def _missing_folders(folder: Path) -> list[Path]:
+    """Return a folder and those it lies in, as far as they are missing: the outermost is the last.
+
+    CatclfError where they do not lie below the current folder: a path may be mistyped.
+    """
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    if missing:
+        outer = missing[-1].parent
+        is_below = outer.resolve().is_relative_to(outer.cwd().resolve())
+        if not is_below and outer.is_dir():  # below a file: the system says so
+            raise CatclfError("no such folder", missing[-1], "Make it first, or check the path.")
+    return missing
 
 
 def unwritable(error: OSError, path: AnyPath) -> CatclfError:

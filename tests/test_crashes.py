@@ -72,6 +72,7 @@ class Output:
 def output(request: pytest.FixtureRequest, small_dataset: Path, tmp_path: Path) -> Output:
     """Make a model of 10 iterations, to be replaced by one of 20, or a dataset of 40 pictures."""
     path = tmp_path / "out" / "made"
+    path.parent.mkdir()
     if request.param == "train":
 
         def iterations() -> int:

@@ -72,7 +72,7 @@ def test_what_is_no_regular_file_is_refused(tmp_path: Path) -> None:
         ("missing", "no such file"),
         ("dangling", "a link to a file that is not there"),
         ("loop", "a loop of links"),
-        ("a\0b", "not a possible file name"),
+        ("a\0b", "not a valid file name"),
     ]:
         with pytest.raises(DatasetError) as caught:
             open_regular(tmp_path / name, DatasetError)

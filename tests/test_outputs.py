@@ -11,6 +11,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catclf import outputs
-from catclf.errors import CatclfError, printable
+from catclf.errors import AnyPath, CatclfError, printable
 from catclf.files import HDF5_SIGNATURE, PREDICTIONS_HEADER, FileKind
 from catclf.npz import create_npz
 from catclf.outputs import check_output, csv_line, replacing, write_csv
@@ -27,7 +28,7 @@ from corpus.places import make_pipe
 OLD, NEW = b"old" * 1000, b"new!" * 5000
 
 
-def write(path: Path, data: bytes) -> None:
+def write(path: AnyPath, data: bytes) -> None:
     """Write an output as every verb does."""
     with replacing(path) as temporary:
         temporary.write_bytes(data)
@@ -57,8 +58,9 @@ def run(script: str, *arguments: object) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture
-def output(tmp_path: Path) -> Path:
-    """Make an old output, alone in a folder."""
+def output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Make an old output, alone in a folder below the current one."""
+    monkeypatch.chdir(tmp_path)
     path = tmp_path / "folder" / "model.npz"
     path.parent.mkdir()
     path.write_bytes(OLD)
@@ -76,7 +78,7 @@ def umask() -> Iterator[None]:
 def test_a_good_block_replaces_the_output(output: Path, tmp_path: Path) -> None:
     """Whoever reads meanwhile reads the old file, and other hard links go on to.
 
-    Then the new one has the name, alone; folders are made that are not there yet.
+    Then the new one has the name, alone; folders below the current one are made.
     """
     os.link(output, tmp_path / "backup.npz")
     with replacing(output) as temporary:
@@ -152,6 +154,7 @@ def test_places_that_are_no_files_are_refused(tmp_path: Path) -> None:
 
 def test_any_name_of_a_file_can_be_written(tmp_path: Path) -> None:
     """Up to the system's limit, though the temporary file's is longer, and of any bytes."""
+    (tmp_path / "folder").mkdir()
     for name in ("x" * 251 + ".npz", "猫" * 83 + ".npz", os.fsdecode(b"mod\xe8le\n.npz")):
         path = tmp_path / "folder" / name
         for data in (OLD, NEW):
@@ -171,6 +174,36 @@ def test_checking_an_output_leaves_nothing(output: Path, tmp_path: Path) -> None
     assert is_alone(output)
     assert output.read_bytes() == OLD
     assert os.listdir(tmp_path) == [output.parent.name]
+
+
+@pytest.mark.parametrize(
+    "path", ["{tmp}/new/model.npz", "../new/m.npz", "link.npz", "a/../../new/m"]
+)
+def test_a_folder_elsewhere_is_not_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    """A mistyped path is an error before the work, and of the writing itself; below, it is made."""
+    here = tmp_path / "here"
+    (here / "a").mkdir(parents=True)
+    (here / "link.npz").symlink_to(tmp_path / "new" / "model.npz")
+    monkeypatch.chdir(here)
+    path = path.format(tmp=tmp_path)
+    checking, writing = (
+        partial(check_output, path, FileKind.OTHER, force=True),
+        partial(write, path),
+    )
+    for attempt in (checking, partial(writing, NEW)):
+        with pytest.raises(CatclfError) as caught:
+            attempt()
+        new = tmp_path.resolve() / "new"
+        assert str(caught.value) == f"{new}: no such folder\nMake it first, or check the path."
+        assert not new.exists()
+    for below in ("b/c/model.npz", here / "d" / "e" / "model.npz", "a/../f/model.npz"):
+        check_output(below, FileKind.OTHER)
+        write(below, NEW)
+        assert Path(below).read_bytes() == NEW
+    new.mkdir()
+    write(path, NEW)
 
 
 def test_an_input_is_no_output(output: Path, tmp_path: Path) -> None:

@@ -57,15 +57,23 @@ class Verbs(click.Group):
 Example, in a fresh checkout:
   catclf prepare && catclf train && catclf evaluate
 
-Every option can also be set by the environment, as CATCLF_TRAIN_LR sets the
-option --lr of train, or in the --config file. Flags take precedence over the
-environment, the environment over the file.""",
+Every option and argument can also be set by an environment variable
+(CATCLF_TRAIN_LR=0.01, CATCLF_TRAIN_DATASET=photos.npz) or in the --config file.
+The command line takes precedence over the environment, and that over the file.
+
+\b
+Exit codes:
+  0         done
+  1         failed: the message says why
+  2         wrong usage
+  3         done, except for pictures that cannot be read (prepare and predict)
+  130, 143  interrupted""",
 )
 @click.option(
     "--config",
     type=click.Path(dir_okay=False, readable=False),
     metavar="FILE",
-    help="Take options from a TOML file with a table for each verb: [train] with lr = 0.01.",
+    help="Read options from a TOML file with a table for each verb: [train] with lr = 0.01.",
 )
 @click.version_option(__version__, prog_name="catclf")
 @click.pass_context
@@ -81,10 +89,10 @@ def app(ctx: click.Context, config: str | None) -> None:
 
 
 def _warn_of_unknown_variables(verb: str, command: click.Command) -> None:
-    """Warn of variables in the environment that look like options, and are none of this verb."""
+    """Warn of variables in the environment that look like a verb's parameters, and are none."""
     prefix = f"{PREFIX}_{verb.upper()}_"
-    options = [param.name for param in command.params if isinstance(param, click.Option)]
-    known = [f"{prefix}{name}".upper() for name in options] + [f"{PREFIX}_CONFIG"]
+    names = [each.name for each in command.params if getattr(each, "allow_from_autoenv", True)]
+    known = [f"{prefix}{name}".upper() for name in names] + [f"{PREFIX}_CONFIG"]
     others = tuple(f"{PREFIX}_{other.upper()}_" for other in VERBS if other != verb)
     for variable in os.environ:
         if not variable.startswith(f"{PREFIX}_") or variable.startswith(others):
@@ -94,7 +102,7 @@ def _warn_of_unknown_variables(verb: str, command: click.Command) -> None:
 
             near = difflib.get_close_matches(variable, known, n=1, cutoff=0.8)
             fix = f"; did you mean {near[0]}?" if near else ""
-            note(f"Warning: {printable(variable)} sets no option of {verb}{fix}")
+            note(f"Warning: {printable(variable)} is no option or argument of {verb}{fix}")
 
 
 def _read_config(path: str, verb: str, command: click.Command) -> dict[str, Any]:
@@ -118,7 +126,7 @@ def _read_config(path: str, verb: str, command: click.Command) -> dict[str, Any]
         if name not in VERBS:
             raise CatclfError(f"unknown table [{printable(name)}]", path, _nearest(name, VERBS))
         if not isinstance(table, dict):
-            raise CatclfError(f"{name} is not a table", path, f"Begin it with [{name}].")
+            raise CatclfError(f"{name} is not a table", path, f"Write the table as [{name}].")
     known = {_key(param): param for param in command.params if param.name != "force"}
     values = {}
     for key, value in tables.get(verb, {}).items():
@@ -151,9 +159,9 @@ def _refuse_other_type(param: click.Parameter, value: object) -> None:
     elif isinstance(param.type, Numbers):
         kinds = (int, float, str, list), "a number, or a list of numbers"
     elif param.nargs == -1 or param.multiple:
-        kinds = (list,), 'a list of texts, such as ["a", "b"]'
+        kinds = (list,), 'a list of strings, such as ["a", "b"]'
     else:
-        kinds = (str,), "a text"
+        kinds = (str,), "a string"
     allowed, named = kinds
     if not isinstance(value, allowed) or (isinstance(value, bool) and bool not in allowed):
         raise TypeError(f"must be {named}")
@@ -169,7 +177,7 @@ def _nearest(word: str, known: Sequence[str]) -> str:
     import difflib
 
     near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
-    return f"Did you mean {near[0]}?" if near else f"Known are {', '.join(known)}."
+    return f"Did you mean {near[0]}?" if near else f"Valid names are {', '.join(known)}."
 
 
 def main() -> NoReturn:

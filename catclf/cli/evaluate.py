@@ -15,6 +15,7 @@ from catclf.cli.options import (
     format_option,
     model_options,
     option,
+    quiet_option,
 )
 from catclf.cli.output import as_json, percent, with_flags
 from catclf.errors import NAMED_PICTURES, printable
@@ -51,7 +52,8 @@ Examples:
     "with every picture's label, prediction, probability and loss.",
 )
 @force_option
-def command(dataset: str, model: tuple[str, ...], format: str, **options: Any) -> None:
+@quiet_option
+def command(dataset: str, model: tuple[str, ...], format: str, quiet: bool, **options: Any) -> None:
     """Evaluate a model, or compare two, on a split of a dataset.
 
     DATASET is a file that prepare wrote; without it, data/dataset.npz. The accuracy is shown with

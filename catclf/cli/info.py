@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 import click
 
-from catclf.cli.options import Verb, format_option, quiet_option
+from catclf.cli.options import Verb, argument, format_option, quiet_option
 from catclf.cli.output import Display, as_json, percent, short
 from catclf.dataset import FORMAT_VERSION as DATASET_VERSION
 from catclf.dataset import Dataset
@@ -38,7 +38,7 @@ Examples:
   catclf info data/dataset.npz
   catclf info model.npz --format json""",
 )
-@click.argument("file", type=click.Path())
+@argument("file", type=click.Path())
 @format_option
 @quiet_option
 def command(file: str, format: str, quiet: bool) -> None:

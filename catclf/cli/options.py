@@ -41,6 +41,20 @@ class GroupedOption(click.Option):
         return extra
 
 
+class Argument(click.Argument):
+    """An argument that an environment variable may set, as click has it for options alone."""
+
+    def resolve_envvar_value(self, ctx: click.Context) -> str | None:
+        """Return the value of CATCLF_VERB_NAME; None where it is not set, or empty."""
+        prefix = ctx.auto_envvar_prefix
+        return (prefix and os.environ.get(f"{prefix}_{self.name}".upper())) or None
+
+
+def argument(name: str, **settings: Any) -> Callable[[F], F]:
+    """Declare an argument; several values in a variable have os.pathsep between them."""
+    return click.argument(name, cls=Argument, **settings)
+
+
 def option(*names: str, group: str, **settings: Any) -> Callable[[F], F]:
     """Declare an option under the heading `group`."""
     return click.option(*names, cls=GroupedOption, group=group, **settings)
@@ -83,7 +97,7 @@ class Verb(click.Command):
         except click.NoSuchOption as error:
             flag = FLAGS.get(error.option_name.removeprefix("--").replace("-", "_"))
             if error.option_name == "--config":
-                hint = f"--config stands before the verb: catclf --config FILE {ctx.info_name}"
+                hint = f"--config goes before the verb: catclf --config FILE {ctx.info_name}"
             elif any(flag in param.opts for param in self.params):
                 hint = f"No such option '{error.option_name}'. Did you mean {flag}?"
             else:
@@ -172,7 +186,7 @@ class ClassPair(click.ParamType):  # type: ignore[type-arg]
 
 def dataset_argument(function: F) -> F:
     """Declare DATASET, of the verbs that read what prepare wrote."""
-    return click.argument("dataset", default="data/dataset.npz", type=INPUT, callback=_refuse_slip)(
+    return argument("dataset", default="data/dataset.npz", type=INPUT, callback=_refuse_slip)(
         function
     )
 
@@ -200,7 +214,7 @@ def force_option(function: F) -> F:
 
     On the command line alone: no config file or variable lets files be replaced from now on.
     """
-    help = "Replace a file even where it is not of the kind that is written."
+    help = "Replace a file that is there, even one of another kind."
     return flag("--force", group="Output", help=help, allow_from_autoenv=False)(function)
 
 
@@ -266,7 +280,7 @@ def model_options(many: bool = False) -> Callable[[F], F]:
             type=Number(Range(least=0, most=1)),
             default=0.5,
             metavar="P",
-            help="A picture is the positive class where its probability is above P.",
+            help="Predict the positive class where its probability is above P.",
         ),
         option(
             "--order",
@@ -299,7 +313,7 @@ def _refuse_slip(ctx: click.Context, param: click.Parameter, value: str) -> str:
     outputs first.
     """
     if _is_number(value) and not os.path.lexists(value):
-        ctx.fail(f"{value} stands where DATASET is expected. {_number_hint(ctx)}")
+        ctx.fail(f"Got {value} as DATASET. {_number_hint(ctx)}")
     found = None
     with suppress(CatclfError):  # the verb will tell
         found = file_kind(value)

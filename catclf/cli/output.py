@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 from collections import defaultdict
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 # Short enough for 60 columns, the cost of a training included. The cursor goes back to
 # the first column: the ^C that a terminal shows after it would else wrap to a line of its own.
 BAR_FORMAT = "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt}{unit} [{remaining} left{postfix}]\r"
+
+# Of a verb that is done, except for pictures that cannot be read. The others: 0 done, 1 failed
+# (`CatclfError.exit_code`), 2 wrong usage (click), 130 and 143 interrupted (128 + the signal).
+EXIT_UNREADABLE = 3
 
 DECIMAL_COST = 1e6
 # What the library calls a parameter, where its flag has another name.
@@ -104,7 +109,7 @@ class Display(Observer):
 
     def __init__(self, unit: str, quiet: bool, signals: Sequence[int] = ()) -> None:
         self.unit, self.quiet, self.signals = unit, quiet, signals
-        self.draws = not quiet and sys.stderr.isatty()
+        self.draws = not quiet and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
         self.bar: tqdm[Any] | None = None
         self.warnings: list[str] = []  # with flags for parameters, as they are written
         self.detail = ""  # what the bar tells besides how far the work is

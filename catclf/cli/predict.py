@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
+from functools import partial
+from itertools import chain
+from typing import BinaryIO
 
 import click
 
-from catclf.cli.options import Verb, model_options, option, quiet_option
-from catclf.cli.output import Display, error_text, note
+from catclf.cli.options import Verb, argument, model_options, option, quiet_option
+from catclf.cli.output import EXIT_UNREADABLE, Display, error_text, note
 from catclf.columns import Order
-from catclf.errors import printable
+from catclf.errors import CatclfError, printable
+from catclf.files import HEAD_BYTES, Expected
 from catclf.model import Model, load_model
 from catclf.operations.prediction import Prediction, predict
 from catclf.outputs import csv_line
+
+STDIN = "-"
+MAX_LINE_BYTES = 2**16  # of a list; systems allow paths of 4096
+LIST = Expected("a list of paths", "Name a text file in UTF-8 that holds one path a line.")
 
 
 @click.command(
@@ -22,10 +31,18 @@ from catclf.outputs import csv_line
 Examples:
   catclf predict cat.jpg holiday/
   catclf predict --format csv holiday > predictions.csv
-  curl -s https://example.org/cat.jpg | catclf predict -""",
+  curl -s https://example.org/cat.jpg | catclf predict -
+  find . -name '*.jpg' | catclf predict --files-from -""",
 )
-@click.argument("image", nargs=-1, required=True, type=click.Path(readable=False, allow_dash=True))
+@argument("image", nargs=-1, type=click.Path(readable=False, allow_dash=True))
 @model_options()
+@option(
+    "--files-from",
+    group="Input",
+    type=click.Path(readable=False, allow_dash=True),
+    metavar="LIST",
+    help="A text file of pictures to predict as well, one path a line; - is stdin.",
+)
 @option(
     "--format",
     group="Output",
@@ -42,31 +59,71 @@ def command(
     threshold: float,
     order: Order | None,
     classes: tuple[str, str] | None,
+    files_from: str | None,
     format: str,
     quiet: bool,
 ) -> None:
     """Predict the class of pictures, and its probability.
 
-    IMAGE is a picture, a folder to search for pictures, or - for one picture on stdin. Text gives
-    the probability of the class predicted, the confidence; csv and jsonl give that of both
-    classes too. At a --threshold other than 0.5 the confidence may be below 0.5. Where a picture
-    cannot be read the others are still predicted, and the exit code is 1.
+    IMAGE is a picture, a folder to search for pictures, or - for one picture on stdin. Text shows
+    the probability of the predicted class, the confidence; csv and jsonl also show those of both
+    classes. At a --threshold other than 0.5 the confidence may be below 0.5.
+
+    Pictures that cannot be read are reported, and the others are predicted. The exit code is then
+    3, or 1 if no picture can be read.
     """
+    if not image and files_from is None:
+        raise click.UsageError("Name pictures as IMAGE, or a list of them with --files-from.")
+    if STDIN in image and files_from == STDIN:
+        raise click.UsageError("IMAGE and --files-from cannot both be read from stdin.")
+    listed = () if files_from is None else paths_in(_open_list(ctx, files_from), files_from)
     loaded = load_model(model, order, classes)
     note(f"Model: {printable(model)}, {described(loaded, order)}", quiet)
     show = {"text": show_text, "csv": show_csv, "jsonl": show_json}[format]
     if format == "csv":
         click.echo(csv_line(csv_header(loaded.classes)))
-    failed = 0
+    done = failed = 0
     for prediction in predict(
-        [sys.stdin.buffer if name == "-" else name for name in image],
+        chain((sys.stdin.buffer if name == STDIN else name for name in image), listed),
         loaded,
         threshold=threshold,
         observer=Display("pictures", quiet=quiet),
     ):
         show(prediction)
+        done += 1
         failed += prediction.error is not None
-    ctx.exit(1 if failed else 0)
+    if not done:
+        raise CatclfError("lists no pictures", files_from, LIST.fix)
+    if failed:
+        ctx.exit(EXIT_UNREADABLE if failed < done else 1)
+
+
+def _open_list(ctx: click.Context, path: str) -> BinaryIO:
+    """Open a list of paths, until the command ends; CatclfError where it is none."""
+    if path == STDIN:
+        return sys.stdin.buffer
+    file = ctx.with_resource(LIST.open(path, CatclfError))
+    head = file.read(HEAD_BYTES)
+    if b"\0" in head:
+        raise LIST.mismatch(head, path, CatclfError)
+    file.seek(0)
+    return file
+
+
+def paths_in(file: BinaryIO, name: str) -> Iterator[str]:
+    """Yield the paths that a file lists, one a line, as they are read; blank lines are ignored.
+
+    CatclfError where a line can be no path.
+    """
+    lines = iter(partial(file.readline, MAX_LINE_BYTES), b"")
+    for number, line in enumerate(lines, start=1):
+        if number == 1:
+            line = line.removeprefix(b"\xef\xbb\xbf")  # a byte order mark
+        if b"\0" in line or len(line) == MAX_LINE_BYTES:
+            raise CatclfError(f"is not {LIST.name} (line {number})", name, LIST.fix)
+        if line.strip():
+            path = line.removesuffix(b"\n").removesuffix(b"\r")
+            yield path.decode("utf-8", "surrogateescape")
 
 
 def described(model: Model, order: Order | None) -> str:

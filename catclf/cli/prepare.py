@@ -13,6 +13,7 @@ from catclf.cli.options import (
     INPUT,
     Number,
     Verb,
+    argument,
     csv_option,
     flag,
     format_option,
@@ -22,7 +23,7 @@ from catclf.cli.options import (
     setting,
     taken,
 )
-from catclf.cli.output import Display, as_json, note
+from catclf.cli.output import EXIT_UNREADABLE, Display, as_json, note
 from catclf.errors import NAMED, DatasetError, PictureError, name_some, printable
 from catclf.features import Preprocessing
 from catclf.fields import Range
@@ -57,7 +58,7 @@ Examples:
   catclf prepare pets --features hog-color
   catclf prepare train_catvnoncat.h5 test_catvnoncat.h5""",
 )
-@click.argument("source", nargs=-1, type=INPUT)
+@argument("source", nargs=-1, type=INPUT)
 @output_option("data/dataset.npz", "dataset")
 @setting(Preprocessing, "size", "Pictures", "Width and height of every picture.")
 @setting(
@@ -70,25 +71,25 @@ Examples:
     Preprocessing,
     "features",
     "Pictures",
-    "What the columns hold: the pixels, or, for photographs, histograms of edges and colors "
-    "(hog-color needs --size 8 or more).",
+    "Features of a picture: its pixels, or, for photographs, histograms of its edges and colors "
+    "(hog-color, which needs --size 8 or more).",
 )
 @option(
     "--positive",
     group="Classes and splits",
     metavar="CLASS",
-    help="The class whose label is 1; all others are 0. Needed for more than two classes. Of two "
-    "the default is the one whose other is a negation (noncat, no cat, background), else the last "
-    "in sorted order.",
+    help="The class with label 1; all others have label 0. Required for more than two classes. Of "
+    "two, the default is the one that the other negates (noncat, no cat, background), else the "
+    "last in sorted order.",
 )
 @option(
     "--label-from",
     group="Classes and splits",
     type=click.Choice(LABELS_FROM),
     default="layout",
-    help="Where the class of a picture in a folder is read: layout (class folders, and splits of "
-    "them, found by their names), top (the first folder below SOURCE), parent (the picture's "
-    "folder), name (the file's name before its last number, cat.12.jpg).",
+    help="What gives the class of a picture in a folder: layout (class folders, in split folders "
+    "or not), top (the first folder below SOURCE), parent (the picture's folder), name (the "
+    "file's name before its last number: cat.12.jpg).",
 )
 @option(
     "--test-split",
@@ -121,7 +122,7 @@ Examples:
 )
 @csv_option(
     "--skipped",
-    "of the files that were left out, and why (but hidden and system files).",
+    "of the files that were left out, and why (except hidden and system files).",
 )
 @format_option
 @quiet_option
@@ -149,12 +150,12 @@ def command(
 
     Splits are known by their names: train, training_set, test_images, val and the like. A
     validation split is the test split where there is no other, and is left out where there is.
-    Copies of one picture stay in one split. Where a folder can be understood in two ways, nothing
-    is written, and the message says what to do.
+    Copies of a picture stay in one split. Where a folder can be understood in two ways, nothing is
+    written, and the message says what to do.
 
-    A file that is given twice is used once, with a warning; given under two classes, or in two
-    splits, it is used under each. Where a picture cannot be read, the dataset is written from the
-    others, and the exit code is 1.
+    A file that is given twice is used once, with a warning; one that is given under two classes,
+    or in two splits, is used in both. Pictures that cannot be read are reported and left out, and
+    the exit code is then 3.
     """  # noqa: D301
     try:
         preprocessing = taken(Preprocessing, options)
@@ -169,7 +170,7 @@ def command(
         click.echo(as_json(_record(prepared) | {"warnings": display.warnings}))
     else:
         _show(prepared, preprocessing)
-    ctx.exit(1 if prepared.unreadable else 0)
+    ctx.exit(EXIT_UNREADABLE if prepared.unreadable else 0)
 
 
 class _Display(Display):
@@ -232,14 +233,14 @@ def _warn(prepared: Prepared, quiet: bool) -> None:
             same = "the same picture" if each.identical else "nearly the same picture"
             note(f"{heading}: {name_some(each.names)} are {same}", quiet)
         if len(found) > NAMED:
-            note(f"{heading}: {len(found) - NAMED} more, which --format json names", quiet)
+            note(f"{heading}: {len(found) - NAMED} more; --format json names all", quiet)
     together = [e for e in prepared.duplicates if not (e.identical or e.leak or e.contradictory)]
     if together:
         pictures = sum(len(each.names) for each in together)
         example = f"first {name_some(together[0].names)}"
         rest = "; --format json names all" if pictures > min(NAMED, len(together[0].names)) else ""
         note(
-            f"Kept in one split: {pictures} pictures nearly the same as another, {example}{rest}",
+            f"Kept in one split: {pictures} pictures with near-copies, {example}{rest}",
             quiet,
         )
 

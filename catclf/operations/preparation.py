@@ -39,9 +39,9 @@ from catclf.workers import CAN_FORK, map_in_order
 
 DEFAULT_TEST_SPLIT = 0.2
 # How the warnings begin whose details the result has.
-LEFT_OUT = "left out, since they cannot be read"
-IN_TRAIN_TOO = "test pictures in the train split too, or nearly"
-UNDER_BOTH = "pictures under both labels, or nearly"
+LEFT_OUT = "pictures left out, since they cannot be read"
+IN_TRAIN_TOO = "test pictures with a copy or near-copy in the train split"
+UNDER_BOTH = "pictures with a copy or near-copy under the other label"
 
 
 @dataclass(frozen=True, eq=False)
@@ -215,8 +215,8 @@ def prepare(
         given = [picture.split for picture in pictures]
         if test_split and "train" in given and "test" not in given:
             listener.warning(
-                f"the sources name no test split\n{100 * test_split:g} % of each class of their "
-                "train split become one (`test_split`)."
+                f"the sources have no test split\n{100 * test_split:g} % of each class of the "
+                "train split become the test split (`test_split`)."
             )
         names = [picture.name for picture in pictures]
         firsts = first_of_each(staged.fingerprints, staged.hashes(), staged.pixels)
@@ -224,8 +224,8 @@ def prepare(
         together = kept_together(firsts, staged.fingerprints, labels)
         in_test = assign_to_test(given, labels, together, test_split, seed)
         if given and all(split == "test" for split in given):
-            what = "names only a test split: there is nothing to train on"
-            raise DatasetError(what, where, "Name the source of the train split beside it.")
+            what = "has only a test split: there is nothing to train on"
+            raise DatasetError(what, where, "Name the source of the train split as well.")
         _refuse_empty_class(labels[~in_test], classes, unreadable, where)
         if test_split or "test" in given:
             _warn_of_untested(labels[in_test], classes, "test" in given, listener)
@@ -287,7 +287,7 @@ def _told_apart(
     if isinstance(sources, Mapping) and labels is None:
         return [], sources
     if labels is not None or isinstance(sources, np.ndarray | Mapping):
-        raise TypeError("an array of pictures needs labels, and nothing else takes them")
+        raise TypeError("an array of pictures needs labels, and no other source takes them")
     paths = [sources] if isinstance(sources, str | os.PathLike) else list(sources)
     if not paths:
         raise ValueError("sources must name one at least")
@@ -349,5 +349,5 @@ def _refuse_empty_class(
                     f"{printable(first.where or '')}: {first.what}"
                 )
             what = f"no picture of class {name!r} is left to train on{left_out}"
-            fix = f"Add {'readable ' if unreadable else ''}pictures of it."
+            fix = f"Add {'readable ' if unreadable else ''}pictures of the class."
             raise DatasetError(what, where, fix)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -88,7 +89,7 @@ class Staged:
 @contextmanager
 def scratch_beside(output: AnyPath) -> Iterator[IO[bytes]]:
     """Open a nameless file beside the output: it vanishes with the process, however that ends."""
-    folder = Path(output).absolute().parent
+    folder = Path(os.path.realpath(output)).parent
     with ExitStack() as stack:
         try:
             stack.enter_context(made_folder(folder))

@@ -84,7 +84,7 @@ class Folder:
                 entries = sorted(found, key=lambda entry: entry.name)
         except OSError as error:
             raise PictureError(
-                f"cannot be opened ({error.strerror})", self.path, "Let it be read: chmod +rx."
+                f"cannot be opened ({error.strerror})", self.path, "Make it readable: chmod +rx."
             ) from None
         return [
             (entry.path, leads_to_folder(entry) and not has_picture_suffix(entry.name))

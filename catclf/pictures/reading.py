@@ -202,7 +202,7 @@ def _fitted(
     except PictureError as error:
         raise PictureError(error.what, where, error.fix) from None
     except MemoryError:
-        raise PictureError("too large for the memory there is", where, REPLACE) from None
+        raise PictureError("too large for the available memory", where, REPLACE) from None
     except _DECODER_ERRORS as error:
         what = "truncated" if "truncated" in str(error) else "damaged"
         raise PictureError(f"not a readable picture ({what})", where, REPLACE) from None

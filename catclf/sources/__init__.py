@@ -25,10 +25,10 @@ from catclf.sources.labeled import Labeled, Listing, tell_splits
 from catclf.sources.names import NamedSplit, lookalikes, name_splits, split_like, used_splits
 
 NAME_A_SOURCE = (
-    "Name a folder of class folders (cat/ and noncat/), a table of files and labels, or arrays: an "
-    ".npz, .npy files, or HDF5."
+    "Name a folder of class folders (cat/ and noncat/), a table of files and labels, or files of "
+    "arrays (.npz, .npy, HDF5)."
 )
-UNUSED = "picture for validation, beside train and test"
+UNUSED = "picture of the validation split"
 OUTPUT_SUFFIXES = (".npz", ".h5", ".hdf5")  # which a dataset may be called by
 SOURCE = Expected(
     "a source of labeled pictures",
@@ -36,7 +36,7 @@ SOURCE = Expected(
     {
         FileKind.PICTURE: "Name the folder that holds the class folders.",
         FileKind.ARCHIVE: "Extract it, and name the folder.",
-        FileKind.PICKLE: "It could run any code: load it yourself, and save its arrays, as "
+        FileKind.PICKLE: "It could run any code: load it yourself, and save its arrays with "
         "np.savez(path, X=X, y=y).",
         FileKind.DATASET: "It is prepared already: 'catclf train {path}' trains a model on it.",
     },
@@ -117,14 +117,14 @@ def _in_named_splits(found: Mapping[str, Listing], observer: Observer) -> dict[s
     held_out = [name for name, like in likes.items() if like.split != "train"]
     if not held_out:
         together = name_some([printable(path) for path in open_paths])
-        observer.note(f"taken together, and none as a split: {together}")
+        observer.note(f"used together, none of them as a split: {together}")
         return dict(found)
     for path, name in names.items():
         if name not in splits:
             raise DatasetError(
-                f"is not named as a split, as {held_out[0]!r} beside it is",
+                f"is not named as a split, but {held_out[0]!r} is",
                 path,
-                "Rename it train, test or val, or give the split in a table: file,label,split.",
+                "Rename it to train, test or val, or give the split in a table: file,label,split.",
             )
     tell_splits({name: splits[name] for name in names.values()}, observer)
     return {
@@ -154,15 +154,15 @@ def _check_classes(pictures: Sequence[Labeled]) -> None:
         splits[picture.class_name].add(picture.split)
     for group in lookalikes(splits):
         raise DatasetError(
-            f"{' and '.join(map(repr, group))} may be one class: they differ by case, punctuation "
-            "or how a number is written",
+            f"{' and '.join(map(repr, group))} may be the same class: they differ only by case, "
+            "punctuation or the format of a number",
             fix="Give the class one name, or the classes names that differ more.",
         )
     only_test = sorted(name for name, found in splits.items() if found == {"test"})
     if only_test and any(found - {"test"} for found in splits.values()):
         raise DatasetError(
             f"only the test split has pictures of {name_some(only_test)}",
-            fix="Add some to the train split, or leave the class out of both.",
+            fix="Add some to the train split, or remove the class.",
         )
 
 

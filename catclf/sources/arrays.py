@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -35,7 +35,7 @@ _PARTNERS = {"x": "y", "images": "labels", "image": "label", "data": "target"}
 _PARTNERS |= {labels: pictures for pictures, labels in _PARTNERS.items()}
 _SPLITS: tuple[NamedSplit | None, ...] = (None, "train", "test", "validation")
 LISTED_ARRAYS = 5  # in a message
-NAME_THEM = "Call them X_train, y_train, X_test and y_test, or X and y."
+NAME_THEM = "Name the arrays X_train, y_train, X_test and y_test, or X and y."
 
 
 class ArrayFile(Protocol):
@@ -197,8 +197,8 @@ def _told_by_shapes(pool: Sequence[_Named], observer: Observer) -> list[_Named]:
     x, y = others if axes[0] > axes[1] else others[::-1]
     if x.role == "labels" or y.role == "pictures":
         return []
-    names = f"pictures: {printable(x.called)}, their labels: {printable(y.called)}"
-    observer.note(f"{printable(x.file.where)}: by their shapes taken as {names}")
+    names = f"the pictures are {printable(x.called)}, the labels {printable(y.called)}"
+    observer.note(f"{printable(x.file.where)}: by their shapes, {names}")
     split = x.split or y.split
     return [
         replace(x, role="pictures", split=split, rest=frozenset()),
@@ -220,17 +220,20 @@ def _unclear(pool: Sequence[_Named], path: str) -> DatasetError:
     """Return the error for arrays of which it is not clear what they are."""
     listed = []
     for each in pool[:LISTED_ARRAYS]:
-        shape = "?"
-        with suppress(DatasetError):  # of what is not read here
+        try:
             shape = str(each.file.shape(each.key))
+        except DatasetError:  # of what is not read here
+            if len(pool) == 1:
+                raise
+            shape = "?"
         listed.append(f"{printable(each.called):.30} {shape:.40}")
     listed += ["..."] if len(pool) > len(listed) else []
-    what = f"which are the pictures and which their labels is not known: {', '.join(listed)}"
+    what = f"it is unclear which array is the pictures and which the labels: {', '.join(listed)}"
     fix = NAME_THEM
     if len(pool) == 1:
-        what = f"holds one array alone: {listed[0]}"
+        what = f"holds only one array: {listed[0]}"
         others = "pictures" if pool[0].role == "labels" else "labels"
-        fix = NAME_THEM if pool[0].key else f"Name the file of their {others} too."
+        fix = NAME_THEM if pool[0].key else f"Name the file of the {others} as well."
     return DatasetError(what, path, fix)
 
 

@@ -63,7 +63,7 @@ def read_cells(path: str) -> Cells:
     refuse_rows(path, has_nul, "has a NUL character", "have NUL characters", _SAVE)
     too_long = [line for line, row in kept if any(row[width:])]
     what = "more cells than the first line"
-    fix = "Put double quotes around a cell with a separator in it."
+    fix = "Put double quotes around cells that contain the separator."
     refuse_rows(path, too_long, f"has {what}", f"have {what}", fix)
     rows = [[*row[:width], *[""] * (width - len(row))] for _, row in kept]
     return Cells(rows, [line for line, _ in kept], is_json)
@@ -71,7 +71,7 @@ def read_cells(path: str) -> Cells:
 
 def no_pictures(path: str) -> DatasetError:
     """Return the error for a table without rows."""
-    return DatasetError("lists no pictures", path, "Write one 'file,label' line a picture.")
+    return DatasetError("lists no pictures", path, "Write a line 'file,label' for each picture.")
 
 
 def refuse_rows(path: str, lines: Sequence[int], one: str, many: str, fix: str) -> None:
@@ -97,9 +97,9 @@ def _rows(file: TextIOWrapper, sample: str, path: str) -> Iterator[tuple[int, li
         next(file)
     if not separator:
         first = shown(sample.strip().partition("\n")[0].strip())
-        what = f"no comma, semicolon, tab or bar separates columns in its first line, {first}"
+        what = f"has only one column: its first line is {first}"
         what = what if sample.strip() else "is empty"
-        raise DatasetError(what, path, "Write 'file,label', a line a picture.")
+        raise DatasetError(what, path, "Write a line 'file,label' for each picture.")
     skipped = line
     reader = csv.reader(file, delimiter=separator, skipinitialspace=True, strict=True)
     try:
@@ -108,7 +108,7 @@ def _rows(file: TextIOWrapper, sample: str, path: str) -> Iterator[tuple[int, li
             yield line, [cell.strip() for cell in row]
     except csv.Error as error:
         raise DatasetError(
-            f"is not a row of cells ({error})", f"{path}:{line + 1}", "Close its double quotes."
+            f"is not a line of CSV ({error})", f"{path}:{line + 1}", "Close its double quotes."
         ) from error
 
 
@@ -144,8 +144,10 @@ def _json_rows(file: TextIOWrapper, path: str) -> Iterator[tuple[int, list[str]]
         try:
             found = {key.strip(): _text(value) for key, value in json.loads(line).items()}
         except (ValueError, AttributeError, RecursionError) as error:
-            what = "is not a JSON object on one line"
-            raise DatasetError(what, f"{path}:{number}", "Write one object a line.") from error
+            what = "is not a JSON object"
+            raise DatasetError(
+                what, f"{path}:{number}", "Write one object on each line."
+            ) from error
         objects.append((number, found))
     names = [*dict.fromkeys(name for _, found in objects for name in found)]
     yield 0, names

@@ -38,10 +38,10 @@ LabelFrom = Literal["layout", "top", "parent", "name"]
 LABELS_FROM: tuple[LabelFrom, ...] = get_args(LabelFrom)
 
 _MASK = re.compile(r"(.+)[ _-](?:mask|gt|seg|segmentation)(?:_\d+)?", re.DOTALL)
-STRAY = "picture in no class folder"
-BESIDE = "picture beside the splits"
+STRAY = "picture outside the class folders"
+BESIDE = "picture outside the splits"
 UNLABELED = "picture without a label"
-UNLISTED = "picture that the table does not list"
+UNLISTED = "picture not listed in the table"
 
 
 def list_folder(path: str, observer: Observer, label_from: LabelFrom = "layout") -> Listing:
@@ -65,7 +65,7 @@ def list_folder(path: str, observer: Observer, label_from: LabelFrom = "layout")
     lists = [each.path for each in reader.skipped if each.kind in ("text file", "table")]
     lists = [each for each in lists if split_of(os.path.splitext(os.path.basename(each))[0])]
     if lists and not any(picture.split for picture in reader.pictures):
-        observer.note(f"not used, though they may say the splits: {name_some(lists)}")
+        observer.note(f"not used, though they may list the splits: {name_some(lists)}")
     return Listing(reader.pictures, reader.skipped)
 
 
@@ -190,7 +190,7 @@ class _Reader:
                 stray += each.find().pictures
         if stray:
             raise DatasetError(
-                f"holds pictures in no split, beside {name_some(sorted(splits))}: "
+                f"holds pictures outside its splits ({name_some(sorted(splits))}): "
                 f"{name_some(stray)}",
                 folder.path,
                 "Move them into one of the splits.",
@@ -203,16 +203,17 @@ class _Reader:
         named = name_splits(stems.values())
         if len(tables) > 1 and (split or len(named) < len(tables)):
             raise DatasetError(
-                f"holds pictures in no class folders, and {len(tables)} tables",
+                f"holds pictures without class folders, and {len(tables)} tables",
                 folder.path,
-                f"Name those that have their labels: {name_some(tables)}",
+                f"Name the tables that hold the labels: {name_some(tables)}",
             )
-        self.observer.note(f"the labels are those of {name_some(tables)}")
+        self.observer.note(f"the labels are read from {name_some(tables)}")
         for table in tables:
             own = split or (named[stems[table]] if len(tables) > 1 else None)
             listing = list_table_in(table, self.observer)
             if own and any(each.split not in (None, own) for each in listing.pictures):
-                what, fix = f"says another split than {own}", "Correct it, or name it alone."
+                what = f"assigns pictures to another split than {own}"
+                fix = "Correct it, or name the table itself."
                 raise DatasetError(what, table, fix)
             self.pictures += [replace(each, split=own or each.split) for each in listing.pictures]
         listed = {os.path.normpath(each.name) for each in self.pictures}
@@ -234,7 +235,7 @@ class _Reader:
                 f"{len(without)} of {len(labels)} file names have no label before a number "
                 f"({name_some(without)})",
                 folder.path,
-                "Rename them as cat.12.jpg or cat_12.jpg, or move them elsewhere.",
+                "Rename them like cat.12.jpg or cat_12.jpg, or move them elsewhere.",
             )
         for path, label in labels.items():
             self._add(Found([path]), label or "", split)
@@ -263,7 +264,9 @@ class _Reader:
             self.passed += tables_in(outer)
             outer = only
         if inner is not folder:
-            self.observer.note(f"{printable(folder.path)}: entered {printable(inner.path)}")
+            self.observer.note(
+                f"{printable(folder.path)}: used the folder inside it, {printable(inner.path)}"
+            )
         return inner
 
     def _add(self, found: Found, name: str, split: NamedSplit | None) -> None:
@@ -292,16 +295,16 @@ def _refuse_masks(folder: str, pictures: Sequence[str]) -> None:
     known = set(stems)
     masks = [path for path, match in found if match and match[1] in known]
     if masks:
-        what = f"holds {len(masks)} pictures that are masks of others ({name_some(masks)})"
+        what = f"holds {len(masks)} pictures that are masks of other pictures ({name_some(masks)})"
         raise DatasetError(what, folder, "Move the masks elsewhere.")
 
 
 def _no_class_folders(folder: Folder, tables: Sequence[str] = ()) -> DatasetError:
     """Return the error for a folder without class folders, with what it holds instead."""
     if pictures := folder.own.pictures:
-        fix = "Sort them into a folder for each class, and name the folder that holds these."
+        fix = "Sort them into a folder for each class, and name the folder above."
         if tables:
-            fix = f"Name the tables that have their labels: {name_some(tables)}"
+            fix = f"Name the tables that hold the labels: {name_some(tables)}"
         if labels := labels_in_names(pictures):
             fix = (
                 f"If the file names begin with the class ({name_some(labels)}), choose "
@@ -310,8 +313,8 @@ def _no_class_folders(folder: Folder, tables: Sequence[str] = ()) -> DatasetErro
         return DatasetError("holds pictures, but no class folders", folder.path, fix)
     skipped = folder.find().skipped
     for kind, fix in (
-        ("table", "Name what to read."),
-        ("array file", "Name what to read."),
+        ("table", "Name the one to read."),
+        ("array file", "Name those to read."),
         ("archive", "Extract it."),
     ):
         if found := [each.path for each in skipped if each.kind == kind]:

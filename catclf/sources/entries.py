@@ -122,7 +122,7 @@ def pictures_of(x: Array, observer: Observer) -> Pictures:
     """Return an array as pictures; DatasetError where its shape or its values may mean others."""
     m, *row = x.shape or (0,)
     claimed = min(MIN_PICTURE_BYTES, math.prod(row) * x.dtype.itemsize) * m
-    what = f"claims {m} pictures, stored in {x.stored_bytes} bytes"
+    what = f"claims {m} pictures, but stores {x.stored_bytes} bytes"
     _require(m <= MAX_UNCHECKED_PICTURES or x.stored_bytes >= claimed, what, x.where, FETCH_AGAIN)
     layout = _layout(row)
     if layout is None or 0 in x.shape:
@@ -131,11 +131,11 @@ def pictures_of(x: Array, observer: Observer) -> Pictures:
     what, fix = f"pixels must be numbers, got {x.dtype.name}", "Store them as uint8, 0 to 255."
     _require(x.dtype.kind in "iuf", what, x.where, fix)
     most = MAX_PIXELS // x.dtype.itemsize
-    what = f"pictures of more than {most} pixels of {x.dtype.name}, {_shape(x)}"
+    what = f"pictures have more than {most} pixels of {x.dtype.name}, {_shape(x)}"
     fix = "Scale them down, and store them as uint8."
     _require(height * width <= most, what, x.where, fix)
     if len(row) == 1:
-        observer.note(f"{printable(x.where)}: rows taken as gray pictures of {height}x{width}")
+        observer.note(f"{printable(x.where)}: each row is a gray picture of {height}x{width}")
     if x.dtype.kind == "f":
         return Pictures(x, *layout, _scale(x, observer))
     # Whole numbers of any size: their values are checked as each picture is read.
@@ -152,11 +152,11 @@ def _check_brightness(x: Array, observer: Observer) -> None:
             if high > 1:
                 break
     fix = "Multiply them by 255, and store them as uint8."
-    _require(low < 0 or high != 1, "pixels are 0 and 1 only", x.where, fix)
+    _require(low < 0 or high != 1, "all pixels are 0 or 1", x.where, fix)
     if 0 <= high < DARK_PIXEL:
         observer.warning(
-            f"{printable(x.where)}: the first pictures are dark, from 0 to {high} of 255\n"
-            f"Where {high} is white, scale the pixels to 0 to 255."
+            f"{printable(x.where)}: the first pictures are dark, with pixels from 0 to {high}\n"
+            f"If {high} means white, scale the pixels to 0 to 255."
         )
 
 
@@ -167,18 +167,18 @@ def _no_pictures(x: Array, row: Sequence[int]) -> DatasetError:
         what, fix = f"holds no pictures: {_shape(x)}", "Store at least one of each class."
     elif len(row) == 3 and {row[0], row[2]} <= {1, 3}:
         what, fix = (
-            f"colors may stand first or last in {_shape(x)}",
-            "Add a margin to the pictures.",
+            f"axis 1 or axis 3 may be the colors: {_shape(x)}",
+            "Pad the pictures: height and width must not be 1 or 3.",
         )
     elif len(row) == 1 and row[0] % 3 == 0 and (found := _layout([row[0] // 3])):
         side = found[0]
-        what = f"rows of {row[0]} numbers may be color by color, or pixel by pixel"
+        what = f"rows of {row[0]} numbers may be ordered by color or by pixel"
         fix = (
-            f"Store X.reshape(-1, 3, {side}, {side}) where they begin with all the red, and "
-            f"X.reshape(-1, {side}, {side}, 3) where each pixel's colors stand together."
+            f"Store X.reshape(-1, 3, {side}, {side}) if a row begins with all values of red, "
+            f"X.reshape(-1, {side}, {side}, 3) if it begins with the three colors of a pixel."
         )
     else:
-        fix = "Store RGB pictures, one a row."
+        fix = "Store one RGB picture in each row."
     return DatasetError(what, x.where, fix)
 
 
@@ -206,11 +206,13 @@ def _scale(x: Array, observer: Observer) -> int:
     lows, highs, whole = zip(*ranges, strict=True)
     low, high = np.min(lows), np.max(highs)  # of which each is nan where one is
     if low >= 0 and high <= 1:
-        observer.note(f"{printable(x.where)}: pixels from 0 to 1, multiplied by 255 and rounded")
+        observer.note(
+            f"{printable(x.where)}: pixels are from 0 to 1: multiplied by 255 and rounded"
+        )
         return MAX_PIXEL_VALUE
     if low >= 0 and DARK_PIXEL <= high <= MAX_PIXEL_VALUE and all(whole):
         return 1
-    what = "pixels must be whole numbers 0 to 255, or lie in 0 to 1, got"
+    what = "pixels must be whole numbers from 0 to 255, or lie between 0 and 1, got"
     fix = "Scale them to 0 to 255, round, and store them as uint8."
     raise DatasetError(f"{what} {x.dtype.name} from {low:.4g} to {high:.4g}", x.where, fix)
 
@@ -236,13 +238,15 @@ def labels_of(y: Array, m: int, classes: Sequence[str] | None) -> list[str]:
     kind, shape = y.dtype.kind, y.shape
     is_list = m in shape and math.prod(shape) == m
     is_one_hot = len(shape) == 2 and shape[0] == m and shape[1] <= MAX_CLASSES and kind in "iufb"
-    what = f"must be {m} labels, one a picture, got {_shape(y)}"
-    _require(is_list or is_one_hot, what, y.where, "Store one label a picture.")
+    what = f"must be {m} labels, one for each picture, got {_shape(y)}"
+    _require(is_list or is_one_hot, what, y.where, "Store one label for each picture.")
     if kind not in "iufb":
         names = _texts(y)
         for i, name in enumerate(names):
             is_class = name in classes if classes else not is_missing(name)
-            _require(is_class, f"label {i} is {name!r:.40}: no class", y.where, "Correct it.")
+            _require(
+                is_class, f"label {i} is {name!r:.40}, which is no class", y.where, "Correct it."
+            )
         return names
     if kind == "b" and is_list:
         classes = classes or ("False", "True")
@@ -251,8 +255,8 @@ def labels_of(y: Array, m: int, classes: Sequence[str] | None) -> list[str]:
     are_known = _are_whole(numbers) & (numbers < (len(classes) if classes else math.inf))
     if not are_known.all():
         first = int(np.argmin(are_known))
-        most = f"0 to {len(classes) - 1}" if classes else "from 0 on"
-        what = f"labels must be whole numbers {most}, got {numbers[first]} at {first}"
+        most = f"from 0 to {len(classes) - 1}" if classes else "from 0 on"
+        what = f"labels must be whole numbers {most}, got {numbers[first]} at index {first}"
         raise DatasetError(
             what, y.where, "Number the classes from 0 on, in the order of their names."
         )
@@ -265,8 +269,8 @@ def _places_of_ones(rows: NDArray[Any], where: str) -> NDArray[Any]:
     are_one_hot = (ones | (rows == 0)).all(axis=1) & (ones.sum(axis=1) == 1)
     if not are_one_hot.all():
         wrong = rows[int(np.argmin(are_one_hot))].tolist()
-        what = f"must be one label a picture, or a row of zeros and a single 1, got {wrong}"
-        raise DatasetError(what[:150], where, "Store one label a picture.")
+        what = f"each row must hold a single 1 and zeros, got {wrong}"
+        raise DatasetError(what[:150], where, "Store one label for each picture.")
     return np.asarray(ones.argmax(axis=1))
 
 

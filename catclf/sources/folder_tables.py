@@ -67,9 +67,9 @@ def table_with_splits(folder: Folder) -> str | None:
         if any(labels[path] != class_name(names[path]) for path in both):
             raise DatasetError(
                 f"its folders ({name_some([each.name for each in folder.folders])}) and "
-                f"{os.path.basename(table)} say different classes",
+                f"{os.path.basename(table)} give different classes",
                 folder.path,
-                "Name the table, or choose `label_from` top for the folders.",
+                "Name the table to use its classes, or choose `label_from` top to use the folders.",
             )
         if any(each.split for each in listed):
             return table

@@ -24,7 +24,7 @@ from catclf.files import HEAD_BYTES, Expected, FileKind, kind_of_bytes
 from catclf.sources.entries import FETCH_AGAIN
 
 MAX_CHUNK_BYTES = 64 * 2**20
-WRITE_AGAIN = "Write it again: create_dataset(name, data=...) of h5py, strings with dtype='S'."
+WRITE_AGAIN = "Write it again with h5py's create_dataset(name, data=...), strings with dtype='S'."
 # What h5py raises on damaged files.
 H5PY_ERRORS = (OSError, LookupError, RuntimeError, ValueError, TypeError, AttributeError)
 
@@ -131,7 +131,7 @@ class HDF5File:
             found = self._linked(name)
             # Before all else: asking a virtual array for its shape opens other files.
             if not isinstance(found, h5py.Dataset) or found.is_virtual or found.external:
-                raise DatasetError("is not an array that stands in this file", where, WRITE_AGAIN)
+                raise DatasetError("is not an array stored in this file", where, WRITE_AGAIN)
             plist = found.id.get_create_plist()
             filters = [plist.get_filter(i)[0] for i in range(plist.get_nfilters())]
             chunk_bytes = math.prod(found.chunks or ()) * found.dtype.itemsize
@@ -142,7 +142,9 @@ class HDF5File:
                 or found.dtype.hasobject
                 or found.id.get_type().get_size() != found.dtype.itemsize
             ):
-                raise DatasetError("is stored in a way that is not read here", where, WRITE_AGAIN)
+                raise DatasetError(
+                    "is stored in a way that catclf does not read", where, WRITE_AGAIN
+                )
             if found.chunks:
                 lengths = zip(found.shape, found.chunks, strict=True)
                 declared = math.prod(-(-length // chunk) for length, chunk in lengths)
@@ -173,11 +175,11 @@ def open_hdf5(path: str, expected: Expected) -> Iterator[HDF5File]:
         if not h5py.is_hdf5(path):
             raise expected.mismatch(head, path, DatasetError)
         if kind_of_bytes(head) is FileKind.DATASET:
-            what = "holds no pictures but columns: it is a dataset of an older catclf"
+            what = "is a dataset of an older catclf, which holds columns and no pictures"
             raise DatasetError(what, path, "Prepare its pictures again.")
         if head.startswith(b"MATLAB"):  # pictures would lie on their sides
             what = "is a MATLAB file, whose arrays have their axes in reverse order"
-            raise DatasetError(what, path, "Save them from Python, as np.savez(path, X=X, y=y).")
+            raise DatasetError(what, path, "Save them from Python with np.savez(path, X=X, y=y).")
         opened = h5py.File(path, "r", locking=False, rdcc_nbytes=MAX_CHUNK_BYTES)
     try:
         yield HDF5File(opened, path)

@@ -39,7 +39,7 @@ _TRUTHS = {
     **dict.fromkeys(("1", "1.0", "true", "t", "yes", "y"), True),
     **dict.fromkeys(("0", "0.0", "false", "f", "no", "n"), False),
 }
-_CALL_THEM = "Call the columns file and label (or file, label and split)."
+_CALL_THEM = "Name the columns file and label (or file, label and split)."
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,11 +136,11 @@ def assign_roles(table: Table, files: Files) -> Roles:
 def _unclear(table: Table, role: str) -> DatasetError:
     numbers = max(len(column.cells[0].split()) for column in table.columns)
     if max(numbers, len(table.columns)) > MOST_NUMBERS:
-        what = "has the pixels themselves, it seems, and no files"
-        fix = "Save its numbers as arrays, np.savez(path, X=pixels, y=labels), and name that file."
+        what = "seems to hold pixels instead of the names of files"
+        fix = "Save its numbers with np.savez(path, X=pixels, y=labels), and name that file."
         return DatasetError(what, table.path, fix)
     if not table.has_header:
-        what = f"has {len(table.columns)} columns and no header: which is the {role} is not clear"
+        what = f"has {len(table.columns)} columns and no header: it is unclear which is the {role}"
         fix = "Begin it with a line that names them: file,label or file,label,split."
         return DatasetError(what, table.path, fix)
     names = name_some([column.name for column in table.columns])
@@ -155,7 +155,7 @@ def _named(columns: Sequence[Column], names: Sequence[re.Pattern[str]]) -> list[
 
 def _rivals(table: Table, columns: Sequence[Column], role: str) -> DatasetError:
     names = name_some([column.name for column in columns])
-    fix = f"Call the right one {role}, and the others something else."
+    fix = f"Name the right one {role}, and rename the others."
     return DatasetError(f"several columns may be the {role}: {names}", table.path, fix)
 
 

@@ -20,7 +20,14 @@ from numpy.typing import NDArray
 
 from catclf.errors import DatasetError
 from catclf.files import NPY_SIGNATURE, Expected
-from catclf.npz import MAX_HEADER_BYTES, Npz, open_npz, read_header
+from catclf.npz import (
+    MAX_HEADER_BYTES,
+    PICKLED,
+    SAVE_UNPICKLED,
+    Npz,
+    open_npz,
+    read_header,
+)
 from catclf.workers import available_memory
 
 READ_BYTES = 2**20  # at once, of what is checked or unpacked
@@ -106,12 +113,11 @@ class NumpyFile:
             with self._stream(name) as stream:
                 shape, fortran, dtype, offset = read_header(stream.read(MAX_HEADER_BYTES))
             if dtype.hasobject:
-                what = "is an array of Python objects: a pickle, which could run anything"
                 fix = "Save labels as strings, y.astype(str), and pictures as one array of uint8."
-                raise DatasetError(what, self._where(name), fix)
+                raise DatasetError(PICKLED, self._where(name), fix if shape else SAVE_UNPICKLED)
             size = (member.file_size if member else self.npz.file_bytes()) - offset
             if math.prod(shape) * dtype.itemsize != size or not dtype.itemsize:
-                raise self.npz.damaged("does not hold what it claims", name)
+                raise self.npz.damaged("does not match its header", name)
             return shape, fortran, dtype, offset, size
 
     def _stream(self, name: str) -> AbstractContextManager[IO[bytes]]:

@@ -46,10 +46,10 @@ def find_splits(
     for other in others:
         if one_split or _hold_the_same([other, found[0][0]]):
             raise DatasetError(
-                f"{other.name!r} is not named as a split, as {found[0][0].name!r} beside it is",
+                f"{other.name!r} is not named as a split, but {found[0][0].name!r} is",
                 folder.path,
-                "Name it train, test or val, or move it into one of them, or elsewhere. If all of "
-                "the folders are classes, choose `label_from` top.",
+                "Rename it to train, test or val, or move it into one of them, or elsewhere. If "
+                "all of the folders are classes, choose `label_from` top.",
             )
     if "train" not in named.values():
         what = f"holds no train split, only {name_some(list(named))}"
@@ -79,10 +79,9 @@ def refuse_unclear(folder: Folder, splits: Collection[str] = ()) -> None:
     names = {each.name for each in folders}
     for each in folders:
         if len(twice := names & _held(each)) > 1:
-            what = (
-                f"{each.name!r} holds folders that stand beside it too ({name_some(sorted(twice))})"
-            )
-            raise DatasetError(what, folder.path, "If it is a copy of them, move it elsewhere.")
+            same = name_some(sorted(twice))
+            what = f"{each.name!r} holds folders with the names of its siblings ({same})"
+            raise DatasetError(what, folder.path, "If it is a copy of these, move it elsewhere.")
     nested = {each.name: _held(each) for each in folders if not each.own.pictures}
     if splits:
         within = {each.name: [s for s in each.filled if s.name in splits] for each in folders}
@@ -92,10 +91,10 @@ def refuse_unclear(folder: Folder, splits: Collection[str] = ()) -> None:
     if shared and any(len(names) > 1 for names in nested.values()):
         holding = [name for name, names in nested.items() if names & {*shared}]
         raise DatasetError(
-            f"the same folders ({name_some(shared)}) stand in several ({name_some(holding)}): "
-            "which are the classes?",
+            f"folders of the same names ({name_some(shared)}) are in several folders "
+            f"({name_some(holding)}): it is unclear which are the classes",
             folder.path,
-            "If the outer ones are splits, rename them train and test. If they are the classes, "
+            "If the outer ones are splits, rename them to train and test. If they are classes, "
             "choose `label_from` top; if the inner ones are, `label_from` parent.",
         )
     if (
@@ -103,12 +102,12 @@ def refuse_unclear(folder: Folder, splits: Collection[str] = ()) -> None:
         and any(map(is_generic, names))
         and all(is_generic(name) or is_companion(name) for name in names)
     ):
-        what = f"its folders ({name_some(sorted(names))}) are not named as classes are"
+        what = f"its folders ({name_some(sorted(names))}) do not look like classes"
         raise DatasetError(what, folder.path, "If they are the classes, choose `label_from` top.")
     for name, held in nested.items():
         if not splits and len(set(name_splits(held).values())) > 1:
-            what = f"{name!r} holds splits ({name_some(sorted(held))}), not all beside it do"
-            fix = "Name it alone; or, if the folders are the classes, choose `label_from` top."
+            what = f"{name!r} holds splits ({name_some(sorted(held))}), but others beside it do not"
+            fix = "Name only that folder; or, if the folders are classes, choose `label_from` top."
             raise DatasetError(what, folder.path, fix)
     flat = [each for each in folders if not each.filled]
     labels = [labels_in_names(each.own.pictures[:SAMPLED_NAMES]) for each in flat]
@@ -122,7 +121,7 @@ def refuse_unclear(folder: Folder, splits: Collection[str] = ()) -> None:
     if any(len(held) > 1 for held in nested.values()) if splits else is_outer:
         deeper = sorted({name for held in nested.values() for name in held})
         raise DatasetError(
-            f"classes may be its folders ({name_some(sorted(names))}), or those inside "
+            f"the classes may be its folders ({name_some(sorted(names))}), or those inside them "
             f"({name_some(deeper)})",
             folder.path,
             "Choose `label_from` top or parent, or name the folder that holds the classes.",
@@ -137,9 +136,9 @@ def _refuse_classes_with_splits(folder: Folder) -> None:
     if any((count > 1 and len(rests) > 1) or rest in classes for rest, count in rests.items()):
         names = name_some([each.name for each in folder.filled])
         raise DatasetError(
-            f"the names of its folders hold a class and a split ({names})",
+            f"the names of its folders combine a class and a split ({names})",
             folder.path,
-            "Make folders train and test, and a folder for each class in both.",
+            "Make folders train and test, with a folder for each class in both.",
         )
 
 

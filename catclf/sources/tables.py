@@ -71,16 +71,16 @@ def _check_files(table: Table, roles: Roles) -> None:
     fix = "Download the pictures, and write the names of the files."
     table.refuse(roles.file, addresses, "is a web address", "are web addresses", fix)
     if match.rivals:
-        what = f"its pictures may be those of {' or of '.join(match.rivals[:3])}"
+        what = f"its pictures may be those in {' or in '.join(match.rivals[:3])}"
         fix = "Write the folder before each name, or move the other pictures elsewhere."
         raise DatasetError(what, table.path, fix)
     if not match.found:
         where = printable(os.path.dirname(table.path) or os.curdir)
         raise DatasetError(
-            f"none of its {len(names)} pictures is there: no {shown(names[0])} "
-            f"(line {table.lines[0]}) in {where} or a folder of it",
+            f"none of its {len(names)} pictures is found: {shown(names[0])} "
+            f"(line {table.lines[0]}) is not in {where} or a folder in it",
             table.path,
-            "Paths count from the table's folder: move the table, or correct the paths.",
+            "Paths are relative to the table's folder: move the table, or correct the paths.",
         )
 
 
@@ -89,8 +89,8 @@ def _labels(table: Table, columns: Sequence[Column]) -> list[str]:
     if len(columns) > 1:
         rows = [*zip(*(map(is_one, column.cells) for column in columns), strict=True)]
         wrong = [line for line, row in zip(table.lines, rows, strict=True) if sum(row) != 1]
-        what = f"a 1 in none, or in several, of {name_some([c.name for c in columns])}"
-        refuse_rows(table.path, wrong, f"has {what}", f"have {what}", _ONE_LABEL)
+        what = f"not have a single 1 among {name_some([c.name for c in columns])}"
+        refuse_rows(table.path, wrong, f"does {what}", f"do {what}", _ONE_LABEL)
         return [class_name(columns[row.index(True)].header) for row in rows]
     (column,) = columns
     names = {cell: class_name(cell) for cell in set(column.cells)}
@@ -123,7 +123,9 @@ def _splits(table: Table, column: Column | None, observer: Observer) -> list[Nam
     unknown = set(column.cells) - set(known)
     missing = {*filter(is_missing, unknown)}
     fix = "Write train, test or validation into each row."
-    table.refuse(column, missing, "has no split, others have", "have no split, others have", fix)
+    table.refuse(
+        column, missing, "has no split, but others do", "have no split, but others do", fix
+    )
     table.refuse(column, unknown, "has an unknown split", "have an unknown split", fix)
     if not flagged_split(column):
         tell_splits({cell: known[cell] for cell in sorted(known)}, observer)
@@ -142,7 +144,7 @@ def _splits_in_paths(
         found = [by_folder[folder] for folder in folders]
         without = (path for split, path in zip(found, paths, strict=True) if not split)
         if len({*found} - {None}) > 1 and not any(map(os.path.exists, without)):
-            observer.note(f"{printable(table.path)}: the split is the folder in each path")
+            observer.note(f"{printable(table.path)}: the splits are read from the paths")
             tell_splits({name: splits[name] for name in sorted(splits)}, observer)
             return found
     return [None] * len(paths)

@@ -9,10 +9,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
 import catclf
-from catclf.cli import VERBS
+from catclf.cli import VERBS, app
 from catclf.errors import CatclfError
 from catclf.training import Settings
 from command_line import invoke, results, run
@@ -73,10 +74,48 @@ def test_arguments_may_stand_in_the_config(pictures: Path, model: Path, tmp_path
     assert [line.split(": ")[0] for line in shown] == images
 
 
+@pytest.mark.parametrize("verb", VERBS)
+def test_arguments_may_stand_in_the_environment(verb: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of all verbs, after the command line and before the file; several have os.pathsep between."""
+    command = app.get_command(click.Context(app), verb)
+    assert command is not None
+    [argument] = [param for param in command.params if isinstance(param, click.Argument)]
+    variable = f"CATCLF_{verb.upper()}_{argument.name.upper()}"
+
+    def value(*words: str, env: str) -> object:
+        monkeypatch.setenv(variable, env)
+        parent = click.Context(app, info_name="catclf", auto_envvar_prefix="CATCLF")
+        parent.default_map = {
+            verb: {argument.name: ["in file"] if argument.nargs < 0 else "in file"}
+        }
+        context = command.make_context(verb, [*words], parent=parent)
+        return context.params[argument.name]
+
+    def taken(*names: str) -> object:
+        return names if argument.nargs < 0 else os.pathsep.join(names)
+
+    assert value(env="") == taken("in file")
+    assert value(env="in env") == taken("in env")
+    assert value("in words", env="in env") == taken("in words")
+    assert value(env=f"a{os.pathsep}b") == taken("a", "b")
+
+
+@pytest.mark.parametrize("given", [{}, {"CATCLF_TRAIN_DATASET": "other.npz"}])
+def test_resuming_takes_the_dataset_that_is_given(
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: dict[str, str]
+) -> None:
+    """The model's own, unless a variable names another."""
+    monkeypatch.chdir(tmp_path)
+    results("train", dataset, "-o", "m.npz", "--iters", "1")
+    result = invoke("train", "-o", "m.npz", "--iters", "2", "--resume", env=given)
+    assert (result.exception is None) == (not given)
+    assert not given or "other.npz: no such file" in str(result.exception)
+
+
 WRONG_FILES = {
     "[trian]\nlr = 1": "Did you mean train?",
     "[train]\nitres = 1": "Did you mean iters?",
-    "[train]\nlearning_rate_of_descent = 1": "Known are ",
+    "[train]\nlearning_rate_of_descent = 1": "Valid names are ",
     "[train]\nhelp = true": "unknown key 'help'",
     "train = 1": "is not a table",
     "[train": "is not TOML",
@@ -136,12 +175,18 @@ def test_the_presets_are_valid(preset: Path, verb: str) -> None:
 def test_a_misspelt_variable_is_warned_of(dataset: Path, model: Path) -> None:
     """With the nearest that is known; the other verbs' variables are none of this one's."""
     env = {"CATCLF_EVALUATE_SPLITS": "1", "CATCLF_EVALAUTE_SPLIT": "2", "CATCLF_PREDICT_X": "3"}
-    known = {"CATCLF_EVALUATE_FORMAT": "json", "CATCLF_CONFIG": ""}
+    env["CATCLF_EVALUATE_DATSET"] = "d.npz"
+    known = {"CATCLF_EVALUATE_FORMAT": "json", "CATCLF_CONFIG": "", "CATCLF_EVALUATE_DATASET": "d"}
     result = invoke("evaluate", dataset, "-m", model, env=env | known)
     assert result.exit_code == 0
     assert sorted(result.stderr.splitlines()) == [
-        f"Warning: {name} sets no option of evaluate; did you mean CATCLF_EVALUATE_SPLIT?"
-        for name in ("CATCLF_EVALAUTE_SPLIT", "CATCLF_EVALUATE_SPLITS")
+        f"Warning: {name} is no option or argument of evaluate; did you mean "
+        f"CATCLF_EVALUATE_{near}?"
+        for name, near in (
+            ("CATCLF_EVALAUTE_SPLIT", "SPLIT"),
+            ("CATCLF_EVALUATE_DATSET", "DATASET"),
+            ("CATCLF_EVALUATE_SPLITS", "SPLIT"),
+        )
     ]
 
 

@@ -79,9 +79,15 @@ def test_quiet_drops_notes_and_keeps_warnings(capsys: pytest.CaptureFixture[str]
     assert capsys.readouterr().err == "Warning: too high: use --lr 0.1\n"
 
 
-def test_no_bar_is_drawn_where_stderr_is_no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nor is tqdm imported."""
+@pytest.mark.parametrize("terminal", [None, "dumb"])
+def test_no_bar_is_drawn_where_stderr_is_no_terminal(
+    monkeypatch: pytest.MonkeyPatch, terminal: str | None
+) -> None:
+    """Or one that cannot move its cursor; nor is tqdm imported."""
     monkeypatch.delitem(sys.modules, "tqdm", raising=False)
+    if terminal is not None:
+        monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+        monkeypatch.setenv("TERM", terminal)
     with Display("pictures", quiet=False) as display:
         display.progress(1, 2)
         assert display.bar is None

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import shutil
 import subprocess
 from io import BytesIO
 from pathlib import Path
@@ -10,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import catclf
+from catclf.errors import CatclfError
 from catclf.model import load_model, save_model
 from command_line import CATCLF, invoke, records, results
 
@@ -18,9 +21,9 @@ from command_line import CATCLF, invoke, records, results
 def test_a_picture_that_cannot_be_read_is_a_record_too(
     pictures: Path, model: Path, form: str
 ) -> None:
-    """In csv and jsonl it stands in its place, with nothing but its name and error: exit 1."""
+    """In csv and jsonl it stands in its place, with nothing but its name and error: exit 3."""
     result = invoke("predict", pictures, "-m", model, "--format", form)
-    assert result.exit_code == 1
+    assert result.exit_code == 3
     shown = records(form, result.stdout)
     probabilities = {"csv": ["P(noncat)", "P(cat)"], "jsonl": ["probabilities"]}[form]
     keys = ["file", "predicted", "confidence", *probabilities, "error"]
@@ -75,6 +78,89 @@ def test_a_picture_on_stdin(pictures: Path, model: Path) -> None:
     words = ["predict", "-", pictures / "0.png", "-m", model, "--format", "csv"]
     piped, named = records("csv", results(*words, input=data))
     assert piped == {**named, "file": "-"}
+
+
+@pytest.mark.parametrize(
+    ("images", "code"), [("0.png 1.png", 0), ("0.png 2.png", 3), ("2.png notes.txt missing", 1)]
+)
+@pytest.mark.parametrize("form", ["text", "csv", "jsonl"])
+@pytest.mark.parametrize("listed", [False, True])
+def test_the_exit_code_tells_some_failed_from_all(
+    pictures: Path, model: Path, images: str, code: int, form: str, listed: bool
+) -> None:
+    """0 where all were predicted, 3 where some could not be read, 1 where none could."""
+    paths = [str(pictures / name) for name in images.split()]
+    words = ["--files-from", "-"] if listed else paths
+    given = "\n".join(paths) if listed else ""
+    result = invoke("predict", *words, "-m", model, "--format", form, input=given)
+    assert result.exit_code == code
+
+
+@pytest.mark.parametrize("form", ["--files-from=list.txt", "--files-from=-"])
+@pytest.mark.parametrize("written", ["{}", "\ufeff{}", "{}\n", "\n\n{}\n  \n"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_list_of_paths_is_predicted_as_they_are(
+    pictures: Path, model: Path, monkeypatch: pytest.MonkeyPatch, form: str, written: str, end: str
+) -> None:
+    """One a line, in UTF-8 but of any bytes, after the pictures that are named beside it."""
+    monkeypatch.chdir(pictures)
+    names = ["0.png", "a b,'.png", "\u732b.png", os.fsdecode(b"mod\xe8le.png"), " 1.png ", "-"]
+    for name in names[1:]:
+        shutil.copy("1.png", name)
+    text = written.format("\n".join(names)).replace("\n", end)
+    data = text.encode("utf-8", "surrogateescape")
+    Path("list.txt").write_bytes(data)
+    words = ["predict", "-m", model, "--format", "jsonl"]
+    listed = records("jsonl", results(*words, form, input=data))
+    named = records("jsonl", results(*words, *[f"./{name}" for name in names]))
+    assert [each["file"] for each in listed] == names
+    assert [{**each, "file": f"./{each['file']}"} for each in listed] == named
+    both = records("jsonl", results(*words, "1.png", form, input=data))
+    assert [each["file"] for each in both] == ["1.png", *names]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("missing", "no such file\nCheck the path."),
+        ("cat", "a folder, not a file\nName a text file in UTF-8 that holds one path a line."),
+        ("0.png", "is a picture, not a list of paths\nName a text file in UTF-8"),
+        ("m.npz", "is a model that catclf trained, not a list of paths\nName a text file"),
+        ("utf-16", "is not a list of paths\nName a text file in UTF-8"),
+        ("empty", "lists no pictures\nName a text file"),
+        ("late NUL", "is not a list of paths (line 5001)\nName a text file"),
+        ("one line", "is not a list of paths (line 1)\nName a text file"),
+    ],
+)
+def test_what_is_no_list_is_one_message(
+    pictures: Path, model: Path, monkeypatch: pytest.MonkeyPatch, name: str, said: str
+) -> None:
+    """Nothing is predicted, and no more of it is read than a path is long."""
+    monkeypatch.chdir(pictures)
+    os.mkdir("cat")
+    shutil.copy(model, "m.npz")
+    Path("utf-16").write_bytes("0.png\n".encode("utf-16"))
+    Path("empty").write_text("\n\n")
+    Path("late NUL").write_text("no such.png\n" * 5000 + "0.png\0")
+    Path("one line").write_text("x" * 2**20)
+    result = invoke("predict", "-m", model, "--files-from", name)
+    assert str(result.exception).startswith(f"{name}: {said}")
+    assert isinstance(result.exception, CatclfError)
+    assert result.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("", "Name pictures as IMAGE, or a list of them with --files-from."),
+        ("- --files-from -", "IMAGE and --files-from cannot both be read from stdin."),
+    ],
+)
+def test_pictures_come_from_somewhere_and_stdin_is_read_once(words: str, said: str) -> None:
+    """A usage error says so."""
+    result = invoke("predict", *words.split())
+    assert result.exit_code == 2
+    assert said in result.stderr
 
 
 @pytest.mark.parametrize("stdin", ["<&-", "</dev/null"])

@@ -64,8 +64,8 @@ def test_a_file_that_is_stored_otherwise_is_told_how_to_write_it(tmp_path: Path)
     COURSE["lzf"](tmp_path / "a.h5")
     refused = invoke("prepare", tmp_path / "a.h5", "-o", tmp_path / "d.npz")
     assert str(refused.exception) == (
-        f"{tmp_path / 'a.h5'}:train_set_x: is stored in a way that is not read here\n"
-        "Write it again: create_dataset(name, data=...) of h5py, strings with dtype='S'."
+        f"{tmp_path / 'a.h5'}:train_set_x: is stored in a way that catclf does not read\n"
+        "Write it again with h5py's create_dataset(name, data=...), strings with dtype='S'."
     )
 
 
@@ -88,18 +88,18 @@ def messy(small_pictures: Path, tmp_path: Path) -> Path:
 def test_many_alike_are_one_line_with_a_count_and_three_examples(messy: Path) -> None:
     """What cannot be read, by its fault; what is skipped, by what it is."""
     done = invoke("prepare", messy, "-o", messy.parent / "d.npz")
-    assert done.exit_code == 1
+    assert done.exit_code == 3
     cat = messy / "cat"
     cut = messy / ("noncat" if (messy / "noncat").exists() else "dog")
     assert done.stderr.splitlines() == [
-        f"Skipped: 1 picture in no class folder ({messy / 'astray.png'})",
+        f"Skipped: 1 picture outside the class folders ({messy / 'astray.png'})",
         f"Skipped: 2 text files ({messy / 'notes0.txt'}, {messy / 'notes1.txt'})",
         f"Left out: 30 pictures, empty file ({cat / 'empty00.jpg'}, {cat / 'empty01.jpg'}, "
         f"{cat / 'empty02.jpg'} and 27 more)",
         "Left out: 2 pictures, not a readable picture (truncated) "
         f"({cut / 'cut0.png'}, {cut / 'cut1.png'})",
     ]
-    assert "left out, since they cannot be read: 32" in done.stdout
+    assert "pictures left out, since they cannot be read: 32" in done.stdout
 
 
 def test_skipped_writes_all_of_them_and_json_has_them(messy: Path) -> None:
@@ -122,7 +122,7 @@ def test_skipped_writes_all_of_them_and_json_has_them(messy: Path) -> None:
     assert sum(sum(counts.values()) for counts in record["counts"].values()) == sum(
         1 for path in messy.glob("*/[0-9]*.png")
     )
-    assert invoke(*words).exit_code == 1  # written again
+    assert invoke(*words).exit_code == 3  # written again
     skipped.write_text("mine\n")
     refused = invoke(*words)
     assert "is not a CSV file of what catclf prepare left out" in str(refused.exception)
@@ -164,8 +164,8 @@ def test_a_class_without_test_pictures_is_told(small_pictures: Path, tmp_path: P
 @pytest.mark.parametrize(
     ("source", "fix"),
     [
-        ("pets/*.jpg", "Nothing matches it; leave out the quotes, if there are any."),
-        ("~/pets", "Write it without quotes, or as "),
+        ("pets/*.jpg", "No file matches this pattern; if it stands in quotes, remove them."),
+        ("~/pets", "Write the path without quotes, or as "),
         ("https://example.org/pets.zip", "Download it, and name the file."),
         ("gone", "Check the path."),
     ],
@@ -206,7 +206,7 @@ def test_near_copies_are_named_as_what_they_are(tmp_path: Path) -> None:
     save_copy(scene(0), "mirrored", pets / "test/dog/mirrored.jpg")
     save_copy(scene(1), "brighter", pets / "train/dog/brighter.jpg")
     kept = (
-        "Kept in one split: 2 pictures nearly the same as another, "
+        "Kept in one split: 2 pictures with near-copies, "
         "first train/dog/1.jpg, train/dog/brighter.jpg"
     )
     told = invoke(*words)
@@ -214,7 +214,7 @@ def test_near_copies_are_named_as_what_they_are(tmp_path: Path) -> None:
         "Under both labels: train/cat/0.jpg, test/dog/mirrored.jpg are nearly the same picture",
         kept,
     ]
-    assert told.stdout.endswith("\npictures under both labels, or nearly: 2\n")
+    assert told.stdout.endswith("\npictures with a copy or near-copy under the other label: 2\n")
     for split in ("train", "test"):  # a second pair, and one in both splits
         save_copy(scene(4), "half size", pets / split / "cat/4.jpg")
         save_copy(

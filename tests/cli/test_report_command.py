@@ -23,8 +23,8 @@ def test_flags_are_the_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
         return Reported(names[-1], 0, 0, None)
 
     monkeypatch.setattr(module, "report", watched)
-    results("report", "d", "-m", "m", "-o", "r", "--force")
-    results("report")
+    assert results("report", "d", "-m", "m", "-o", "r", "--force", "--quiet") == ""
+    assert "report.html: saved" in results("report")
     assert asked == [("d", "m", "r", True), ("data/dataset.npz", "model.npz", "report.html", False)]
 
 

@@ -111,7 +111,7 @@ def test_an_edited_config_is_the_users(folder: Path) -> None:
     with open("tuned.toml", "a", encoding="utf-8") as file:
         file.write("[prepare]\nsize = 32\n")
     edited = (folder / "tuned.toml").read_bytes()
-    assert "is not a config file as catclf tune wrote it" in refusal("tune -o", "tuned.toml")
+    assert "is not an unedited config file of catclf tune" in refusal("tune -o", "tuned.toml")
     assert (folder / "tuned.toml").read_bytes() == edited
 
 

@@ -71,6 +71,7 @@ def test_every_verb_is_explained(verb: str) -> None:
     shown = results(verb, "--help")
     assert shown.startswith(f"Usage: app {verb} ") or shown.startswith(f"Usage: catclf {verb} ")
     assert f"  catclf {verb}" in shown
+    assert "-q, --quiet" in shown
     assert max(map(len, shown.splitlines())) <= 80
     for param in command.params:
         if isinstance(param, click.Option):

@@ -72,10 +72,7 @@ SAID = {  # where it is not said what it is, but what is wrong with it
     ("predict", "notes.txt"): "is a text file, not a picture",
     ("predict", "weights.npz"): "is an array file, not a picture",
     ("--config", "notes.txt"): "is not TOML: ",
-    (
-        "prepare",
-        "notes.txt",
-    ): "no comma, semicolon, tab or bar separates columns in its first line, 'Dear diary,'",
+    ("prepare", "notes.txt"): "has only one column: its first line is 'Dear diary,'",
     ("--config", "weights.npz"): "is not TOML: ",
 }
 TO_DO = {  # the fix, where it depends on the file
@@ -199,7 +196,7 @@ def test_what_may_not_be_read_is_told(reader: str, tmp_path: Path) -> None:
     locked.mkdir(mode=0)
     code, stderr = told(READERS[reader].replace("FILE", str(file)), tmp_path / "out")
     assert code == 1
-    assert "file: permission denied\nLet it be read: chmod +r." in stderr
+    assert "file: permission denied\nMake it readable: chmod +r." in stderr
     code, stderr = told(READERS[reader].replace("FILE", str(locked)), tmp_path / "out")
     assert code == (2 if reader == "--config" else 1)
     assert reader not in ("prepare", "predict") or "chmod +rx" in stderr

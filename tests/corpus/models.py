@@ -94,6 +94,7 @@ def bad_contents() -> Iterator[tuple[str, bytes]]:
     yield "other-names", npz(weights=w, bias=0.0)
     yield "record-alone", but(w=None, b=None)
     yield "pickled-w", npz(w=w.astype(object), b=0.0)
+    yield "pickled-dict", npz(arr_0=np.array({"w": 0.0, "b": 0.0}))  # np.savez(path, d)
     yield "complex", npz(w=w.astype(complex), b=0.0)
     yield "bool", npz(w=w.astype(bool), b=0.0)
     yield "structured", npz(w=np.zeros(N_X, [("w", "<f8"), ("b", "<f8")]), b=0.0)

@@ -34,8 +34,9 @@ def pets(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def output(tmp_path: Path) -> Path:
-    """Name a dataset that is not there yet, in a folder of its own."""
+def output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Name a dataset that is not there yet, nor is its folder, below the current one."""
+    monkeypatch.chdir(tmp_path)
     return tmp_path / "out" / "dataset.npz"
 
 

@@ -153,7 +153,7 @@ def test_a_class_of_unreadable_pictures_is_an_error(pets: Path, output: Path) ->
     what, fix = str(caught.value).split("\n")
     assert "no picture of class 'cat' is left to train on; 10 cannot be read, first" in what
     assert str(pets / "cat" / "0.png") in what
-    assert fix == "Add readable pictures of it."
+    assert fix == "Add readable pictures of the class."
     assert not output.parent.exists()
 
 
@@ -319,10 +319,10 @@ def test_one_split_alone(tmp_path: Path, output: Path) -> None:
     good_course(path, train_set_x=pixels(20), train_set_y=np.arange(20) % 2)
     prepared = prepare([path], output, preprocessing=SETTINGS, observer=heard)
     assert prepared.counts == {"train": (8, 8), "test": (2, 2)}
-    assert heard.warnings[0].startswith("the sources name no test split\n20 % of each class of")
+    assert heard.warnings[0].startswith("the sources have no test split\n20 % of each class of")
     test = {"test_set_x": pixels(4), "test_set_y": np.arange(4) % 2}
     good_course(path, train_set_x=None, train_set_y=None, **test)
-    with pytest.raises(DatasetError, match=r"a\.h5: names only a test split"):
+    with pytest.raises(DatasetError, match=r"a\.h5: has only a test split"):
         prepare([path], output, preprocessing=SETTINGS)
 
 

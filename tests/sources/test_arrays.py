@@ -127,7 +127,7 @@ def test_of_two_arrays_without_names_the_shapes_tell(
     found = read(npz(tmp_path, {x: X[:M], y: np.eye(2)[Y[:M]] if one_hot else Y[:M]}), heard)
     assert found == expected(splits=False)
     path = tmp_path / "a.npz"
-    assert heard.texts == [f"{path}: by their shapes taken as pictures: {x}, their labels: {y}"]
+    assert heard.texts == [f"{path}: by their shapes, the pictures are {x}, the labels {y}"]
 
 
 @pytest.mark.parametrize("write", [npz, npy, hdf5, grouped])
@@ -147,7 +147,7 @@ def test_of_two_arrays_one_may_have_a_name(
     assert found == [(pixels, label, split) for pixels, label, _ in expected(splits=False)]
     x, y = (f"arrays/{each}" if write is grouped else each for each in (x, y))
     [text] = heard.texts
-    assert text.endswith(f": by their shapes taken as pictures: {x}, their labels: {y}")
+    assert text.endswith(f": by their shapes, the pictures are {x}, the labels {y}")
 
 
 def test_a_list_of_class_names_beside_two_arrays_is_none_of_them(tmp_path: Path) -> None:
@@ -197,7 +197,7 @@ def test_what_is_not_used_is_named(tmp_path: Path) -> None:
     ]
 
 
-NAME_THEM = "Call them X_train, y_train, X_test and y_test, or X and y."
+NAME_THEM = "Name the arrays X_train, y_train, X_test and y_test, or X and y."
 
 
 @pytest.mark.parametrize("write", [npz, npy, hdf5, grouped])
@@ -210,17 +210,17 @@ NAME_THEM = "Call them X_train, y_train, X_test and y_test, or X and y."
         ),
         ("X_train y_train masks y_test", "holds {}y_test, but no {}x_test\nStore the pictures as "),
         ("train test", "but no {}train_labels\nStore the labels as {}train_labels."),
-        ("X foo ids", "is not known: {}X (7, 5, 5, 3), {}foo (7,), {}ids (4, 5, 5, 3)\n"),
-        ("train_x u v", "is not known: {}train_x (7, 5, 5, 3), {}u (7,), {}v (4, 5, 5"),
-        ("labels v", "is not known: {}labels (7, 5, 5, 3), {}v (7,)\n" + NAME_THEM),
-        ("foo x", "is not known: {}foo (7, 5, 5, 3), {}x (7,)\n" + NAME_THEM),
-        ("X_train y_train x y", "is not known: "),
-        ("X_train y_train images_train", "is not known: "),
+        ("X foo ids", "labels: {}X (7, 5, 5, 3), {}foo (7,), {}ids (4, 5, 5, 3)\n"),
+        ("train_x u v", "labels: {}train_x (7, 5, 5, 3), {}u (7,), {}v (4, 5, 5"),
+        ("labels v", "labels: {}labels (7, 5, 5, 3), {}v (7,)\n" + NAME_THEM),
+        ("foo x", "labels: {}foo (7, 5, 5, 3), {}x (7,)\n" + NAME_THEM),
+        ("X_train y_train x y", "labels: "),
+        ("X_train y_train images_train", "labels: "),
         ("X y a classes", ": class names must be distinct and not empty"),
-        ("X y classes class_names", "is not known: "),
+        ("X y classes class_names", "labels: "),
         ("X_train_scaled y_train", "{}X_train_scaled (7, 5, 5, 3), {}y_train (7,)\n" + NAME_THEM),
-        ("cats_x cats_y dogs_x dogs_y", "is not known: "),
-        ("arr_0 arr_1 arr_2 arr_3", "is not known: {}arr_0 (7, 5, 5, 3), {}arr_1 (7,), {}arr_2 (4"),
+        ("cats_x cats_y dogs_x dogs_y", "labels: "),
+        ("arr_0 arr_1 arr_2 arr_3", "labels: {}arr_0 (7, 5, 5, 3), {}arr_1 (7,), {}arr_2 (4"),
         ("a c b d e f", "...\n" + NAME_THEM),
     ],
 )
@@ -246,8 +246,8 @@ def test_two_arrays_of_one_shape_are_not_told_apart(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("write", "name", "said"),
     [
-        (npy, "images", "images (7, 5, 5, 3)\nName the file of their labels too."),
-        (npy, "labels", "labels (7, 5, 5, 3)\nName the file of their pictures too."),
+        (npy, "images", "images (7, 5, 5, 3)\nName the file of the labels as well."),
+        (npy, "labels", "labels (7, 5, 5, 3)\nName the file of the pictures as well."),
         (npz, "foo", "a:foo (7, 5, 5, 3)\n" + NAME_THEM),
         (hdf5, "images", "a:images (7, 5, 5, 3)\n" + NAME_THEM),
         (grouped, "images", "arrays/images (7, 5, 5, 3)\n" + NAME_THEM),
@@ -260,7 +260,7 @@ def test_one_array_alone_is_named_as_it_is(
     [path] = write(tmp_path, {name: X[:M]})
     with pytest.raises(DatasetError) as caught:
         read([path])
-    assert str(caught.value) == f"{path}: holds one array alone: {said}"
+    assert str(caught.value) == f"{path}: holds only one array: {said}"
 
 
 def test_labels_stay_as_their_source_numbers_them(tmp_path: Path) -> None:
@@ -319,12 +319,12 @@ def test_a_class_is_called_by_its_label(labels: Any, names: list[str]) -> None:
     ("images", "labels", "said"),
     [
         (X[:0], [], r"images: holds no pictures: shape \(0, 5, 5, 3\)"),
-        (X, Y[:9], r"must be 11 labels, one a picture, got shape \(9,\)"),
+        (X, Y[:9], r"must be 11 labels, one for each picture, got shape \(9,\)"),
         (X[..., :2], Y, r"must be pictures of shape \(m, height, width, 3\), got shape"),
-        (X - 128.5, Y, "pixels must be whole numbers 0 to 255, or lie in 0 to 1"),
+        (X - 128.5, Y, "pixels must be whole numbers from 0 to 255, or lie between 0 and 1"),
         (X[:2], [0.5, 1.0], "labels must be whole numbers"),
         (X[:2], [-1, 1], "labels must be whole numbers"),
-        (X[:2], ["cat", " "], "label 1 is '': no class"),
+        (X[:2], ["cat", " "], "label 1 is '', which is no class"),
         (X[:2], ["cat", None], "must be strings"),
     ],
 )

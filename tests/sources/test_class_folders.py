@@ -172,7 +172,7 @@ def test_what_stands_beside_splits_is_left_out_and_counted(tmp_path: Path) -> No
 def test_a_table_named_as_a_test_split_may_have_its_labels(tmp_path: Path) -> None:
     """Then the pictures of the split are not left out as if they had none."""
     make(tmp_path, "train/" + PETS, "test/{1,2}.jpg", "test.csv")
-    with pytest.raises(DatasetError, match=r"Name the tables that have their labels: .*test\.csv"):
+    with pytest.raises(DatasetError, match=r"Name the tables that hold the labels: .*test\.csv"):
         listing(tmp_path)
 
 
@@ -196,44 +196,50 @@ def test_a_class_may_have_a_splits_word_in_its_name(
 @pytest.mark.parametrize(
     ("patterns", "said"),
     [
-        (["{lot1,lot2}/" + PETS], "same folders (cat, dog) stand in several (lot1, lot2)"),
-        (["{cat,dog}/{indoor,outdoor}/1.jpg"], "(indoor, outdoor) stand in several (cat, dog)"),
-        (["{train,test,more}/" + PETS], "'more' is not named as a split, as 'train' beside it is"),
-        ([PETS, "test/" + PETS], "'cat' is not named as a split, as 'test' beside it is"),
+        (["{lot1,lot2}/" + PETS], "same names (cat, dog) are in several folders (lot1, lot2)"),
+        (
+            ["{cat,dog}/{indoor,outdoor}/1.jpg"],
+            "(indoor, outdoor) are in several folders (cat, dog)",
+        ),
+        (["{train,test,more}/" + PETS], "'more' is not named as a split, but 'train' is"),
+        ([PETS, "test/" + PETS], "'cat' is not named as a split, but 'test' is"),
         ([PETS, "test/{1,2}.jpg"], "'cat' is not named as a split"),
         (["train/" + PETS, "car/1.jpg"], "'car' is not named as a split"),
         (["{valid,invalid}/1.jpg"], "'invalid' is not named as a split"),
         (["{val,test}/" + PETS], "holds no train split, only test, val"),
-        (["{cats_train,cats_test,dogs_train,dogs_test}/1.jpg"], "hold a class and a split"),
-        ([PETS, "{cat,dog}_test/1.jpg"], "hold a class and a split"),
-        (["{train,test}_{cat,dog}/1.jpg"], "hold a class and a split"),
-        (["{raw,done}/{train,test}/" + PETS], "(cat, dog) stand in several (done, raw)"),
-        (["new/{train,test}/" + PETS, "old/{train,test}/1.jpg"], "or those inside (cat, dog)"),
-        (["cat/{1,1_mask,1_mask_1}.png", "dog/2.png"], "holds 2 pictures that are masks of others"),
-        (["{images,masks}/1.jpg"], "(images, masks) are not named as classes are"),
-        (["{images_001,images_002}/{cat,dog}.{1,2}.jpg"], "are not named as classes are"),
+        (["{cats_train,cats_test,dogs_train,dogs_test}/1.jpg"], "combine a class and a split"),
+        ([PETS, "{cat,dog}_test/1.jpg"], "combine a class and a split"),
+        (["{train,test}_{cat,dog}/1.jpg"], "combine a class and a split"),
+        (["{raw,done}/{train,test}/" + PETS], "(cat, dog) are in several folders (done, raw)"),
+        (["new/{train,test}/" + PETS, "old/{train,test}/1.jpg"], "or those inside them (cat, dog)"),
+        (
+            ["cat/{1,1_mask,1_mask_1}.png", "dog/2.png"],
+            "holds 2 pictures that are masks of other pictures",
+        ),
+        (["{images,masks}/1.jpg"], "(images, masks) do not look like classes"),
+        (["{images_001,images_002}/{cat,dog}.{1,2}.jpg"], "do not look like classes"),
         (["{learn,exam}/{cat,dog}.{1,2}.jpg"], "begin with the same words (cat, dog)"),
-        (["pets/" + PETS, "more/1.jpg"], "(more, pets), or those inside (cat, dog)"),
+        (["pets/" + PETS, "more/1.jpg"], "(more, pets), or those inside them (cat, dog)"),
         (
             ["animals/{cat,dog}/1.jpg", "cars/{van,bus}/1.jpg"],
-            "(animals, cars), or those inside (bus, ",
+            "(animals, cars), or those inside them (bus, ",
         ),
-        (["JPEGImages/1.jpg", "PedMasks/1.jpg"], "(JPEGImages, PedMasks) are not named as"),
-        (["{train,train_masks}/1.jpg"], "(train, train_masks) are not named as classes"),
-        (["{100CANON,101CANON}/1.jpg"], "(100CANON, 101CANON) are not named as classes"),
-        (["{fold1,fold2}/{train,val}/" + PETS], "(cat, dog) stand in several (fold1, fold2)"),
-        (["new/{train,test}/" + PETS, "old/1.jpg"], "'new' holds splits (test, train), not all"),
+        (["JPEGImages/1.jpg", "PedMasks/1.jpg"], "(JPEGImages, PedMasks) do not look like"),
+        (["{train,train_masks}/1.jpg"], "(train, train_masks) do not look like classes"),
+        (["{100CANON,101CANON}/1.jpg"], "(100CANON, 101CANON) do not look like classes"),
+        (["{fold1,fold2}/{train,val}/" + PETS], "(cat, dog) are in several folders (fold1, fold2)"),
+        (["new/{train,test}/" + PETS, "old/1.jpg"], "'new' holds splits (test, train), but others"),
         (["train/" + PETS, "test/ape/1.jpg"], "only the test split has pictures of ape"),
-        (["{cat,dog}/{train,test}/1.jpg", "cat/9.jpg"], "holds pictures in no split"),
-        (["{cat,dog}/{train,test}/1.jpg", "dog/new/9.jpg"], "holds pictures in no split"),
-        ([PETS, "pets/" + PETS], "holds folders that stand beside it too (cat, dog)"),
+        (["{cat,dog}/{train,test}/1.jpg", "cat/9.jpg"], "holds pictures outside its splits"),
+        (["{cat,dog}/{train,test}/1.jpg", "dog/new/9.jpg"], "holds pictures outside its splits"),
+        ([PETS, "pets/" + PETS], "holds folders with the names of its siblings (cat, dog)"),
         (["{train,test}/{cat.1,cat.2,dog.1,dog.2}.jpg"], "(cat, dog), choose `label_from` name"),
-        ([PETS.replace("cat", "{Cat,cat}")], "'Cat' and 'cat' may be one class"),
-        (["{maine coon,maine_coon}/1.jpg"], "'maine coon' and 'maine_coon' may be one class"),
-        (["{cat,cat.}/1.jpg"], "'cat' and 'cat.' may be one class"),
-        (["train/" + PETS, "test/{cat,Dog}/1.jpg"], "'Dog' and 'dog' may be one class"),
-        (["{hot dog,hotdog}/1.jpg"], "'hot dog' and 'hotdog' may be one class"),
-        (["{1,1.0}/1.jpg"], "'1' and '1.0' may be one class"),
+        ([PETS.replace("cat", "{Cat,cat}")], "'Cat' and 'cat' may be the same class"),
+        (["{maine coon,maine_coon}/1.jpg"], "'maine coon' and 'maine_coon' may be the same class"),
+        (["{cat,cat.}/1.jpg"], "'cat' and 'cat.' may be the same class"),
+        (["train/" + PETS, "test/{cat,Dog}/1.jpg"], "'Dog' and 'dog' may be the same class"),
+        (["{hot dog,hotdog}/1.jpg"], "'hot dog' and 'hotdog' may be the same class"),
+        (["{1,1.0}/1.jpg"], "'1' and '1.0' may be the same class"),
         (
             ["train/" + PETS, "test/{cat,dog,bird}/1.jpg"],
             "only the test split has pictures of bird",
@@ -284,7 +290,7 @@ def test_a_folder_that_holds_one_folder_is_entered_and_told(tmp_path: Path, insi
     make(tmp_path, f"{inside}/{PETS}", "README.md", "annotations/1.xml")
     heard = Warned()
     assert len(listing(tmp_path, observer=heard).pictures) == 4
-    assert heard.notes == [f"{tmp_path}: entered {tmp_path / inside}"]
+    assert heard.notes == [f"{tmp_path}: used the folder inside it, {tmp_path / inside}"]
     assert skipped(tmp_path) == {"README.md": "text file", "annotations/1.xml": "text file"}
 
 
@@ -314,10 +320,10 @@ def test_what_stands_deeper_in_a_class_folder_is_told(tmp_path: Path) -> None:
         (["images/{1,2}.jpg", "labels/1.txt"], "images: holds pictures, but no class folders"),
         (
             ["{train,test}/{1,2}.jpg", "{train,test}.csv"],
-            r"Name the tables that have .*: .*train\.csv",
+            r"Name the tables that hold .*: .*train\.csv",
         ),
         (["x/pets.zip"], "but archives: .*pets.zip\nExtract it"),
-        (["x_train.npy"], "but array files: .*x_train.npy\nName what"),
+        (["x_train.npy"], "but array files: .*x_train.npy\nName those"),
     ],
 )
 def test_a_folder_without_class_folders_is_an_error(
@@ -359,7 +365,7 @@ def test_a_table_beside_pictures_says_their_labels(tmp_path: Path, folder: str) 
     heard = Warned()
     found = listing(tmp_path, observer=heard)
     assert [picture.class_name for picture in found.pictures] == ["cat", "dog"]
-    assert f"the labels are those of {tmp_path / 'labels.csv'}" in heard.notes
+    assert f"the labels are read from {tmp_path / 'labels.csv'}" in heard.notes
     assert skipped(tmp_path) == {f"{folder}3.jpg": UNLISTED}
 
 
@@ -395,7 +401,7 @@ def test_a_table_beside_class_folders_agrees_or_is_asked(tmp_path: Path) -> None
     rows = [f"{name}/{number}.jpg" for name in ("cat", "dog") for number in (1, 2)]
     table, plain = tmp_path / "metadata.csv", {("cat", None): 2, ("dog", None): 2}
     table.write_text("file,label\n" + "".join(f"{row},x{row[-5]}\n" for row in rows))
-    with pytest.raises(DatasetError, match=r"\(cat, dog\) and metadata.csv say different"):
+    with pytest.raises(DatasetError, match=r"\(cat, dog\) and metadata.csv give different"):
         listing(tmp_path)
     assert counted(tmp_path, "top") == plain
     table.write_text("file,label\n" + "".join(f"{row},{row[:3]}\n" for row in rows))
@@ -418,7 +424,7 @@ def test_lists_of_splits_that_are_not_used_are_told(tmp_path: Path) -> None:
     heard = Warned()
     listing(tmp_path, observer=heard)
     lists = f"{tmp_path / 'meta/test.csv'}, {tmp_path / 'meta/train.txt'}"
-    assert heard.notes[-1] == f"not used, though they may say the splits: {lists}"
+    assert heard.notes[-1] == f"not used, though they may list the splits: {lists}"
 
 
 def test_a_table_beside_folders_that_are_no_classes_is_read(tmp_path: Path) -> None:
@@ -438,10 +444,12 @@ def test_each_split_may_have_its_table(tmp_path: Path) -> None:
     assert counted(tmp_path) == in_two_splits(1, 1)
     metadata = tmp_path / "test" / "metadata.csv"
     metadata.write_text("file,label,split\n1.jpg,cat,test\n2.jpg,dog,train\n")
-    with pytest.raises(DatasetError, match=r"metadata\.csv: says another split than test"):
+    with pytest.raises(
+        DatasetError, match=r"metadata\.csv: assigns pictures to another split than test"
+    ):
         listing(tmp_path)
     (tmp_path / "test" / "more.csv").write_text("file,label\n")
-    with pytest.raises(DatasetError, match=r"2 tables\nName those that have their labels: .*m"):
+    with pytest.raises(DatasetError, match=r"2 tables\nName the tables that hold the labels: .*m"):
         listing(tmp_path)
 
 

@@ -85,8 +85,8 @@ def test_pictures_are_the_same_however_they_are_stored(layout: str, kind: str) -
     pictures, values = LAYOUTS[layout]
     heard = Heard()
     assert np.array_equal(read(TYPES[kind](values), heard), pictures)
-    said = ["a.npz:X: rows taken as gray pictures of 4x4"] * ("flat" in layout)
-    said += ["a.npz:X: pixels from 0 to 1, multiplied by 255 and rounded"] * ("0 to 1" in kind)
+    said = ["a.npz:X: each row is a gray picture of 4x4"] * ("flat" in layout)
+    said += ["a.npz:X: pixels are from 0 to 1: multiplied by 255 and rounded"] * ("0 to 1" in kind)
     assert sorted(heard.texts) == sorted(said)
 
 
@@ -117,8 +117,8 @@ def test_pixels_that_are_all_dark_are_read_and_told() -> None:
     heard = Heard()
     assert np.array_equal(read(X // 16, heard), X // 16)
     assert heard.texts == [
-        "a.npz:X: the first pictures are dark, from 0 to 15 of 255\n"
-        "Where 15 is white, scale the pixels to 0 to 255."
+        "a.npz:X: the first pictures are dark, with pixels from 0 to 15\n"
+        "If 15 means white, scale the pixels to 0 to 255."
     ]
 
 
@@ -128,7 +128,7 @@ def test_pixels_that_are_0_and_1_only_are_refused(kind: Any) -> None:
     masks = np.zeros((90_000, 5, 10), kind)  # more than is read at once
     masks[-1, 4, 9] = 1
     for values in (masks, np.sign(X).astype(kind)):
-        with pytest.raises(DatasetError, match="pixels are 0 and 1 only\nMultiply them by 255"):
+        with pytest.raises(DatasetError, match="all pixels are 0 or 1\nMultiply them by 255"):
             pictures_of(stored(values), Observer())
 
 
@@ -149,9 +149,9 @@ def test_pixels_of_other_values_are_not_taken_for_0_and_1(last: int) -> None:
 @pytest.mark.parametrize(
     ("shape", "said"),
     [
-        ((6, 3, 5, 3), r"colors may stand first or last in shape \(6, 3, 5, 3\)"),
-        ((6, 1, 5, 3), "colors may stand first or last"),
-        ((6, 4, 4, 4), r"must be pictures of shape .*\(6, 4, 4, 4\)\nStore RGB pictures"),
+        ((6, 3, 5, 3), r"axis 1 or axis 3 may be the colors: shape \(6, 3, 5, 3\)"),
+        ((6, 1, 5, 3), "axis 1 or axis 3 may be the colors"),
+        ((6, 4, 4, 4), r"must be pictures of shape .*\(6, 4, 4, 4\)\nStore one RGB picture"),
         ((6, 5, 5, 2), "must be pictures of shape"),
         ((6, 5, 5, 5, 3), "must be pictures of shape"),
         ((6, 16, 3), "must be pictures of shape"),
@@ -159,7 +159,7 @@ def test_pixels_of_other_values_are_not_taken_for_0_and_1(last: int) -> None:
         ((6, 16, 1), "must be pictures of shape"),
         (
             (6, 48),
-            r"rows of 48 .*\nStore X.reshape\(-1, 3, 4, 4\) where .*X.reshape\(-1, 4, 4, 3\)",
+            r"rows of 48 .*\nStore X.reshape\(-1, 3, 4, 4\) if .*X.reshape\(-1, 4, 4, 3\)",
         ),
         ((6, 50), "must be pictures of shape"),
         ((6, 1), "must be pictures of shape"),
@@ -167,7 +167,7 @@ def test_pixels_of_other_values_are_not_taken_for_0_and_1(last: int) -> None:
         ((), "must be pictures of shape"),
         ((0, 4, 4, 3), r"holds no pictures: shape \(0, 4, 4, 3\)\nStore at least one of each"),
         ((6, 0, 4, 3), "must be pictures of shape"),
-        ((2, 8000, 8000), "pictures of more than 50000000 pixels"),
+        ((2, 8000, 8000), "pictures have more than 50000000 pixels"),
         ((1,) * 32, "must be pictures of shape"),
     ],
 )
@@ -181,7 +181,7 @@ def test_shapes_that_may_mean_two_things_are_refused(shape: tuple[int, ...], sai
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        (X / 127.5 - 1, "or lie in 0 to 1, got float64 from -1 to 1"),
+        (X / 127.5 - 1, "or lie between 0 and 1, got float64 from -1 to 1"),
         ((X - X.mean()) / X.std(), r"got float64 from -1.\d+ to 1.\d+"),
         (X * 1.5, "got float64 from 0 to 382.5"),
         (X * 257.0, "got float64 from 0 to 6.5"),
@@ -210,7 +210,7 @@ def test_pixels_of_an_unknown_range_are_refused(values: Any, said: str) -> None:
 def test_many_pictures_take_some_bytes_each() -> None:
     """Blank ones, packed to nothing, may not fill the memory with their names."""
     claims = np.broadcast_to(np.uint8(0), (100_001, 5, 5))
-    with pytest.raises(DatasetError, match="claims 100001 pictures, stored in 60 bytes"):
+    with pytest.raises(DatasetError, match="claims 100001 pictures, but stores 60 bytes"):
         pictures_of(Packed(claims), Observer())
 
 
@@ -264,25 +264,29 @@ def test_labels_may_be_strings(texts: list[Any]) -> None:
 @pytest.mark.parametrize(
     ("labels", "classes", "said"),
     [
-        (Y[:3], None, r"must be 4 labels, one a picture, got shape \(3,\)"),
+        (Y[:3], None, r"must be 4 labels, one for each picture, got shape \(3,\)"),
         (np.array(1), None, r"got shape \(\)"),
         (np.zeros((4, 2, 2)), None, r"got shape \(4, 2, 2\)"),
         (np.zeros((4, 1001)), None, r"got shape \(4, 1001\)"),
         (np.eye(3)[Y].T, None, r"got shape \(3, 4\)"),
-        (Y - 1, None, "must be whole numbers from 0 on, got -1 at 0\nNumber the classes"),
-        (Y / 2, None, "must be whole numbers from 0 on, got 0.5 at 2"),
-        (np.where(Y, Y, np.nan), None, "got nan at 0"),
-        (np.where(Y, Y, np.inf), NAMES, "must be whole numbers 0 to 2, got inf at 0"),
-        (Y + 1, NAMES, "must be whole numbers 0 to 2, got 3 at 1"),
-        (np.eye(4)[Y + 1], NAMES, "must be whole numbers 0 to 2, got 3 at 1"),
-        (np.ones((4, 3)), None, r"a row of zeros and a single 1, got \[1.0, 1.0, 1.0\]"),
-        (np.zeros((4, 3)), None, r"a single 1, got \[0.0, 0.0, 0.0\]"),
-        (np.full((4, 2), 0.5), None, r"a single 1, got \[0.5, 0.5\]"),
-        (np.full((4, 2), np.nan), None, r"a single 1, got \[nan, nan\]"),
-        (np.full((4, 2), b"a"), None, r"must be 4 labels, one a picture, got shape \(4, 2\)"),
-        (["cat", "dog", "", "dog"], None, "label 2 is '': no class"),
-        (["cat", "dog", "nan", "dog"], None, "label 2 is 'nan': no class"),
-        (["cat", "dog", "cat", "bee"], NAMES, "label 1 is 'dog': no class"),
+        (Y - 1, None, "must be whole numbers from 0 on, got -1 at index 0\nNumber the classes"),
+        (Y / 2, None, "must be whole numbers from 0 on, got 0.5 at index 2"),
+        (np.where(Y, Y, np.nan), None, "got nan at index 0"),
+        (np.where(Y, Y, np.inf), NAMES, "must be whole numbers from 0 to 2, got inf at index 0"),
+        (Y + 1, NAMES, "must be whole numbers from 0 to 2, got 3 at index 1"),
+        (np.eye(4)[Y + 1], NAMES, "must be whole numbers from 0 to 2, got 3 at index 1"),
+        (np.ones((4, 3)), None, r"a single 1 and zeros, got \[1.0, 1.0, 1.0\]"),
+        (np.zeros((4, 3)), None, r"a single 1 and zeros, got \[0.0, 0.0, 0.0\]"),
+        (np.full((4, 2), 0.5), None, r"a single 1 and zeros, got \[0.5, 0.5\]"),
+        (np.full((4, 2), np.nan), None, r"a single 1 and zeros, got \[nan, nan\]"),
+        (
+            np.full((4, 2), b"a"),
+            None,
+            r"must be 4 labels, one for each picture, got shape \(4, 2\)",
+        ),
+        (["cat", "dog", "", "dog"], None, "label 2 is '', which is no class"),
+        (["cat", "dog", "nan", "dog"], None, "label 2 is 'nan', which is no class"),
+        (["cat", "dog", "cat", "bee"], NAMES, "label 1 is 'dog', which is no class"),
         (
             Y.astype(complex),
             None,

@@ -97,8 +97,8 @@ def test_a_bad_file_is_refused_by_name_in_two_lines(
 
 
 HOW_TO_WRITE = "Write it again: create_dataset(name, data=...) of h5py, strings with dtype='S'."
-POINTS_ELSEWHERE = f"is not an array that stands in this file\n{HOW_TO_WRITE}"
-OTHERWISE = f"is stored in a way that is not read here\n{HOW_TO_WRITE}"
+POINTS_ELSEWHERE = f"is not an array stored in this file\n{HOW_TO_WRITE}"
+OTHERWISE = f"is stored in a way that catclf does not read\n{HOW_TO_WRITE}"
 
 
 @pytest.mark.slow
@@ -116,14 +116,17 @@ OTHERWISE = f"is stored in a way that is not read here\n{HOW_TO_WRITE}"
         ("pixels from -1 to 1", "got float64 from -1 to 1\nScale them to 0 to 255, round, and"),
         (
             "pixels in rows",
-            "rows of 48 numbers may be color by color, or pixel by pixel\nStore X.res",
+            "rows of 48 numbers may hold one color after the other, or one pixel\nStore X.res",
         ),
-        ("colors first or last", "colors may stand first or last in shape (6, 3, 4, 3)"),
-        ("labels by other names", "label 1 is 'dog': no class"),
+        (
+            "colors first or last",
+            "the color axis may be the first or the last one of shape (6, 3, 4, 3)",
+        ),
+        ("labels by other names", "label 1 is 'dog', which is no class"),
         ("pixels beyond 255", "train_set_x[0]: its pixels are not whole numbers from 0 to 255"),
         ("one pixel below 0", "train_set_x[5]: its pixels are not whole numbers from 0 to 255"),
         ("a label of 2", "whole numbers 0 to 1"),
-        ("too few labels", "6 labels, one a picture, got shape (5,)"),
+        ("too few labels", "6 labels, one for each picture, got shape (5,)"),
         ("pixels by an external link", POINTS_ELSEWHERE),
         ("virtual pixels", POINTS_ELSEWHERE),
         ("lzf", OTHERWISE),
@@ -310,5 +313,5 @@ def test_a_prepared_dataset_is_no_source(small_dataset: Path) -> None:
 
 def test_a_path_that_no_file_can_have_is_refused() -> None:
     """A NUL in the path is a DatasetError too."""
-    with pytest.raises(DatasetError, match="not a possible file name"):
+    with pytest.raises(DatasetError, match="not a valid file name"):
         listing(Path("a\0b.h5"))

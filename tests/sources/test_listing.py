@@ -161,10 +161,10 @@ def test_sources_that_are_no_splits_are_taken_together_and_told(tmp_path: Path) 
     found = listing(tmp_path / "a", tmp_path / "b", observer=heard)
     assert {picture.split for picture in found.pictures} == {None}
     assert heard.notes == [
-        f"taken together, and none as a split: {tmp_path / 'a'}, {tmp_path / 'b'}"
+        f"used together, none of them as a split: {tmp_path / 'a'}, {tmp_path / 'b'}"
     ]
     for other in ("test", "validation-a"):
-        with pytest.raises(DatasetError, match=f"a: is not named as a split, as '{other}' beside"):
+        with pytest.raises(DatasetError, match=f"a: is not named as a split, but '{other}' is"):
             listing(tmp_path / "a", tmp_path / other)
 
 

@@ -150,14 +150,12 @@ def _resident() -> int:
     [
         (
             saved(np.savez, X=X, y=np.array(["a", None] * 3)),
-            ":y: is an array of Python objects: a ",
+            ":y: holds Python objects: a pickle, which could run any code\nSave labels as strings",
         ),
-        (
-            npy(np.array(["a", None])),
-            "X.bin: is an array of Python objects: a pickle, which could ",
-        ),
-        (npy(X)[:-1], "X.bin: damaged: does not hold what it claims\nFetch the file again"),
-        (npy(X) + b"\0", "X.bin: damaged: does not hold what it claims"),
+        (npy(np.array(["a", None])), "X.bin: holds Python objects: a pickle, which could "),
+        (npz(X=X, y=np.array({1: 2})), "y: holds Python objects: a pickle, which"),
+        (npy(X)[:-1], "X.bin: damaged: does not match its header\nFetch the file again"),
+        (npy(X) + b"\0", "X.bin: damaged: does not match its header"),
         (npy(X)[:9], "X.bin: damaged: is not an array"),
         (npz(X=X, y=Y)[:-1], "X.bin: damaged: cut short\nFetch the file again, or save it again"),
         (
@@ -165,7 +163,7 @@ def _resident() -> int:
             "X: damaged: is not an array",
         ),
         (pack(Member("X.npy", b"x"), Member("y.npy", npy(Y))), "X: damaged: is not an array"),
-        (npz(a=Y, b=Y), "which are the pictures and which their labels is not known"),
+        (npz(a=Y, b=Y), "it is unclear which array is the pictures and which the labels"),
         (
             b"\x80\2}q\1(U\4data",
             "is a pickle, not a source of labeled pictures\nIt could run any code: load it",
@@ -182,6 +180,20 @@ def test_the_message_says_what_is_wrong(tmp_path: Path, data: bytes, said: str) 
         read(path, *[tmp_path / "y.npy"] * (data[0] != ord("P")))
     assert said in str(caught.value)
     assert "allow_pickle" not in str(caught.value)
+
+
+@pytest.mark.parametrize("save", [np.save, np.savez, np.savez_compressed])
+def test_a_dict_that_was_saved_whole_is_told_how_to_save_it(tmp_path: Path, save: Any) -> None:
+    """np.save and np.savez pickle it, alike."""
+    with open(tmp_path / "d.bin", "wb") as file:
+        save(file, {"X": X, "y": Y})
+    with pytest.raises(DatasetError) as caught:
+        read(tmp_path / "d.bin")
+    name = "" if save is np.save else ":arr_0"
+    assert str(caught.value) == (
+        f"{tmp_path / 'd.bin'}{name}: holds Python objects: a pickle, which could run any code\n"
+        "Save arrays of numbers or strings; those of a dict d with np.savez(path, **d)."
+    )
 
 
 def test_no_sound_npz_is_a_result_or_an_error(tmp_path: Path) -> None:

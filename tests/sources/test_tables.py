@@ -158,7 +158,7 @@ def test_a_column_for_each_class_is_told(tmp_path: Path) -> None:
     assert notes == ["labels: the columns 'cat', 'dog' (1 where the picture is of the class)"]
 
 
-PATH_SPLIT = "the split is the folder in each path"
+PATH_SPLIT = "the splits are read from the paths"
 
 
 @pytest.mark.parametrize(
@@ -212,13 +212,12 @@ def test_ids_in_folders_of_splits_are_in_these_splits(tmp_path: Path) -> None:
     ("text", "says"),
     [
         ("", "a.csv: is empty\nWrite"),
-        ("file\n1.jpg\n", "a.csv: no comma, semicolon, tab or bar separates columns in its first "
-         "line, 'file'\nWrite 'file,label', a line a picture."),
-        ("file,\n1.jpg,\n", "a.csv: no comma, semicolon, tab or bar separates columns in its first "
-         "line, 'file,'\n"),
-        ("file label\n1.jpg cat\n", "a.csv: no comma, semicolon, tab or bar separates columns"),
-        ('[\n{"file": "1.jpg", "label": "cat"}\n]', "a.csv:1: is not a JSON object on one line\n"),
-        ('[{"file": "1.jpg"}, {"file": "2.jpg"}]', "a.csv:1: is not a JSON object on one line\n"),
+        ("file\n1.jpg\n", "a.csv: has only one column: its first line is 'file'\n"
+         "Write a line 'file,label' for each picture."),
+        ("file,\n1.jpg,\n", "a.csv: has only one column: its first line is 'file,'\n"),
+        ("file label\n1.jpg cat\n", "a.csv: has only one column: its first line is 'file label'"),
+        ('[\n{"file": "1.jpg", "label": "cat"}\n]', "a.csv:1: is not a JSON object\n"),
+        ('[{"file": "1.jpg"}, {"file": "2.jpg"}]', "a.csv:1: is not a JSON object\n"),
         ("file,label,split\n1.jpg,cat,train\n./1.jpg,dog,test\n2.jpg,cat,test\n3.jpg,a,test\n"
          "3.jpg,b,test\n", "a.csv: 4 rows give a file several labels, such as '1.jpg' "
          "(lines 2, 3, 5 and 1 more)\nGive each file one label"),
@@ -241,14 +240,14 @@ def test_ids_in_folders_of_splits_are_in_these_splits(tmp_path: Path) -> None:
         ("file,label,split\n1.jpg,cat,maybe\n", "a.csv:2: has an unknown split: 'maybe'\nWrite tr"),
         ("file,label,set\n" + "1.jpg,cat,train\n" * 9 + "1.jpg,cat,x\n" * 7,
          "a.csv: 7 rows have an unknown split, such as 'x' (lines 11, 12, 13 and 4 more)\nWrite"),
-        ("file,label,split\n1.jpg,cat,train\n2.jpg,cat,\n", "a.csv:3: has no split, others have"),
-        ('file,label\n1.jpg,cat\n"2.jpg,dog\n3.jpg,dog\n', "a.csv:3: is not a row of cells (unexp"),
-        ("file,label\n" + "x" * 200_000 + ",cat\n", "a.csv:2: is not a row of cells (field larger"),
+        ("file,label,split\n1.jpg,cat,train\n2.jpg,cat,\n", "a.csv:3: has no split, but others do"),
+        ('file,label\n1.jpg,cat\n"2.jpg,dog\n3.jpg,dog\n', "a.csv:3: is not a line of CSV (unexp"),
+        ("file,label\n" + "x" * 200_000 + ",cat\n", "a.csv:2: is not a line of CSV (field larger"),
         ("file,label\n\udcff.jpg,cat\n", "a.csv: is not text in UTF-8\nSave it as CSV in UTF-8."),
         ("filename, cat, dog\n1.jpg, 1, 1\n2.jpg, 0, 0\n3.jpg, 1, 0\n",
-         "a.csv: 2 rows have a 1 in none, or in several, of 'cat', 'dog' (lines 2, 3)\nGive each"),
+         "a.csv: 2 rows do not have a single 1 among 'cat', 'dog' (lines 2, 3)\nGive each"),
         ('{"file": "1.jpg", "label": ["cat", "dog"]}\n', "a.csv:1: has several labels"),
-        ('{"file": "1.jpg", "label": "cat"}\n["2.jpg"]\n', "a.csv:2: is not a JSON object on one"),
+        ('{"file": "1.jpg", "label": "cat"}\n["2.jpg"]\n', "a.csv:2: is not a JSON object"),
         ('{"file": "1.jpg", "label": "\\ud800"}\n', "a.csv:1: is not a JSON object"),
         ('{"file": "1.jpg", "label": ' + "[" * 9999 + "\n", "a.csv:1: is not a JSON object"),
         ("url,label\nhttps://a.b/1.jpg,cat\nhttp://a.b/2.jpg,dog\n",
@@ -292,8 +291,9 @@ def test_where_no_picture_is_there_one_message_says_where_was_searched(tmp_path:
     """With one of them as an example, not an error for each."""
     text = "file,label\n" + "".join(f"gone/{i}.jpg,cat\n" for i in range(900))
     assert refused(tmp_path, text) == (
-        f"a.csv: none of its 900 pictures is there: no 'gone/0.jpg' (line 2) in {tmp_path} or a "
-        "folder of it\nPaths count from the table's folder: move the table, or correct the paths."
+        "a.csv: none of its 900 pictures is found: 'gone/0.jpg' (line 2) is not in "
+        f"{tmp_path} or a folder in it\n"
+        "Paths are relative to the table's folder: move the table, or correct the paths."
     )
 
 
@@ -305,7 +305,7 @@ def test_where_the_pictures_were_found_is_told(tmp_path: Path) -> None:
     assert notes == ["the file is 'id', the label is 'breed'; its pictures are found in train/"]
     touch(tmp_path, "masks/0a.jpg", "masks/0b.jpg")
     assert refused(tmp_path, "id,breed\n0a,beagle\n0b,boxer\n", "labels.csv").startswith(
-        "labels.csv: its pictures may be those of masks/ or of train/\nWrite the folder"
+        "labels.csv: its pictures may be those in masks/ or in train/\nWrite the folder"
     )
 
 
@@ -378,5 +378,5 @@ def test_a_table_of_pixels_is_told_to_be_saved_as_arrays(tmp_path: Path) -> None
     names = ",".join(f"pixel{i}" for i in range(64))
     for header, pixels in ((names, ",".join("0" * 64)), ("pixels", " ".join("0" * 64))):
         path.write_text(f"label,{header}\n" + f"1,{pixels}\n" * 3)
-        with pytest.raises(DatasetError, match=r"has the pixels themselves.*\n.*np\.savez"):
+        with pytest.raises(DatasetError, match=r"seems to hold pixels.*\n.*np\.savez"):
             listing(path)
