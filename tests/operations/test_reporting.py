@@ -37,7 +37,7 @@ def test_a_page_names_no_folder_above_the_pictures(tmp_path: Path) -> None:
     names = [f"{tmp_path}/pets/{split}/cat/{i}.png" for split in ("train", "test") for i in "012"]
     data, model = tmp_path / "d.npz", tmp_path / "m.npz"
     write_small(data, 3, 3, names=names[:3], test_names=names[3:])
-    catclf.train(data, model, catclf.Settings(iterations=2))
+    catclf.train(data, model, catclf.Settings(iterations=2), observer=catclf.Observer())
     written = catclf.report(data, model, tmp_path / "r.html")
     assert written.pictures == 3
     text = (tmp_path / "r.html").read_text(encoding="utf-8")
@@ -51,7 +51,8 @@ def test_what_is_judged_is_what_was_asked_for(small_dataset: Path, tmp_path: Pat
     other, page = write_small(tmp_path / "other.npz", 30, 10, seed=1), tmp_path / "r.html"
     balanced = catclf.Settings(iterations=3, class_weight="balanced")
     for settings, name in ((balanced, "balanced accuracy"), (catclf.Settings(), "accuracy")):
-        model = catclf.train(other, tmp_path / "m.npz", settings).model
+        output, heard = tmp_path / "m.npz", catclf.Observer()
+        model = catclf.train(other, output, settings, observer=heard).model
         for dataset, trained_on in ((other, None), (small_dataset, "other.npz")):
             judged = catclf.report(dataset, model, page).test
             assert judged is not None
