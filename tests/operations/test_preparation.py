@@ -111,7 +111,7 @@ def test_unreadable_pictures_are_named_and_left_out(pets: Path, output: Path) ->
     assert heard.calls == [(done, 23) for done in range(1, 24)]
     assert prepared.warnings == heard.warnings
     [told] = heard.warnings
-    assert told.startswith("left out, since they cannot be read: 4 (")
+    assert told.startswith("pictures left out, since they cannot be read: 4 (")
 
 
 def test_from_python_nothing_is_lost_silently(
@@ -125,8 +125,8 @@ def test_from_python_nothing_is_lost_silently(
     assert [str(each.message) for each in caught] == prepared.warnings
     assert {each.filename for each in caught} == {__file__}
     assert [told.split(":")[0] for told in prepared.warnings] == [
-        "left out, since they cannot be read",
-        "pictures under both labels, or nearly",
+        "pictures left out, since they cannot be read",
+        "pictures with a copy or near-copy under the other label",
     ]
     assert "21/21" in capsys.readouterr().err
 
@@ -351,7 +351,7 @@ def test_a_picture_in_train_and_in_test_is_named(tmp_path: Path, output: Path) -
         draw(tmp_path / "a" / split / "cat" / f"{i}.png", i)
         draw(tmp_path / "a" / split / "dog" / f"{i}.png", 10 + i)
     shutil.copyfile(tmp_path / "a/train/cat/0.png", tmp_path / "a/test/cat/again.png")
-    with pytest.warns(CatclfWarning, match=r"in the train split too, or nearly: 1 \(first .*cat/0"):
+    with pytest.warns(CatclfWarning, match=r"copy in the train split: 1 \(first .*cat/0"):
         prepared = prepare([tmp_path / "a"], output, preprocessing=SETTINGS)
     (duplicates,) = prepared.duplicates
     assert (duplicates.leak, duplicates.contradictory) == (True, False)
@@ -366,7 +366,7 @@ def test_a_picture_in_train_and_in_test_is_named(tmp_path: Path, output: Path) -
 def test_a_picture_under_both_labels_is_named(pets: Path, output: Path) -> None:
     """It is kept, on one side, and said which."""
     shutil.copyfile(pets / "cat" / "2.png", pets / "noncat" / "also.png")
-    with pytest.warns(CatclfWarning, match=r"under both labels, or nearly: 2 \(first .*cat/2"):
+    with pytest.warns(CatclfWarning, match=r"under the other label: 2 \(first .*cat/2"):
         (duplicates,) = prepare([pets], output, preprocessing=SETTINGS).duplicates
     assert (duplicates.leak, duplicates.contradictory) == (False, True)
     found = [os.path.relpath(name, pets) for name in duplicates.names]
