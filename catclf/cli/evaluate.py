@@ -225,7 +225,7 @@ def _judgments(evaluation: Evaluation, letter: str = "") -> Iterator[str]:
         )
     if evaluation.also_in_train:
         also = evaluation.also_in_train
-        yield f"warning: {letter}pictures in the train split too, or nearly: {also}"
+        yield f"warning: {letter}pictures with a copy or near-copy in the train split: {also}"
 
 
 # What two models are compared by: a name, and its text.

@@ -79,7 +79,7 @@ class Prepared:
 
     @property
     def leaked(self) -> int:
-        """How many test pictures the train split holds too, or nearly."""
+        """How many test pictures have a copy or near-copy in the train split."""
         return sum(duplicates.leaked for duplicates in self.duplicates)
 
     @property

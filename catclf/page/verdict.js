@@ -68,7 +68,7 @@ function plainAccuracy(test) {
 
 function alsoInTrain(count) {
   const are = count === 1 ? "picture is" : "pictures are";
-  return `${count} test ${are} in the train split too, exactly or nearly.`;
+  return `${count} test ${are} also in the train split, as a copy or near-copy.`;
 }
 
 function otherData() {

@@ -351,7 +351,7 @@ def test_a_picture_in_train_and_in_test_is_named(tmp_path: Path, output: Path) -
         draw(tmp_path / "a" / split / "cat" / f"{i}.png", i)
         draw(tmp_path / "a" / split / "dog" / f"{i}.png", 10 + i)
     shutil.copyfile(tmp_path / "a/train/cat/0.png", tmp_path / "a/test/cat/again.png")
-    with pytest.warns(CatclfWarning, match=r"in the train split: 1 \(first .*cat/0"):
+    with pytest.warns(CatclfWarning, match=r"copy in the train split: 1 \(first .*cat/0"):
         prepared = prepare([tmp_path / "a"], output, preprocessing=SETTINGS)
     (duplicates,) = prepared.duplicates
     assert (duplicates.leak, duplicates.contradictory) == (True, False)
