@@ -17,7 +17,7 @@ from catclf.cli.options import (
     option,
     quiet_option,
 )
-from catclf.cli.output import as_json, percent, with_flags
+from catclf.cli.output import as_json, note_saved, percent, with_flags
 from catclf.errors import NAMED_PICTURES, printable
 from catclf.operations.evaluation import (
     Comparison,
@@ -73,6 +73,7 @@ def command(dataset: str, model: tuple[str, ...], format: str, quiet: bool, **op
         compared = compare(dataset, *model, **options)
         record, lines = comparison_as_record(compared), comparison_lines(compared)
     click.echo(as_json(record) if format == "json" else "\n".join(lines))
+    note_saved(options.get("predictions"), quiet)
 
 
 CONSTANTS = {

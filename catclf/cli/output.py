@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import click
 
-from catclf.errors import CatclfError, name_some
+from catclf.errors import CatclfError, name_some, printable
 from catclf.observer import Observer, Skipped
 
 if TYPE_CHECKING:
@@ -40,6 +40,12 @@ def note(text: str, quiet: bool = False) -> None:
     if not quiet:
         with suppress(OSError):
             click.echo(text, err=True)
+
+
+def note_saved(path: str | None, quiet: bool) -> None:
+    """Write that a file was written beside the result, where one is named."""
+    if path is not None:
+        note(f"{printable(path)}: saved", quiet)
 
 
 def short(cost: float) -> str:

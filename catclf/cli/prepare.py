@@ -23,7 +23,7 @@ from catclf.cli.options import (
     setting,
     taken,
 )
-from catclf.cli.output import EXIT_UNREADABLE, Display, as_json, note
+from catclf.cli.output import EXIT_UNREADABLE, Display, as_json, note, note_saved
 from catclf.errors import NAMED, DatasetError, PictureError, name_some, printable
 from catclf.features import Preprocessing
 from catclf.fields import Range
@@ -170,6 +170,7 @@ def command(
         click.echo(as_json(_record(prepared) | {"warnings": display.warnings}))
     else:
         _show(prepared, preprocessing)
+    note_saved(options["skipped"], quiet)
     ctx.exit(EXIT_UNREADABLE if prepared.unreadable else 0)
 
 

@@ -23,7 +23,7 @@ from catclf.cli.options import (
     setting,
     taken,
 )
-from catclf.cli.output import Display, as_json, note, percent, with_flags
+from catclf.cli.output import Display, as_json, note, note_saved, percent, with_flags
 from catclf.descent.cross_validation import METRICS, Score
 from catclf.errors import CatclfError, printable
 from catclf.fields import Range
@@ -135,6 +135,7 @@ def command(
     if tuned.interrupted:
         note(f"Interrupted; {printable(output)} is not written.")
         ctx.exit(128 + signals[0])
+    note_saved(save_predictions, quiet)
     if tuned.chosen is None:
         raise CatclfError(
             f"nothing is chosen, and {printable(output)} is not written"

@@ -39,6 +39,22 @@ def test_the_verbs_work_without_options(
     }
 
 
+def test_a_file_beside_the_result_is_named(
+    small_pictures: Path, small_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On stderr, when it is written; -q leaves it out."""
+    monkeypatch.chdir(tmp_path)
+    invoke("train", small_dataset, "--iters", "5")
+    for words, path in (
+        (f"prepare {small_pictures} --size 8 --skipped left-out.csv", "left-out.csv"),
+        (f"evaluate {small_dataset} --split train --predictions p.csv", "p.csv"),
+        (f"tune {small_dataset} --iters 5 --folds 2 --save-predictions oof.csv", "oof.csv"),
+    ):
+        assert f"{path}: saved\n" in invoke(*words.split()).stderr
+        assert "saved" not in invoke(*words.split(), "-q").stderr
+        assert os.path.exists(path)
+
+
 @pytest.mark.parametrize("verb", ["prepare", "train", "evaluate", "predict cat.png", "report"])
 def test_what_is_missing_is_one_message(
     verb: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
