@@ -255,9 +255,10 @@ def test_interrupting_prepare_leaves_nothing_behind(
 ) -> None:
     """No dataset, no temporary file, and the exit code of the signal."""
     out = tmp_path / "new" / "out"
-    words = ["prepare", str(many_pictures), "-o", str(out / "d.npz")]
-    process = subprocess.Popen([*CLI, *words], stderr=subprocess.PIPE, text=True)
+    words = ["prepare", str(many_pictures), "-o", "new/out/d.npz"]
+    process = subprocess.Popen([*CLI, *words], stderr=subprocess.PIPE, text=True, cwd=tmp_path)
     while not out.parent.exists():  # made just before the first picture is read
+        assert process.poll() is None
         time.sleep(0.005)
     time.sleep(0.1)  # pictures are being read
     process.send_signal(number)
