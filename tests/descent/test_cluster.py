@@ -105,13 +105,17 @@ class Trial:
         self, seen: Observer | None = None, settings: Settings = SETTINGS, resume: bool = False
     ) -> Trained:
         """Train there."""
-        options: Any = {"client": self.client, "observer": seen, "resume": resume}
-        return train(self.data, self.output, settings, **options)
+        return self._train(self.output, settings, seen, client=self.client, resume=resume)
+
+    def _train(
+        self, output: Path, settings: Settings, seen: Observer | None = None, **options: Any
+    ) -> Trained:
+        return train(self.data, output, settings, observer=seen or Observer(), **options)
 
     def here(self, settings: Settings = SETTINGS) -> tuple[object, ...]:
         """Return the bits of streaming on this machine."""
         output = self.output.with_name("here.npz")
-        return bits(train(self.data, output, settings, method="streaming"))
+        return bits(self._train(output, settings, method="streaming"))
 
     def error(self, match: str, seen: Observer | None = None) -> ClusterError:
         """Return the error with which training there ends."""
@@ -123,7 +127,7 @@ class Trial:
         """Return the bits of resuming on this machine, where an error told of a checkpoint."""
         done = training_of(self.output).iterations
         assert error is None or f"A checkpoint of {done} iterations is saved" in str(error.fix)
-        return bits(train(self.data, self.output, SETTINGS, resume=True))
+        return bits(self._train(self.output, SETTINGS, resume=True))
 
     def address_of(self, worker: subprocess.Popen[bytes]) -> str:
         """Return where a worker listens."""
@@ -193,7 +197,8 @@ def test_compiled_sums_are_those_of_one_machine(
     expected = trial.here()
     assert bits(trial.train()) == expected
     assert training_of(trial.output).kernel == "numba"
-    train(trial.data, trial.output, Settings(0.05, 15, every=7), method="streaming")
+    settings, heard = Settings(0.05, 15, every=7), Observer()
+    train(trial.data, trial.output, settings, method="streaming", observer=heard)
     assert bits(trial.train(resume=True)) == expected
 
 

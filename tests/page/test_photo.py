@@ -106,7 +106,7 @@ def test_every_size_and_fit_is_that_of_predict(
     preprocessing = Preprocessing(size=size, fit=fit, features=features)
     dataset, model = tmp_path / "d.npz", tmp_path / "m.npz"
     catclf.prepare(small_pictures, dataset, preprocessing=preprocessing, test_split=0.25)
-    catclf.train(dataset, model, catclf.Settings(iterations=20))
+    catclf.train(dataset, model, catclf.Settings(iterations=20), observer=catclf.Observer())
     catclf.report(dataset, model, tmp_path / "report.html")
     page = open_page(tmp_path / "report.html")
     for width, height in [(1, 90), (65, 64), (640, 480), (200, 67), (67, 201)]:

@@ -96,7 +96,7 @@ def test_a_bad_file_is_refused_by_name_in_two_lines(
     assert fix.isprintable()
 
 
-HOW_TO_WRITE = "Write it again: create_dataset(name, data=...) of h5py, strings with dtype='S'."
+HOW_TO_WRITE = "Write it again with h5py's create_dataset(name, data=...), strings with dtype='S'."
 POINTS_ELSEWHERE = f"is not an array stored in this file\n{HOW_TO_WRITE}"
 OTHERWISE = f"is stored in a way that catclf does not read\n{HOW_TO_WRITE}"
 
@@ -108,24 +108,24 @@ OTHERWISE = f"is stored in a way that catclf does not read\n{HOW_TO_WRITE}"
         ("git lfs pointer", "Run 'git lfs pull'"),
         ("cut in the middle", "damaged: cut short\nFetch or make the file again."),
         ("half of the chunks", "damaged: claims more than the file holds\nFetch or make"),
-        ("many blank pictures", "claims 200000 pictures, stored in "),
+        ("many blank pictures", "claims 200000 pictures, but stores "),
         ("labels that unpack to too little", "train_set_y: damaged"),
         ("no pixels", "holds train_set_y, but no train_set_x\nStore the pictures as train_set_x"),
         ("test split without pixels", "holds test_set_y, but no test_set_x\nStore the pictures"),
-        ("a dataset of catclf 0.1", "of an older catclf\nPrepare its pictures again."),
+        ("a dataset of catclf 0.1", "which holds columns and no pictures\nPrepare its pictures"),
         ("pixels from -1 to 1", "got float64 from -1 to 1\nScale them to 0 to 255, round, and"),
         (
             "pixels in rows",
-            "rows of 48 numbers may hold one color after the other, or one pixel\nStore X.res",
+            "rows of 48 numbers may be ordered by color or by pixel\nStore X.reshape",
         ),
         (
             "colors first or last",
-            "the color axis may be the first or the last one of shape (6, 3, 4, 3)",
+            "axis 1 or axis 3 may be the colors: shape (6, 3, 4, 3)",
         ),
         ("labels by other names", "label 1 is 'dog', which is no class"),
         ("pixels beyond 255", "train_set_x[0]: its pixels are not whole numbers from 0 to 255"),
         ("one pixel below 0", "train_set_x[5]: its pixels are not whole numbers from 0 to 255"),
-        ("a label of 2", "whole numbers 0 to 1"),
+        ("a label of 2", "whole numbers from 0 to 1, got 2 at index 2"),
         ("too few labels", "6 labels, one for each picture, got shape (5,)"),
         ("pixels by an external link", POINTS_ELSEWHERE),
         ("virtual pixels", POINTS_ELSEWHERE),
