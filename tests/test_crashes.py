@@ -108,7 +108,7 @@ def output(request: pytest.FixtureRequest, small_dataset: Path, tmp_path: Path) 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 def test_killed_at_any_time_the_output_is_whole(output: Output, number: signal.Signals) -> None:
-    """The old or the new one, or a checkpoint; what is left beside it is gone after the next run."""
+    """The old, the new or a checkpoint; what is left beside it is gone after the next run."""
     began = time.monotonic()
     in_child(output.replace)
     took = time.monotonic() - began

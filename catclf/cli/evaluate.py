@@ -182,7 +182,7 @@ def lines_of(evaluation: Evaluation) -> Iterator[str]:
         yield f"To predict, use --order {fits}."
     worst = evaluation.worst(NAMED_PICTURES)
     if worst:
-        yield "\nmost confidently wrong:"
+        yield "\npredicted wrong, the most confident first:"
     for picture in worst:
         yield prediction_line(picture, positive)
 

@@ -86,8 +86,8 @@ Examples:
     type=Number(Range(whole=True, least=0)),
     default=5,
     metavar="N",
-    help="Name the N pictures whose label and prediction disagree most, to be looked at: of the "
-    "first 10, 2 to 7 had a wrong label in trials with 5 % of all labels changed. None are named "
+    help="Name the N pictures whose label is least probable when they are held out, to be checked: "
+    "in trials with 5 % of all labels changed, 2 to 7 of the first 10 were such. None are named "
     "where the model shows no skill.",
 )
 @csv_option(
@@ -209,7 +209,7 @@ def lines_of(tuned: Tuned, suspects: int) -> Iterator[str]:
     if suspects and withheld is not None:
         yield f"\nNo pictures are suspected of a wrong label:\n{withheld}"
     elif suspects:
-        yield "\npictures whose label and prediction disagree most:"
+        yield "\npictures whose held-out label is least probable:"
         for picture in tuned.out_of_fold[:suspects]:
             yield prediction_line(picture, tuned.positive)
 
