@@ -5,21 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, NamedTuple
-
-import numpy as np
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from catclf import __version__
 from catclf.dataset import Dataset, open_dataset
 from catclf.descent import (
-    KERNELS,
     METHODS,
     Choice,
     Method,
     Problem,
     Stand,
-    State,
     StateError,
     ThisMachine,
     choose,
@@ -28,11 +24,18 @@ from catclf.descent import (
     round_down,
     safe_rate,
 )
-from catclf.errors import AnyPath, CatclfError, DatasetError, DivergenceError, ModelError, printable
+from catclf.errors import AnyPath, CatclfError, DatasetError, DivergenceError, ModelError
 from catclf.files import FileKind
-from catclf.model import Model, read_model, save_model
+from catclf.model import Model, save_model
 from catclf.observer import Listener, Observer
 from catclf.operations.evaluation import Evaluation, evaluate_models
+from catclf.operations.resuming import (
+    RESUME_FIX,
+    refuse_missing_kernel,
+    refuse_other,
+    refuse_unfinished,
+    to_resume,
+)
 from catclf.outputs import check_output
 from catclf.signals import keyboard_interrupts, stopped_by_signals
 from catclf.splits import warn_of_imbalance
@@ -45,7 +48,6 @@ if TYPE_CHECKING:
     from catclf.descent.cluster import Cluster
 
 CREATED_BY = f"catclf {__version__}"
-RESUME_FIX = "Train without `resume`, or write another model with `output`."
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,11 +145,11 @@ def train(
     with ExitStack() as held:
         interrupts = held.enter_context(stopped_by_signals(*keyboard_interrupts()))
         listener = held.enter_context(Listener(observer, progress, "iterations", interrupts))
-        old = _to_resume(resume, output, listener) if resume else None
+        old = to_resume(resume, output, listener) if resume else None
         # A run is resumed from a model alone, which was read.
         check_output(output, FileKind.MODEL, [dataset], force=force or resume is True)
         if not (resume or force):
-            _refuse_unfinished(output)
+            refuse_unfinished(output)
         opened = held.enter_context(open_dataset(dataset, keep=True))
         _refuse_one_class(opened)
         before = Settings() if old is None else old.training.settings
@@ -167,20 +169,19 @@ def train(
             choice = _choose(problem, method, backend, listener)
             training = _new_training(opened, settings, choice)
         else:
-            _refuse_other_data(old.model, opened, output)
+            refuse_other(old, opened, settings, method, output)
             training = replace(
                 old.training, settings=settings, dataset=opened.path, created_by=CREATED_BY
             )
             choice = Choice(training.method, training.kernel)
-            _refuse_other_settings(old.training, settings, method, output)
-            _refuse_missing_kernel(backend.kernel_failure(choice.kernel), output)
+            refuse_missing_kernel(backend.kernel_failure(choice.kernel), output)
         listener.learning_rate(settings.rate)
         listener.method(choice.method, choice.kernel, choice.seconds)
         _refuse_too_large(choice.method, problem, opened)
         if settings.class_weight == "none":
             warn_of_imbalance(opened.train.labels, opened.classes, listener)
         try:
-            started = backend.start(choice, None if old is None else _state(old))
+            started = backend.start(choice, None if old is None else old.state)
         except StateError:
             raise ModelError("does not hold what is needed to resume", output, RESUME_FIX) from None
         try:
@@ -339,87 +340,3 @@ def _refuse_one_class(dataset: Dataset) -> None:
     if labels.size == 0 or labels.min() == labels.max():
         what = f"its train split holds {labels.size} pictures, not of both classes"
         raise DatasetError(what, dataset.path, "Prepare it with pictures of both.")
-
-
-class _Resumed(NamedTuple):
-    """A model that is resumed, and its training."""
-
-    model: Model
-    training: Training
-
-
-def _to_resume(resume: bool | Model, path: AnyPath, observer: Observer) -> _Resumed | None:
-    """Return the model to be resumed; None, with a warning, where there is none.
-
-    ModelError where it does not tell all that is needed.
-    """
-    if isinstance(resume, Model):
-        model = resume
-    elif os.path.lexists(path):
-        model = read_model(path)
-    else:
-        observer.warning(f"nothing to resume: there is no {printable(path)}")
-        return None
-    training = model.training
-    if (
-        training is None
-        or training.iterations < 1
-        or training.method not in METHODS
-        or (training.method == "streaming") != (training.kernel in KERNELS)
-        or 0 not in training.costs
-        or not all(0 <= iteration < training.iterations for iteration in training.costs)
-    ):
-        raise ModelError("does not tell how it was trained", path, RESUME_FIX)
-    return _Resumed(model, training)
-
-
-def _refuse_unfinished(path: AnyPath) -> None:
-    """Raise ModelError where a model that would be replaced is of a training to be resumed."""
-    try:
-        training = read_model(path).training
-    except CatclfError:  # none, or one that is damaged
-        return
-    if training is not None and training.interrupted:
-        raise ModelError(
-            f"holds an unfinished training, {training.iterations} of "
-            f"{training.settings.iterations} iterations; nothing was changed",
-            path,
-            "Continue it with `resume`, replace it with `force`, or write another model.",
-        )
-
-
-def _refuse_other_data(model: Model, dataset: Dataset, path: AnyPath) -> None:
-    """Raise ModelError where a model to be resumed was trained on other data."""
-    if model.preprocessing != dataset.preprocessing:
-        theirs, ours = model.preprocessing.difference(dataset.preprocessing)
-        what = f"was trained on pictures with {theirs}; {dataset.path} holds them with {ours}"
-        raise ModelError(what, path, RESUME_FIX)
-    trained_on = None if model.training is None else model.training.digest
-    if trained_on != dataset.digest or model.classes != dataset.classes:
-        raise ModelError(f"was trained on other data than {dataset.path}", path, RESUME_FIX)
-
-
-def _state(old: _Resumed) -> State:
-    return {"w": old.model.w, "b": np.array(old.model.b), **old.training.state}
-
-
-def _refuse_other_settings(old: Training, settings: Settings, method: str, path: AnyPath) -> None:
-    """Raise ModelError where settings are not those that a run to be resumed had."""
-    then = {"method": old.method, **asdict(old.settings)}
-    now = {"method": old.method if method == "auto" else method, **asdict(settings)}
-    now["learning_rate"] = settings.rate
-    for name in ("learning_rate", "l2", "loss", "class_weight", "method"):
-        if then[name] != now[name]:
-            what = f"was trained with {name.replace('_', ' ')} {then[name]}, not {now[name]}"
-            raise ModelError(what, path, RESUME_FIX)
-    if old.iterations > settings.iterations:
-        what = f"has {old.iterations} iterations already, more than {settings.iterations}"
-        raise ModelError(what, path, "Ask for more `iterations`.")
-
-
-def _refuse_missing_kernel(failure: Exception | None, path: AnyPath) -> None:
-    """Raise ModelError where the kernel of a run to be resumed failed to load: they round apart."""
-    if failure is not None:
-        what = f"was trained by numba's compiled code, which cannot be loaded ({failure})"
-        fix = f"Install it: pip install 'catclf[fast]'.\nOr {RESUME_FIX[0].lower()}{RESUME_FIX[1:]}"
-        raise ModelError(what, path, fix)
