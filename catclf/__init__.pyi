@@ -19,10 +19,10 @@ from catclf.observer import Observer as Observer
 from catclf.observer import Skipped as Skipped
 from catclf.operations.benchmarking import Timing as Timing
 from catclf.operations.benchmarking import benchmark as benchmark
-from catclf.operations.evaluation import Comparison as Comparison
+from catclf.operations.comparison import Comparison as Comparison
+from catclf.operations.comparison import compare as compare
 from catclf.operations.evaluation import Evaluation as Evaluation
 from catclf.operations.evaluation import LabeledPrediction as LabeledPrediction
-from catclf.operations.evaluation import compare as compare
 from catclf.operations.evaluation import evaluate as evaluate
 from catclf.operations.inspection import info as info
 from catclf.operations.prediction import Prediction as Prediction

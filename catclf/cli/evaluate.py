@@ -19,13 +19,8 @@ from catclf.cli.options import (
 )
 from catclf.cli.output import as_json, note_saved, percent, with_flags
 from catclf.errors import NAMED_PICTURES, printable
-from catclf.operations.evaluation import (
-    Comparison,
-    Evaluation,
-    LabeledPrediction,
-    compare,
-    evaluate,
-)
+from catclf.operations.comparison import Comparison, compare
+from catclf.operations.evaluation import Evaluation, LabeledPrediction, evaluate
 
 
 @click.command(

@@ -1,4 +1,4 @@
-"""What `evaluate` and `compare` do: predictions held against the labels of a dataset."""
+"""What `evaluate` does: predictions held against the labels of a dataset."""
 
 from __future__ import annotations
 
@@ -22,14 +22,12 @@ from catclf.metrics import (
     confusion,
     constant_log_loss,
     majority_rate,
-    mcnemar_p,
     wilson_interval,
 )
 from catclf.model import WEIGHTS_ONLY_CLASSES, Model, completed, read_model, unrolled
 from catclf.outputs import check_output, write_csv
 from catclf.splits import SplitName
 
-SIGNIFICANT_P = 0.05
 FEATURES_HINT = "For photographs, try prepare `features` hog-color."
 
 
@@ -266,12 +264,7 @@ def evaluate_candidates(
     DatasetError where the split is empty, or the dataset and the model do not fit together.
     """
     _refuse_mismatch(dataset, candidates[0])
-    return _best(dataset, candidates, evaluate_models(dataset, candidates, split, threshold))
-
-
-def _best(
-    dataset: Dataset, candidates: list[Model], found: list[Evaluation]
-) -> tuple[Model, Evaluation]:
+    found = evaluate_models(dataset, candidates, split, threshold)
     losses = [evaluation.log_loss for evaluation in found]
     best = losses.index(min(losses))
     orders: dict[Order, float] = {}
@@ -355,78 +348,6 @@ def _evaluation(
         probabilities=probabilities,
         losses=losses,
     )
-
-
-@dataclass(frozen=True, eq=False)
-class Comparison:
-    """Two models, evaluated on the same pictures.
-
-    Parameters
-    ----------
-    first, second
-        The evaluations.
-    only_first, only_second
-        How many pictures the first model alone predicts right, and the second alone.
-    p_value
-        Of McNemar's exact test that both models have the same accuracy.
-    """
-
-    first: Evaluation
-    second: Evaluation
-    only_first: int
-    only_second: int
-    p_value: float
-
-    @property
-    def significant(self) -> bool:
-        """Whether p is below 5 %: equally good models seldom differ so much."""
-        return self.p_value < SIGNIFICANT_P
-
-
-def compare(
-    dataset: AnyPath,
-    first: AnyPath | Model,
-    second: AnyPath | Model,
-    *,
-    split: SplitName = "test",
-    threshold: float = 0.5,
-    order: Order | None = None,
-    classes: tuple[str, str] | None = None,
-) -> Comparison:
-    """Compare two models on a split of a prepared dataset.
-
-    Parameters
-    ----------
-    dataset, split, threshold, order, classes
-        See `catclf.evaluate`.
-    first, second
-        Models, or their files.
-
-    Returns
-    -------
-    Comparison
-        Both evaluations, how many pictures each model alone predicts right, and the p-value.
-
-    Raises
-    ------
-    DatasetError, ModelError
-        Where a file cannot be used, the split is empty, or they do not fit together.
-    """
-    one, other = (read_candidates(model, order, classes) for model in (first, second))
-    with open_dataset(dataset) as opened:
-        for candidates in (one, other):
-            _refuse_mismatch(opened, candidates[0])
-        found = evaluate_models(opened, [*one, *other], split, threshold)
-        best = _best(opened, one, found[: len(one)]), _best(opened, other, found[len(one) :])
-    evaluations = [
-        replace(evaluation, model=path_of(model))
-        for (_, evaluation), model in zip(best, (first, second), strict=True)
-    ]
-    first_right, second_right = (each.right for each in evaluations)
-    only_first = int(np.count_nonzero(first_right & ~second_right))
-    only_second = int(np.count_nonzero(second_right & ~first_right))
-    p_value = mcnemar_p(only_first, only_second)
-    return Comparison(evaluations[0], evaluations[1], only_first, only_second, p_value)
 
 
 def path_of(model: AnyPath | Model) -> str | None:

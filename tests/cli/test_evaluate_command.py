@@ -10,7 +10,8 @@ import pytest
 
 import catclf
 from catclf.cli import evaluate as module
-from catclf.operations.evaluation import Comparison, Evaluation
+from catclf.operations.comparison import Comparison
+from catclf.operations.evaluation import Evaluation
 from command_line import results
 
 

@@ -1,4 +1,4 @@
-"""Evaluation: a model held against labels, and nothing made to look better than it is."""
+"""Evaluation and comparison: a model held against labels, and nothing made to look better than it is."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from catclf.logistic import ClassWeight, sigmoid
 from catclf.metrics import balanced_interval, mcnemar_p, wilson_interval
 from catclf.model import Model, save_model
 from catclf.operations import evaluation
+from catclf.operations.comparison import compare
 from catclf.operations.evaluation import (
     Evaluation,
     LabeledPrediction,
-    compare,
     evaluate,
     evaluate_models,
     write_predictions,

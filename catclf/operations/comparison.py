@@ -1,0 +1,90 @@
+"""What `compare` does: two models held against each other on the same pictures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from catclf.columns import Order
+from catclf.dataset import open_dataset
+from catclf.errors import AnyPath
+from catclf.metrics import mcnemar_p
+from catclf.model import Model
+from catclf.operations.evaluation import (
+    Evaluation,
+    evaluate_candidates,
+    path_of,
+    read_candidates,
+)
+from catclf.splits import SplitName
+
+SIGNIFICANT_P = 0.05
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Two models, evaluated on the same pictures.
+
+    Parameters
+    ----------
+    first, second
+        The evaluations.
+    only_first, only_second
+        How many pictures the first model alone predicts right, and the second alone.
+    p_value
+        Of McNemar's exact test that both models have the same accuracy.
+    """
+
+    first: Evaluation
+    second: Evaluation
+    only_first: int
+    only_second: int
+    p_value: float
+
+    @property
+    def significant(self) -> bool:
+        """Whether p is below 5 %: equally good models seldom differ so much."""
+        return self.p_value < SIGNIFICANT_P
+
+
+def compare(
+    dataset: AnyPath,
+    first: AnyPath | Model,
+    second: AnyPath | Model,
+    *,
+    split: SplitName = "test",
+    threshold: float = 0.5,
+    order: Order | None = None,
+    classes: tuple[str, str] | None = None,
+) -> Comparison:
+    """Compare two models on a split of a prepared dataset.
+
+    Parameters
+    ----------
+    dataset, split, threshold, order, classes
+        See `catclf.evaluate`.
+    first, second
+        Models, or their files.
+
+    Returns
+    -------
+    Comparison
+        Both evaluations, how many pictures each model alone predicts right, and the p-value.
+
+    Raises
+    ------
+    DatasetError, ModelError
+        Where a file cannot be used, the split is empty, or they do not fit together.
+    """
+    evaluations = []
+    with open_dataset(dataset) as opened:
+        for model in (first, second):
+            candidates = read_candidates(model, order, classes)
+            _, best = evaluate_candidates(opened, candidates, split, threshold)
+            evaluations.append(replace(best, model=path_of(model)))
+    first_right, second_right = (each.right for each in evaluations)
+    only_first = int(np.count_nonzero(first_right & ~second_right))
+    only_second = int(np.count_nonzero(second_right & ~first_right))
+    p_value = mcnemar_p(only_first, only_second)
+    return Comparison(evaluations[0], evaluations[1], only_first, only_second, p_value)
