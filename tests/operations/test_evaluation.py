@@ -1,4 +1,4 @@
-"""Evaluation and comparison: a model held against labels, and nothing made to look better than it is."""
+"""Evaluation: models held against labels, alone or by twos, and nothing made to look better."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from catclf.features import Preprocessing
 from catclf.logistic import ClassWeight, sigmoid
 from catclf.metrics import balanced_interval, mcnemar_p, wilson_interval
 from catclf.model import Model, save_model
-from catclf.operations import evaluation
+from catclf.operations import comparison
 from catclf.operations.comparison import compare
 from catclf.operations.evaluation import (
     Evaluation,
@@ -365,7 +365,7 @@ def test_each_of_two_models_is_evaluated_as_alone(
         opened.append(path)
         return open_dataset(path)
 
-    monkeypatch.setattr(evaluation, "open_dataset", watched)
+    monkeypatch.setattr(comparison, "open_dataset", watched)
     files = (tmp_path / "m.npz", tmp_path / "w.npz")
     compared = catclf.compare(small_dataset, *files, split="train", threshold=0.4)
     assert opened == [small_dataset]
