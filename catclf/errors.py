@@ -83,4 +83,9 @@ class ClusterError(CatclfError):
 
 
 class DivergenceError(CatclfError):
-    """Gradient descent that ended higher than it began: the learning rate is too high."""
+    """Gradient descent that ended higher than it began: the learning rate is too high.
+
+    `safe_rate` is one at which the cost never rises on this data; None where it is not known.
+    """
+
+    safe_rate: float | None = None

@@ -52,7 +52,7 @@ class Observer:
         """Receive how many workers of a cluster compute, before `method`."""
 
     def learning_rate(self, rate: float) -> None:
-        """Receive the rate of a descent that begins, before `method`; again where it restarts."""
+        """Receive the rate of a descent that begins, after `method`; again where it restarts."""
 
     def method(self, name: str, kernel: str | None, seconds: float | None) -> None:
         """Receive the method that is used, streaming's kernel, and the predicted seconds if known.

@@ -20,8 +20,8 @@ class Settings:
     Parameters
     ----------
     learning_rate
-        The lecture's alpha: above 0. None for 0.005 and, where the cost then stays or ends above
-        its first, the highest rate at which it cannot rise.
+        The lecture's alpha: above 0. None for 0.005 and, where the cost is then still above its
+        first after 1000 iterations, the highest rate at which it cannot rise.
     iterations
         How many updates of w and b.
     l2
@@ -148,7 +148,9 @@ class Training:
         kernel = settings.get("kernel", "numpy" if settings.get("method") == "streaming" else None)
         asked: dict[str, Any] = {each.name: settings.get(each.name) for each in fields(Settings)}
         try:
-            asked |= {name: _number(asked[name]) for name in ("learning_rate", "l2")}
+            asked["l2"] = _number(asked["l2"])
+            if settings["learning_rate"] is not None:  # as of an unfinished run at the default
+                asked["learning_rate"] = _number(asked["learning_rate"])
             return cls(
                 settings=Settings(**asked),
                 method=_text(settings["method"]),

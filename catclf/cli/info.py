@@ -95,7 +95,8 @@ def model_as_record(path: str, found: Model) -> dict[str, object]:
         "b": found.b,
         "created_by": told.get("created_by"),
         "trained_on": told.get("dataset"),
-        "settings": told.get("settings"),
+        "settings": training
+        and {"method": training.method, "kernel": training.kernel, **_settings(training)},
         "results": told.get("results"),
         "interrupted": training and training.interrupted,
         "recorded_costs": len(training.costs) if training else 0,
@@ -157,7 +158,7 @@ def _origin(version: int, created_by: str) -> Lines:
 
 
 def _training(training: Training) -> Lines:
-    settings = asdict(training.settings)
+    settings = _settings(training)
     asked = settings.pop("iterations")
     every = settings.pop("every")
     made = f"{training.iterations} of {asked}"
@@ -175,6 +176,10 @@ def _training(training: Training) -> Lines:
         ("train accuracy", percent(training.train_accuracy)),
         ("test accuracy", percent(training.test_accuracy)),
     ]
+
+
+def _settings(training: Training) -> dict[str, object]:
+    return asdict(training.settings) | {"learning_rate": training.settings.rate}
 
 
 def _test_log_loss(training: Training) -> str:

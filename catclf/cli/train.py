@@ -96,8 +96,8 @@ def command(
 ) -> None:
     """Train a model on a prepared dataset by gradient descent.
 
-    DATASET is a file that prepare wrote; without it, data/dataset.npz. The costs on both splits of
-    the dataset are printed, and in the end the accuracy.
+    DATASET is a file that prepare wrote; without it, data/dataset.npz. The cost on the train split
+    and the log loss on the test split are printed along the way, and in the end the accuracy.
     """
     settings, done = taken(Settings, options), 0
     before = read_model(output) if resume and os.path.lexists(output) else None
@@ -121,7 +121,7 @@ def command(
                 dataset,
                 output,
                 settings,
-                resume=before or resume,
+                resume=resume,
                 client=client,
                 observer=display,
                 **options,
@@ -138,7 +138,8 @@ def command(
     if show_text:
         for line in _result_lines(trained):
             results.write(line)
-        results.write(f"{printable(output)}: saved")
+        if trained.saved:
+            results.write(f"{printable(output)}: saved")
         if done == settings.iterations:
             note(f"{printable(output)} had {done} iterations already: give more --iters.")
     else:
@@ -152,21 +153,17 @@ def command(
             if value not in (None, DEFAULT_OUTPUT)
         )
         done, asked = training.iterations, training.settings.iterations
-        note(
-            f"Interrupted after {done} of {asked} iterations; a checkpoint is saved.\n"
-            f"Resume with: catclf train --resume{named}"
-        )
+        what = f"a checkpoint is saved.\nResume with: catclf train --resume{named}"
+        if not trained.saved:
+            what = f"{printable(output)} is left as it was."
+        note(f"Interrupted after {done} of {asked} iterations; {what}")
         ctx.exit(128 + signals[0])
     results.finish()
 
 
 def _as_before(ctx: click.Context, before: Training, settings: Settings) -> Settings:
-    """Return the settings of a training that is resumed, but for what is given.
-
-    A learning rate that is not stays None: it is the model's, but may be mended.
-    """
-    changed: dict[str, Any] = {"learning_rate": None}
-    changed |= {
+    """Return the settings of a training that is resumed, but for what is given."""
+    changed = {
         name: getattr(settings, name)
         for name, parameter in parameters(Settings).items()
         if ctx.get_parameter_source(parameter) != ParameterSource.DEFAULT
@@ -203,10 +200,10 @@ class TrainingDisplay(Display):
 
     def learning_rate(self, rate: float) -> None:
         """Keep the learning rate; write it where the descent restarts with it."""
-        self.settings = replace(self.settings, learning_rate=rate)
-        if self.method_used:
+        if self.costs:
             self.costs.clear()
             self._write(f"restarted: lr {rate:g}")
+        self.settings = replace(self.settings, learning_rate=rate)
 
     def method(self, name: str, kernel: str | None, seconds: float | None) -> None:
         """Write what is trained, and by which method."""
@@ -282,7 +279,7 @@ def _fields(trained: Trained, output: str, display: TrainingDisplay) -> dict[str
         None if each is None else as_record(replace(each, model=output))
         for each in (trained.train, trained.test)
     )
-    record = _record(training.dataset, display, output)
+    record = _record(training.dataset, display, output if trained.saved else None)
     return record | {
         "digest": training.digest,
         "created_by": training.created_by,

@@ -64,15 +64,9 @@ def kernel_failure(kernel: str | None) -> Exception | None:
 
 
 class ThisMachine:
-    """Computes a problem's descent by the cores there are, as `Cluster` does by its workers."""
+    """Computes a descent by the cores there are, as `Cluster` does by its workers."""
 
     n_workers = 1
     installed_kernels = staticmethod(installed_kernels)
     kernel_failure = staticmethod(kernel_failure)
-
-    def __init__(self, problem: Problem) -> None:
-        self.problem = problem
-
-    def start(self, choice: Choice, state: State | None) -> Method:
-        """Return a method, ready to compute its next iteration; see `start`."""
-        return start(choice, self.problem, state)
+    start = staticmethod(start)

@@ -109,8 +109,11 @@ class Cluster:
         failures = self._on_each(kernel_failure, kernel).items()
         return next((ClusterError(str(error), worker) for worker, error in failures if error), None)
 
-    def start(self, choice: Choice, state: State | None) -> Method:
-        """Have the workers read the examples, and return the descent; see `Method`."""
+    def start(self, choice: Choice, problem: Problem, state: State | None = None) -> Method:
+        """Have the workers read the examples, and return the descent; see `Method`.
+
+        The problem has the examples of the cluster's own, but may have another learning rate.
+        """
         assert choice.kernel is not None, "a cluster streams"
         n, kernel = self.n_workers, choice.kernel
         expected = versions(PACKAGES[kernel])
@@ -119,7 +122,7 @@ class Cluster:
         # was, `allow_other_workers` or not. One by one, or it gives one worker many at once.
         self.shards = [self.client.submit(read, shard, pure=False) for shard in shards]
         sums, test_sums = (partial(self._sums, split) for split in ("train", "test"))
-        return Streaming(self.problem, state, sums, test_sums)
+        return Streaming(problem, state, sums, test_sums)
 
     def _sums(self, split: str, w: Array, b: float) -> Sums:
         if self.client.status != "running":

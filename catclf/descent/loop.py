@@ -39,19 +39,20 @@ def descend(
     where it stood before its last update.
 
     CatclfError where an iteration cannot be made. DivergenceError where the cost overflows, is
-    above its first after half of the iterations (a thousand of them at least), or ends above it (in
-    fewer than a thousand: above twice that). Where it is stopped early only overflow is an error.
-    Of a cost that rises otherwise the observer is warned once. The default learning rate gets no
-    warning and, at the end, no factor: what follows its error is another rate.
+    above its first after half of the iterations (a thousand of them at least; by the default
+    learning rate just a thousand, since another rate follows), or ends above it (in fewer than a
+    thousand: above twice that). Where it is stopped early only overflow is an error. Where there is
+    none, the observer is warned in the end of the first recorded cost that rose.
     """
     observer = observer or Observer()
     settings, begun = training.settings, training.iterations
     costs, test_log_losses = dict(training.costs), dict(training.test_log_losses)
-    is_default = settings.learning_rate is None
-    doubted = max(DOUBT_ITERATIONS, settings.iterations // 2)
+    doubted = DOUBT_ITERATIONS
+    if settings.learning_rate is not None:
+        doubted = max(doubted, settings.iterations // 2)
     done, last = begun, list(costs.values())[-1] if costs else math.inf
     saved, pause = monotonic(), CHECKPOINT_SECONDS
-    warned = False
+    rise: tuple[float, int] | None = None  # the first: a cost, and after how many iterations
 
     def stand() -> Stand:
         recorded = replace(
@@ -95,9 +96,8 @@ def descend(
             ):
                 raise _diverged(costs, cost, iteration, settings)
             if cost is not None and recorded:
-                if cost > RISE * last and not warned and not is_default:
-                    observer.warning(_rising(cost, iteration, settings, method.safe_rate()))
-                    warned = True
+                if cost > RISE * last and rise is None:
+                    rise = cost, iteration
                 costs[iteration] = last = cost
                 if test_log_loss is not None:
                     test_log_losses[iteration] = test_log_loss
@@ -124,11 +124,12 @@ def descend(
     # Weights that cannot be added up are no model, though every example may be on its side.
     if not (math.isfinite(final) and np.isfinite(np.abs(ended.w).sum() + abs(ended.b))):
         raise _diverged(costs, math.inf, done, settings)
-    factor = RISE if is_default else divergence_factor(done)
-    if done == settings.iterations and final > factor * costs.get(0, final):
+    if done == settings.iterations and final > divergence_factor(done) * costs.get(0, final):
         raise _diverged(costs, final, done, settings)
-    if final > RISE * last and not warned and not is_default:
-        observer.warning(_rising(final, done, settings, method.safe_rate()))
+    if final > RISE * last and rise is None:
+        rise = final, done
+    if rise is not None:
+        observer.warning(_rising(*rise, settings, method.safe_rate()))
     return ended
 
 

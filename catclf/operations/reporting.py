@@ -282,6 +282,7 @@ def _details(dataset: Dataset, model: Model, model_path: str | None) -> list[tup
         rows.append(("trained by", "not recorded"))
     else:
         settings = {**asdict(training.settings), "iterations": training.iterations}
+        settings["learning_rate"] = training.settings.rate
         rows += [
             ("trained by", training.created_by),
             (

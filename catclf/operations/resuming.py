@@ -81,8 +81,9 @@ def refuse_other(
         raise ModelError(what, path, RESUME_FIX)
     if old.training.digest != dataset.digest or old.model.classes != dataset.classes:
         raise ModelError(f"was trained on other data than {dataset.path}", path, RESUME_FIX)
-    then = {"method": old.training.method, **asdict(old.training.settings)}
-    now = {"method": then["method"] if method == "auto" else method, **asdict(settings)}
+    then, now = asdict(old.training.settings), asdict(settings)
+    then |= {"method": old.training.method, "learning_rate": old.training.settings.rate}
+    now |= {"method": then["method"] if method == "auto" else method}
     now["learning_rate"] = settings.rate
     for name in ("learning_rate", "l2", "loss", "class_weight", "method"):
         if then[name] != now[name]:

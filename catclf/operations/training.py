@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from catclf import __version__
@@ -13,9 +14,9 @@ from catclf.dataset import Dataset, open_dataset
 from catclf.descent import (
     METHODS,
     Choice,
-    Method,
     Problem,
     Stand,
+    State,
     StateError,
     ThisMachine,
     choose,
@@ -52,7 +53,7 @@ CREATED_BY = f"catclf {__version__}"
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """A trained model as it was saved, and its evaluations.
+    """A trained model and its evaluations.
 
     Parameters
     ----------
@@ -60,6 +61,9 @@ class Trained:
         The model, which holds its training.
     train, test
         Its evaluations on both splits; that on the test split is None where there is none.
+    saved
+        Whether the model was written: not where the training was stopped before its first
+        checkpoint, and another model stands there.
     warnings
         What was warned of.
     """
@@ -67,6 +71,7 @@ class Trained:
     model: Model
     train: Evaluation
     test: Evaluation | None
+    saved: bool
     warnings: list[str]
 
 
@@ -84,8 +89,8 @@ def train(
 ) -> Trained:
     """Train on the train split of a prepared dataset, and save the model.
 
-    Long runs also save a checkpoint every half minute, and so does a keyboard interrupt, which
-    first finishes the iteration.
+    Long runs also save a checkpoint every half minute. A keyboard interrupt finishes the iteration
+    and saves one too, but leaves another model as it was in the first half minute.
 
     Parameters
     ----------
@@ -112,8 +117,9 @@ def train(
     progress
         Draw a progress bar, in a notebook as a widget.
     observer
-        Receives warnings, the learning rate and the method that are used, every iteration and every
-        recorded cost. Where it stops the training early a checkpoint is saved.
+        Receives warnings, which are Python's where there is none, the method and the learning rate
+        that are used, every iteration and every recorded cost. Where it stops the training early a
+        checkpoint is saved; not before the first half minute over another model.
 
     Returns
     -------
@@ -148,16 +154,16 @@ def train(
         old = to_resume(resume, output, listener) if resume else None
         # A run is resumed from a model alone, which was read.
         check_output(output, FileKind.MODEL, [dataset], force=force or resume is True)
-        if not (resume or force):
+        if resume is not True and not force:
             refuse_unfinished(output)
         opened = held.enter_context(open_dataset(dataset, keep=True))
         _refuse_one_class(opened)
         before = Settings() if old is None else old.training.settings
-        settings = settings or replace(before, learning_rate=None)
-        if settings.learning_rate is None and before.rate != DEFAULT_RATE:
-            settings = replace(settings, learning_rate=before.rate)
+        settings = settings or before
+        if settings.learning_rate is None:
+            settings = replace(settings, learning_rate=before.learning_rate)
         problem = problem_of(opened, settings)
-        backend: ThisMachine | Cluster = ThisMachine(problem)
+        backend: ThisMachine | Cluster = ThisMachine()
         if client is not None:
             from catclf.descent.cluster import Cluster
 
@@ -175,47 +181,49 @@ def train(
             )
             choice = Choice(training.method, training.kernel)
             refuse_missing_kernel(backend.kernel_failure(choice.kernel), output)
-        listener.learning_rate(settings.rate)
         listener.method(choice.method, choice.kernel, choice.seconds)
         _refuse_too_large(choice.method, problem, opened)
         if settings.class_weight == "none":
             warn_of_imbalance(opened.train.labels, opened.classes, listener)
+        run = partial(_run, opened, backend, choice, output, listener)
+        safe_rate = None
         try:
-            started = backend.start(choice, None if old is None else old.state)
+            stand, saved = run(problem, training, None if old is None else old.state)
         except StateError:
             raise ModelError("does not hold what is needed to resume", output, RESUME_FIX) from None
-        try:
-            stand = _descend(opened, started, training, output, listener)
         except DivergenceError as error:
-            safe = round_down(started.safe_rate() or safe_rate(problem))
             if settings.learning_rate is not None:
-                fix = f"Use `learning_rate` {safe:g} or less: the cost then never rises."
-                raise DivergenceError(error.what, fix=fix) from None
+                raise
+            safe_rate = error.safe_rate
+        if safe_rate is not None:
             listener.warning(
                 f"the default learning rate {DEFAULT_RATE:g} is too high here: "
-                f"restarted with {safe:g}"
+                f"restarted with {safe_rate:g}"
             )
-            settings = replace(settings, learning_rate=safe)
-            backend.problem = problem_of(opened, settings)
+            settings = replace(settings, learning_rate=safe_rate)
             training = _new_training(opened, settings, choice)
-            listener.learning_rate(safe)
-            started = backend.start(choice, None)
-            stand = _descend(opened, started, training, output, listener)
-        trained = _evaluated(opened, stand, output, listener)
+            stand, saved = run(problem_of(opened, settings), training)
+        # Of a run that was stopped before its first checkpoint little is lost.
+        keeps = stand.training.interrupted and not (saved or old) and os.path.lexists(output)
+        trained = _evaluated(opened, stand, listener, None if keeps else output)
     if interrupts:
-        done = stand.training.iterations
-        raise KeyboardInterrupt(f"{done} iterations are saved in {output}; resume=True continues")
+        done, asked = stand.training.iterations, settings.iterations
+        left = "left as it was" if keeps else "saved"
+        raise KeyboardInterrupt(f"after {done} of {asked} iterations; {output} is {left}")
     return trained
 
 
-def _evaluated(dataset: Dataset, stand: Stand, output: AnyPath, listener: Listener) -> Trained:
-    """Evaluate what was trained, save it, and warn where it is no better than a constant."""
+def _evaluated(
+    dataset: Dataset, stand: Stand, listener: Listener, output: AnyPath | None
+) -> Trained:
+    """Evaluate what was trained, save it where told, and warn where it is not surely better."""
     model = _model_of(dataset, stand)
     try:
         [on_train] = evaluate_models(dataset, [model], "train")
         on_test = evaluate_models(dataset, [model], "test")[0] if dataset.test.m else None
     except CatclfError:  # a split that is damaged by now must not cost the training
-        save_model(output, model)
+        if output is not None:
+            save_model(output, model)
         raise
     assert model.training is not None
     training = replace(
@@ -224,10 +232,11 @@ def _evaluated(dataset: Dataset, stand: Stand, output: AnyPath, listener: Listen
         test_accuracy=None if on_test is None else on_test.accuracy,
     )
     model = replace(model, training=training)
-    save_model(output, model)
+    if output is not None:
+        save_model(output, model)
     if on_test is not None and on_test.doubt is not None:
         listener.warning(on_test.doubt)
-    return Trained(model, on_train, on_test, listener.warnings)
+    return Trained(model, on_train, on_test, output is not None, listener.warnings)
 
 
 def problem_of(dataset: Dataset, settings: Settings) -> Problem:
@@ -295,15 +304,27 @@ def _new_training(dataset: Dataset, settings: Settings, choice: Choice) -> Train
 
 
 def _model_of(dataset: Dataset, stand: Stand) -> Model:
-    settings = stand.training.settings
-    training = replace(stand.training, settings=replace(settings, learning_rate=settings.rate))
+    training = stand.training
+    if not training.interrupted:  # of an unfinished one the rate stands as it was asked for
+        settings = replace(training.settings, learning_rate=training.settings.rate)
+        training = replace(training, settings=settings)
     return Model(stand.w, stand.b, dataset.classes, dataset.preprocessing, training)
 
 
-def _descend(
-    dataset: Dataset, started: Method, training: Training, output: AnyPath, observer: Observer
-) -> Stand:
-    """Run the descent, with checkpoints, of which an error tells."""
+def _run(
+    dataset: Dataset,
+    backend: ThisMachine | Cluster,
+    choice: Choice,
+    output: AnyPath,
+    observer: Observer,
+    problem: Problem,
+    training: Training,
+    state: State | None = None,
+) -> tuple[Stand, bool]:
+    """Run a descent, and return where it ends and whether a checkpoint was saved on the way.
+
+    An error tells of the checkpoint, or names a safe learning rate.
+    """
     saved = 0
 
     def checkpoint(stand: Stand) -> None:
@@ -311,9 +332,13 @@ def _descend(
         save_model(output, _model_of(dataset, stand))
         saved = stand.training.iterations
 
+    observer.learning_rate(training.settings.rate)
+    started = backend.start(choice, problem, state)
     try:
-        return descend(started, training, observer=observer, checkpoint=checkpoint)
-    except DivergenceError:
+        return descend(started, training, observer=observer, checkpoint=checkpoint), saved > 0
+    except DivergenceError as error:
+        error.safe_rate = round_down(started.safe_rate() or safe_rate(problem))
+        error.fix = f"Use `learning_rate` {error.safe_rate:g} or less: the cost then never rises."
         raise
     except CatclfError as error:
         if saved:

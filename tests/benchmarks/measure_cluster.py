@@ -82,7 +82,7 @@ def step_seconds(method: Method) -> float:
 def workers_beside_cores(path: Path, m: int, n: int, kernel: str) -> Row:
     """Compare workers of one core with cores of this process, the examples of all in memory."""
     with on_a_cluster(path, n) as (problem, cluster, _):
-        method = cluster.start(Choice("streaming", kernel), None)
+        method = cluster.start(Choice("streaming", kernel), problem)
         examples = Examples.of(replace(problem, columns=problem.columns[:]))
         one, cores = (
             Streaming(problem, None, sums_over(examples, kernel, workers=k)) for k in (1, n)
@@ -105,7 +105,7 @@ def recovery(path: Path, m: int) -> Row:
     usual, waited = [], []
     for _ in range(3):
         with on_a_cluster(path, 2) as (_, cluster, worker):
-            method = cluster.start(Choice("streaming", "numpy"), None)
+            method = cluster.start(Choice("streaming", "numpy"), cluster.problem)
             iterate(method)
             usual.append(step_seconds(method))
             os.kill(worker, signal.Signals["SIGKILL"])
@@ -157,7 +157,7 @@ def many_shards(path: Path) -> Row:
             patch.object(catclf.descent.cluster, "MAX_FLAT_SHARDS", max_flat),
         ):
             cluster.n_workers = n_shards
-            method = cluster.start(Choice("streaming", "numba"), None)
+            method = cluster.start(Choice("streaming", "numba"), cluster.problem)
             method.step(False)
             took[n_shards, max_flat] = median(step_seconds(method) for _ in range(6))
     path.unlink()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-from contextlib import nullcontext
 from dataclasses import replace
 
 import numpy as np
@@ -150,13 +149,21 @@ def test_a_cost_that_stays_above_its_first_ends_early(
     assert told(*hill, iterations=iterations, every=every).training.cost == 0.5
 
 
-def test_the_default_rate_is_not_warned_of() -> None:
-    """What it comes to decides: an end above the beginning is an error, however few iterations."""
-    for end, outcome in ((0.5, nullcontext()), (0.51, pytest.raises(DivergenceError))):
-        heard = Recorder()
-        with outcome:
-            descend(Told(0.5, 9.0, end), Training(Settings(iterations=2, every=1)), observer=heard)
-        assert heard.warnings == []
+@pytest.mark.parametrize(
+    ("settings", "ends"), [(Settings(None, 9000), 1000), (Settings(0.25, 9000), 4500)]
+)
+def test_the_default_rate_ends_after_a_thousand(settings: Settings, ends: int) -> None:
+    """Another rate follows it; one that is given has half of its iterations to come down."""
+    with pytest.raises(DivergenceError, match=rf"in {ends} iterations"):
+        descend(Told(0.5, 0.51), Training(settings))
+
+
+def test_a_rise_is_not_told_beside_the_error() -> None:
+    """Nor before the end: what comes of it is known then."""
+    heard = Recorder()
+    with pytest.raises(DivergenceError):
+        told(0.5, 9.0, iterations=1200, observer=heard)
+    assert heard.warnings == []
 
 
 def test_a_descent_stopped_on_a_hill_is_no_error() -> None:

@@ -304,10 +304,16 @@ def test_the_default_rate_is_mended_where_it_is_too_high(
 def test_a_given_rate_is_not_mended(contradictory: Path, tmp_path: Path) -> None:
     """Though it be the default's number: the error names the safe rate, and no model is left."""
     heard, output = Recorder(), tmp_path / "m.npz"
-    with pytest.raises(catclf.DivergenceError, match=r"the learning rate 0\.005 is too high"):
+    error = r"the learning rate 0\.005 is too high"
+    with pytest.raises(catclf.DivergenceError, match=error) as raised:
         catclf.train(contradictory, output, Settings(0.005), observer=heard)
+    assert raised.value.safe_rate == pytest.approx(0.0008, rel=0.2)
     assert heard.rates == [0.005]
+    assert heard.warnings == []
     assert not output.exists()
+    catclf.train(contradictory, output, Settings(0.005), observer=Recorder(stop_after=500))
+    with pytest.raises(catclf.DivergenceError, match=error):
+        catclf.train(contradictory, output, resume=True, observer=Recorder())
 
 
 def test_an_unfinished_training_is_not_replaced(small_dataset: Path, tmp_path: Path) -> None:
@@ -315,14 +321,35 @@ def test_an_unfinished_training_is_not_replaced(small_dataset: Path, tmp_path: P
     output, five = tmp_path / "m.npz", Settings(iterations=5)
     first = catclf.train(small_dataset, output, five, resume=True, observer=Recorder())
     assert first.warnings == [f"nothing to resume: there is no {output}"]
+    output.unlink()
     catclf.train(small_dataset, output, Settings(iterations=30), observer=Recorder(stop_after=7))
     before = output.read_bytes()
+    with pytest.raises(catclf.ModelError, match="training, 7 of 30 iterations"):
+        catclf.train(small_dataset, output, five, resume=first.model)
     with pytest.raises(catclf.ModelError, match="training, 7 of 30 iterations") as raised:
         catclf.train(small_dataset, output, five)
     assert {"`resume`", "`force`"} <= set(re.findall(r"`\w+`", str(raised.value)))
     assert output.read_bytes() == before
     catclf.train(small_dataset, output, five, force=True)
     assert training_of(output).iterations == 5
+
+
+def test_a_run_stopped_at_once_leaves_the_model_that_is_there(
+    small_dataset: Path, tmp_path: Path
+) -> None:
+    """Until its first checkpoint little is lost; a resumed run goes on in its own model."""
+    output = tmp_path / "m.npz"
+    catclf.train(small_dataset, output, Settings(iterations=5))
+    before = output.read_bytes()
+    for settings in (Settings(iterations=30), Settings(iterations=30, l2=0.1)):
+        stopped = Recorder(stop_after=7)
+        trained = catclf.train(small_dataset, output, settings, observer=stopped)
+        assert not trained.saved
+        assert recorded(trained).iterations == 7
+        assert output.read_bytes() == before
+    heard, thirty = Recorder(stop_after=7), Settings(iterations=30)
+    assert catclf.train(small_dataset, output, thirty, resume=True, observer=heard).saved
+    assert training_of(output).iterations == 7
 
 
 def test_a_keyboard_interrupt_leaves_a_checkpoint(small_dataset: Path, tmp_path: Path) -> None:
@@ -339,7 +366,7 @@ def test_a_keyboard_interrupt_leaves_a_checkpoint(small_dataset: Path, tmp_path:
 
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        with pytest.raises(KeyboardInterrupt, match="7 iterations are saved"):
+        with pytest.raises(KeyboardInterrupt, match="after 7 of 30 iterations; .* is saved"):
             catclf.train(small_dataset, output, Settings(iterations=30), observer=Interrupting())
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     finally:
