@@ -117,8 +117,8 @@ def balanced_interval(counts: Confusion) -> tuple[float, float]:
 
     That of a difference of two proportions after Agresti and Caffo (The American Statistician 54,
     2000), recall less false positive rate: one right and one wrong example are added to each class.
-    Of classes of 2 and 100 it holds the truth in 94 % of the cases at least, the sum of two Wilson
-    intervals in 91 %, and takes no skill for skill a third as often.
+    Of classes of 10 and 10, and of 5 and 30, it holds the true value in 93 % of the cases at least
+    and in 96 % on average, counted exactly for recalls from 5 to 95 %.
     """
     center = variance = 0.0
     for right, wrong in (
@@ -156,8 +156,13 @@ class Judged:
 
     @property
     def constant_name(self) -> str:
-        """What has the constant accuracy: ``the majority class``, or ``chance``."""
-        return "the majority class" if self.name == "accuracy" else "chance"
+        """What has the constant accuracy: ``majority class``, or ``chance``."""
+        return "majority class" if self.name == "accuracy" else "chance"
+
+    @property
+    def constant_class(self) -> str:
+        """Which class it always predicts: ``the more frequent class``, or any ``one class``."""
+        return "the more frequent class" if self.name == "accuracy" else "one class"
 
     @property
     def surely_better(self) -> bool:
@@ -192,7 +197,8 @@ class Judged:
 
     @property
     def _named(self) -> str:
-        return f"{self.constant_name} ({100 * self.constant:.2f} %)"
+        the = "the " * (self.name == "accuracy")
+        return f"{the}{self.constant_name} ({100 * self.constant:.2f} %)"
 
 
 def majority_rate(labels: NDArray[np.uint8]) -> float:

@@ -140,6 +140,6 @@ class Listener(Observer):
 def _caller() -> int:
     """Return the `stacklevel` at which a warning names the line that called catclf."""
     level, frame = 1, sys._getframe(1)
-    while frame.f_back is not None and frame.f_globals["__name__"].startswith("catclf."):
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("catclf."):
         level, frame = level + 1, frame.f_back
     return level

@@ -28,6 +28,7 @@ from catclf.files import HEAD_BYTES, Expected, FileKind, kind_of_bytes, read_reg
 VERBS = ("prepare", "train", "predict", "evaluate", "report", "tune", "info", "benchmark")
 PREFIX = "CATCLF"  # of the variables in the environment that set options
 MAX_CONFIG_BYTES = 2**20
+FORCE = "--force is for the command line alone."
 CONFIG = Expected(
     "a config file", "Name a TOML file with a table for each verb, as 'catclf tune' writes."
 )
@@ -57,8 +58,9 @@ class Verbs(click.Group):
 Example, in a fresh checkout:
   catclf prepare && catclf train && catclf evaluate
 
-Every option and argument can also be set by an environment variable
-(CATCLF_TRAIN_LR=0.01, CATCLF_TRAIN_DATASET=photos.npz) or in the --config file.
+Every option but --force, and every argument, can also be set by an environment
+variable (CATCLF_TRAIN_LR=0.01, CATCLF_TRAIN_DATASET=photos.npz) or in the
+--config file.
 The command line takes precedence over the environment, and that over the file.
 
 \b
@@ -66,7 +68,7 @@ Exit codes:
   0         done
   1         failed: the message says why
   2         wrong usage
-  3         done, except for pictures that cannot be read (prepare and predict)
+  3         done, except for pictures that cannot be read (prepare, predict)
   130, 143  interrupted""",
 )
 @click.option(
@@ -102,6 +104,8 @@ def _warn_of_unknown_variables(verb: str, command: click.Command) -> None:
 
             near = difflib.get_close_matches(variable, known, n=1, cutoff=0.8)
             fix = f"; did you mean {near[0]}?" if near else ""
+            if variable == f"{prefix}FORCE":
+                fix = f": {FORCE}"
             note(f"Warning: {printable(variable)} is no option or argument of {verb}{fix}")
 
 
@@ -132,9 +136,8 @@ def _read_config(path: str, verb: str, command: click.Command) -> dict[str, Any]
     for key, value in tables.get(verb, {}).items():
         param = known.get(key.replace("_", "-"))
         if param is None or param.name is None:
-            raise CatclfError(
-                f"unknown key '{printable(key)}' in [{verb}]", path, _nearest(key, list(known))
-            )
+            fix = FORCE if key == "force" else _nearest(key, list(known))
+            raise CatclfError(f"unknown key '{printable(key)}' in [{verb}]", path, fix)
         if isinstance(param, click.Option) and param.multiple and isinstance(value, str):
             value = [value]
         try:

@@ -71,13 +71,6 @@ def command(dataset: str, model: tuple[str, ...], format: str, quiet: bool, **op
     note_saved(options.get("predictions"), quiet)
 
 
-CONSTANTS = {
-    "accuracy": ("majority class", "the more frequent class"),
-    "balanced accuracy": ("chance", "one class"),
-}
-"""What each accuracy is held against, and the class that it always predicts."""
-
-
 def accuracy_lines(evaluation: Evaluation) -> list[str]:
     """Return the accuracy on a split with its interval, and beneath it what to hold it against.
 
@@ -88,7 +81,7 @@ def accuracy_lines(evaluation: Evaluation) -> list[str]:
     counts = evaluation.confusion
     counted = f" ({counts.correct} of {counts.total})" * (judged.name == "accuracy")
     # Of the pictures that a model was fitted to, being right says nothing sure about others.
-    verdict = f"{CONSTANTS[judged.name][0]} {percent(judged.constant)}"
+    verdict = f"{judged.constant_name} {percent(judged.constant)}"
     if evaluation.split == "test":
         verdict = judged.verdict
     beneath = [verdict, *(f"{each.name} {percent(each.value)}" for each in others)]
@@ -156,8 +149,8 @@ def lines_of(evaluation: Evaluation) -> Iterator[str]:
     for each in evaluation.accuracies:
         low, high = map(percent, each.interval)
         yield f"{each.name:17}  {percent(each.value):>8}  (95 % interval {low} to {high})"
-        name, means = CONSTANTS[each.name]
-        yield f"{name:17}  {percent(each.constant):>8}  (always predicting {means})"
+        constant = percent(each.constant)
+        yield f"{each.constant_name:17}  {constant:>8}  (always predicting {each.constant_class})"
     yield f"\n{'':{width}}  {'predicted':>{width}}  {'predicted':>{width}}"
     yield f"{'label':{width}}  {negative:>{width}}  {positive:>{width}}     recall"
     for name, *row, recall in (

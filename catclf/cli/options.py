@@ -191,8 +191,13 @@ def dataset_argument(function: F) -> F:
     )
 
 
-def output_option(default: str, what: str) -> Callable[[F], F]:
-    """Declare -o/--output and --force, of the verbs that write one file."""
+def output_option(
+    default: str, what: str, replaces: str = "a file of another kind"
+) -> Callable[[F], F]:
+    """Declare -o/--output and --force, of the verbs that write one file.
+
+    `replaces` is what stays as it is without --force.
+    """
 
     def declare(function: F) -> F:
         return option(
@@ -204,17 +209,17 @@ def output_option(default: str, what: str) -> Callable[[F], F]:
             metavar="FILE",
             callback=refuse_config,
             help=f"The {what} to write.",
-        )(force_option(function))
+        )(force_option(function, replaces))
 
     return declare
 
 
-def force_option(function: F) -> F:
+def force_option(function: F, replaces: str = "a file of another kind") -> F:
     """Declare --force, of the verbs that write a file.
 
     On the command line alone: no config file or variable lets files be replaced from now on.
     """
-    help = "Replace a file that is there, even one of another kind."
+    help = f"Replace {replaces}."
     return flag("--force", group="Output", help=help, allow_from_autoenv=False)(function)
 
 

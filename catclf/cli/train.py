@@ -47,7 +47,7 @@ Examples:
   catclf train --iters 4000 --resume      2000 more""",
 )
 @dataset_argument
-@output_option(DEFAULT_OUTPUT, "model")
+@output_option(DEFAULT_OUTPUT, "model", "a file of another kind, or an unfinished training")
 @setting(
     Settings,
     "learning_rate",

@@ -20,7 +20,7 @@ from catclf.descent import (
 )
 from catclf.errors import AnyPath, DatasetError
 from catclf.logistic import Array
-from catclf.observer import Observer
+from catclf.observer import Listener, Observer
 from catclf.training import Settings
 from catclf.workers import available_memory
 
@@ -109,7 +109,7 @@ def benchmark(dataset: AnyPath, observer: Observer | None = None) -> list[Timing
     dataset
         The prepared dataset file.
     observer
-        Receives each method before it is timed.
+        Receives each method before it is timed, and warnings; without one these are Python's.
 
     Returns
     -------
@@ -121,8 +121,10 @@ def benchmark(dataset: AnyPath, observer: Observer | None = None) -> list[Timing
     DatasetError
         Where the dataset cannot be used.
     """
-    observer = observer or Observer()
-    with open_dataset(dataset, keep=True) as opened:
+    with (
+        Listener(observer, False, "methods") as listener,
+        open_dataset(dataset, keep=True) as opened,
+    ):
         split = opened.train
         if split.m == 0:
             raise DatasetError("its train split is empty", dataset, "Prepare it with pictures.")
@@ -132,18 +134,18 @@ def benchmark(dataset: AnyPath, observer: Observer | None = None) -> list[Timing
         needs["iterative"] = needs["iterative"] * few // whole.m
         available = available_memory() // 2
         # The reference comes first: the others are compared with its costs, one at a time.
-        streaming = [Choice("streaming", kernel) for kernel in _kernels(observer)]
+        streaming = [Choice("streaming", kernel) for kernel in _kernels(listener)]
         choices = [Choice("vectorized"), *streaming, Choice("gram")]
         choices = [choice for choice in choices if needs[choice.method] <= available]
         timings = []
         expected = None
         for choice in choices:
-            observer.method(choice.method, choice.kernel, None)
+            listener.method(choice.method, choice.kernel, None)
             timing, costs = _time(choice, whole, whole.m, choices[0].method, expected)
             expected = costs if expected is None else expected
             timings.append(timing)
         if needs["iterative"] <= available:
-            observer.method("iterative", None, None)
+            listener.method("iterative", None, None)
             first = Problem(split.columns[:few], split.Y[:, :few], Settings())
             expected = _costs(start(Choice("vectorized"), first), ITERATIVE_COSTS)
             loops = Choice("iterative")

@@ -6,7 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -256,10 +256,10 @@ def prepare(
             unreadable=unreadable,
             skipped=listing.skipped,
             duplicates=duplicates,
-            warnings=listener.warnings,
+            warnings=[],
         )
         _warn_of_pictures(prepared, listener)
-    return prepared
+    return replace(prepared, warnings=listener.warnings)
 
 
 def _warn_of_pictures(prepared: Prepared, observer: Observer) -> None:

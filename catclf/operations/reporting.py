@@ -140,6 +140,7 @@ def _data(
             "learning_rate": settings.rate,
             "l2": settings.l2,
             "class_weight": settings.class_weight,
+            "cost_is_log_loss": _is_log_loss(settings, dataset, other_data is None),
         },
         "n_x": model.w.size,
         "limits": {"pixels": MAX_PAGE_PIXELS, "reduction_margin": REDUCTION_MARGINS[2]},
@@ -157,6 +158,13 @@ def _data(
         },
         "details": _details(dataset, model, model_path),
     }
+
+
+def _is_log_loss(settings: Settings, dataset: Dataset, is_known: bool) -> bool:
+    """Tell whether the cost is the log loss; `is_known` is whether it was of this train split."""
+    negatives, positives = dataset.train.counts
+    alike = settings.class_weight == "none" or (is_known and negatives == positives)
+    return settings.loss == "cross-entropy" and settings.l2 == 0 and alike
 
 
 def _test_data(dataset: Dataset, model: Model, test: Evaluation) -> dict[str, object]:

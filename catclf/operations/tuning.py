@@ -67,7 +67,7 @@ def tune(
     force
         Let files of another kind, at `output` or `predictions`, be replaced.
     progress
-        Show a progress bar, in a notebook as a widget.
+        Draw a progress bar, in a notebook as a widget.
     observer
         Receives warnings, which are Python's where there is none, and every iteration. Where it
         stops the work the scores are those up to there, and nothing is written.

@@ -27,8 +27,7 @@ function showCosts() {
 
 function costSentences() {
   const { train, test, asked } = DATA.costs;
-  const { loss, l2, class_weight: classWeight } = DATA.model;
-  const isLogLoss = loss === "cross-entropy" && l2 === 0 && classWeight === "none";
+  const { loss, l2, class_weight: classWeight, cost_is_log_loss: isLogLoss } = DATA.model;
   const mean = { "cross-entropy": "cross-entropy", "squared-error": "squared error, halved" }[loss];
   const weighted = classWeight === "balanced" ? ", in which both classes count half" : "";
   const lambda = /e/.test(l2) ? inPowers(String(l2)) : l2;

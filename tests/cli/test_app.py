@@ -245,3 +245,19 @@ def test_the_group_lists_every_verb() -> None:
     assert "..." not in shown.split("Commands:")[1]  # every summary fits
     assert "catclf prepare && catclf train && catclf evaluate" in shown
     assert results("--version") == f"catclf, version {catclf.__version__}\n"
+
+
+def test_force_is_for_the_command_line_alone(
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No variable and no config file lets files be replaced from now on, and each says so."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "m.npz").write_bytes(b"notes")
+    words = ["train", str(dataset), "-o", "m.npz"]
+    told = invoke(*words, env={"CATCLF_TRAIN_FORCE": "1"})
+    assert "--force is for the command line alone" in told.stderr
+    (tmp_path / "c.toml").write_text("[train]\nforce = true\n")
+    told = invoke("--config", "c.toml", *words)
+    assert isinstance(told.exception, CatclfError)
+    assert told.exception.fix == "--force is for the command line alone."
+    assert (tmp_path / "m.npz").read_bytes() == b"notes"

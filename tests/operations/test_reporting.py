@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import catclf
 from catclf.errors import DatasetError, ModelError
 from catclf.operations.reporting import names_below
+from conftest import training_of
 from datasets import write_small
 
 
@@ -61,6 +64,30 @@ def test_what_is_judged_is_what_was_asked_for(small_dataset: Path, tmp_path: Pat
             assert data["test"]["judged"]["name"] == name
             assert data["test"]["judged"]["surely_better"] == judged.judged.surely_better
             assert data["other_data"] == trained_on
+
+
+@pytest.mark.parametrize(
+    ("settings", "labels", "is_log_loss"),
+    [
+        ({}, [0, 0, 1], True),
+        ({"l2": 0.1}, [0, 0, 1], False),
+        ({"loss": "squared-error"}, [0, 0, 1], False),
+        ({"class_weight": "balanced"}, [0, 0, 1], False),
+        ({"class_weight": "balanced"}, [0, 1], True),
+    ],
+)
+def test_the_page_knows_where_the_cost_is_the_log_loss(
+    settings: dict[str, Any], labels: list[int], is_log_loss: bool, tmp_path: Path
+) -> None:
+    """Without penalty, by cross-entropy, and with the same weight for each picture."""
+    data, page = write_small(tmp_path / "d.npz", labels=labels), tmp_path / "r.html"
+    asked, heard = catclf.Settings(iterations=2, **settings), catclf.Observer()
+    trained = catclf.train(data, tmp_path / "m.npz", asked, observer=heard)
+    catclf.report(data, trained.model, page)
+    assert f'"cost_is_log_loss":{str(is_log_loss).lower()}' in page.read_text(encoding="utf-8")
+    cost = training_of(tmp_path / "m.npz").cost
+    same = math.isclose(cost, trained.train.log_loss, rel_tol=1e-9)
+    assert same == is_log_loss
 
 
 @pytest.mark.parametrize(

@@ -366,7 +366,7 @@ def test_a_keyboard_interrupt_leaves_a_checkpoint(small_dataset: Path, tmp_path:
 
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        with pytest.raises(KeyboardInterrupt, match="after 7 of 30 iterations; .* is saved"):
+        with pytest.raises(KeyboardInterrupt, match=r"after 7 of 30 iterations; .* is saved"):
             catclf.train(small_dataset, output, Settings(iterations=30), observer=Interrupting())
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     finally:
