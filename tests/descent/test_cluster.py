@@ -22,7 +22,7 @@ from distributed import Client, LocalCluster
 from catclf import ClusterError, train
 from catclf.cli.scheduler import connected
 from catclf.dataset import NewSplit, open_dataset, write_dataset
-from catclf.descent import choice, cluster, streaming
+from catclf.descent import choice, cluster, loop, streaming
 from catclf.descent.cluster import Shard, versions
 from catclf.features import Preprocessing
 from catclf.observer import Observer
@@ -30,6 +30,7 @@ from catclf.operations.training import SharedDataset, Trained
 from catclf.training import Settings, Training
 from conftest import training_of
 from dask_cluster import NEEDS_PROC, DaskCluster, kill, wait_until
+from datasets import write_small
 
 M, M_TEST, SIZE = 2000, 300, 4  # eight blocks, the last not whole, and two of the test split
 SETTINGS = Settings(0.05, 30, every=7)
@@ -200,6 +201,19 @@ def test_compiled_sums_are_those_of_one_machine(
     settings, heard = Settings(0.05, 15, every=7), Observer()
     train(trial.data, trial.output, settings, method="streaming", observer=heard)
     assert bits(trial.train(resume=True)) == expected
+
+
+def test_a_default_rate_that_is_too_high_is_mended_there_too(
+    notebook: Callable[..., Trial], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The workers' shards serve the second descent as the first."""
+    monkeypatch.setattr(loop, "DOUBT_ITERATIONS", 5)
+    bright, labels = np.full((8, 12288), 230, np.uint8), [0, 1, 1, 0, 0, 1, 1, 1]
+    data = write_small(tmp_path / "bright.npz", size=64, columns=bright, labels=labels)
+    trial = replace(notebook(1), data=data)
+    trained = trial.train(None, Settings(iterations=9))
+    assert bits(trained) == trial.here(Settings(iterations=9))
+    assert "restarted with" in trained.warnings[0]
 
 
 # ------------------------------------------------------------------------------- what is lost
