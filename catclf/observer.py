@@ -138,8 +138,13 @@ class Listener(Observer):
 
 
 def _caller() -> int:
-    """Return the `stacklevel` at which a warning names the line that called catclf."""
-    level, frame = 1, sys._getframe(1)
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("catclf."):
+    """Return the `stacklevel` at which a warning names the line that called catclf.
+
+    It is the one above our outermost frame: others, as of a decorator, stand between ours.
+    """
+    level, found, frame = 1, 1, sys._getframe(1)
+    while frame.f_back is not None:
+        if frame.f_globals.get("__name__", "").startswith("catclf."):
+            found = level + 1
         level, frame = level + 1, frame.f_back
-    return level
+    return found

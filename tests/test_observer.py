@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import inspect
+from pathlib import Path
 
 import pytest
 
+from catclf import train
 from catclf.errors import CatclfWarning
 from catclf.observer import Listener, Observer
 from catclf.training import Settings
 from conftest import ColumnsMaker
+from datasets import write_small
 from descent.problems import half_and_half, run, same_stand
 
 HEARD = {
@@ -58,14 +61,17 @@ def test_a_listener_passes_all_on(name: str) -> None:
     assert listener.warnings == ([*HEARD[name]] if name == "warning" else [])
 
 
-def test_without_an_observer_warnings_are_pythons() -> None:
-    """They name the line that called, and stand in what is kept for the result."""
-    with Listener(None, False, "pictures") as listener, pytest.warns(CatclfWarning) as caught:
-        listener.warning("a rate too high")
-    assert [(str(each.message), each.filename) for each in caught] == [
-        ("a rate too high", __file__)
-    ]
-    assert listener.warnings == ["a rate too high"]
+def test_without_an_observer_warnings_are_pythons(tmp_path: Path) -> None:
+    """They name the line that called, through decorators too, and are kept for the result."""
+    dataset = write_small(tmp_path / "d.npz", 6, 4)
+    with pytest.warns(CatclfWarning) as caught:
+        trained = train(dataset, tmp_path / "m.npz", Settings(0.5, 3, every=1))
+    assert [str(each.message) for each in caught] == trained.warnings
+    assert trained.warnings[0].startswith("the cost rose")
+    assert {each.filename for each in caught} == {__file__}
+    nameless = {"listener": Listener(None, False, "pictures")}
+    with pytest.warns(CatclfWarning, match="a rate too high"):
+        exec("listener.warning('a rate too high')", nameless)
 
 
 def test_a_bar_is_drawn_where_it_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
