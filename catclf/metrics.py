@@ -112,8 +112,8 @@ def wilson_interval(correct: int, total: int) -> tuple[float, float]:
     return low, high
 
 
-def balanced_interval(counts: Confusion) -> tuple[float, float]:
-    """Return the 95 % confidence interval of the balanced accuracy.
+def balanced_interval(counts: Confusion) -> tuple[float, float] | None:
+    """Return the 95 % confidence interval of the balanced accuracy; None where that is None.
 
     That of a difference of two proportions after Agresti and Caffo (The American Statistician 54,
     2000), recall less false positive rate: one right and one wrong example are added to each class.
@@ -126,7 +126,7 @@ def balanced_interval(counts: Confusion) -> tuple[float, float]:
         (counts.true_positives, counts.false_negatives),
     ):
         if right + wrong == 0:
-            return 0.0, 1.0
+            return None
         n = right + wrong + 2
         p = (right + 1) / n
         center += p / 2
@@ -171,8 +171,8 @@ class Judged:
 
     @property
     def surely_worse(self) -> bool:
-        """Whether the whole interval lies below the constant."""
-        return self.interval[1] < self.constant
+        """Whether the whole interval lies below the constant; of one class nothing can be said."""
+        return self.interval[1] < self.constant < 1
 
     @property
     def weak(self) -> bool:
@@ -192,8 +192,8 @@ class Judged:
 
     @property
     def weakness(self) -> str:
-        """Such as ``nearer to the majority class (50.00 %) than to 100 %``, where it is weak."""
-        return f"nearer to {self._named} than to 100 %"
+        """Such as ``surely above chance (50.00 %), but low``."""
+        return f"{self.verdict}, but low"
 
     @property
     def _named(self) -> str:
@@ -210,7 +210,7 @@ def majority_rate(labels: NDArray[np.uint8]) -> float:
 def constant_log_loss(labels: NDArray[np.uint8]) -> float:
     """Return the log loss of one probability for all: the share of positives among labels (m,)."""
     positive = float(np.mean(labels == 1))
-    return -sum(p * log(p) for p in (positive, 1 - positive) if p > 0)
+    return sum(-p * log(p) for p in (positive, 1 - positive) if 0 < p < 1)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from catclf.fields import MAX_COUNT, check_ranges, ranged
 from catclf.logistic import CLASS_WEIGHTS, LOSSES, Array, ClassWeight, LossName
 
 DEFAULT_RATE = 0.005
+DECIMAL_COST = 1e6
 _RESULTS = ("iterations", "cost", "test_log_loss", "train_accuracy", "test_accuracy")
 
 
@@ -118,8 +119,13 @@ class Training:
 
     @property
     def lowest_test_log_loss(self) -> tuple[int, float] | None:
-        """After which iteration the test log loss was lowest, of those known, and that loss."""
+        """After which iteration the test log loss was lowest, of those recorded, and that loss.
+
+        None where there are none, or not from the beginning.
+        """
         _, log_losses = self.curves()
+        if 0 not in log_losses:
+            return None
         return min(log_losses.items(), key=lambda at: at[1], default=None)
 
     def to_record(self) -> dict[str, object]:
@@ -192,3 +198,8 @@ def _measured(value: object, most: float = inf) -> float | None:
     if value is not None and not 0 <= _number(value) <= most:
         raise ValueError
     return None if value is None else _number(value)
+
+
+def short(cost: float) -> str:
+    """Return a cost as text: with six decimals, or six digits where it is enormous."""
+    return f"{cost:.6f}" if abs(cost) < DECIMAL_COST else f"{cost:.6g}"

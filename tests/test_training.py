@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from catclf.fields import MAX_COUNT
 from catclf.logistic import CLASS_WEIGHTS, LOSSES
-from catclf.training import Settings, Training
+from catclf.training import Settings, Training, short
 
 TRAINING = Training(
     Settings(0.005, 2000),
@@ -192,3 +192,9 @@ def test_curves_end_with_the_final_costs() -> None:
     untested = replace(training, test_log_losses={}, test_log_loss=None)
     assert untested.curves()[1] == {}
     assert untested.lowest_test_log_loss is None
+
+
+def test_a_cost_is_short() -> None:
+    """With six decimals, as the course prints it, unless it is enormous."""
+    costs = {0.6931471: "0.693147", 999999.0: "999999.000000", 1e300: "1e+300"}
+    assert {cost: short(cost) for cost in costs} == costs

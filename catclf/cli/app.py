@@ -59,8 +59,8 @@ Example, in a fresh checkout:
   catclf prepare && catclf train && catclf evaluate
 
 Every option but --force, and every argument, can also be set by an environment
-variable (CATCLF_TRAIN_LR=0.01, CATCLF_TRAIN_DATASET=photos.npz) or in the
---config file.
+variable (CATCLF_TRAIN_LR=0.01, CATCLF_TRAIN_DATASET=photos.npz; several paths
+are separated as in PATH) or in the --config file.
 The command line takes precedence over the environment, and that over the file.
 
 \b

@@ -17,7 +17,7 @@ from catclf.cli.options import (
     option,
     quiet_option,
 )
-from catclf.cli.output import as_json, note_saved, percent, with_flags
+from catclf.cli.output import as_json, note, note_saved, percent, with_flags
 from catclf.errors import NAMED_PICTURES, printable
 from catclf.operations.comparison import Comparison, compare
 from catclf.operations.evaluation import Evaluation, LabeledPrediction, evaluate
@@ -61,13 +61,19 @@ def command(dataset: str, model: tuple[str, ...], format: str, quiet: bool, **op
         evaluation = evaluate(dataset, *model, **options)
         record, lines = as_record(evaluation), lines_of(evaluation)
         record["most_wrong"] = evaluation.worst(NAMED_PICTURES)
+        warnings = list(warnings_of(evaluation))
     else:
         if options.pop("predictions") is not None:
             raise click.UsageError("--predictions is for one model.")
         del options["force"]
         compared = compare(dataset, *model, **options)
         record, lines = comparison_as_record(compared), comparison_lines(compared)
+        both = {"A: ": compared.first, "B: ": compared.second}
+        warnings = [text for letter, each in both.items() for text in warnings_of(each, letter)]
+    record["warnings"] = warnings
     click.echo(as_json(record) if format == "json" else "\n".join(lines))
+    for text in warnings:
+        note(f"Warning: {text}")
     note_saved(options.get("predictions"), quiet)
 
 
@@ -162,12 +168,16 @@ def lines_of(evaluation: Evaluation) -> Iterator[str]:
     yield f"F1                 {number(counts.f1)}"
     yield f"AUC                {number(evaluation.auc)}"
     yield f"log loss           {number(evaluation.log_loss)}  ({_constant_log_loss(evaluation)})"
-    yield from _judgments(evaluation)
+    if evaluation.split == "test":
+        yield evaluation.verdict
     if evaluation.order_log_losses:
         (fits, loss), (other, other_loss) = evaluation.order_log_losses.items()
-        losses = f"log loss {number(loss)}, {other} {number(other_loss)}"
-        yield f"\nBy these labels the order {fits} fits better\n({losses})."
-        yield f"To predict, use --order {fits}."
+        if number(loss) == number(other_loss):
+            yield f"\nThese labels do not tell the order: by both the log loss is {number(loss)}."
+        else:
+            losses = f"log loss {number(loss)}, {other} {number(other_loss)}"
+            yield f"\nBy these labels the order {fits} fits better\n({losses})."
+            yield f"To predict, use --order {fits}."
     worst = evaluation.worst(NAMED_PICTURES)
     if worst:
         yield "\npredicted wrong, the most confident first:"
@@ -198,23 +208,20 @@ def _constant_log_loss(evaluation: Evaluation) -> str:
     return f"always predicting P({positive}) = {share}: {loss}"
 
 
-def _judgments(evaluation: Evaluation, letter: str = "") -> Iterator[str]:
-    """Yield the verdict, and what a reader of the accuracy should know."""
-    if evaluation.judged.surely_better and evaluation.split == "test":
-        yield f"{letter}{evaluation.verdict}"
+def warnings_of(evaluation: Evaluation, letter: str = "") -> Iterator[str]:
+    """Yield what a reader of the results should know."""
     if evaluation.doubt is not None:
-        yield f"warning: {letter}{with_flags(evaluation.doubt)}"
+        yield f"{letter}{with_flags(evaluation.doubt)}"
     if evaluation.other_data is not None:
         # The digest cannot tell which: it may be but another order of the same pictures.
-        other = printable(evaluation.other_data)
-        yield f"warning: {letter}the model was trained on other data: {other} as it was then"
         yield (
-            "Pictures, labels or order differ; it may hold pictures of this "
+            f"{letter}the model was trained on other data: {printable(evaluation.other_data)} as "
+            "it was then\nPictures, labels or order differ; it may hold pictures of this "
             f"{evaluation.split} split."
         )
     if evaluation.also_in_train:
         also = evaluation.also_in_train
-        yield f"warning: {letter}pictures with a copy or near-copy in the train split: {also}"
+        yield f"{letter}pictures with a copy or near-copy in the train split: {also}"
 
 
 # What two models are compared by: a name, and its text.
@@ -223,8 +230,8 @@ COMPARED: tuple[tuple[str, Callable[[Evaluation], str]], ...] = (
     ("95 % interval, from", lambda e: percent(e.interval[0])),
     ("to", lambda e: percent(e.interval[1])),
     ("balanced accuracy", lambda e: percent(e.confusion.balanced_accuracy)),
-    ("95 % interval, from", lambda e: percent(e.balanced_interval[0])),
-    ("to", lambda e: percent(e.balanced_interval[1])),
+    ("95 % interval, from", lambda e: percent(e.balanced_interval and e.balanced_interval[0])),
+    ("to", lambda e: percent(e.balanced_interval and e.balanced_interval[1])),
     ("recall of {negative}", lambda e: percent(e.confusion.specificity)),
     ("recall of {positive}", lambda e: percent(e.confusion.recall)),
     ("precision", lambda e: number(e.confusion.precision)),
@@ -255,8 +262,9 @@ def comparison_lines(compared: Comparison) -> Iterator[str]:
     for name, one, other in rows:
         yield f"{name:{width}}  {one:>9}  {other:>9}"
     yield ""
-    for letter, each in both.items():
-        yield from _judgments(each, f"{letter}: ")
+    if first.split == "test":
+        for letter, each in both.items():
+            yield f"{letter}: {each.verdict}"
     yield f"McNemar's exact test of the two accuracies: p = {compared.p_value:.3g}"
     if compared.only_first == compared.only_second:
         yield "They do not differ."

@@ -8,14 +8,14 @@ from dataclasses import asdict
 import click
 
 from catclf.cli.options import Verb, argument, format_option, quiet_option
-from catclf.cli.output import Display, as_json, percent, short
+from catclf.cli.output import Display, as_json, percent
 from catclf.dataset import FORMAT_VERSION as DATASET_VERSION
 from catclf.dataset import Dataset
 from catclf.errors import printable
 from catclf.model import FORMAT_VERSION as MODEL_VERSION
 from catclf.model import Model
 from catclf.operations.inspection import info
-from catclf.training import Training
+from catclf.training import Training, short
 
 DIGEST_CHARACTERS = 12  # of 64: as many as tell datasets apart
 KEY_WIDTH = 18
@@ -121,7 +121,7 @@ def dataset_lines(path: str, found: Dataset) -> Iterator[str]:
             ("n_x", str(found.preprocessing.n_x)),
             ("also in train", f"{found.test.also_in_train} of the test pictures"),
             ("digest", _digest(found.digest)),
-            ("columns", f"all {sum(train + test)} were read, and are whole"),
+            ("columns", f"all {sum(train + test)} read, their checksums match"),
         ]
     )
 
@@ -183,13 +183,11 @@ def _settings(training: Training) -> dict[str, object]:
 
 
 def _test_log_loss(training: Training) -> str:
-    if training.lowest_test_log_loss is None:
-        return "-"
-    iteration, lowest = training.lowest_test_log_loss
-    lowest_text = f"lowest {short(lowest)} after {iteration} iterations"
-    if training.test_log_loss is None:
-        return lowest_text
-    return f"{short(training.test_log_loss)}, {lowest_text}"
+    found = [] if training.test_log_loss is None else [short(training.test_log_loss)]
+    if training.lowest_test_log_loss is not None:
+        iteration, lowest = training.lowest_test_log_loss
+        found.append(f"lowest {short(lowest)} after {iteration} iterations")
+    return ", ".join(found) or "-"
 
 
 def _texts(settings: dict[str, object]) -> Lines:

@@ -30,7 +30,6 @@ BAR_FORMAT = "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt}{unit} [{remaining} l
 # (`CatclfError.exit_code`), 2 wrong usage (click), 130 and 143 interrupted (128 + the signal).
 EXIT_UNREADABLE = 3
 
-DECIMAL_COST = 1e6
 # What the library calls a parameter, where its flag has another name.
 FLAGS = {"learning_rate": "--lr", "learning_rates": "--lr", "iterations": "--iters"}
 
@@ -46,11 +45,6 @@ def note_saved(path: str | None, quiet: bool) -> None:
     """Write that a file was written beside the result, where one is named."""
     if path is not None:
         note(f"{printable(path)}: saved", quiet)
-
-
-def short(cost: float) -> str:
-    """Return a cost with six decimals, or six digits where it is enormous."""
-    return f"{cost:.6f}" if abs(cost) < DECIMAL_COST else f"{cost:.6g}"
 
 
 def counted(number: int, what: str) -> str:

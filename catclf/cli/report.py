@@ -35,7 +35,7 @@ def command(dataset: str, model: str, output: str, force: bool, quiet: bool) -> 
 
     DATASET is a file that prepare wrote; without it, data/dataset.npz. The page is one HTML file
     for any browser: how good the model is on the test split, its mistakes, its weights as
-    pictures, and each step from a picture to its probability. It asks the network for nothing. It
+    pictures, and each step from a picture to its probability. It needs no internet connection. It
     holds up to 24 of the test pictures and their names.
     """
     written = report(dataset, model, output, force=force)

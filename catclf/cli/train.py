@@ -25,14 +25,14 @@ from catclf.cli.options import (
     setting,
     taken,
 )
-from catclf.cli.output import Display, Results, as_json, note, percent, short
+from catclf.cli.output import Display, Results, as_json, note, percent
 from catclf.cli.scheduler import cluster_client, scheduler_options
 from catclf.descent import METHODS
 from catclf.errors import ClusterError, DivergenceError, printable
 from catclf.model import read_model
 from catclf.operations.training import Trained, train
 from catclf.signals import stopped_by_signals
-from catclf.training import DEFAULT_RATE, Settings, Training
+from catclf.training import DEFAULT_RATE, Settings, Training, short
 
 DEFAULT_OUTPUT = "model.npz"
 MIN_EXPECTED_SECONDS = 5  # less is not worth a word
@@ -52,8 +52,9 @@ Examples:
     Settings,
     "learning_rate",
     "Descent",
-    "Learning rate.",
-    show_default=f"{DEFAULT_RATE:g}, or a safe one where that is too high",
+    "Learning rate. Where the cost is above its first after 1000 iterations by the default one, "
+    "training restarts with the highest at which it never rises.",
+    show_default=f"{DEFAULT_RATE:g}",
 )
 @setting(Settings, "iterations", "Descent", "Iterations.")
 @setting(Settings, "l2", "Cost", "Penalty: adds LAMBDA/2 |w|^2 to the cost.")
@@ -133,7 +134,8 @@ def command(
             raise
         except DivergenceError as error:
             if not show_text:
-                results.write(as_json(_record(dataset, display, error=error.what)))
+                record = _record(dataset, display, error=error.what)
+                results.write(as_json(record | {"safe_learning_rate": error.safe_rate}))
             raise
     if show_text:
         for line in _result_lines(trained):

@@ -16,7 +16,7 @@ from catclf.descent.problem import IterationError, Method, Stand
 from catclf.descent.rates import round_down
 from catclf.errors import DivergenceError
 from catclf.observer import Observer
-from catclf.training import Settings, Training
+from catclf.training import Settings, Training, short
 
 CHECKPOINT_SECONDS = 30.0
 DOUBT_ITERATIONS = 1000  # in which a cost that rises at first may come down again
@@ -151,16 +151,16 @@ def _diverged(
     costs: Mapping[int, float], cost: float, iteration: int, settings: Settings
 ) -> DivergenceError:
     first = costs.get(0, math.nan)
-    how = f"to {cost:.6f}" if math.isfinite(cost) else "beyond all bounds"
+    how = f"to {short(cost)}" if math.isfinite(cost) else "beyond all bounds"
     return DivergenceError(
-        f"the cost rose from {first:.6f} {how} in {_counted(iteration)}: "
+        f"the cost rose from {short(first)} {how} in {_counted(iteration)}: "
         f"the learning rate {settings.rate:g} is too high"
     )
 
 
 def _rising(cost: float, iteration: int, settings: Settings, safe: float | None) -> str:
     """Return the warning of a cost that is above the one recorded before it."""
-    text = f"the cost rose, to {cost:.6f} after {_counted(iteration)}"
+    text = f"the cost rose, to {short(cost)} after {_counted(iteration)}"
     if safe is None:
         return f"{text}: the learning rate {settings.rate:g} is high"
     return f"{text}\nWith `learning_rate` {round_down(safe):g} or less it never rises on this data."

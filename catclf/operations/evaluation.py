@@ -57,7 +57,7 @@ class Evaluation:
     interval
         The 95 % Wilson interval of the accuracy.
     balanced_interval
-        The 95 % interval of the balanced accuracy.
+        The 95 % interval of the balanced accuracy; None where a class is absent.
     majority_rate
         The accuracy of always predicting the more frequent class.
     constant_log_loss
@@ -89,7 +89,7 @@ class Evaluation:
     threshold: float
     confusion: Confusion
     interval: tuple[float, float]
-    balanced_interval: tuple[float, float]
+    balanced_interval: tuple[float, float] | None
     majority_rate: float
     constant_log_loss: float
     auc: float | None
@@ -117,9 +117,9 @@ class Evaluation:
         up accuracy for it.
         """
         found = [Judged("accuracy", self.accuracy, self.interval, self.majority_rate)]
-        if (balanced := self.confusion.balanced_accuracy) is not None:
-            constant = 1 / len(self.classes)
-            found.append(Judged("balanced accuracy", balanced, self.balanced_interval, constant))
+        balanced, interval = self.confusion.balanced_accuracy, self.balanced_interval
+        if balanced is not None and interval is not None:
+            found.append(Judged("balanced accuracy", balanced, interval, 1 / len(self.classes)))
         return found[::-1] if self.class_weight == "balanced" else found
 
     @property
@@ -130,12 +130,16 @@ class Evaluation:
     @property
     def verdict(self) -> str:
         """How the model compares with always predicting one class, in a sentence."""
+        if len(self.accuracies) == 1:
+            return f"the {self.split} split has one class only and cannot tell how good a model is"
         return f"the {self.split} {self.judged.name} is {self.judged.verdict}"
 
     @property
     def doubt(self) -> str | None:
         """What speaks against the model, in a sentence, and perhaps its fix; None where nothing."""
         judged, hint = self.judged, features_hint(self.judged, self.features)
+        if len(self.accuracies) == 1:
+            return self.verdict
         if not judged.surely_better:
             return f"{self.verdict}\n{hint}" if hint else self.verdict
         return f"the {self.split} {judged.name} is {judged.weakness}\n{hint}" if hint else None
@@ -176,11 +180,12 @@ class Evaluation:
         )
 
     def __repr__(self) -> str:
-        low, high = self.interval
+        judged = self.judged
+        low, high = judged.interval
         return (
-            f"<Evaluation of {self.confusion.total} {self.split} pictures: accuracy "
-            f"{self.accuracy:.4f}, 95 % interval {low:.4f} to {high:.4f}, majority class "
-            f"{self.majority_rate:.4f}, log loss {self.log_loss:.4f}>"
+            f"<Evaluation of {self.confusion.total} {self.split} pictures: {judged.name} "
+            f"{judged.value:.4f}, 95 % interval {low:.4f} to {high:.4f}, {judged.constant_name} "
+            f"{judged.constant:.4f}, log loss {self.log_loss:.4f}>"
         )
 
 
@@ -308,7 +313,10 @@ def evaluate_models(
         raise ValueError(f"split must be train or test, got {split!r}")
     chosen: Split = dataset.test if split == "test" else dataset.train
     if chosen.m == 0:
-        fix = "Prepare it with a `test_split` above 0, or evaluate the `split` train."
+        fix = (
+            "Prepare it from more pictures, or with a larger `test_split`, or evaluate the `split` "
+            "train."
+        )
         raise DatasetError(f"its {split} split is empty", dataset.path, fix)
     by_block = [
         [model.logits(block) for model in models]

@@ -57,7 +57,7 @@ def predict(
     workers: int | None = None,
     observer: Observer | None = None,
 ) -> Iterator[Prediction]:
-    """Return an iterator over a prediction a picture, in order, as they are made.
+    """Predict pictures one after the other, and return an iterator over the predictions.
 
     Parameters
     ----------

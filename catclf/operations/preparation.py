@@ -327,9 +327,11 @@ def _warn_of_untested(
     """Warn of classes that the labels of the test split do not hold, be it given or drawn."""
     untested = [name for label, name in enumerate(classes) if not np.any(labels == label)]
     if untested:
-        fix = "Add pictures to the test split." if is_given else "Add pictures to the class."
+        named = " nor of ".join(map(printable, untested))
+        to = "the test split" if is_given else "the class" if len(untested) == 1 else "the classes"
         observer.warning(
-            f"the test split has no picture of {name_some(untested)}: it cannot be evaluated\n{fix}"
+            f"the test split has no picture of {named}, and cannot tell how good a model is\n"
+            f"Add pictures to {to}."
         )
 
 

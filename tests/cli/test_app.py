@@ -166,7 +166,7 @@ def test_a_config_that_is_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("preset", sorted(CONFIGS.glob("*.toml")), ids=lambda p: p.stem)
-@pytest.mark.parametrize("verb", ["prepare", "train", "evaluate", "predict"])
+@pytest.mark.parametrize("verb", ["prepare", "train", "evaluate", "predict", "tune", "report"])
 def test_the_presets_are_valid(preset: Path, verb: str) -> None:
     """Every key of configs/ is known and has a good value."""
     assert "Usage: " in results("--config", preset, verb, "--help")
@@ -179,7 +179,7 @@ def test_a_misspelt_variable_is_warned_of(dataset: Path, model: Path) -> None:
     known = {"CATCLF_EVALUATE_FORMAT": "json", "CATCLF_CONFIG": "", "CATCLF_EVALUATE_DATASET": "d"}
     result = invoke("evaluate", dataset, "-m", model, env=env | known)
     assert result.exit_code == 0
-    assert sorted(result.stderr.splitlines()) == [
+    assert sorted(line for line in result.stderr.splitlines() if "CATCLF" in line) == [
         f"Warning: {name} is no option or argument of evaluate; did you mean "
         f"CATCLF_EVALUATE_{near}?"
         for name, near in (

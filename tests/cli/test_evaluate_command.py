@@ -31,7 +31,7 @@ def test_evaluate_in_json(dataset: Path, model: Path) -> None:
     for name in ("balanced_accuracy", "precision", "recall", "f1"):
         assert found[name] == getattr(counts, name)
     assert found["accuracy_interval_95"] == list(expected.interval)
-    assert found["balanced_accuracy_interval_95"] == list(expected.balanced_interval)
+    assert found["balanced_accuracy_interval_95"] == [*(expected.balanced_interval or ())]
     assert (found["class_weight"], found["judged_by"]) == ("none", "accuracy")
     assert found["constant"] == expected.judged.constant
     assert found["surely_worse_than_constant"] == expected.judged.surely_worse
@@ -51,11 +51,14 @@ def test_what_is_told_of_one_and_of_two_models_in_json(
     assert alone["order_log_losses"] == expected.order_log_losses
     assert alone["surely_better_than_constant"] == expected.judged.surely_better
     assert (alone["other_data"], alone["also_in_train"]) == (None, 0)
+    doubt = f"{expected.verdict}\nFor photographs, try prepare --features hog-color."
+    assert alone.pop("warnings") == [doubt]
     both = json.loads(results(*words, "-m", model))
     del alone["most_wrong"]
     compared = catclf.compare(dataset, weights_only, model, split="train")
     assert [each["model"] for each in both["models"]] == [str(weights_only), str(model)]
     assert both["models"][0] == alone
+    assert f"A: {doubt}" in both["warnings"]
     assert (both["only_first_right"], both["only_second_right"]) == (
         compared.only_first,
         compared.only_second,

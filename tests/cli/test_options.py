@@ -60,7 +60,7 @@ def test_an_option_is_its_field(verb: str, owner: Any) -> None:
             "train",
             [
                 "--lr RATE",
-                "[default: (0.005, or a safe one where that is too high)",
+                "[default: (0.005); above 0]",
                 "--iters N",
                 "[default: 2000]",
             ],

@@ -154,7 +154,8 @@ def test_a_class_without_test_pictures_is_told(small_pictures: Path, tmp_path: P
     for name in ("00.png", "01.png"):
         shutil.copy(small_pictures / "cat" / name, tmp_path / "pets" / "dog" / f"1{name}")
     told = (
-        "the test split has no picture of dog: it cannot be evaluated\nAdd pictures to the class."
+        "the test split has no picture of dog, and cannot tell how good a model is\n"
+        "Add pictures to the class."
     )
     words = ("prepare", tmp_path / "pets", "-o", tmp_path / "d.npz")
     assert told in invoke(*words).stderr

@@ -219,7 +219,7 @@ def test_the_verdict_is_about_what_was_asked_for(
     [
         (40, "is not surely above"),
         (16, "is surely below"),
-        (59, "is nearer to"),
+        (59, "but low"),
         (61, None),
         (76, None),
     ],
@@ -237,7 +237,7 @@ def test_weak_pixels_are_told_of_better_features(
         assert told is not None
         assert said in told.splitlines()[0]
         assert told.splitlines()[1] == "For photographs, try prepare `features` hog-color."
-        assert other == (None if said == "is nearer to" else found.verdict)
+        assert other == (None if said == "but low" else found.verdict)
 
 
 def test_few_test_pictures_are_not_blamed_on_pixels(tmp_path: Path) -> None:
@@ -245,8 +245,11 @@ def test_few_test_pictures_are_not_blamed_on_pixels(tmp_path: Path) -> None:
     assert judged(tmp_path / "d.npz", (1, 0, 2, 0)).doubt == (
         "the test accuracy is not surely above the majority class (66.67 %)"
     )
-    alone = judged(tmp_path / "e.npz", (0, 0, 5, 0), "balanced")
-    assert alone.doubt == "the test accuracy is not surely above the majority class (100.00 %)"
+    told = "the test split has one class only and cannot tell how good a model is"
+    for right, wrong in ((5, 0), (1, 4)):
+        alone = judged(tmp_path / "e.npz", (0, 0, right, wrong), "balanced")
+        assert (alone.doubt, alone.balanced_interval) == (told, None)
+        assert {alone.judged.surely_better, alone.judged.surely_worse} == {False}
 
 
 # ------------------------------------------------------------------------------ what fits
