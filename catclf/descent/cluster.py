@@ -203,6 +203,7 @@ class Cluster:
         """Tell which workers compute what is waited for, each once."""
         ours, found = self.client.futures, self._ask("processing")
         busy = {worker for worker, keys in found.items() if any(key in ours for key in keys)}
+        busy = busy or self.workers  # none was given the task: all stopped before they could be
         if silent := sorted(busy - self.told):
             self.told.update(silent)
             self.observer.warning(
