@@ -59,7 +59,7 @@ function stepped({ w, b }, column, dz, learningRate) {
 
 // What a square of each map of hog-color is.
 const SQUARES = {
-  edges: "7 x 7 squares that overlap, each a quarter of the picture wide and high",
+  edges: "7\u00a0x\u00a07 squares that overlap, each a quarter of the picture wide and high",
   colors: "the four quarters of the picture",
 };
 

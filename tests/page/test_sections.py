@@ -112,8 +112,8 @@ def test_the_words_follow_the_numbers(page: Page) -> None:
             }
             hint = features_hint(judged, "pixels")
             page.evaluate(
-                "([judged, hint]) => { Object.assign(DATA.test, { judged, hint }); showVerdict(); }",
-                [{**asdict(judged), **found}, hint],
+                "(found) => { Object.assign(DATA.test, found); showVerdict(); }",
+                {"judged": {**asdict(judged), **found}, "hint": hint},
             )
             assert headline in page.inner_text("#headline")
             lines = page.inner_text("#lines")
