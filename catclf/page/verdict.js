@@ -54,9 +54,9 @@ function verdict({ name, interval: [low, high], surely_better, surely_worse }) {
 
 // What `catclf evaluate` warns of.
 function weakness({ judged: { name, constant, surely_better, weak }, hint }) {
-  const near = `Its ${name} is nearer to ${percent(constant)} than to 100\u00a0%. `;
+  const low = `But its ${name} is low: nearer to ${percent(constant)} than to 100\u00a0%. `;
   const advice = (hint ?? "").replace(/`(.+?)`/g, "--$1");
-  const line = `${weak && surely_better ? near : ""}${advice}`;
+  const line = `${weak && surely_better ? low : ""}${advice}`;
   const words = line.split(/(\S*-\S+)/).map((part, i) => (i % 2 ? unbroken(part) : part));
   return line && create("span", {}, ...words);
 }

@@ -119,7 +119,7 @@ def test_the_words_follow_the_numbers(page: Page) -> None:
             lines = page.inner_text("#lines")
             assert words in lines
             assert f"of its {name}, {percent(low)} to {percent(high)}" in lines
-            near = f"Its {name} is nearer to 50.00\u00a0% than to 100\u00a0%."
+            near = f"But its {name} is low: nearer to 50.00\u00a0% than to 100\u00a0%."
             assert (near in lines) == (judged.weak and judged.surely_better)
             assert ("try prepare --features hog-color" in lines) == judged.weak
             assert number(page.locator(".bar rect.interval"), "x") == pytest.approx(40 + 560 * low)
