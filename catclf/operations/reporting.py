@@ -22,6 +22,7 @@ from catclf.model import Model
 from catclf.operations.evaluation import (
     Evaluation,
     evaluate_candidates,
+    features_hint,
     path_of,
     read_candidates,
 )
@@ -38,6 +39,17 @@ PICTURES_A_BIN = 10
 CURVE_POINTS = 1000  # of the costs
 DIGEST_CHARACTERS = 12  # as `catclf info` shows
 BLOCK_BYTES = 2**22  # read at once
+MEANINGS = {  # of rows of the page's last table, where the glossary explains no word of the name
+    "size": "height and width of a prepared picture, in pixels",
+    "fit": "how a picture becomes square: squash ignores its aspect ratio, crop takes the largest "
+    "centered square, pad adds bars",
+    "filter": "how pixels are averaged where a picture is made smaller",
+    "background": "what lies behind transparent pixels",
+    "order": "of the pixels in a column; planes: all of red, then green, then blue",
+    "method": "how the iterations were computed; gram: from the products of every two pictures",
+    "l2": "λ of the penalty λ / 2 · |w|², which is added to the cost",
+    "loss": "of one picture: cross-entropy or squared error",
+}
 MAX_PAGE_PIXELS = 50_000_000  # of a photo tried: the page holds it several times
 
 
@@ -185,7 +197,9 @@ def _test_data(dataset: Dataset, model: Model, test: Evaluation) -> dict[str, ob
             **asdict(judged),
             "surely_better": judged.surely_better,
             "surely_worse": judged.surely_worse,
+            "weak": judged.weak,
         },
+        "hint": features_hint(judged, test.features),
         "majority_rate": test.majority_rate,
         "majority_class": test.classes[int(2 * np.count_nonzero(test.labels) > total)],
         "log_loss": _finite(test.log_loss),
@@ -273,8 +287,8 @@ def _mean_column(columns: Columns) -> NDArray[np.uint8]:
     return np.rint(sums / max(m, 1)).astype(np.uint8)
 
 
-def _details(dataset: Dataset, model: Model, model_path: str | None) -> list[tuple[str, str]]:
-    """Return how the model, the dataset and the page were made, in rows of a table."""
+def _details(dataset: Dataset, model: Model, model_path: str | None) -> list[tuple[str, str, str]]:
+    """Return how the model, the dataset and the page were made: names, values and meanings."""
     training = model.training
     rows = [
         ("model", _model_name(model_path)),
@@ -291,6 +305,7 @@ def _details(dataset: Dataset, model: Model, model_path: str | None) -> list[tup
     else:
         settings = {**asdict(training.settings), "iterations": training.iterations}
         settings["learning_rate"] = training.settings.rate
+        settings["cost recorded every"] = f"{settings.pop('every')} iterations"
         rows += [
             ("trained by", training.created_by),
             (
@@ -300,4 +315,5 @@ def _details(dataset: Dataset, model: Model, model_path: str | None) -> list[tup
             ("method", training.method),
             *((name.replace("_", " "), str(value)) for name, value in settings.items()),
         ]
-    return [*rows, ("page made by", f"catclf {__version__}, numpy {np.__version__}")]
+    rows.append(("page made by", f"catclf {__version__}, numpy {np.__version__}"))
+    return [(name, value, MEANINGS.get(name, "")) for name, value in rows]

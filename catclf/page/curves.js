@@ -32,7 +32,7 @@ function drawHistogram() {
     root,
     ...[most, 0, most].map((count) => create("span", { class: "count" }, String(count))),
     create("div", { class: "ticks" }, ...fractions("").ticks.map(tickAt)),
-    create("p", { class: "soft ticks-name" }, "P(", named(POSITIVE), `), in ${bins} bins`),
+    create("p", { class: "soft ticks-name" }, probabilityOf(POSITIVE), `, in ${bins} bins`),
     create("p", { class: "negatives" }, "▼ test pictures with label ", named(NEGATIVE)),
   );
   return (t) => {

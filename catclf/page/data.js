@@ -17,7 +17,7 @@ function floatsOf(base64) {
 // ---------------------------------------------------------------------------------- as text
 
 function percent(fraction) {
-  return fraction === null ? "–" : `${(100 * fraction).toFixed(2)} %`;
+  return fraction === null ? "–" : `${(100 * fraction).toFixed(2)}\u00a0%`;
 }
 
 function decimal(value, digits = 4) {
@@ -64,9 +64,16 @@ function filled(element, attributes, children) {
 
 const WORD_CHARACTERS = 12; // as many fit into any place of the page
 
+// Text on one line, wherever a line has room for it.
+function unbroken(...children) {
+  return create("span", { class: "unbroken" }, ...children);
+}
+
 // A name from outside: its direction of writing does not reach the text around it. Lines break
-// after its spaces and marks; a longer word between them is cut with an ellipsis where it must be.
+// after the spaces and marks of a long one, and a long word between them is cut with an ellipsis
+// where it must be.
 function named(name) {
+  if (name.length <= WORD_CHARACTERS) return create("bdi", { class: "unbroken" }, name);
   const words = name.split(/(?<=[-_/:. ])/u);
   const parts = words.flatMap((word) =>
     word.length > WORD_CHARACTERS
@@ -79,7 +86,12 @@ function named(name) {
 // A class and its probability, as `catclf predict` says them.
 function answered(a) {
   const [predicted, probability] = a > 0.5 ? [POSITIVE, a] : [NEGATIVE, 1 - a];
-  return [named(predicted), ", P(", named(predicted), `) = ${probability.toFixed(4)}`];
+  return [named(predicted), ", ", probabilityOf(predicted, ` = ${probability.toFixed(4)}`)];
+}
+
+// P(class), and what stays on its line.
+function probabilityOf(name, ...rest) {
+  return unbroken("P(", named(name), ")", ...rest);
 }
 
 function byId(id) {

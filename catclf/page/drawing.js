@@ -47,7 +47,7 @@ function legend(limit, what = "") {
   return create(
     "div",
     { class: "legend" },
-    what,
+    ...(what ? [create("span", { class: "what" }, what)] : []),
     create("span", {}, signed(-limit)),
     create("span", { class: "scale", role: "img", "aria-label": "blue below 0, orange above" }),
     create("span", {}, signed(limit)),

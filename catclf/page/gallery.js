@@ -1,8 +1,16 @@
 // Test pictures, wrong ones and right ones, the most probable answers first. Each has a map of
 // what its places add to z.
 
+const TWO_GRIDS =
+  " This model sees edges and colors, so there are two grids. " +
+  `Edges: ${SQUARES.edges}. Colors: ${SQUARES.colors}.`;
+
 function showGalleries() {
-  byId("mistakes-text").append("Beside each picture, what its places add to z: ", colorKey(), ". ");
+  byId("mistakes-text").append(
+    "Beside each picture is its evidence, what its places add to z: ",
+    colorKey(),
+    `.${FEATURES === "pixels" ? "" : TWO_GRIDS} `,
+  );
   const { wrong, right, total, correct } = DATA.test;
   fill("wrong-heading", shownOf("wrong", wrong.length, total - correct));
   fill("right-heading", shownOf("right", right.length, correct));
@@ -31,8 +39,9 @@ function drawGalleries() {
   fill("wrong", ...(wrong.length ? draw(cards.slice(0, wrong.length)) : none("wrong")));
   fill("right", ...(right.length ? draw(cards.slice(wrong.length)) : none("right")));
   const rest = decimal(sumOf(contributions(TRAINED.w, reference())) + TRAINED.b);
-  const what = chosen("reference") === "mean" ? "the z of the mean" : "the bias b";
-  fill("adds-up", `All places of a picture together with ${what}, ${rest}, add up to its z.`);
+  const what =
+    chosen("reference") === "mean" ? "the z of the mean training picture" : "the bias\u00a0b";
+  fill("adds-up", `All places of a picture and ${what}, ${rest}, add up to its z.`);
   const kinds = cards.length ? cards[0].maps.map(({ what }) => what) : [];
   fill("evidence-legend", ...limits.map((limit, i) => legend(limit, kinds[i])));
 }
@@ -63,7 +72,6 @@ function showStepsOf(shown) {
 }
 
 function card(shown, maps, limits) {
-  const name = shown.name.split("/").at(-1);
   const label = DATA.classes[shown.label];
   const button = create(
     "button",
@@ -77,7 +85,7 @@ function card(shown, maps, limits) {
     create("b", {}, ...answered(shown.probability)),
     create("span", {}, "label ", named(label)),
     create("span", {}, `z = ${decimal(shown.logit)}`),
-    create("span", { class: "name" }, named(name)),
+    create("span", { class: "name" }, named(shown.name)),
   );
   button.addEventListener("click", () => {
     showStepsOf(shown);

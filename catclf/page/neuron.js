@@ -22,26 +22,27 @@ function forward({ w, b }, column) {
   return { z, a: sigmoid(z) };
 }
 
+// Of each text, lines break between its parts.
 const LOSSES = {
   "cross-entropy": {
-    text: "−(y log a + (1 − y) log(1 − a))",
+    text: ["= −(y log a", "+ (1 − y) log(1 − a))"],
     // log(1 + exp(z)) - y z, finite where a rounds to 0 or 1.
     of: ({ z }, y) => {
       const wrong = (1 - 2 * y) * z;
       return Math.max(wrong, 0) + Math.log1p(Math.exp(-Math.abs(wrong)));
     },
     da: ({ a }, y) => (y === 1 ? -1 / a : 1 / (1 - a)),
-    daText: "−y/a + (1 − y)/(1 − a)",
+    daText: ["= −y/a + (1 − y)/(1 − a)"],
     dz: ({ a }, y) => a - y,
-    dzText: "da · a(1 − a) = a − y",
+    dzText: ["= dL/da · a(1 − a)", "= a − y"],
   },
   "squared-error": {
-    text: "(a − y)² / 2",
+    text: ["= (a − y)² / 2"],
     of: ({ a }, y) => (a - y) ** 2 / 2,
     da: ({ a }, y) => a - y,
-    daText: "a − y",
+    daText: ["= a − y"],
     dz: ({ a }, y) => (a - y) * a * (1 - a),
-    dzText: "da · a(1 − a)",
+    dzText: ["= dL/da · a(1 − a)"],
   },
 };
 const LOSS = LOSSES[DATA.model.loss];
@@ -55,6 +56,12 @@ function stepped({ w, b }, column, dz, learningRate) {
 }
 
 // ------------------------------------------------------------- where in the picture a number is
+
+// What a square of each map of hog-color is.
+const SQUARES = {
+  edges: "7\u00a0x\u00a07 squares that overlap, each a quarter of the picture wide and high",
+  colors: "the four quarters of the picture",
+};
 
 // A vector over features as maps of the picture: the numbers of one place added up. All maps of
 // a vector together have its sum.

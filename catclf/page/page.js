@@ -23,8 +23,13 @@ showWeights();
 showCosts();
 fill(
   "details",
-  ...DATA.details.map(([name, value]) =>
-    create("tr", {}, create("th", { scope: "row" }, name), create("td", {}, named(value))),
+  ...DATA.details.map(([name, value, meaning]) =>
+    create(
+      "tr",
+      {},
+      create("th", { scope: "row" }, name, create("small", {}, meaning)),
+      create("td", {}, named(value)),
+    ),
   ),
 );
 linkGlossary();

@@ -1,11 +1,7 @@
 // Try a photo: chosen, dropped or pasted, it is decoded and classified on this page.
 
-const TWO_GRIDS =
-  " This model sees edges and colors, so there are two grids. Edges: 7 x 7 squares that overlap, each a " +
-  "quarter of the picture wide and high. Colors: the four quarters of the picture.";
-
 function listenForPhotos() {
-  byId("photo-text").append(colorKey(), `.${FEATURES === "pixels" ? "" : TWO_GRIDS}`);
+  byId("photo-text").append(colorKey(), ".");
   const input = byId("file");
   input.addEventListener("click", () => (input.value = "")); // to choose the same file again
   input.addEventListener("change", () => tryFirst(input.files));
@@ -66,7 +62,7 @@ function showPhoto(decoded, name, count) {
       ),
       ...maps.map((map) =>
         figure(
-          `evidence by ${map.what}`,
+          `evidence by ${[map.what, SQUARES[map.what]].filter(Boolean).join(": ")}`,
           mapCanvas(map, limitOf([map]), `evidence by ${map.what}`),
         ),
       ),
@@ -74,7 +70,7 @@ function showPhoto(decoded, name, count) {
     create(
       "p",
       { class: "soft" },
-      `z = ${decimal(z)}, the sum of ${decimal(z - TRAINED.b)} from the picture and the bias b = ${decimal(TRAINED.b)}. `,
+      `z = ${decimal(z)}, the sum of ${decimal(z - TRAINED.b)} from the picture and the bias b\u00a0=\u00a0${decimal(TRAINED.b)}. `,
       count > 1 ? `You gave ${count} files; this is the first. ` : "",
       ...decoded.doubts,
     ),

@@ -3,7 +3,7 @@
 let current = null; // {name, column, pixels, label, neuron}; a label of null is not known
 
 function listenForSteps() {
-  fill("step-positive", named(POSITIVE));
+  fill("step-positive", probabilityOf(POSITIVE));
   fill("label-negative", `0: ${NEGATIVE}`);
   fill("label-positive", `1: ${POSITIVE}`);
   byId("learning-rate").value = DATA.model.learning_rate;
@@ -45,14 +45,16 @@ function drawSteps() {
   fill("step-z", decimal(z));
   fill("step-a", decimal(a, 6));
   show("step-y", label, 0);
-  fill("step-loss-text", LOSS.text);
-  fill("step-da-text", LOSS.daText);
-  fill("step-dz-text", LOSS.dzText);
+  const formula = (id, parts) => fill(id, ...parts.flatMap((part) => [unbroken(part), " "]));
+  formula("step-loss-text", LOSS.text);
+  formula("step-da-text", LOSS.daText);
+  formula("step-dz-text", LOSS.dzText);
   show("step-loss", LOSS.of(answer, label), 6);
   show("step-da", LOSS.da(answer, label));
   show("step-dz", dz);
   show("step-db", dz);
   byId("descend").disabled = label === null;
+  byId("descend-needs").hidden = label !== null;
 }
 
 function drawStepMaps(w, parts, column, pixels, dz) {
@@ -73,7 +75,7 @@ function mapsWithLegends(vector, label, scaledBy = vector) {
   const limits = mapsOf(scaledBy).map((map) => limitOf([map]));
   return mapsOf(vector).flatMap((map, i) => [
     mapCanvas(map, limits[i], `${label} by ${map.what}`),
-    legend(limits[i]),
+    legend(limits[i], limits.length > 1 ? map.what : ""),
   ]);
 }
 
@@ -90,7 +92,9 @@ function descendOnce() {
   const loss = (answer) => decimal(LOSS.of(answer, label), 6);
   fill(
     "step-result",
-    `a ${decimal(before.a, 6)} → ${decimal(after.a, 6)}, L ${loss(before)} → ${loss(after)}`,
+    unbroken(`a ${decimal(before.a, 6)} → ${decimal(after.a, 6)}, `),
+    " ",
+    unbroken(`L ${loss(before)} → ${loss(after)}`),
   );
   drawSteps();
 }

@@ -54,9 +54,9 @@ function showThreshold() {
   byId("threshold-text").append(
     "A picture is predicted ",
     named(POSITIVE),
-    " where P(",
-    named(POSITIVE),
-    ") is above the threshold.",
+    ", the positive class, where ",
+    probabilityOf(POSITIVE),
+    " is above the threshold.",
   );
   showRates();
   const line = drawHistogram();

@@ -22,12 +22,12 @@ function showTrust() {
     create(
       "p",
       {},
-      `The test pictures, in the order of P(`,
-      named(POSITIVE),
-      `), are divided into ${counted(bins.length, "group")} of about ${counted(bins[0].count, "picture")}. `,
+      "The test pictures, in the order of ",
+      probabilityOf(POSITIVE),
+      `, are divided into ${counted(bins.length, "group")} of about ${counted(bins[0].count, "picture")}. `,
       "A point is a group: its mean probability, and the fraction of ",
       named(POSITIVE),
-      " in it. Where the two are equal it lies on the dashed line. The bars are 95 % intervals of the fraction.",
+      " in it. Where the two are equal it lies on the dashed line. The bars are 95\u00a0% intervals of the fraction.",
     ),
     create("p", {}, ...logLossWords()),
     DATA.model.class_weight === "balanced"

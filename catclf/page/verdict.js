@@ -4,7 +4,7 @@ function showVerdict() {
   const { test, train } = DATA;
   const onTrain =
     train &&
-    `On the ${counted(train.examples, "picture")} it was trained on it is right on ${percent(train.accuracy)}.`;
+    `Its accuracy on the ${counted(train.examples, "picture")} it was trained on is ${percent(train.accuracy)}.`;
   if (test === null) {
     const [headline, why] = [
       "How good the model is, is not known: the dataset has no test split",
@@ -16,9 +16,9 @@ function showVerdict() {
   fill("accuracy", accuracyBar(test.judged, isBalanced ? null : train));
   const headline = isBalanced ? balancedHeadline(test) : accuracyHeadline(test);
   return showWords(headline, [
-    test.majority_rate === 1
-      ? "All of them are of one class: nothing can be said of how the model tells the two apart."
-      : verdict(test.judged),
+    ...(test.majority_rate === 1
+      ? ["All of them are of one class: nothing can be said of how the model tells the two apart."]
+      : [verdict(test.judged), weakness(test)]),
     isBalanced && plainAccuracy(test),
     onTrain,
     test.also_in_train && alsoInTrain(test.also_in_train),
@@ -46,10 +46,19 @@ function balancedHeadline({ total, judged: { value, constant } }) {
 }
 
 function verdict({ name, interval: [low, high], surely_better, surely_worse }) {
-  const range = `the 95 % interval of its ${name}, ${percent(low)} to ${percent(high)}`;
+  const range = `the 95\u00a0% interval of its ${name}, ${percent(low)} to ${percent(high)}`;
   if (surely_better) return `The model is surely better than that: ${range}, lies above it.`;
   if (surely_worse) return `The model is surely worse than that: ${range}, lies below it.`;
   return `The model is not surely better than that: ${range}, does not lie above it.`;
+}
+
+// What `catclf evaluate` warns of.
+function weakness({ judged: { name, constant, surely_better, weak }, hint }) {
+  const low = `But its ${name} is low: nearer to ${percent(constant)} than to 100\u00a0%. `;
+  const advice = (hint ?? "").replace(/`(.+?)`/g, "--$1");
+  const line = `${weak && surely_better ? low : ""}${advice}`;
+  const words = line.split(/(\S*-\S+)/).map((part, i) => (i % 2 ? unbroken(part) : part));
+  return line && create("span", {}, ...words);
 }
 
 // What stands beside a balanced accuracy.
@@ -60,7 +69,7 @@ function plainAccuracy(test) {
     "span",
     {},
     "It was trained with balanced class weights, so that both classes count alike. Its accuracy is " +
-      `${percent(accuracy)} (${correct} of ${total}; 95 % interval ${low} to ${high}); `,
+      `${percent(accuracy)} (${correct} of ${total}; 95\u00a0% interval ${low} to ${high}); `,
     ...constantWords(test),
     ".",
   );

@@ -5,14 +5,22 @@ function showWeights() {
   else showHistogramWeights();
 }
 
+function biasWords() {
+  return `bias\u00a0b, ${decimal(TRAINED.b)}`;
+}
+
 function showPixelWeights() {
   const { w } = TRAINED;
   const n = SIZE * SIZE;
   byId("weights-text").append(
-    `The model has one weight for each pixel and color, ${N_X} in all. They tell what light of a color at a place `,
-    "speaks for: ",
-    colorKey(),
-    ". The model knows no shapes, only places and colors.",
+    `The model has one weight for each pixel and color, ${N_X} in all, and the ${biasWords()}. `,
+    "The brighter a color is at a place, the more a ",
+    create("b", { class: "for" }, "positive weight (orange)"),
+    " there raises ",
+    probabilityOf(POSITIVE),
+    ", and a ",
+    create("b", { class: "against" }, "negative one (blue)"),
+    " lowers it. The model knows no shapes, only places and colors.",
   );
   const colored = ["red", "green", "blue"].map((color, c) => ({
     color,
@@ -34,6 +42,7 @@ function showPixelWeights() {
 
 function showHistogramWeights() {
   byId("weights-text").append(
+    `The model has ${N_X} weights, and the ${biasWords()}. `,
     "Edges: the picture is divided into 8 x 8 cells, and each has a rose of 18 petals, one for each direction from ",
     "dark to light. The longer a petal, the more such an edge counts: ",
     colorKey(),
@@ -75,7 +84,7 @@ function roses() {
     const end = { x2: x + length * Math.cos(angle), y2: y + length * Math.sin(angle) };
     root.append(svg("line", { class: weight > 0 ? "for" : "against", x1: x, y1: y, ...end }));
   });
-  const caption = "edges; the longest petals stand for";
+  const caption = "edges: weight of the longest petal";
   return figure([caption, legend(limit)], root);
 }
 

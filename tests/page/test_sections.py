@@ -15,9 +15,10 @@ from playwright.sync_api import Locator, Page
 import catclf
 from catclf.logistic import sigmoid
 from catclf.metrics import Judged
-from catclf.operations.evaluation import Evaluation
+from catclf.operations.evaluation import Evaluation, features_hint
+from catclf.operations.reporting import MEANINGS, names_below
 from conftest import training_of
-from page.conftest import OpenPage
+from page.conftest import SAMPLE, OpenPage
 
 pytestmark = pytest.mark.slow
 
@@ -38,7 +39,7 @@ def evaluation(sample_report: Path) -> Evaluation:
 
 def percent(fraction: float | None) -> str:
     """Return a fraction as the page writes it."""
-    return "\u2013" if fraction is None else f"{100 * fraction:.2f} %"
+    return "\u2013" if fraction is None else f"{100 * fraction:.2f}\u00a0%"
 
 
 def set_threshold(page: Page, t: float) -> None:
@@ -89,30 +90,38 @@ def test_the_verdict_is_that_of_evaluate(page: Page, evaluation: Evaluation) -> 
     low, high = evaluation.interval
     assert f"{percent(low)} to {percent(high)}, lies above it" in lines
     assert "is surely better than that" in lines
-    assert "On the 240 pictures it was trained on it is right on " in lines
+    assert "Its accuracy on the 240 pictures it was trained on is " in lines
 
 
 def test_the_words_follow_the_numbers(page: Page) -> None:
-    """Surely means that the whole interval lies on one side of the constant."""
-    for (low, high), words in (
-        ((0.3, 0.4), "is surely worse than that: the 95 % interval of its"),
-        ((0.4, 0.6), "is not surely better than that"),
-        ((0.5, 0.6), "is not surely better than that"),
-        ((0.51, 0.6), "is surely better than that"),
+    """Surely means that the whole interval lies on one side of the constant; weak, nearer to it."""
+    for value, (low, high), words in (
+        (0.35, (0.3, 0.4), "is surely worse than that: the 95\u00a0% interval of its"),
+        (0.55, (0.4, 0.6), "is not surely better than that"),
+        (0.55, (0.5, 0.6), "is not surely better than that"),
+        (0.55, (0.51, 0.6), "is surely better than that"),
+        (0.85, (0.8, 0.9), "is surely better than that"),
     ):
         for name, headline in (
-            ("accuracy", "always answering noncat would be right on 50.00 %"),
-            ("balanced accuracy", "always answering the same class would reach 50.00 %"),
+            ("accuracy", "always answering noncat would be right on 50.00\u00a0%"),
+            ("balanced accuracy", "always answering the same class would reach 50.00\u00a0%"),
         ):
-            judged = Judged(name, 0.55, (low, high), 0.5)
-            found = {each: getattr(judged, each) for each in ("surely_better", "surely_worse")}
+            judged = Judged(name, value, (low, high), 0.5)
+            found = {
+                each: getattr(judged, each) for each in ("surely_better", "surely_worse", "weak")
+            }
+            hint = features_hint(judged, "pixels")
             page.evaluate(
-                "(judged) => { DATA.test.judged = judged; showVerdict(); }",
-                {**asdict(judged), **found},
+                "(found) => { Object.assign(DATA.test, found); showVerdict(); }",
+                {"judged": {**asdict(judged), **found}, "hint": hint},
             )
             assert headline in page.inner_text("#headline")
-            assert words in page.inner_text("#lines")
-            assert f"of its {name}, {percent(low)} to {percent(high)}" in page.inner_text("#lines")
+            lines = page.inner_text("#lines")
+            assert words in lines
+            assert f"of its {name}, {percent(low)} to {percent(high)}" in lines
+            near = f"But its {name} is low: nearer to 50.00\u00a0% than to 100\u00a0%."
+            assert (near in lines) == (judged.weak and judged.surely_better)
+            assert ("try prepare --features hog-color" in lines) == judged.weak
             assert number(page.locator(".bar rect.interval"), "x") == pytest.approx(40 + 560 * low)
             shows_train = page.locator(".bar circle.train").count() == 1
             assert shows_train == (name == "accuracy")  # no balanced one is known of it
@@ -216,7 +225,9 @@ def test_the_most_confident_are_shown(page: Page, evaluation: Evaluation) -> Non
         probability = max(wrong.probability, 1 - wrong.probability)
         assert f"{wrong.predicted}, P({wrong.predicted}) = {probability:.4f}" in card
         assert f"label {wrong.label}" in card
-        assert Path(wrong.name).name in card
+    assert page.locator("#wrong .name").all_inner_texts() == names_below(
+        [wrong.name for wrong in worst], [str(SAMPLE / "train" / "cat")]
+    )
     assert page.locator("#right .card").count() == 12
     right = evaluation.confusion.correct
     headings = page.locator("#mistakes h3").all_inner_texts()
@@ -358,6 +369,9 @@ def test_the_graph_has_the_numbers_of_one_picture(page: Page, sample_report: Pat
     w, b = model.w - 0.01 * a * x[:, np.newaxis], model.b - 0.01 * a
     scales = page.locator("#graph .legend span").all_inner_texts()
     assert [text for text in scales if re.fullmatch("[+\u2212]?[0.]+", text)] == []
+    kinds = ["edges", "colors"] if page.evaluate("FEATURES") == "hog-color" else []
+    assert page.locator("#step-dw .what").all_inner_texts() == kinds
+    assert page.is_hidden("#descend-needs")
     z, a = answer(w, b)
     assert shown("z") == pytest.approx(z, abs=6e-5)
     assert shown("a") == pytest.approx(a, abs=6e-7)
@@ -368,6 +382,7 @@ def test_the_graph_has_the_numbers_of_one_picture(page: Page, sample_report: Pat
     page.select_option("#label", "")
     assert page.inner_text("#step-dz") == "?"
     assert page.is_disabled("#descend")
+    assert page.inner_text("#descend-needs") == "Choose the label y first."
 
 
 def test_squared_error_has_its_own_derivatives(page: Page) -> None:
@@ -449,20 +464,26 @@ def test_words_are_explained_at_their_first_use(page: Page) -> None:
         assert len(set(targets)) == len(targets)
         for target in targets:
             assert page.locator(f"#glossary dt{target}").count() == 1
-    for term in ("95 % interval", "log loss", "AUC", "balanced accuracy", "z"):
-        assert page.locator("a.term").get_by_text(term, exact=True).count() >= 1, term
+    hrefs = page.locator("a.term").evaluate_all("(all) => all.map(({ hash }) => hash)")
+    ids = page.locator("#glossary dt").evaluate_all("(all) => all.map(({ id }) => '#' + id)")
+    assert set(ids) - set(hrefs) <= {"#term-near-copy", "#term-overfits"}  # where there are any
     page.evaluate("fill('costs-text', named('recall'), ' of recall')")
     page.evaluate("linkGlossary()")
-    assert page.inner_html("#costs-text").startswith("<bdi>recall<wbr></bdi> of <a ")
+    assert page.inner_html("#costs-text").startswith('<bdi class="unbroken">recall</bdi> of <a ')
 
 
 def test_how_it_was_made_is_told(page: Page, sample_report: Path) -> None:
-    """Settings, preprocessing, dataset, digest and versions."""
+    """Settings, preprocessing, dataset, digest and versions; what no word of the glossary says."""
     rows = dict(
-        row.split("\t", 1) for row in page.inner_text("#details").splitlines() if "\t" in row
+        page.locator("#details tr").evaluate_all(
+            "(all) => all.map(({ cells: [name, value] }) => [name.innerText, value.innerText])"
+        )
     )
     with catclf.open_dataset(sample_report.with_name("dataset.npz")) as dataset:
         assert rows["dataset digest"] == dataset.digest[:12]
     assert rows["learning rate"] == "0.005"
     assert rows["page made by"] == f"catclf {catclf.__version__}, numpy {np.__version__}"
-    assert rows["size"] == "64"
+    assert rows["cost recorded every"] == "100 iterations"
+    rows = {name.split("\n")[0]: (name, value) for name, value in rows.items()}
+    assert rows["size"] == ("size\nheight and width of a prepared picture, in pixels", "64")
+    assert set(MEANINGS) <= set(rows)
