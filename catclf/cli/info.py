@@ -9,15 +9,14 @@ import click
 
 from catclf.cli.options import Verb, argument, format_option, quiet_option
 from catclf.cli.output import Display, as_json, percent
+from catclf.dataset import DIGEST_CHARACTERS, Dataset
 from catclf.dataset import FORMAT_VERSION as DATASET_VERSION
-from catclf.dataset import Dataset
 from catclf.errors import printable
 from catclf.model import FORMAT_VERSION as MODEL_VERSION
 from catclf.model import Model
 from catclf.operations.inspection import info
 from catclf.training import Training, short
 
-DIGEST_CHARACTERS = 12  # of 64: as many as tell datasets apart
 KEY_WIDTH = 18
 TEXT_CHARACTERS = 50  # of what a file may hold at any length
 

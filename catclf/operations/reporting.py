@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from catclf import __version__
 from catclf.columns import Columns, blocks_of_bytes
-from catclf.dataset import Dataset, open_dataset
+from catclf.dataset import DIGEST_CHARACTERS, Dataset, open_dataset
 from catclf.errors import AnyPath
 from catclf.files import FileKind
 from catclf.metrics import calibration
@@ -37,7 +37,6 @@ SHOWN_BYTES = 2**19  # of the pictures shown, about: 40 of 64x64
 MAX_BINS = 10  # of the reliability diagram
 PICTURES_A_BIN = 10
 CURVE_POINTS = 1000  # of the costs
-DIGEST_CHARACTERS = 12  # as `catclf info` shows
 BLOCK_BYTES = 2**22  # read at once
 MEANINGS = {  # of rows of the page's last table, where the glossary explains no word of the name
     "size": "height and width of a prepared picture, in pixels",

@@ -18,7 +18,7 @@ function showCosts() {
   addLine(costs, train, "curve");
   if (test.length) {
     addLine(costs, test, "other");
-    addPoint(costs, lowest, "other");
+    if (lowest !== null) addPoint(costs, lowest, "other");
     keys.push(create("span", { class: "key other" }, "test split: log loss"));
   }
   byId("costs").append(create("p", { class: "keys" }, ...keys), costs.root);
@@ -44,18 +44,17 @@ function costSentences() {
 }
 
 function logLossSentences(isCost) {
-  const { train, test, lowest } = DATA.costs;
-  const [at, least] = lowest.map((value, i) => (i ? decimal(value, 6) : value));
+  const { test, lowest } = DATA.costs;
+  const notes = isCost
+    ? []
+    : ["The log loss is another measure than this cost: compare each curve with itself only."];
   const end = decimal(test.at(-1)[1], 6);
-  const unlike =
-    "The log loss is another measure than this cost: compare each curve with itself only.";
-  const notes = isCost ? [] : [unlike];
+  if (lowest === null) return [`On the test split the log loss ended at ${end}.`, ...notes];
+  const [at, least] = [lowest[0], decimal(lowest[1], 6)];
   if (end === least) {
     return [`On the test split the log loss ended at its lowest, ${end}.`, ...notes];
   }
-  const later = train.filter(([iteration]) => iteration >= at).map(([, cost]) => cost);
-  const falls = later.length > 1 && later.every((cost, i) => i === 0 || cost < later[i - 1]);
-  if (isCost && falls) {
+  if (isCost && overfits()) {
     notes.push("From there on it rose while the cost on the train split fell: the model overfits.");
   }
   return [
@@ -63,4 +62,21 @@ function logLossSentences(isCost) {
       `(the point), and ended at ${end}.`,
     ...notes,
   ];
+}
+
+// Whether, after its lowest, the log loss only rose, by more than 1 %, and the cost only fell.
+function overfits() {
+  const { train, test, lowest } = DATA.costs;
+  const [at, least] = lowest;
+  const after = (curve) => curve.filter(([i]) => i >= at).map(([, value]) => value);
+  const [losses, costs] = [after(test), after(train)];
+  const grows = (values) => values.every((value, i) => i === 0 || value > values[i - 1]);
+  return (
+    at > 0 &&
+    losses.length > 3 &&
+    losses.at(-1) > 1.01 * least &&
+    grows(losses) &&
+    grows(costs.map((cost) => -cost)) &&
+    DATA.test?.majority_rate < 1
+  );
 }

@@ -433,28 +433,36 @@ def test_a_model_overfits_only_where_it_is_known_to(page: Page) -> None:
         ({"class_weight": "balanced"}, "the mean cross-entropy, in which both classes count half."),
         ({"loss": "squared-error"}, "the mean squared error, halved."),
     )
-    # Where the log loss and the cost end, which were 0.5 both after 5 iterations.
-    ends = ((0.6, 0.4), (0.6, 0.55), (0.4, 0.3))
-    for (changed, words), (test_end, train_end) in product(changes, ends):
+    # The log losses and costs after 5 iterations and later, and whether that is overfitting.
+    later: Any = (
+        ([0.5, 0.52, 0.55, 0.6], [0.5, 0.45, 0.42, 0.4], True),
+        ([0.5, 0.52, 0.51, 0.6], [0.5, 0.45, 0.42, 0.4], False),  # it fell again
+        ([0.5, 0.501, 0.502, 0.503], [0.5, 0.45, 0.42, 0.4], False),  # by chance
+        ([0.5, 0.6], [0.5, 0.4], False),  # two points are no curve
+        ([0.5, 0.52, 0.55, 0.6], [0.5, 0.45, 0.46, 0.4], False),
+        ([0.5, 0.48, 0.46, 0.44], [0.5, 0.45, 0.42, 0.4], False),
+    )
+    for (changed, words), (losses, costs, overfits) in product(changes, later):
         said = page.evaluate(
-            """([model, test, train]) => {
+            """([model, losses, costs]) => {
                 Object.assign(DATA.model, model);
-                DATA.costs = {
-                    train: [[0, 0.7], [5, 0.5], [9, train]],
-                    test: [[0, 0.7], [5, 0.5], [9, test]],
-                    lowest: test < 0.5 ? [9, test] : [5, 0.5],
-                    asked: 20,
-                };
-                return costSentences().join("\\n");
+                const curve = (values) => [[0, 0.7], ...values.map((value, i) => [5 + i, value])];
+                const least = Math.min(...losses);
+                const lowest = [5 + losses.indexOf(least), least];
+                DATA.costs = { train: curve(costs), test: curve(losses), lowest, asked: 20 };
+                return costSentences().join("\n");
             }""",
-            [{**plain, "cost_is_log_loss": not changed, **changed}, test_end, train_end],
+            [{**plain, "cost_is_log_loss": not changed, **changed}, losses, costs],
         )
         assert words in said
         assert "The training was interrupted: 20 iterations were asked for." in said
-        assert ("overfits" in said) == (not changed and test_end > 0.5 and train_end < 0.5)
+        assert ("overfits" in said) == (overfits and not changed)
         assert ("another measure than this cost" in said) == bool(changed)
-        at = "ended at its lowest" if test_end < 0.5 else "was lowest, 0.500000, after 5 iterations"
+        falls = losses[-1] < 0.5
+        at = "ended at its lowest" if falls else "was lowest, 0.500000, after 5 iterations"
         assert f"On the test split the log loss {at}" in said
+    unknown = page.evaluate("DATA.costs.lowest = null, costSentences().join(' ')")
+    assert "On the test split the log loss ended at 0.440000." in unknown
 
 
 def test_words_are_explained_at_their_first_use(page: Page) -> None:
