@@ -450,7 +450,7 @@ def test_a_model_overfits_only_where_it_is_known_to(page: Page) -> None:
                 const least = Math.min(...losses);
                 const lowest = [5 + losses.indexOf(least), least];
                 DATA.costs = { train: curve(costs), test: curve(losses), lowest, asked: 20 };
-                return costSentences().join("\n");
+                return costSentences().join(" ");
             }""",
             [{**plain, "cost_is_log_loss": not changed, **changed}, losses, costs],
         )
