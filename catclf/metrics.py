@@ -185,20 +185,16 @@ class Judged:
     @property
     def verdict(self) -> str:
         """Such as ``not surely above the majority class (50.00 %)``."""
-        surely = "surely below" if self.surely_worse else "surely above"
-        return (
-            f"{'not ' * (not self.surely_better and not self.surely_worse)}{surely} {self._named}"
-        )
+        surely = "not surely above"
+        if self.surely_better or self.surely_worse:
+            surely = "surely above" if self.surely_better else "surely below"
+        the = "the " * (self.name == "accuracy")
+        return f"{surely} {the}{self.constant_name} ({100 * self.constant:.2f} %)"
 
     @property
     def weakness(self) -> str:
         """Such as ``surely above chance (50.00 %), but low``."""
         return f"{self.verdict}, but low"
-
-    @property
-    def _named(self) -> str:
-        the = "the " * (self.name == "accuracy")
-        return f"{the}{self.constant_name} ({100 * self.constant:.2f} %)"
 
 
 def majority_rate(labels: NDArray[np.uint8]) -> float:

@@ -21,8 +21,8 @@ class Settings:
     Parameters
     ----------
     learning_rate
-        The lecture's alpha: above 0. None for 0.005 and, where the cost is then still above its
-        first after 1000 iterations, the highest rate at which it cannot rise.
+        The lecture's alpha: above 0. None for 0.005 and, where the cost then overflows or is above
+        its first after 1000 iterations, the highest rate at which it cannot rise.
     iterations
         How many updates of w and b.
     l2

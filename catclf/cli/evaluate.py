@@ -101,6 +101,7 @@ def accuracy_lines(evaluation: Evaluation) -> list[str]:
 def as_record(evaluation: Evaluation) -> dict[str, object]:
     """Return the results for JSON."""
     counts, judged = evaluation.confusion, evaluation.judged
+    is_test = evaluation.split == "test"
     negative, positive = evaluation.classes
     return {
         "dataset": evaluation.dataset,
@@ -118,8 +119,9 @@ def as_record(evaluation: Evaluation) -> dict[str, object]:
         "class_weight": evaluation.class_weight,
         "judged_by": judged.name.replace(" ", "_"),
         "constant": judged.constant,
-        "surely_better_than_constant": judged.surely_better,
-        "surely_worse_than_constant": judged.surely_worse,
+        # On the train split nothing is sure of other pictures.
+        "surely_better_than_constant": judged.surely_better if is_test else None,
+        "surely_worse_than_constant": judged.surely_worse if is_test else None,
         "confusion": counts,
         "recall_by_class": {negative: counts.specificity, positive: counts.recall},
         "precision": counts.precision,
@@ -168,7 +170,7 @@ def lines_of(evaluation: Evaluation) -> Iterator[str]:
     yield f"F1                 {number(counts.f1)}"
     yield f"AUC                {number(evaluation.auc)}"
     yield f"log loss           {number(evaluation.log_loss)}  ({_constant_log_loss(evaluation)})"
-    if evaluation.split == "test":
+    if evaluation.split == "test" and evaluation.doubt is None:
         yield evaluation.verdict
     if evaluation.order_log_losses:
         (fits, loss), (other, other_loss) = evaluation.order_log_losses.items()
@@ -262,8 +264,8 @@ def comparison_lines(compared: Comparison) -> Iterator[str]:
     for name, one, other in rows:
         yield f"{name:{width}}  {one:>9}  {other:>9}"
     yield ""
-    if first.split == "test":
-        for letter, each in both.items():
+    for letter, each in both.items():
+        if each.split == "test" and each.doubt is None:
             yield f"{letter}: {each.verdict}"
     yield f"McNemar's exact test of the two accuracies: p = {compared.p_value:.3g}"
     if compared.only_first == compared.only_second:

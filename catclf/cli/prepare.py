@@ -23,7 +23,7 @@ from catclf.cli.options import (
     setting,
     taken,
 )
-from catclf.cli.output import EXIT_UNREADABLE, Display, as_json, note, note_saved
+from catclf.cli.output import EXIT_UNREADABLE, Display, as_json, note, note_saved, with_flags
 from catclf.errors import NAMED, DatasetError, PictureError, name_some, printable
 from catclf.features import Preprocessing
 from catclf.fields import Range
@@ -167,7 +167,11 @@ def command(
         )
     _warn(prepared, quiet)
     if format == "json":
-        click.echo(as_json(_record(prepared) | {"warnings": display.warnings}))
+        click.echo(
+            as_json(
+                _record(prepared) | {"warnings": [with_flags(text) for text in prepared.warnings]}
+            )
+        )
     else:
         _show(prepared, preprocessing)
     note_saved(options["skipped"], quiet)
@@ -261,4 +265,5 @@ def _record(prepared: Prepared) -> dict[str, Any]:
         "skipped": [{"file": each.path, "reason": each.kind} for each in prepared.skipped],
         "duplicates": prepared.duplicates,
         "leaked": prepared.leaked,
+        "warnings": list(map(with_flags, prepared.warnings)),
     }

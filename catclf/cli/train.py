@@ -25,7 +25,7 @@ from catclf.cli.options import (
     setting,
     taken,
 )
-from catclf.cli.output import Display, Results, as_json, note, percent
+from catclf.cli.output import Display, Results, as_json, counted, note, percent
 from catclf.cli.scheduler import cluster_client, scheduler_options
 from catclf.descent import METHODS
 from catclf.errors import ClusterError, DivergenceError, printable
@@ -52,8 +52,8 @@ Examples:
     Settings,
     "learning_rate",
     "Descent",
-    "Learning rate. Where the cost is above its first after 1000 iterations by the default one, "
-    "training restarts with the highest at which it never rises.",
+    "Learning rate. Where the default one is too high (the cost overflows, or is above its first "
+    "after 1000 iterations) training restarts with the highest at which it never rises.",
     show_default=f"{DEFAULT_RATE:g}",
 )
 @setting(Settings, "iterations", "Descent", "Iterations.")
@@ -143,15 +143,16 @@ def command(
         if trained.saved:
             results.write(f"{printable(output)}: saved")
         if done == settings.iterations:
-            note(f"{printable(output)} had {done} iterations already: give more --iters.")
+            made = counted(done, "iteration")
+            note(f"{printable(output)} had {made} already: give more --iters.")
     else:
         results.write(as_json(_fields(trained, output, display)))
     training = _training(trained)
     if training.interrupted:
         flags = {"-o": output, "--scheduler": scheduler, "--scheduler-file": scheduler_file}
         named = "".join(
-            f" {flag} {printable(shlex.quote(value))}"
-            for flag, value in flags.items()
+            f" {name} {printable(shlex.quote(value))}"
+            for name, value in flags.items()
             if value not in (None, DEFAULT_OUTPUT)
         )
         done, asked = training.iterations, training.settings.iterations
@@ -194,6 +195,7 @@ class TrainingDisplay(Display):
         self.shows = shows and not quiet
         self.method_used = ""
         self.n_workers: int | None = None
+        self.began = False
         self.costs: list[dict[str, float | None]] = []
 
     def workers(self, number: int) -> None:
@@ -202,10 +204,11 @@ class TrainingDisplay(Display):
 
     def learning_rate(self, rate: float) -> None:
         """Keep the learning rate; write it where the descent restarts with it."""
-        if self.costs:
+        self.settings = replace(self.settings, learning_rate=rate)
+        if self.began:
             self.costs.clear()
             self._write(f"restarted: lr {rate:g}")
-        self.settings = replace(self.settings, learning_rate=rate)
+        self.began = True
 
     def method(self, name: str, kernel: str | None, seconds: float | None) -> None:
         """Write what is trained, and by which method."""

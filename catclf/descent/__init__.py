@@ -7,13 +7,20 @@ from collections.abc import Callable
 from catclf.descent.choice import Choice, choose, installed_kernels, memory_needs
 from catclf.descent.gram import Gram
 from catclf.descent.lecture import Iterative, Vectorized
-from catclf.descent.loop import descend, divergence_factor
+from catclf.descent.loop import (
+    CHECKPOINT_SECONDS,
+    DOUBT_ITERATIONS,
+    descend,
+    divergence_factor,
+)
 from catclf.descent.problem import Method, Problem, Stand, State, StateError
 from catclf.descent.rates import round_down, safe_rate
 from catclf.descent.streaming import Streaming, sums_by
 from catclf.descent.sums import KERNELS
 
 __all__ = [
+    "CHECKPOINT_SECONDS",
+    "DOUBT_ITERATIONS",
     "KERNELS",
     "METHODS",
     "Choice",

@@ -15,6 +15,7 @@ import numpy as np
 from catclf.descent.problem import IterationError, Method, Stand
 from catclf.descent.rates import round_down
 from catclf.errors import DivergenceError
+from catclf.logistic import Array
 from catclf.observer import Observer
 from catclf.training import Settings, Training, short
 
@@ -54,35 +55,20 @@ def descend(
     saved, pause = monotonic(), CHECKPOINT_SECONDS
     rise: tuple[float, int] | None = None  # the first: a cost, and after how many iterations
 
-    def stand() -> Stand:
+    def stand(w: Array, b: float, at: int, cost: float, test_log_loss: float | None) -> Stand:
         recorded = replace(
             training,
-            iterations=done,
-            costs=dict(costs),
-            test_log_losses=dict(test_log_losses),
-            cost=method.cost(),
-            test_log_loss=method.test_log_loss(),
-            state=method.state(),
-        )
-        return Stand(*method.parameters(), recorded)
-
-    def stand_before(failed: IterationError) -> Stand | None:
-        if failed.before is None or done - 1 <= begun:
-            return None  # nothing that could be resumed, or nothing new
-        w, b, cost = failed.before
-        kept = [
-            {at: c for at, c in some.items() if at < done - 1} for some in (costs, test_log_losses)
-        ]
-        recorded = replace(
-            training,
-            iterations=done - 1,
-            costs=kept[0],
-            test_log_losses=kept[1],
+            iterations=at,
+            costs={each: c for each, c in costs.items() if each < at},
+            test_log_losses={each: loss for each, loss in test_log_losses.items() if each < at},
             cost=cost,
-            test_log_loss=None,
+            test_log_loss=test_log_loss,
             state=method.state(),
         )
         return Stand(w, b, recorded)
+
+    def now() -> Stand:
+        return stand(*method.parameters(), done, method.cost(), method.test_log_loss())
 
     try:
         for iteration in range(done, settings.iterations):
@@ -106,19 +92,21 @@ def descend(
             if observer.stop():
                 break
             if checkpoint is not None and (began := monotonic()) - saved >= pause:
-                current = stand()
+                current = now()
                 if current.training.cost <= costs[0]:
                     checkpoint(current)
                 saved = monotonic()
                 # The cost takes streaming another pass: saving stays a twentieth of the time.
                 pause = max(CHECKPOINT_SECONDS, 20 * (saved - began))
-        ended = stand()
+        ended = now()
     except IterationError as failed:
-        before = stand_before(failed)
-        if before is not None and observer.stop():
-            return before
-        if before is not None and checkpoint is not None and before.training.cost <= costs[0]:
-            checkpoint(before)
+        if failed.before is not None and done - 1 > begun:  # it can be resumed, and is new
+            w, b, cost = failed.before
+            before = stand(w, b, done - 1, cost, None)
+            if observer.stop():
+                return before
+            if checkpoint is not None and cost <= costs[0]:
+                checkpoint(before)
         raise failed.error from failed.error.__cause__
     final = ended.training.cost
     # Weights that cannot be added up are no model, though every example may be on its side.

@@ -136,13 +136,19 @@ class Evaluation:
 
     @property
     def doubt(self) -> str | None:
-        """What speaks against the model, in a sentence, and perhaps its fix; None where nothing."""
-        judged, hint = self.judged, features_hint(self.judged, self.features)
+        """What speaks against the model, in a sentence, and perhaps its fix; None where nothing.
+
+        Nor on the train split: to be right there says little of other pictures.
+        """
         if len(self.accuracies) == 1:
             return self.verdict
-        if not judged.surely_better:
-            return f"{self.verdict}\n{hint}" if hint else self.verdict
-        return f"the {self.split} {judged.name} is {judged.weakness}\n{hint}" if hint else None
+        judged, hint = self.judged, features_hint(self.judged, self.features)
+        if self.split == "train" or (judged.surely_better and hint is None):
+            return None
+        sentence = self.verdict
+        if judged.surely_better:
+            sentence = f"the {self.split} {judged.name} is {judged.weakness}"
+        return "\n".join(filter(None, (sentence, hint)))
 
     @property
     def right(self) -> NDArray[np.bool_]:

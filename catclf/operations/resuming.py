@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import asdict
 from typing import NamedTuple
 
 import numpy as np
@@ -81,14 +80,17 @@ def refuse_other(
         raise ModelError(what, path, RESUME_FIX)
     if old.training.digest != dataset.digest or old.model.classes != dataset.classes:
         raise ModelError(f"was trained on other data than {dataset.path}", path, RESUME_FIX)
-    then, now = asdict(old.training.settings), asdict(settings)
-    then |= {"method": old.training.method, "learning_rate": old.training.settings.rate}
-    now |= {"method": then["method"] if method == "auto" else method}
-    now["learning_rate"] = settings.rate
-    for name in ("learning_rate", "l2", "loss", "class_weight", "method"):
-        if then[name] != now[name]:
-            what = f"was trained with {name.replace('_', ' ')} {then[name]}, not {now[name]}"
-            raise ModelError(what, path, RESUME_FIX)
+    then = old.training.settings
+    by = old.training.method
+    for name, was, asked in (
+        ("learning rate", then.rate, settings.rate),
+        ("l2", then.l2, settings.l2),
+        ("loss", then.loss, settings.loss),
+        ("class weight", then.class_weight, settings.class_weight),
+        ("method", by, by if method == "auto" else method),
+    ):
+        if was != asked:
+            raise ModelError(f"was trained with {name} {was}, not {asked}", path, RESUME_FIX)
     if old.training.iterations > settings.iterations:
         what = f"has {old.training.iterations} iterations already, more than {settings.iterations}"
         raise ModelError(what, path, "Ask for more `iterations`.")

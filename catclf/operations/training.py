@@ -7,11 +7,14 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from catclf import __version__
 from catclf.dataset import Dataset, open_dataset
 from catclf.descent import (
+    CHECKPOINT_SECONDS,
+    DOUBT_ITERATIONS,
     METHODS,
     Choice,
     Problem,
@@ -62,8 +65,8 @@ class Trained:
     train, test
         Its evaluations on both splits; that on the test split is None where there is none.
     saved
-        Whether the model was written: not where the training was stopped before its first
-        checkpoint, and another model stands there.
+        Whether the model was written: not where the training was stopped in its first half minute,
+        and another model stands there.
     warnings
         What was warned of.
     """
@@ -185,26 +188,31 @@ def train(
         _refuse_too_large(choice.method, problem, opened)
         if settings.class_weight == "none":
             warn_of_imbalance(opened.train.labels, opened.classes, listener)
+        began = monotonic()
         run = partial(_run, opened, backend, choice, output, listener)
-        safe_rate = None
         try:
-            stand, saved = run(problem, training, None if old is None else old.state)
+            stand, safe = run(problem, training, None if old is None else old.state), None
         except StateError:
             raise ModelError("does not hold what is needed to resume", output, RESUME_FIX) from None
         except DivergenceError as error:
-            if settings.learning_rate is not None:
+            if settings.learning_rate is not None or error.safe_rate is None:
                 raise
-            safe_rate = error.safe_rate
-        if safe_rate is not None:
+            safe = error.safe_rate
+        if safe is not None:
             listener.warning(
                 f"the default learning rate {DEFAULT_RATE:g} is too high here: "
-                f"restarted with {safe_rate:g}"
+                f"restarted with {safe:g}"
             )
-            settings = replace(settings, learning_rate=safe_rate)
+            settings = replace(settings, learning_rate=safe)
             training = _new_training(opened, settings, choice)
-            stand, saved = run(problem_of(opened, settings), training)
-        # Of a run that was stopped before its first checkpoint little is lost.
-        keeps = stand.training.interrupted and not (saved or old) and os.path.lexists(output)
+            stand = run(problem_of(opened, settings), training)
+        # A run that was stopped at once is not worth the model that stands in its place.
+        keeps = (
+            stand.training.interrupted
+            and monotonic() - began < CHECKPOINT_SECONDS
+            and os.path.lexists(output)
+            and not (old is not None and resume is True)
+        )
         trained = _evaluated(opened, stand, listener, None if keeps else output)
     if interrupts:
         done, asked = stand.training.iterations, settings.iterations
@@ -305,7 +313,8 @@ def _new_training(dataset: Dataset, settings: Settings, choice: Choice) -> Train
 
 def _model_of(dataset: Dataset, stand: Stand) -> Model:
     training = stand.training
-    if not training.interrupted:  # of an unfinished one the rate stands as it was asked for
+    if not training.interrupted and training.iterations > DOUBT_ITERATIONS:
+        # Before, a default rate may be mended yet, when the run is resumed.
         settings = replace(training.settings, learning_rate=training.settings.rate)
         training = replace(training, settings=settings)
     return Model(stand.w, stand.b, dataset.classes, dataset.preprocessing, training)
@@ -320,11 +329,8 @@ def _run(
     problem: Problem,
     training: Training,
     state: State | None = None,
-) -> tuple[Stand, bool]:
-    """Run a descent, and return where it ends and whether a checkpoint was saved on the way.
-
-    An error tells of the checkpoint, or names a safe learning rate.
-    """
+) -> Stand:
+    """Run a descent, with checkpoints; an error tells of them, or names a safe learning rate."""
     saved = 0
 
     def checkpoint(stand: Stand) -> None:
@@ -335,10 +341,11 @@ def _run(
     observer.learning_rate(training.settings.rate)
     started = backend.start(choice, problem, state)
     try:
-        return descend(started, training, observer=observer, checkpoint=checkpoint), saved > 0
+        return descend(started, training, observer=observer, checkpoint=checkpoint)
     except DivergenceError as error:
         error.safe_rate = round_down(started.safe_rate() or safe_rate(problem))
-        error.fix = f"Use `learning_rate` {error.safe_rate:g} or less: the cost then never rises."
+        use = "Train anew with" if training.iterations else "Use"
+        error.fix = f"{use} `learning_rate` {error.safe_rate:g} or less: the cost then never rises."
         raise
     except CatclfError as error:
         if saved:

@@ -47,9 +47,11 @@ function logLossWords() {
   if (constant === 0) {
     return [`${text}. The test split holds one class only: there is nothing to compare it with.`];
   }
-  const isBelow = logLoss !== null && logLoss < constant && decimal(logLoss) !== decimal(constant);
+  const isBelow = logLoss !== null && logLoss < constant;
+  const alike = logLoss !== null && decimal(logLoss) === decimal(constant);
+  const than = alike ? "as high as" : isBelow ? "below" : "above";
   return [
-    `${text}, ${isBelow ? "below" : "not below"} ${decimal(constant)}, that of one probability for every `,
+    `${text}, ${than} ${decimal(constant)}, that of one probability for every `,
     "picture: the fraction of ",
     named(POSITIVE),
     ` in the test split, ${percent(OF_POSITIVES.length / TEST.labels.length)}.`,

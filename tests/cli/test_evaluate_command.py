@@ -45,9 +45,11 @@ def test_what_is_told_of_one_and_of_two_models_in_json(
     dataset: Path, model: Path, weights_only: Path
 ) -> None:
     """What to doubt, the order of weights that fits, and how often one alone is right."""
-    words = ["evaluate", dataset, "-m", weights_only, "--split", "train", "--format", "json"]
+    words = ["evaluate", dataset, "-m", weights_only, "--format", "json"]
+    trained_on = json.loads(results(*words, "--split", "train"))
+    assert (trained_on["surely_better_than_constant"], trained_on["warnings"]) == (None, [])
     alone = json.loads(results(*words))
-    expected = catclf.evaluate(dataset, weights_only, split="train")
+    expected = catclf.evaluate(dataset, weights_only)
     assert alone["order_log_losses"] == expected.order_log_losses
     assert alone["surely_better_than_constant"] == expected.judged.surely_better
     assert (alone["other_data"], alone["also_in_train"]) == (None, 0)
@@ -55,7 +57,7 @@ def test_what_is_told_of_one_and_of_two_models_in_json(
     assert alone.pop("warnings") == [doubt]
     both = json.loads(results(*words, "-m", model))
     del alone["most_wrong"]
-    compared = catclf.compare(dataset, weights_only, model, split="train")
+    compared = catclf.compare(dataset, weights_only, model)
     assert [each["model"] for each in both["models"]] == [str(weights_only), str(model)]
     assert both["models"][0] == alone
     assert f"A: {doubt}" in both["warnings"]

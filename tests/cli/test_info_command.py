@@ -44,8 +44,10 @@ def test_a_model_in_json(model: Path) -> None:
     """Its record, every setting, and what its arrays tell."""
     found = in_json(model)
     record, loaded = training_of(model), catclf.load_model(model)
-    told = {**found, "dataset": found["trained_on"]}
-    assert {name: told[name] for name in record.to_record()} == record.to_record()
+    told, expected = {**found, "dataset": found["trained_on"]}, record.to_record()
+    assert {name: told[name] for name in expected} == expected | {"settings": found["settings"]}
+    assert found["settings"]["learning_rate"] == record.settings.rate
+    assert (found["settings"]["method"], found["settings"]["kernel"]) == ("gram", None)
     assert {each.name for each in dataclasses.fields(catclf.Settings)} <= set(found["settings"])
     assert (found["kind"], found["weights_only"], found["interrupted"]) == ("model", False, False)
     assert found["classes"] == ["noncat", "cat"]

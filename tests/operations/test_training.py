@@ -18,6 +18,7 @@ from catclf.columns import reorder
 from catclf.descent import METHODS, Problem, descend
 from catclf.errors import CatclfError, ModelError
 from catclf.logistic import CLASS_WEIGHTS, LOSSES, LossName
+from catclf.operations import training as module
 from catclf.training import Settings, Training
 from conftest import ColumnsMaker, Recorder, training_of
 from datasets import write_small
@@ -294,11 +295,11 @@ def test_the_default_rate_is_mended_where_it_is_too_high(
     assert given.warnings == []
     assert output.read_bytes() == (tmp_path / "given.npz").read_bytes()
 
-    paused = tmp_path / "paused.npz"
-    catclf.train(contradictory, paused, observer=Recorder(stop_after=500))
-    assert training_of(paused).interrupted
-    catclf.train(contradictory, paused, resume=True, observer=Recorder())
-    assert paused.read_bytes() == output.read_bytes(), "an interruption changes nothing"
+    for pause, iterations in ((500, 2000), (None, 1)):
+        paused, asked = tmp_path / f"{iterations}.npz", Settings(iterations=iterations)
+        catclf.train(contradictory, paused, asked, observer=Recorder(stop_after=pause))
+        catclf.train(contradictory, paused, Settings(), resume=True, observer=Recorder())
+        assert paused.read_bytes() == output.read_bytes(), "a pause, or an end, changes nothing"
 
 
 def test_a_given_rate_is_not_mended(contradictory: Path, tmp_path: Path) -> None:
@@ -335,9 +336,9 @@ def test_an_unfinished_training_is_not_replaced(small_dataset: Path, tmp_path: P
 
 
 def test_a_run_stopped_at_once_leaves_the_model_that_is_there(
-    small_dataset: Path, tmp_path: Path
+    small_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Until its first checkpoint little is lost; a resumed run goes on in its own model."""
+    """In the first half minute little is lost; a resumed run goes on in its own model."""
     output = tmp_path / "m.npz"
     catclf.train(small_dataset, output, Settings(iterations=5))
     before = output.read_bytes()
@@ -347,7 +348,16 @@ def test_a_run_stopped_at_once_leaves_the_model_that_is_there(
         assert not trained.saved
         assert recorded(trained).iterations == 7
         assert output.read_bytes() == before
+    begun = catclf.train(small_dataset, tmp_path / "other.npz", Settings(iterations=3)).model
     heard, thirty = Recorder(stop_after=7), Settings(iterations=30)
+    trained = catclf.train(small_dataset, output, thirty, resume=begun, observer=heard)
+    assert not trained.saved, "another model is resumed than stands there"
+    assert output.read_bytes() == before
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "CHECKPOINT_SECONDS", 0.0)
+        catclf.train(small_dataset, output, thirty, observer=heard)
+    assert training_of(output).iterations == 7, "after a while it is worth more"
+    catclf.train(small_dataset, output, Settings(iterations=5), force=True)
     assert catclf.train(small_dataset, output, thirty, resume=True, observer=heard).saved
     assert training_of(output).iterations == 7
 
