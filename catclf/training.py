@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from math import inf, isfinite, nan
 from typing import Any
 
@@ -55,6 +55,10 @@ class Settings:
     def rate(self) -> float:
         """The learning rate, the default one where it is None."""
         return DEFAULT_RATE if self.learning_rate is None else self.learning_rate
+
+    def resolved(self) -> Settings:
+        """Return the same settings, the learning rate as the number it is."""
+        return replace(self, learning_rate=self.rate)
 
 
 @dataclass(frozen=True, eq=False)

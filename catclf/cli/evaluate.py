@@ -68,8 +68,8 @@ def command(dataset: str, model: tuple[str, ...], format: str, quiet: bool, **op
         del options["force"]
         compared = compare(dataset, *model, **options)
         record, lines = comparison_as_record(compared), comparison_lines(compared)
-        both = {"A: ": compared.first, "B: ": compared.second}
-        warnings = [text for letter, each in both.items() for text in warnings_of(each, letter)]
+        both = lettered(compared).items()
+        warnings = [f"{letter}: {text}" for letter, each in both for text in warnings_of(each)]
     record["warnings"] = warnings
     click.echo(as_json(record) if format == "json" else "\n".join(lines))
     for text in warnings:
@@ -210,20 +210,20 @@ def _constant_log_loss(evaluation: Evaluation) -> str:
     return f"always predicting P({positive}) = {share}: {loss}"
 
 
-def warnings_of(evaluation: Evaluation, letter: str = "") -> Iterator[str]:
+def warnings_of(evaluation: Evaluation) -> Iterator[str]:
     """Yield what a reader of the results should know."""
     if evaluation.doubt is not None:
-        yield f"{letter}{with_flags(evaluation.doubt)}"
+        yield with_flags(evaluation.doubt)
     if evaluation.other_data is not None:
         # The digest cannot tell which: it may be but another order of the same pictures.
         yield (
-            f"{letter}the model was trained on other data: {printable(evaluation.other_data)} as "
+            f"the model was trained on other data: {printable(evaluation.other_data)} as "
             "it was then\nPictures, labels or order differ; it may hold pictures of this "
             f"{evaluation.split} split."
         )
     if evaluation.also_in_train:
         also = evaluation.also_in_train
-        yield f"{letter}pictures with a copy or near-copy in the train split: {also}"
+        yield f"pictures with a copy or near-copy in the train split: {also}"
 
 
 # What two models are compared by: a name, and its text.
@@ -243,9 +243,14 @@ COMPARED: tuple[tuple[str, Callable[[Evaluation], str]], ...] = (
 )
 
 
+def lettered(compared: Comparison) -> dict[str, Evaluation]:
+    """Return both evaluations, by what their models are called."""
+    return {"A": compared.first, "B": compared.second}
+
+
 def comparison_lines(compared: Comparison) -> Iterator[str]:
     """Yield the results of two models side by side, and their difference, to be read."""
-    both = {"A": compared.first, "B": compared.second}
+    both = lettered(compared)
     first = compared.first
     negative, positive = (printable(name) for name in first.classes)
     rows = [

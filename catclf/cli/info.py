@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import click
 
@@ -78,7 +78,9 @@ def dataset_as_record(path: str, found: Dataset) -> dict[str, object]:
 def model_as_record(path: str, found: Model) -> dict[str, object]:
     """Return what a model holds for JSON."""
     training = found.training
-    told = {} if training is None else training.to_record()
+    told = {}
+    if training is not None:
+        told = replace(training, settings=training.settings.resolved()).to_record()
     lowest = None if training is None else training.lowest_test_log_loss
     known = not found.weights_only
     return {
@@ -94,8 +96,7 @@ def model_as_record(path: str, found: Model) -> dict[str, object]:
         "b": found.b,
         "created_by": told.get("created_by"),
         "trained_on": told.get("dataset"),
-        "settings": training
-        and {"method": training.method, "kernel": training.kernel, **_settings(training)},
+        "settings": told.get("settings"),
         "results": told.get("results"),
         "interrupted": training and training.interrupted,
         "recorded_costs": len(training.costs) if training else 0,
@@ -157,7 +158,7 @@ def _origin(version: int, created_by: str) -> Lines:
 
 
 def _training(training: Training) -> Lines:
-    settings = _settings(training)
+    settings = asdict(training.settings.resolved())
     asked = settings.pop("iterations")
     every = settings.pop("every")
     made = f"{training.iterations} of {asked}"
@@ -175,10 +176,6 @@ def _training(training: Training) -> Lines:
         ("train accuracy", percent(training.train_accuracy)),
         ("test accuracy", percent(training.test_accuracy)),
     ]
-
-
-def _settings(training: Training) -> dict[str, object]:
-    return asdict(training.settings) | {"learning_rate": training.settings.rate}
 
 
 def _test_log_loss(training: Training) -> str:

@@ -77,14 +77,13 @@ def compare(
     DatasetError, ModelError
         Where a file cannot be used, the split is empty, or they do not fit together.
     """
-    evaluations = []
+    models = [(path_of(model), read_candidates(model, order, classes)) for model in (first, second)]
     with open_dataset(dataset) as opened:
-        for model in (first, second):
-            candidates = read_candidates(model, order, classes)
-            _, best = evaluate_candidates(opened, candidates, split, threshold)
-            evaluations.append(replace(best, model=path_of(model)))
-    first_right, second_right = (each.right for each in evaluations)
-    only_first = int(np.count_nonzero(first_right & ~second_right))
-    only_second = int(np.count_nonzero(second_right & ~first_right))
+        one, other = (
+            replace(evaluate_candidates(opened, candidates, split, threshold)[1], model=path)
+            for path, candidates in models
+        )
+    only_first = int(np.count_nonzero(one.right & ~other.right))
+    only_second = int(np.count_nonzero(other.right & ~one.right))
     p_value = mcnemar_p(only_first, only_second)
-    return Comparison(evaluations[0], evaluations[1], only_first, only_second, p_value)
+    return Comparison(one, other, only_first, only_second, p_value)

@@ -302,8 +302,7 @@ def _details(dataset: Dataset, model: Model, model_path: str | None) -> list[tup
     if training is None:
         rows.append(("trained by", "not recorded"))
     else:
-        settings = {**asdict(training.settings), "iterations": training.iterations}
-        settings["learning_rate"] = training.settings.rate
+        settings = asdict(training.settings.resolved()) | {"iterations": training.iterations}
         settings["cost recorded every"] = f"{settings.pop('every')} iterations"
         rows += [
             ("trained by", training.created_by),

@@ -315,8 +315,7 @@ def _model_of(dataset: Dataset, stand: Stand) -> Model:
     training = stand.training
     if not training.interrupted and training.iterations > DOUBT_ITERATIONS:
         # Before, a default rate may be mended yet, when the run is resumed.
-        settings = replace(training.settings, learning_rate=training.settings.rate)
-        training = replace(training, settings=settings)
+        training = replace(training, settings=training.settings.resolved())
     return Model(stand.w, stand.b, dataset.classes, dataset.preprocessing, training)
 
 
