@@ -1,4 +1,5 @@
 # The public names, and where each lives: read by type checkers, and by __init__.py.
+from catclf.backbone import Backbone as Backbone
 from catclf.dataset import Dataset as Dataset
 from catclf.dataset import Split as Split
 from catclf.dataset import open_dataset as open_dataset
@@ -15,8 +16,12 @@ from catclf.metrics import Confusion as Confusion
 from catclf.metrics import Judged as Judged
 from catclf.model import Model as Model
 from catclf.model import load_model as load_model
+from catclf.neighbors import Likeness as Likeness
+from catclf.neighbors import Neighbor as Neighbor
+from catclf.neighbors import Neighbors as Neighbors
 from catclf.observer import Observer as Observer
 from catclf.observer import Skipped as Skipped
+from catclf.onnx_file import load_backbone as load_backbone
 from catclf.operations.benchmarking import Timing as Timing
 from catclf.operations.benchmarking import benchmark as benchmark
 from catclf.operations.comparison import Comparison as Comparison

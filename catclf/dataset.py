@@ -4,9 +4,10 @@
     train_columns              (m, n_x) uint8: the columns of X, one a row
     train_columns_checksums    (ceil(m / 256),) uint32: the CRC-32 of each 256 rows of columns
     train_pixels, train_pixels_checksums    (m, 3 size size) uint8, where the features are not the
-                               pixels themselves
+                               pixels themselves; beside a backbone's, size is 64
     train_labels, train_names  (m,) uint8, 0 or 1; (m,) UTF-8
     test_...                   the same
+    backbone     (bytes,) uint8: the ONNX file whose output the columns are, where they are one's
     digest       SHA-256 of the train split's columns and labels, in hexadecimal
 
 `numpy.load` opens it. Nothing in it is compressed: rows are read from where they stand in the file.
@@ -42,7 +43,7 @@ from catclf.columns import BLOCK_EXAMPLES, n_blocks
 from catclf.errors import AnyPath, DatasetError
 from catclf.features import Preprocessing
 from catclf.files import PREPARED
-from catclf.npz import NewNpz, Npz, create_npz, open_npz
+from catclf.npz import NewNpz, Npz, create_npz, decode_names, encode_names, open_npz
 from catclf.splits import as_pair, class_counts
 from catclf.workers import available_memory, shared_zeros
 
@@ -236,7 +237,8 @@ def _read_dataset(npz: Npz, keep: bool) -> Dataset:
     if classes is None or digest.dtype != "S64" or digest.shape != ():
         raise npz.damaged("names no two classes, or no digest")
     try:
-        preprocessing = Preprocessing.from_record(record.get("preprocessing"))
+        network = npz.array("backbone").tobytes() if "backbone" in npz else None
+        preprocessing = Preprocessing.from_record(record.get("preprocessing"), network)
     except ValueError as error:
         raise npz.damaged(f"its record of the preprocessing cannot be read ({error})") from error
     return Dataset(
@@ -269,7 +271,7 @@ def _read_names(npz: Npz, array: str, m: int) -> list[str]:
     names = npz.array(array)
     if names.dtype.kind != "S" or names.shape != (m,):
         raise npz.damaged(f"{m} labels need {m} names", array)
-    return [name.decode("utf-8", "surrogateescape") for name in names]
+    return decode_names(names)
 
 
 @dataclass(frozen=True)
@@ -306,6 +308,8 @@ def write_dataset(
         "also_in_train": test.also_in_train,
     }
     with create_npz(path, record) as npz:
+        if preprocessing.backbone is not None:
+            npz.add("backbone", np.frombuffer(preprocessing.backbone.network, np.uint8))
         digest = _write_split(npz, "train", train, preprocessing)
         _write_split(npz, "test", test, preprocessing)
         npz.add("digest", digest.encode())
@@ -323,6 +327,5 @@ def _write_split(npz: NewNpz, name: str, split: NewSplit, preprocessing: Preproc
     labels = split.labels.astype(np.uint8)
     digest.update(labels.data)
     npz.add(f"{name}_labels", labels)
-    encoded = [text.encode("utf-8", "surrogateescape") for text in split.names]
-    npz.add(f"{name}_names", np.array(encoded, "S"))
+    npz.add(f"{name}_names", encode_names(split.names))
     return digest.hexdigest()

@@ -22,7 +22,7 @@ All else is rounded as IEEE 754 says, but for `arctan2`, whose last bits are rou
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from functools import lru_cache
 from itertools import product
 from typing import Literal
@@ -30,6 +30,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from catclf.backbone import Backbone
 from catclf.columns import Pixels, unroll
 from catclf.fields import check_ranges, ranged
 
@@ -41,7 +42,10 @@ LEVELS_PER_COLOR = 8
 DECIMALS_OF_A_DIRECTION = 6  # systems' arctan2 agree to 14; no gradient is near enough to a half
 BLOCK_ENERGY_FLOOR = 1e-4  # so that noise in an even region is not amplified into edges
 EDGE_AT_255, COLOR_AT_255 = 0.4, 0.2
+KEPT_SIZE = 64  # of a picture that is kept beside a backbone's features
 
+FeaturesKind = Literal["pixels", "hog-color", "backbone"]
+FEATURES: tuple[FeaturesKind, ...] = ("pixels", "hog-color", "backbone")
 Array = NDArray[np.float64]
 Integers = NDArray[np.signedinteger]
 Shares = tuple[Integers, Array]  # which bin, and how much of a pixel's vote it gets
@@ -56,7 +60,7 @@ class Preprocessing:
     Parameters
     ----------
     size
-        Height and width of the result, 1 to 1024.
+        Height and width of the result, 1 to 1024. None for those of the backbone, else for 64.
     fit
         How a picture that is not square becomes square: ``squash`` ignores the aspect ratio,
         ``crop`` takes the largest centered square, ``pad`` adds bars of the background.
@@ -64,8 +68,12 @@ class Preprocessing:
         How pixels are averaged, what lies behind transparent ones, and the order in a column. This
         version knows one value of each; they are recorded so that a later one may know more.
     features
-        What a column holds: the ``pixels`` themselves, or ``hog-color``, histograms of edges and
-        colors (see `catclf.features`), for which size must be 8 or more.
+        What a column holds: the ``pixels`` themselves; ``hog-color``, histograms of edges and
+        colors (see `catclf.features`), for which size must be 8 or more; or the output of a
+        ``backbone``.
+    backbone
+        The frozen network whose output is taken, as `catclf.load_backbone` returns it; `features`
+        is then ``backbone``, whatever is given.
 
     Raises
     ------
@@ -73,15 +81,25 @@ class Preprocessing:
         If a value is of the wrong type, out of range or not known.
     """
 
-    size: int = ranged(64, whole=True, least=1, most=1024, unit="PIXELS")
+    size: int = ranged(None, whole=True, least=1, most=1024, unit="PIXELS")
     fit: Literal["squash", "crop", "pad"] = ranged("squash", choices=("squash", "crop", "pad"))
     filter: str = ranged("bilinear", choices=("bilinear",))
     background: str = ranged("white", choices=("white",))
     order: str = ranged("planes", choices=("planes",))
-    features: Literal["pixels", "hog-color"] = ranged("pixels", choices=("pixels", "hog-color"))
+    features: FeaturesKind = ranged("pixels", choices=FEATURES)
+    backbone: Backbone | None = None
 
     def __post_init__(self) -> None:
         check_ranges(self)
+        backbone = self.backbone
+        if self.size is None:
+            object.__setattr__(self, "size", 64 if backbone is None else backbone.size)
+        if backbone is not None:
+            object.__setattr__(self, "features", "backbone")
+            if self.size != backbone.size:
+                raise ValueError(f"size must be the backbone's {backbone.size}, got {self.size}")
+        elif self.features == "backbone":
+            raise ValueError("features backbone needs the backbone: catclf.load_backbone loads one")
         if self.features == "hog-color" and self.size < _MIN_HOG_COLOR_SIZE:
             raise ValueError(
                 f"size must be {_MIN_HOG_COLOR_SIZE} or more for hog-color, got {self.size}"
@@ -90,31 +108,60 @@ class Preprocessing:
     @property
     def n_x(self) -> int:
         """The number of features: ``3 * size * size`` of pixels, 5576 of hog-color."""
+        if self.backbone is not None:
+            return self.backbone.n_x
         return self.pixel_n_x if self.features == "pixels" else _HOG_COLOR_N_X
 
     @property
+    def features_name(self) -> str:
+        """What the features are called: ``pixels``, ``hog-color``, or the backbone's name."""
+        return self.features if self.backbone is None else self.backbone.name
+
+    @property
+    def kept_size(self) -> int:
+        """Height and width of the pictures that a dataset keeps, for duplicates and people's eyes.
+
+        Of a backbone 64, whatever its own size.
+        """
+        return self.size if self.backbone is None else KEPT_SIZE
+
+    @property
     def pixel_n_x(self) -> int:
-        """The number of features that the pixels are: ``3 * size * size``."""
-        return 3 * self.size * self.size
+        """The number of bytes of such a picture: ``3 * kept_size * kept_size``."""
+        return 3 * self.kept_size * self.kept_size
 
     def difference(self, other: Preprocessing) -> tuple[str, str]:
         """Return in words what this and another record have different: of each, name and value."""
-        ours, theirs = self.to_record(), other.to_record()
-        names = [name for name in ours if ours[name] != theirs[name]]
+        ours, theirs = self.described(), other.described()
+        names = [name for name in ours | theirs if ours.get(name) != theirs.get(name)]
         mine, others = (
-            ", ".join(f"{name} {record[name]}" for name in names) for record in (ours, theirs)
+            ", ".join(f"{name} {told[name]}" for name in names if name in told)
+            for told in (ours, theirs)
         )
         return mine, others
 
+    def described(self) -> dict[str, object]:
+        """Return the settings by name, for people: of a backbone what tells it from others."""
+        told = self.to_record() | {"features": self.features_name}
+        if self.backbone is not None:
+            told |= self.backbone.described()
+            del told["backbone"]
+        return told
+
     def to_record(self) -> dict[str, object]:
         """Return the settings as a dictionary that JSON can hold."""
-        return asdict(self)
+        record = {each.name: getattr(self, each.name) for each in fields(self)}
+        del record["backbone"]
+        if self.backbone is not None:
+            record["backbone"] = self.backbone.to_record()
+        return record
 
     @classmethod
-    def from_record(cls, record: object) -> Preprocessing:
+    def from_record(cls, record: object, network: bytes | None = None) -> Preprocessing:
         """Return the settings that `to_record` wrote; ValueError where it is not exactly these.
 
-        A record without features is of a catclf that knew pixels only.
+        A record without features is of a catclf that knew pixels only; `network` is that of the
+        backbone, which the record has not.
         """
         if not isinstance(record, dict):
             raise ValueError(f"preprocessing must be a table of settings, got {record!r:.80}")
@@ -123,25 +170,52 @@ class Preprocessing:
             if name not in names:
                 raise ValueError(f"preprocessing has an unknown setting {name!r:.80}")
         for name in names:
-            if name not in record and name != "features":
+            if name not in record and name not in ("features", "backbone"):
                 raise ValueError(f"preprocessing lacks {name!r}")
+        backbone = record.get("backbone")
+        if (backbone is None) != (network is None):
+            raise ValueError("a backbone's settings and its network need each other")
+        if backbone is not None and network is not None:
+            record = {**record, "backbone": Backbone.from_record(backbone, network)}
         return cls(**record)
 
 
 def column(pixels: Pixels, preprocessing: Preprocessing) -> Pixels:
     """Return the transposed column of X of one picture (size, size, 3) uint8.
 
-    It is (1, n_x) uint8: all of red, then green, then blue; or the edges, then the colors.
+    It is (1, n_x) uint8: all of red, then green, then blue; the edges, then the colors; or the
+    network's features. CatclfError as `Backbone.map` raises it.
     """
     size = preprocessing.size
     if pixels.shape != (size, size, 3) or pixels.dtype != np.uint8:
         raise ValueError(
             f"pixels must be ({size}, {size}, 3) uint8, got {pixels.shape} {pixels.dtype}"
         )
+    if preprocessing.backbone is not None:
+        return preprocessing.backbone.column(pixels)
     if preprocessing.features == "pixels":
         return unroll(pixels[np.newaxis])
     parts = (_bytes(edges(pixels), EDGE_AT_255), _bytes(colors(pixels), COLOR_AT_255))
     return np.concatenate(parts, axis=None)[np.newaxis]
+
+
+def evidence(pixels: Pixels, preprocessing: Preprocessing, w: Array) -> Array:
+    """Return what each place of a picture (size, size, 3) adds to ``w.T x``, in rows and columns.
+
+    Of pixels a place is one of 8 x 8 blocks, of a backbone one of its map's; together they add up
+    to ``w.T x``. ValueError where the features have no places; CatclfError as `Backbone.map`.
+    """
+    if preprocessing.backbone is not None:
+        return preprocessing.backbone.evidence(pixels, w)
+    if preprocessing.features != "pixels":
+        raise ValueError(f"{preprocessing.features} features have no places")
+    size = preprocessing.size
+    products = (column(pixels, preprocessing)[0] / 255 * w[:, 0]).reshape(3, size, size).sum(axis=0)
+    side = min(CELLS_PER_SIDE, size)
+    block = np.arange(size) * side // size
+    result = np.zeros((side, side))
+    np.add.at(result, np.ix_(block, block), products)
+    return result
 
 
 def _bytes(values: Array, value_at_255: float) -> Pixels:

@@ -5,6 +5,9 @@ The file is an .npz that anyone can open (`catclf.npz`):
     record               JSON: format, version, classes, preprocessing, dataset, settings, results
     w (n_x, 1) float64   b () float64
     costs, iterations    the recorded costs, and before which update each was computed
+    backbone             (bytes,) uint8: the ONNX file whose output the features are, if they are
+    neighbors            (k, n_x) uint8: training columns, with neighbor_labels, neighbor_names,
+                         neighbor_rows (k,) and neighbor_floor () (`catclf.neighbors`)
     test_log_losses      on the test split, where there is one, before the last of these updates
     state_*              what a resumed run needs besides w and b
 
@@ -23,10 +26,11 @@ from numpy.typing import NDArray
 
 from catclf.columns import Order, reorder, size_of
 from catclf.errors import AnyPath, ModelError, printable
-from catclf.features import Preprocessing, column
+from catclf.features import Preprocessing, column, evidence
 from catclf.files import Expected, FileKind
 from catclf.logistic import Array, dot, sigmoid
-from catclf.npz import Npz, create_npz, open_npz
+from catclf.neighbors import RANK, Neighbors
+from catclf.npz import Npz, create_npz, decode_names, encode_names, open_npz
 from catclf.splits import as_pair
 from catclf.training import Training
 
@@ -64,6 +68,8 @@ class Model:
         How a picture becomes a column.
     training
         How it was trained; None where the file does not tell.
+    neighbors
+        Some of the columns it was trained on, where they are a backbone's.
     weights_only
         Whether its file holds w and b alone: classes and preprocessing are then assumed.
     """
@@ -73,6 +79,7 @@ class Model:
     classes: tuple[str, str]
     preprocessing: Preprocessing
     training: Training | None = None
+    neighbors: Neighbors | None = None
     weights_only: bool = False
 
     @property
@@ -99,6 +106,32 @@ class Model:
     def probability(self, pixels: NDArray[np.uint8]) -> float:
         """Return the probability of the positive class of one picture (size, size, 3)."""
         return float(sigmoid(self.logits(column(pixels, self.preprocessing)))[0])
+
+    def evidence(self, image: Picture) -> Array:
+        """Return what each place of a picture adds to its logit, beside b.
+
+        Parameters
+        ----------
+        image
+            As for `predict_proba`.
+
+        Returns
+        -------
+        numpy.ndarray
+            In rows and columns of the picture as the model sees it: of pixels 8 x 8 blocks, of a
+            backbone the places of its map. All of them add up to the logit less b; what is above 0
+            speaks for the positive class.
+
+        Raises
+        ------
+        PictureError
+            Where the picture cannot be read.
+        ValueError
+            Where the features have no places: hog-color, and a backbone whose output is no map.
+        """
+        from catclf.pictures.reading import pixels_of
+
+        return evidence(pixels_of(image, self.preprocessing), self.preprocessing, self.w)
 
     def predict_proba(self, images: Picture | Iterable[Picture]) -> Array:
         """Return the probabilities (k, 2) of k pictures, columns in the order of `classes`.
@@ -164,6 +197,14 @@ def save_model(path: AnyPath, model: Model) -> None:
         npz.add("iterations", np.array(list(costs), dtype=np.int64))
         for name, array in ({} if training is None else training.state).items():
             npz.add(f"state_{name}", array)
+        if model.preprocessing.backbone is not None:
+            npz.add("backbone", np.frombuffer(model.preprocessing.backbone.network, np.uint8))
+        if (neighbors := model.neighbors) is not None:
+            npz.add("neighbors", neighbors.columns)
+            npz.add("neighbor_labels", neighbors.labels)
+            npz.add("neighbor_names", encode_names(neighbors.names))
+            npz.add("neighbor_rows", neighbors.rows)
+            npz.add("neighbor_floor", np.float64(neighbors.floor))
 
 
 def load_model(
@@ -224,7 +265,8 @@ def read_model(path: AnyPath) -> Model:
         record = npz.record(FORMAT, FORMAT_VERSION)
         w, b = _weights(npz)
         try:
-            preprocessing = Preprocessing.from_record(record.get("preprocessing"))
+            network = npz.array("backbone").tobytes() if "backbone" in npz else None
+            preprocessing = Preprocessing.from_record(record.get("preprocessing"), network)
         except ValueError as error:
             what = f"its preprocessing is unknown: {error!s:.160}"
             raise ModelError(what, path, "Update catclf, or train the model again.") from None
@@ -242,7 +284,7 @@ def read_model(path: AnyPath) -> Model:
         training = Training.from_record(record)
         if training is not None:
             training = replace(training, costs=costs, test_log_losses=test_log_losses, state=state)
-        return Model(w, b, classes, preprocessing, training)
+        return Model(w, b, classes, preprocessing, training, _neighbors(npz, w.size))
 
 
 def _weights_only_model(npz: Npz) -> Model:
@@ -281,6 +323,31 @@ def _real(npz: Npz, name: str) -> NDArray[Any]:
     if not np.isfinite(array).all():
         raise npz.damaged("holds nan or infinity", name)
     return array
+
+
+def _neighbors(npz: Npz, n_x: int) -> Neighbors | None:
+    if "neighbors" not in npz:
+        return None
+    columns, labels, names, rows, floor = (
+        npz.array(name)
+        for name in ("neighbors", *(f"neighbor_{n}" for n in ("labels", "names", "rows", "floor")))
+    )
+    k = len(columns) if columns.ndim else 0
+    if (
+        columns.shape != (k, n_x)
+        or k <= RANK
+        or columns.dtype != np.uint8
+        or not (columns.max(axis=1) > 0).all()
+        or any(each.shape != (k,) for each in (labels, names, rows))
+        or labels.dtype != np.uint8
+        or labels.max() > 1
+        or names.dtype.kind != "S"
+        or rows.dtype.kind not in "iu"
+        or floor.shape != ()
+        or not 0 <= floor <= 1
+    ):
+        raise npz.damaged("its neighbors do not fit together")
+    return Neighbors(columns, labels, decode_names(names), rows, float(floor))
 
 
 def _costs(npz: Npz) -> tuple[dict[int, float], dict[int, float]]:

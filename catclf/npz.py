@@ -308,6 +308,16 @@ def read_header(data: bytes) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]
     return shape, fortran, dtype, stream.tell()
 
 
+def encode_names(names: Iterable[str]) -> NDArray[np.bytes_]:
+    """Return names as they are stored: UTF-8, whatever bytes are no text kept as they are."""
+    return np.array([name.encode("utf-8", "surrogateescape") for name in names], "S")
+
+
+def decode_names(stored: NDArray[np.bytes_]) -> list[str]:
+    """Return the names that `encode_names` made bytes of."""
+    return [name.decode("utf-8", "surrogateescape") for name in stored]
+
+
 class NewNpz:
     """An .npz that is being written, as `create_npz` yields it: the same data, the same bytes."""
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from catclf.backbone import NORMALIZATIONS
 from catclf.cli.options import (
     INPUT,
     Number,
@@ -24,9 +25,11 @@ from catclf.cli.options import (
     taken,
 )
 from catclf.cli.output import EXIT_UNREADABLE, Display, as_json, note, note_saved, with_flags
+from catclf.efficientnet import NAME as EFFICIENTNET_LITE0
 from catclf.errors import NAMED, DatasetError, PictureError, name_some, printable
-from catclf.features import Preprocessing
+from catclf.features import FEATURES, Preprocessing
 from catclf.fields import Range
+from catclf.onnx_file import load_backbone
 from catclf.operations.preparation import (
     DEFAULT_TEST_SPLIT,
     IN_TRAIN_TOO,
@@ -41,6 +44,21 @@ from catclf.sources.class_folders import LABELS_FROM
 from catclf.splits import LISTED_CLASSES
 
 SAMPLE = "data/sample"
+
+
+class FeaturesName(click.ParamType):  # type: ignore[type-arg]
+    """Features by name, or the file of a network."""
+
+    name = "features"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the name or the path; a usage error where it is neither."""
+        named = (*(name for name in FEATURES if name != "backbone"), EFFICIENTNET_LITE0)
+        if value not in named and not os.path.lexists(value) and not value.endswith(".onnx"):
+            self.fail(f"{value!r} is none of {', '.join(named)}, and no file.", param, ctx)
+        return str(value)
+
+
 # Of pictures that are one: by whether they leak, and are contradictory.
 HEADINGS = {
     (True, False): "In both splits",
@@ -60,19 +78,42 @@ Examples:
 )
 @argument("source", nargs=-1, type=INPUT)
 @output_option("data/dataset.npz", "dataset")
-@setting(Preprocessing, "size", "Pictures", "Width and height of every picture.")
+@setting(
+    Preprocessing,
+    "size",
+    "Pictures",
+    "Width and height of every picture.",
+    show_default="64, or the network's",
+)
 @setting(
     Preprocessing,
     "fit",
     "Pictures",
     "Make a picture square: squash it, crop its middle, or pad it with white.",
 )
-@setting(
-    Preprocessing,
-    "features",
-    "Pictures",
-    "Features of a picture: its pixels, or, for photographs, histograms of its edges and colors "
+@option(
+    "--features",
+    group="Pictures",
+    type=FeaturesName(),
+    default="pixels",
+    metavar="NAME",
+    help="Features of a picture: its pixels; for photographs the output of a frozen network "
+    "(efficientnet-lite0, or a network FILE.onnx), or histograms of its edges and colors "
     "(hog-color, which needs --size 8 or more).",
+)
+@option(
+    "--normalize",
+    group="Pictures",
+    type=click.Choice(list(NORMALIZATIONS)),
+    show_default="what FILE.onnx says, else imagenet",
+    help="Only for FILE.onnx: how the network wants its pixels: by ImageNet's mean and deviation, "
+    "-1 to 1 (half), 0 to 1 (unit), or 0 to 255 (raw).",
+)
+@option(
+    "--backbone-output",
+    group="Pictures",
+    metavar="NAME",
+    help="Only for FILE.onnx: which of its outputs are the features, where it has several.",
 )
 @option(
     "--positive",
@@ -158,7 +199,7 @@ def command(
     the exit code is then 3.
     """  # noqa: D301
     try:
-        preprocessing = taken(Preprocessing, options)
+        preprocessing = _preprocessing(options)
     except ValueError as error:
         raise click.UsageError(f"{error}.") from None
     with _Display("pictures", quiet) as display:
@@ -176,6 +217,24 @@ def command(
         _show(prepared, preprocessing)
     note_saved(options["skipped"], quiet)
     ctx.exit(EXIT_UNREADABLE if prepared.unreadable else 0)
+
+
+def _preprocessing(options: dict[str, Any]) -> Preprocessing:
+    """Take the options of the preprocessing out of all; ValueError where they do not go together.
+
+    The network that is named is read.
+    """
+    features = options["features"]
+    normalize, output = options.pop("normalize"), options.pop("backbone_output")
+    if features in FEATURES:
+        for name, given in (("--normalize", normalize), ("--backbone-output", output)):
+            if given is not None:
+                raise ValueError(f"{name} is for --features FILE.onnx")
+        return taken(Preprocessing, options)
+    del options["features"]
+    size, fit = options.pop("size"), options.pop("fit")
+    backbone = load_backbone(features, size=size, output=output, normalize=normalize)
+    return Preprocessing(fit=fit, backbone=backbone)
 
 
 class _Display(Display):
@@ -196,7 +255,8 @@ def _sample() -> tuple[str]:
 def _show(prepared: Prepared, preprocessing: Preprocessing) -> None:
     pictures = sum(map(sum, prepared.counts.values()))
     size = preprocessing.size
-    features = "" if preprocessing.features == "pixels" else f"{preprocessing.features}, "
+    name = printable(preprocessing.features_name)
+    features = "" if preprocessing.features == "pixels" else f"{name}, "
     click.echo(
         f"{printable(prepared.path)}: {pictures} pictures of {size}x{size} pixels, "
         f"{features}n_x = {preprocessing.n_x}"

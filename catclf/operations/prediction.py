@@ -9,7 +9,10 @@ from functools import partial
 from itertools import groupby
 
 from catclf.errors import AnyPath, PictureError
+from catclf.features import column
+from catclf.logistic import sigmoid
 from catclf.model import Model, load_model
+from catclf.neighbors import Neighbor
 from catclf.observer import Observer
 from catclf.pictures.folders import find_pictures
 from catclf.pictures.reading import PICTURE, STREAM_NAME, Picture, one_or_many, pixels_of
@@ -30,12 +33,20 @@ class Prediction:
         By class, in the order of their labels; they sum to 1. None where there are none.
     error
         Why it could not be read.
+    similarity, unlike
+        Of a model of a backbone: how like the training pictures it is, 0 to 1, and whether that is
+        below what 99 % of them have among themselves; else None. See `catclf.neighbors`.
+    nearest
+        The three training pictures that it is most like, of those that the model keeps.
     """
 
     name: str
     predicted: str | None
     probabilities: dict[str, float] | None
     error: PictureError | None = None
+    similarity: float | None = None
+    unlike: bool | None = None
+    nearest: tuple[Neighbor, ...] = ()
 
     @property
     def confidence(self) -> float | None:
@@ -110,12 +121,18 @@ def _predict_one(model: Model, threshold: float, image: Picture | PictureError) 
     # A PIL image that was opened from a file knows it.
     name = image if isinstance(image, str) else getattr(image, "filename", "") or STREAM_NAME
     try:
-        pixels = pixels_of(image, model.preprocessing)
+        x = column(pixels_of(image, model.preprocessing), model.preprocessing)
     except PictureError as error:
-        return Prediction(name, None, None, error)
-    probability = model.probability(pixels)
+        return Prediction(
+            name, None, None, PictureError(error.what, error.where or name, error.fix)
+        )
+    probability = float(sigmoid(model.logits(x))[0])
     probabilities = dict(zip(model.classes, (1 - probability, probability), strict=True))
-    return Prediction(name, model.classes[probability > threshold], probabilities)
+    predicted = model.classes[probability > threshold]
+    if model.neighbors is None:
+        return Prediction(name, predicted, probabilities)
+    likeness = model.neighbors.likeness(x, model.classes)
+    return Prediction(name, predicted, probabilities, None, *likeness)
 
 
 def _expand(images: Iterable[Picture], observer: Observer) -> Iterator[Picture | PictureError]:

@@ -22,6 +22,7 @@ from catclf.near_copies import first_of_each
 from catclf.observer import Listener, Observer, Skipped
 from catclf.operations.staging import Staged, scratch_beside
 from catclf.outputs import check_output, is_same_file, write_csv
+from catclf.pictures.pixels import fit_pixels
 from catclf.sources import list_sources
 from catclf.sources.class_folders import LabelFrom
 from catclf.sources.labeled import Labeled
@@ -312,13 +313,17 @@ def _read_row(
 
     What is wrong with it, where it cannot be read.
     """
+    picture = pictures[index]
     try:
-        pixels = pictures[index].read(preprocessing)
+        pixels = picture.read(preprocessing)
+        row = column(pixels, preprocessing)
     except PictureError as error:
-        return error
+        return PictureError(error.what, error.where or picture.name, error.fix)
     if preprocessing.features == "pixels":
-        return column(pixels, preprocessing)
-    return np.concatenate([column(pixels, preprocessing), unroll(pixels[np.newaxis])], axis=1)
+        return row
+    if preprocessing.kept_size != preprocessing.size:
+        pixels = fit_pixels(pixels, Preprocessing(size=preprocessing.kept_size))
+    return np.concatenate([row, unroll(pixels[np.newaxis])], axis=1)
 
 
 def _warn_of_untested(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -31,6 +31,7 @@ from catclf.descent import (
 from catclf.errors import AnyPath, CatclfError, DatasetError, DivergenceError, ModelError
 from catclf.files import FileKind
 from catclf.model import Model, save_model
+from catclf.neighbors import Neighbors, draw_neighbors
 from catclf.observer import Listener, Observer
 from catclf.operations.evaluation import Evaluation, evaluate_models
 from catclf.operations.resuming import (
@@ -188,8 +189,13 @@ def train(
         _refuse_too_large(choice.method, problem, opened)
         if settings.class_weight == "none":
             warn_of_imbalance(opened.train.labels, opened.classes, listener)
+        neighbors = None
+        if opened.preprocessing.backbone is not None:
+            split = opened.train
+            neighbors = draw_neighbors(split.columns, split.labels, split.names)
+        model_of = partial(_model_of, opened, neighbors)
         began = monotonic()
-        run = partial(_run, opened, backend, choice, output, listener)
+        run = partial(_run, model_of, backend, choice, output, listener)
         try:
             stand, safe = run(problem, training, None if old is None else old.state), None
         except StateError:
@@ -213,7 +219,7 @@ def train(
             and os.path.lexists(output)
             and not (old is not None and resume is True)
         )
-        trained = _evaluated(opened, stand, listener, None if keeps else output)
+        trained = _evaluated(opened, model_of(stand), listener, None if keeps else output)
     if interrupts:
         done, asked = stand.training.iterations, settings.iterations
         left = "left as it was" if keeps else "saved"
@@ -222,10 +228,9 @@ def train(
 
 
 def _evaluated(
-    dataset: Dataset, stand: Stand, listener: Listener, output: AnyPath | None
+    dataset: Dataset, model: Model, listener: Listener, output: AnyPath | None
 ) -> Trained:
     """Evaluate what was trained, save it where told, and warn where it is not surely better."""
-    model = _model_of(dataset, stand)
     try:
         [on_train] = evaluate_models(dataset, [model], "train")
         on_test = evaluate_models(dataset, [model], "test")[0] if dataset.test.m else None
@@ -311,16 +316,16 @@ def _new_training(dataset: Dataset, settings: Settings, choice: Choice) -> Train
     )
 
 
-def _model_of(dataset: Dataset, stand: Stand) -> Model:
+def _model_of(dataset: Dataset, neighbors: Neighbors | None, stand: Stand) -> Model:
     training = stand.training
     if not training.interrupted and training.iterations > DOUBT_ITERATIONS:
         # Before, a default rate may be mended yet, when the run is resumed.
         training = replace(training, settings=training.settings.resolved())
-    return Model(stand.w, stand.b, dataset.classes, dataset.preprocessing, training)
+    return Model(stand.w, stand.b, dataset.classes, dataset.preprocessing, training, neighbors)
 
 
 def _run(
-    dataset: Dataset,
+    model_of: Callable[[Stand], Model],
     backend: ThisMachine | Cluster,
     choice: Choice,
     output: AnyPath,
@@ -334,7 +339,7 @@ def _run(
 
     def checkpoint(stand: Stand) -> None:
         nonlocal saved
-        save_model(output, _model_of(dataset, stand))
+        save_model(output, model_of(stand))
         saved = stand.training.iterations
 
     observer.learning_rate(training.settings.rate)

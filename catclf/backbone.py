@@ -1,0 +1,283 @@
+"""A backbone: a frozen network whose output is taken as the features of a picture.
+
+It is an ONNX file that onnxruntime runs, on one thread: its output for a picture is then the same
+among others and by any number of processes. Nothing of it is trained.
+
+Its output v of d numbers, averaged over the places of a map where it is one, becomes uint8 by one
+fixed rule. It is scaled to a root mean square of 1, and 3.6 becomes 255. Its positive and negative
+parts are separate features, which keeps the descent as well conditioned as pixels are; of a network
+that ends in a ReLU, whose outputs are never negative, there are the positive parts alone::
+
+    u = v sqrt(d) / |v|;   x = uint8(min(255, 255 max(u, 0) / 3.6 + 0.5))
+
+Against float32 features this loses nothing, and any scale near it does as well
+(`tests/benchmarks/LOG.md`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field, fields
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from catclf.errors import CatclfError, ModelError, PictureError
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
+
+Pixels = NDArray[np.uint8]
+Array = NDArray[np.float64]
+Normalization = Literal["imagenet", "half", "unit", "raw"]
+# By which a network wants its pixels, 0 to 255: mean and deviation of red, green and blue.
+NORMALIZATIONS: dict[Normalization, tuple[tuple[float, ...], tuple[float, ...]]] = {
+    "imagenet": ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375)),
+    "half": ((127.5,) * 3, (127.5,) * 3),
+    "unit": ((0.0,) * 3, (255.0,) * 3),
+    "raw": ((0.0,) * 3, (1.0,) * 3),
+}
+RMS_AT_255 = 3.6
+DIGEST_CHARACTERS = 12  # of 64, where a digest is shown: as many as tell networks apart
+INSTALL = "Install it: pip install 'catclf[photos]'."
+# How an entry of ONNX's protocol buffers that names another file begins: the tag of a string, its
+# length, and the key.
+EXTERNAL_DATA = b"\n\x08location"
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """A network, and how its output becomes features; `catclf.load_backbone` makes one.
+
+    Parameters
+    ----------
+    name
+        What it is called: ``efficientnet-lite0``, or the name of its file.
+    source
+        Where it came from: a package, or the file as it was named.
+    digest
+        SHA-256 of the ONNX file, in hexadecimal. Two backbones of one digest are the same, whatever
+        they are called.
+    size
+        Height and width of its pictures.
+    normalize
+        By which it wants its pixels; see `NORMALIZATIONS`.
+    channels_last
+        Whether it takes pictures as (n, size, size, 3) instead of (n, 3, size, size).
+    batch
+        How many pictures it takes at once; None for any number.
+    output
+        The name of its output that is taken.
+    outputs
+        How many numbers that is, a picture.
+    signed
+        Whether these may be negative.
+    places
+        Height and width of the map that they are averaged over; None where there is none.
+    network
+        The ONNX file.
+    """
+
+    name: str = field(compare=False)
+    source: str = field(compare=False)
+    digest: str
+    size: int
+    normalize: Normalization
+    channels_last: bool
+    batch: int | None
+    output: str
+    outputs: int
+    signed: bool
+    places: tuple[int, int] | None
+    network: bytes = field(compare=False, repr=False)
+
+    @property
+    def n_x(self) -> int:
+        """The number of features."""
+        return 2 * self.outputs if self.signed else self.outputs
+
+    def to_record(self) -> dict[str, object]:
+        """Return all but the network as a dictionary that JSON can hold."""
+        names = (each.name for each in fields(self) if each.name != "network")
+        return {name: getattr(self, name) for name in names}
+
+    def described(self) -> dict[str, object]:
+        """Return what tells it from others, by name, for people."""
+        return {
+            "digest": self.digest[:DIGEST_CHARACTERS],
+            "normalize": self.normalize,
+            "output": self.output,
+        }
+
+    @classmethod
+    def from_record(cls, record: object, network: bytes) -> Backbone:
+        """Return the backbone that `to_record` wrote; ValueError where it is not exactly this."""
+        names = {each.name for each in fields(cls)} - {"network"}
+        if not isinstance(record, dict) or set(record) != names:
+            raise ValueError(f"a backbone must be a table of its settings, got {record!r:.80}")
+        places = record["places"]
+        pair = tuple(places) if isinstance(places, list) else places
+        whole = [record[name] for name in ("size", "outputs")] + list(pair or ())
+        if (
+            not all(type(number) is int and 1 <= number <= 2**20 for number in whole)
+            or not (pair is None or len(pair) == 2)
+            or not all(isinstance(record[n], str) for n in ("name", "source", "digest", "output"))
+            or not all(type(record[name]) is bool for name in ("channels_last", "signed"))
+            or not (record["batch"] is None or type(record["batch"]) is int)
+            or record["normalize"] not in NORMALIZATIONS
+        ):
+            raise ValueError(f"a backbone's settings make no sense: {record!r:.200}")
+        if hashlib.sha256(network).hexdigest() != record["digest"]:
+            raise ValueError("the network is not the backbone that is recorded")
+        return cls(**{**record, "places": pair}, network=network)
+
+    def map(self, pixels: Pixels) -> NDArray[np.float32]:
+        """Return the output for a picture (size, size, 3), as a map (outputs, height, width).
+
+        It has one place where the output is no map. CatclfError where onnxruntime is not there, or
+        does not run it; PictureError where the output is not finite, all zeros, or of another
+        length.
+        """
+        batch = batch_of(pixels, self.normalize, self.channels_last, self.batch)
+        found = run(self.network, batch, self.output)[0]  # alike for all pictures of the batch
+        if self.channels_last and found.ndim == 3:
+            found = found.transpose(2, 0, 1)
+        height, width = self.places or (1, 1)
+        if found.size != self.outputs * height * width:
+            what = f"the network's output has {found.size} numbers of this picture"
+            raise PictureError(f"{what}, not {self.outputs * height * width} as of others")
+        if not np.isfinite(found).all():
+            raise PictureError("the network's output holds nan or infinity")
+        if not found.any():
+            raise PictureError("the network's output is all zeros")
+        result: NDArray[np.float32] = found.reshape(self.outputs, height, width)
+        return result
+
+    def column(self, pixels: Pixels) -> Pixels:
+        """Return the transposed column of X of a picture (size, size, 3): (1, n_x) uint8.
+
+        Raises as `map`.
+        """
+        return to_bytes(features(self.map(pixels)), self.signed)[np.newaxis]
+
+    def evidence(self, pixels: Pixels, w: Array) -> Array:
+        """Return what each place of a picture adds to ``w.T x``, (height, width).
+
+        Each byte of the column is divided among the places in proportion to the map it is the mean
+        of, so that they add up to exactly what the column does. ValueError where there is no map.
+        """
+        if self.places is None:
+            raise ValueError("the network's output is not a map")
+        found = self.map(pixels).astype(np.float64)  # (outputs, height, width)
+        v = features(found)
+        column = to_bytes(v, self.signed) / 255  # (n_x,)
+        added = column * w.ravel()
+        if self.signed:  # of both parts of an output one is 0
+            added = added[: self.outputs] + added[self.outputs :]
+        seen = added != 0  # of an output of 0 there is nothing to divide
+        shares = added[seen] / (v[seen] * found[0].size)
+        result: Array = np.tensordot(shares, found[seen], axes=1)
+        return result
+
+
+def batch_of(
+    pixels: Pixels, normalize: Normalization, channels_last: bool, batch: int | None
+) -> NDArray[np.float32]:
+    """Return a picture (size, size, 3) as a network takes it, as often as it takes pictures."""
+    mean, deviation = np.array(NORMALIZATIONS[normalize], np.float32)  # (3,) each
+    if not channels_last:
+        pixels = np.ascontiguousarray(pixels.transpose(2, 0, 1))
+        mean, deviation = mean.reshape(3, 1, 1), deviation.reshape(3, 1, 1)
+    x = (pixels - mean) / deviation
+    return np.repeat(x[np.newaxis], batch or 1, axis=0)
+
+
+def features(map_: NDArray[np.floating]) -> Array:
+    """Return the mean of a map (outputs, height, width) over its places, (outputs,)."""
+    mean: Array = map_.mean(axis=(1, 2), dtype=np.float64)
+    return mean
+
+
+def to_bytes(v: Array, signed: bool) -> Pixels:
+    """Return a network's features (d,) in 8 bits, (d,), or where they are signed (2 d,)."""
+    u = v * np.sqrt(v.size / (v * v).sum())
+    if signed:
+        u = np.concatenate([u, -u])
+    levels: Array = np.minimum(255, np.maximum(u, 0) * (255 / RMS_AT_255) + 0.5)
+    return levels.astype(np.uint8)
+
+
+def run(network: bytes, batch: NDArray[np.float32], output: str) -> NDArray[np.float32]:
+    """Return an output of a network for a batch of its input.
+
+    CatclfError where onnxruntime is not there, or does not run it.
+    """
+    session = open_session(network)
+    [image] = session.get_inputs()
+    try:
+        [found] = session.run([output], {image.name: batch})
+    except _runtime_errors() as error:
+        raise not_run(error) from None
+    result: NDArray[np.float32] = found
+    return result
+
+
+@lru_cache(maxsize=2)
+def open_session(network: bytes) -> InferenceSession:
+    """Return onnxruntime's session of a network, opened once a process.
+
+    CatclfError where onnxruntime is not there, or does not read the network; ModelError where the
+    network refers to other files, none of which is opened.
+    """
+    refuse_external_data(network)
+    onnxruntime = import_onnxruntime()
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 4  # what is wrong is raised
+    # Rounded weights are scaled once, when the session is opened, and not in each run: 11 instead
+    # of 29 ms a picture.
+    options.add_session_config_entry("session.disable_quant_qdq", "1")
+    try:
+        return onnxruntime.InferenceSession(network, options, ["CPUExecutionProvider"])
+    except _runtime_errors() as error:
+        raise not_run(error) from None
+
+
+def refuse_external_data(network: bytes) -> None:
+    """Raise ModelError where a network refers to other files: none is opened for it."""
+    if EXTERNAL_DATA in network:
+        raise ModelError(
+            "the network refers to other files for its weights",
+            fix="Save it as one file: onnx.save(onnx.load(path), other_path).",
+        )
+
+
+def import_onnxruntime() -> Any:
+    """Return onnxruntime; CatclfError where it cannot be loaded."""
+    try:
+        import onnxruntime
+    except ImportError as error:
+        what = f"a network needs onnxruntime, which cannot be loaded ({error})"
+        raise CatclfError(what, fix=INSTALL) from error
+    return onnxruntime
+
+
+def _runtime_errors() -> tuple[type[Exception], ...]:
+    """Return what onnxruntime raises: its errors share no class of their own."""
+    from onnxruntime.capi import onnxruntime_pybind11_state as state
+
+    found = (each for each in vars(state).values() if isinstance(each, type))
+    return tuple(each for each in found if issubclass(each, Exception))
+
+
+def not_run(error: Exception) -> CatclfError:
+    """Return the error for a network that onnxruntime does not run, in its words."""
+    import onnxruntime
+
+    words = " ".join(str(error).split())
+    return CatclfError(
+        f"onnxruntime {onnxruntime.__version__} does not run the network ({words:.300})",
+        fix="Update it (pip install -U onnxruntime), or export the network with an older opset.",
+    )

@@ -1,0 +1,136 @@
+"""The training pictures that a picture is most like, and whether it is like any of them.
+
+A model of a backbone keeps some of the columns that it was trained on. How alike two pictures are
+is the cosine of their columns. A picture's *similarity* to the training pictures is the third
+highest cosine to those that are kept; it is *unlike* them where that is below the floor, which 99 %
+of the kept ones are above, each held against the others.
+
+What it can notice and what not is measured in `tests/benchmarks`. Pixels and hog-color notice next
+to nothing, so that models of them keep no columns.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from catclf.columns import Columns, Pixels
+
+KEPT = 500  # columns, at most: with 200 or 1000 false alarms and catches differ little
+RANK = 3  # the third highest: a single odd training picture makes nothing familiar
+FLOOR_QUANTILE = 0.01
+NEAREST = 3  # named
+
+Array = NDArray[np.float64]
+
+
+class Neighbor(NamedTuple):
+    """A training picture: its name, its class, and the cosine of its column and another."""
+
+    name: str
+    label: str
+    similarity: float
+
+
+class Likeness(NamedTuple):
+    """How like the training pictures a picture is, and the most like of them, best first."""
+
+    similarity: float
+    unlike: bool
+    nearest: tuple[Neighbor, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Neighbors:
+    """The training columns that a model keeps.
+
+    Parameters
+    ----------
+    columns
+        As rows (k, n_x) uint8.
+    labels, names
+        Of each (k,), its label 0 or 1, and what the picture is called.
+    rows
+        Which rows of the train split they are (k,).
+    floor
+        The similarity below which a picture is unlike them.
+    """
+
+    columns: Pixels
+    labels: NDArray[np.uint8]
+    names: list[str]
+    rows: NDArray[np.int64]
+    floor: float
+
+    @cached_property
+    def _columns(self) -> Array:
+        return self.columns.astype(np.float64)
+
+    @cached_property
+    def _squares(self) -> Array:
+        return squares(self._columns)
+
+    def cosines(self, columns: Pixels) -> Array:
+        """Return the cosines of columns, as rows (m, n_x), to the kept ones: (m, k).
+
+        Products of bytes are added up exactly in float64, in whatever order.
+        """
+        x = columns.astype(np.float64)
+        # BLAS starts threads, which many processes that each have one column need not.
+        one = len(x) == 1
+        products = np.einsum("mi,ki->mk", x, self._columns) if one else x @ self._columns.T
+        cosines: Array = products / np.sqrt(squares(x)[:, np.newaxis] * self._squares)
+        return cosines
+
+    def likeness(self, column: Pixels, classes: tuple[str, str]) -> Likeness:
+        """Return how like them a picture is, by its transposed column (1, n_x)."""
+        [cosines] = self.cosines(column)
+        best = np.argsort(-cosines, kind="stable")[:NEAREST]
+        similarity = float(similarities(cosines[np.newaxis])[0])
+        nearest = (
+            Neighbor(self.names[i], classes[self.labels[i]], float(cosines[i])) for i in best
+        )
+        return Likeness(similarity, similarity < self.floor, tuple(nearest))
+
+
+def squares(columns: Array) -> Array:
+    """Return the squared length of each row."""
+    result: Array = np.einsum("mi,mi->m", columns, columns)
+    return result
+
+
+def similarities(cosines: Array, left_out: int = 0) -> Array:
+    """Return the third highest cosine of each row (m, k); `left_out` 1 where itself is among k."""
+    result: Array = np.sort(cosines, axis=1)[:, -RANK - left_out]
+    return result
+
+
+def draw_neighbors(
+    columns: Columns, labels: NDArray[np.uint8], names: list[str]
+) -> Neighbors | None:
+    """Draw the columns to keep of a train split; None where there are too few to compare.
+
+    As many of each class, where it has as many, at random, and always the same ones.
+    """
+    rows = drawn_rows(labels)
+    if len(rows) <= RANK:
+        return None
+    kept = np.concatenate([columns[row : row + 1] for row in rows])
+    found = Neighbors(kept, labels[rows], [names[row] for row in rows], rows, 0.0)
+    among = similarities(found.cosines(kept), left_out=1)
+    floor = float(np.quantile(among, FLOOR_QUANTILE))
+    return Neighbors(kept, found.labels, found.names, rows, floor)
+
+
+def drawn_rows(labels: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Return which examples are kept, in order."""
+    rng = np.random.default_rng(0)
+    shuffled = [rng.permutation(np.flatnonzero(labels == label)) for label in np.unique(labels)]
+    # The classes by turns: where one has few pictures, the others have more.
+    turns = [(turn, row) for rows in shuffled for turn, row in enumerate(rows)]
+    chosen = sorted(turns)[:KEPT]
+    return np.array(sorted(row for _, row in chosen), np.int64)
