@@ -40,6 +40,7 @@ NORMALIZATIONS: dict[Normalization, tuple[tuple[float, ...], tuple[float, ...]]]
     "raw": ((0.0,) * 3, (1.0,) * 3),
 }
 RMS_AT_255 = 3.6
+MAX_BATCH = 256  # of a network that takes so many pictures at once: each is repeated so often
 DIGEST_CHARACTERS = 12  # of 64, where a digest is shown: as many as tell networks apart
 INSTALL = "Install it: pip install 'catclf[photos]'."
 # How an entry of ONNX's protocol buffers that names another file begins: the tag of a string, its
@@ -106,7 +107,7 @@ class Backbone:
     def described(self) -> dict[str, object]:
         """Return what tells it from others, by name, for people."""
         return {
-            "digest": self.digest[:DIGEST_CHARACTERS],
+            "network": self.digest[:DIGEST_CHARACTERS],
             "normalize": self.normalize,
             "output": self.output,
         }
@@ -117,21 +118,25 @@ class Backbone:
         names = {each.name for each in fields(cls)} - {"network"}
         if not isinstance(record, dict) or set(record) != names:
             raise ValueError(f"a backbone must be a table of its settings, got {record!r:.80}")
-        places = record["places"]
-        pair = tuple(places) if isinstance(places, list) else places
-        whole = [record[name] for name in ("size", "outputs")] + list(pair or ())
+        batch, places = record["batch"], record["places"]
+        texts = ("name", "source", "digest", "output", "normalize")
+        whole = [
+            record["size"],
+            record["outputs"],
+            *(places if isinstance(places, list | tuple) else ()),
+        ]
         if (
             not all(type(number) is int and 1 <= number <= 2**20 for number in whole)
-            or not (pair is None or len(pair) == 2)
-            or not all(isinstance(record[n], str) for n in ("name", "source", "digest", "output"))
+            or not (places is None or (isinstance(places, list | tuple) and len(places) == 2))
+            or not (batch is None or (type(batch) is int and 1 <= batch <= MAX_BATCH))
+            or not all(isinstance(record[name], str) for name in texts)
             or not all(type(record[name]) is bool for name in ("channels_last", "signed"))
-            or not (record["batch"] is None or type(record["batch"]) is int)
             or record["normalize"] not in NORMALIZATIONS
         ):
             raise ValueError(f"a backbone's settings make no sense: {record!r:.200}")
         if hashlib.sha256(network).hexdigest() != record["digest"]:
             raise ValueError("the network is not the backbone that is recorded")
-        return cls(**{**record, "places": pair}, network=network)
+        return cls(**{**record, "places": places and tuple(places)}, network=network)
 
     def map(self, pixels: Pixels) -> NDArray[np.float32]:
         """Return the output for a picture (size, size, 3), as a map (outputs, height, width).

@@ -46,7 +46,7 @@ def load_backbone(
     features: AnyPath,
     *,
     size: int | None = None,
-    output: str | None = None,
+    backbone_output: str | None = None,
     normalize: Normalization | None = None,
 ) -> Backbone:
     """Return a backbone, for ``Preprocessing(backbone=...)``.
@@ -58,7 +58,7 @@ def load_backbone(
         fixed or any number. Its output has d numbers a picture, or is a map of them.
     size
         Height and width of its pictures, where the file does not fix them.
-    output
+    backbone_output
         Which of its outputs, where it has several.
     normalize
         How it wants its pixels: ``imagenet`` (that dataset's mean and deviation), ``half`` (-1 to
@@ -76,16 +76,19 @@ def load_backbone(
         Where a package is not installed, or the file cannot be used: the message says why.
     """
     if features == EFFICIENTNET_LITE0:
-        for name, given in (("output", output), ("normalize", normalize)):
+        for name, given in (("backbone_output", backbone_output), ("normalize", normalize)):
             if given is not None:
-                raise CatclfError(f"{EFFICIENTNET_LITE0} has its own {name}", fix="Leave it out.")
+                what = f"{EFFICIENTNET_LITE0} has its own output and normalization"
+                raise CatclfError(what, fix=f"Leave out `{name}`.")
         network, where = efficientnet_lite0(), EFFICIENTNET_LITE0
         source = f"the package {WEIGHTS_PACKAGE.replace('_', '-')}"
     else:
         network, where = read_regular(features, MAX_BYTES, CatclfError), os.fspath(features)
         source = where
     try:
-        return _inspected(network, os.path.basename(where), source, size, output, normalize)
+        return _inspected(
+            network, os.path.basename(where), source, size, backbone_output, normalize
+        )
     except CatclfError as error:
         raise CatclfError(error.what, error.where or where, error.fix) from None
 
@@ -122,7 +125,7 @@ def _inspected(
         shapes.append(found.shape[1:])
     if len(set(shapes)) > 1:
         what = f"its output {output!r} is {shapes[0]} for one picture, {shapes[1]} for another"
-        raise CatclfError(what, fix="Name an output of fixed length, as `output`.")
+        raise CatclfError(what, fix="Name an output of fixed length, as `backbone_output`.")
     shape = shapes[0]
     if len(shape) == 3 and channels_last:
         shape = (shape[2], *shape[:2])
@@ -224,7 +227,7 @@ def _output_of(names: list[str], output: str | None) -> str:
         return output
     has = f"has the outputs {', '.join(names):.200}"
     what = has if output is None else f"{has}, not {output}"
-    raise CatclfError(what, fix="Name one of them, as `output`.")
+    raise CatclfError(what, fix="Name one of them, as `backbone_output`.")
 
 
 def _probes(size: int) -> list[Any]:
@@ -237,7 +240,9 @@ def _probes(size: int) -> list[Any]:
 def _refuse_useless(found: Any, batch: int, output: str, names: list[str]) -> None:
     """Refuse an output that is no features of pictures, or holds none for a probe."""
     others = ", ".join(name for name in names if name != output)
-    name_another = f"Name another, as `output`: {others:.200}." if others else "Export it with one."
+    name_another = (
+        f"Name another, as `backbone_output`: {others:.200}." if others else "Export it with one."
+    )
     if found.dtype != np.float32:
         raise CatclfError(f"its output {output!r} is {found.dtype}, not float32", fix=name_another)
     if found.ndim not in (2, 4) or found.shape[0] != batch or not found.size:

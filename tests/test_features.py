@@ -302,7 +302,7 @@ def test_a_record_without_features_means_pixels() -> None:
         ({"fit": ["squash"]}, "fit must be"),
         ({"background": "black"}, "background must be one of white"),
         ({"order": "interleaved"}, "order must be one of planes"),
-        ({"features": "gist"}, "features must be one of pixels, hog-color, got 'gist'"),
+        ({"features": "gist"}, "features must be one of pixels, hog-color, backbone, got 'gist'"),
         ({"features": "hog-color", "size": 7}, "size must be 8 or more for hog-color, got 7"),
         ({"gamma": 2.2}, "unknown setting 'gamma'"),
     ],

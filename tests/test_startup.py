@@ -20,6 +20,9 @@ PACKAGE = Path(catclf.__file__).parent
 PUBLIC: list[str] = vars(catclf)["__all__"]
 MODULES = sorted(PACKAGE.rglob("*.py"))
 EXTRAS = {
+    "backbone.py": {"onnxruntime"},
+    "onnx_file.py": {"google", "onnx"},
+    "efficientnet.py": {"onnx"},
     "pictures/others.py": {"pillow_heif"},
     "descent/compiled.py": {"numba"},
     "descent/cluster.py": {"distributed"},

@@ -27,7 +27,7 @@ from catclf.cli.options import (
 from catclf.cli.output import EXIT_UNREADABLE, Display, as_json, note, note_saved, with_flags
 from catclf.efficientnet import NAME as EFFICIENTNET_LITE0
 from catclf.errors import NAMED, DatasetError, PictureError, name_some, printable
-from catclf.features import FEATURES, Preprocessing
+from catclf.features import BY_RULE, Preprocessing
 from catclf.fields import Range
 from catclf.onnx_file import load_backbone
 from catclf.operations.preparation import (
@@ -53,7 +53,7 @@ class FeaturesName(click.ParamType):  # type: ignore[type-arg]
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Return the name or the path; a usage error where it is neither."""
-        named = (*(name for name in FEATURES if name != "backbone"), EFFICIENTNET_LITE0)
+        named = (*BY_RULE, EFFICIENTNET_LITE0)
         if value not in named and not os.path.lexists(value) and not value.endswith(".onnx"):
             self.fail(f"{value!r} is none of {', '.join(named)}, and no file.", param, ctx)
         return str(value)
@@ -226,14 +226,14 @@ def _preprocessing(options: dict[str, Any]) -> Preprocessing:
     """
     features = options["features"]
     normalize, output = options.pop("normalize"), options.pop("backbone_output")
-    if features in FEATURES:
+    if features in BY_RULE:
         for name, given in (("--normalize", normalize), ("--backbone-output", output)):
             if given is not None:
                 raise ValueError(f"{name} is for --features FILE.onnx")
         return taken(Preprocessing, options)
     del options["features"]
     size, fit = options.pop("size"), options.pop("fit")
-    backbone = load_backbone(features, size=size, output=output, normalize=normalize)
+    backbone = load_backbone(features, size=size, backbone_output=output, normalize=normalize)
     return Preprocessing(fit=fit, backbone=backbone)
 
 

