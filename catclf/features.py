@@ -138,9 +138,11 @@ class Preprocessing:
     def difference(self, other: Preprocessing) -> tuple[str, str]:
         """Return in words what this and another record have different: of each, name and value."""
         ours, theirs = self._told(), other._told()
-        if "network" in ours and ours["network"] == theirs.get("network"):
-            ours["features"] = theirs["features"]  # one network, whatever it is called
         names = [name for name in ours if name in theirs and ours[name] != theirs[name]]
+        if "network" in ours and ours["network"] == theirs.get("network"):
+            names = [name for name in names if name != "features"]  # whatever it is called
+        elif "features" in names:  # networks that their names tell apart
+            names = [name for name in names if name not in ("network", "normalize", "output")]
         mine, others = (
             ", ".join(f"{name} {told[name]}" for name in names) for told in (ours, theirs)
         )

@@ -19,6 +19,7 @@ from catclf.backbone import (
     Backbone,
     Normalization,
     batch_of,
+    import_onnxruntime,
     open_session,
     refuse_external_data,
     run,
@@ -102,6 +103,7 @@ def _inspected(
     normalize: Normalization | None,
 ) -> Backbone:
     """Return the backbone that a network is; CatclfError where it can be none."""
+    import_onnxruntime()
     model = _parsed(network)
     refuse_external_data(network)
     _refuse_custom_operators(model)

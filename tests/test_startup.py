@@ -15,6 +15,7 @@ from PIL import Image
 import catclf
 from catclf.features import Preprocessing
 from catclf.model import Model, save_model
+from networks import small_backbone
 
 PACKAGE = Path(catclf.__file__).parent
 PUBLIC: list[str] = vars(catclf)["__all__"]
@@ -45,11 +46,17 @@ def loaded_by(script: str, *arguments: str) -> set[str]:
     return set(json.loads(ended.stdout.splitlines()[-1]))
 
 
-def test_predict_does_not_load_what_it_does_not_need(tmp_path: Path) -> None:
-    """One picture is predicted without HDF5, the progress bar, training, or a pool of threads."""
+@pytest.mark.parametrize("features", ["pixels", "backbone"])
+def test_predict_does_not_load_what_it_does_not_need(features: str, tmp_path: Path) -> None:
+    """One picture is predicted without HDF5, the progress bar, training, or a pool of threads.
+
+    By a network's features with onnxruntime, and without what reads an ONNX file.
+    """
     model, picture = tmp_path / "model.npz", tmp_path / "picture.png"
-    w = np.zeros((3 * 8 * 8, 1))
-    save_model(model, Model(w, 0.0, ("noncat", "cat"), Preprocessing(size=8)))
+    backbone = small_backbone() if features == "backbone" else None
+    preprocessing = Preprocessing(size=8, backbone=backbone)
+    w = np.zeros((preprocessing.n_x, 1))
+    save_model(model, Model(w, 0.0, ("noncat", "cat"), preprocessing))
     Image.new("RGB", (8, 8)).save(picture)
     script = (
         "import sys\n"
@@ -59,8 +66,10 @@ def test_predict_does_not_load_what_it_does_not_need(tmp_path: Path) -> None:
     loaded = loaded_by(script, str(model), str(picture))
     assert "catclf.operations.prediction" in loaded
     operations = {f"catclf.operations.{name}" for name in ("training", "preparation", "evaluation")}
-    rooms = {f"catclf.{name}" for name in ("dataset", "descent", "sources", "page")}
-    libraries = {"h5py", "tqdm", "concurrent.futures", "tomllib"}
+    names = ("dataset", "descent", "sources", "page", "onnx_file", "efficientnet")
+    rooms = {f"catclf.{name}" for name in names}
+    libraries = {"h5py", "tqdm", "concurrent.futures", "tomllib", "onnx", "google.protobuf"}
+    assert ("onnxruntime" in loaded) == (features == "backbone")
     assert not loaded & (operations | rooms | libraries)
 
 
@@ -77,6 +86,7 @@ def test_a_short_training_does_not_load_the_compiler(small_dataset: Path, tmp_pa
     loaded = loaded_by(script, str(small_dataset), str(tmp_path / "model.npz"))
     assert {"catclf.descent.streaming", "catclf.operations.inspection"} <= loaded
     assert not loaded & {"h5py", "numba", "llvmlite", "distributed", "catclf.descent.compiled"}
+    assert not loaded & {"onnxruntime", "onnx", "catclf.onnx_file", "catclf.efficientnet"}
 
 
 def test_the_version_is_told_without_numpy() -> None:
