@@ -17,6 +17,7 @@ Against float32 features this loses nothing, and any scale near it does as well
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
@@ -118,25 +119,13 @@ class Backbone:
         names = {each.name for each in fields(cls)} - {"network"}
         if not isinstance(record, dict) or set(record) != names:
             raise ValueError(f"a backbone must be a table of its settings, got {record!r:.80}")
-        batch, places = record["batch"], record["places"]
-        texts = ("name", "source", "digest", "output", "normalize")
-        whole = [
-            record["size"],
-            record["outputs"],
-            *(places if isinstance(places, list | tuple) else ()),
-        ]
-        if (
-            not all(type(number) is int and 1 <= number <= 2**20 for number in whole)
-            or not (places is None or (isinstance(places, list | tuple) and len(places) == 2))
-            or not (batch is None or (type(batch) is int and 1 <= batch <= MAX_BATCH))
-            or not all(isinstance(record[name], str) for name in texts)
-            or not all(type(record[name]) is bool for name in ("channels_last", "signed"))
-            or record["normalize"] not in NORMALIZATIONS
-        ):
-            raise ValueError(f"a backbone's settings make no sense: {record!r:.200}")
+        for name, value in record.items():
+            if not _IS_SOUND[name](value):
+                raise ValueError(f"a backbone's {name} cannot be {value!r:.60}")
         if hashlib.sha256(network).hexdigest() != record["digest"]:
             raise ValueError("the network is not the backbone that is recorded")
-        return cls(**{**record, "places": places and tuple(places)}, network=network)
+        places = None if record["places"] is None else tuple(record["places"])
+        return cls(**{**record, "places": places}, network=network)
 
     def map(self, pixels: Pixels) -> NDArray[np.float32]:
         """Return the output for a picture (size, size, 3), as a map (outputs, height, width).
@@ -185,6 +174,33 @@ class Backbone:
         shares = added[seen] / (v[seen] * found[0].size)
         result: Array = np.tensordot(shares, found[seen], axes=1)
         return result
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_flag(value: object) -> bool:
+    return isinstance(value, bool)
+
+
+def _is_count(value: object, most: int = 2**20) -> bool:
+    return type(value) is int and 1 <= value <= most
+
+
+def _is_pair(value: object) -> bool:
+    return isinstance(value, list | tuple) and len(value) == 2 and all(map(_is_count, value))
+
+
+# Whether a setting of a record may have a value.
+_IS_SOUND: dict[str, Callable[[Any], bool]] = {
+    **dict.fromkeys(("name", "source", "digest", "output"), _is_text),
+    **dict.fromkeys(("size", "outputs"), _is_count),
+    **dict.fromkeys(("channels_last", "signed"), _is_flag),
+    "normalize": lambda value: _is_text(value) and value in NORMALIZATIONS,
+    "batch": lambda value: value is None or _is_count(value, MAX_BATCH),
+    "places": lambda value: value is None or _is_pair(value),
+}
 
 
 def batch_of(

@@ -342,7 +342,9 @@ def _neighbors(npz: Npz, n_x: int) -> Neighbors | None:
         or labels.dtype != np.uint8
         or labels.max() > 1
         or names.dtype.kind != "S"
-        or rows.dtype.kind not in "iu"
+        or rows.dtype != np.int64
+        or rows.min() < 0
+        or floor.dtype != np.float64
         or floor.shape != ()
         or not 0 <= floor <= 1
     ):

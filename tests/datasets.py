@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from catclf.backbone import Backbone
 from catclf.dataset import NewSplit, write_dataset
 from catclf.features import Preprocessing
 
@@ -25,6 +26,7 @@ def write_small(
     features: Literal["pixels", "hog-color"] = "pixels",
     seed: int = 0,
     *,
+    backbone: Backbone | None = None,
     columns: Pixels | None = None,
     labels: ArrayLike | None = None,
     names: Sequence[str] | None = None,
@@ -38,7 +40,7 @@ def write_small(
     Columns, (m, n_x), are noise drawn by the seed, labels 0 and 1 by turns, and names ``0.png`` and
     so on, unless they are given; then m and n_test are their number.
     """
-    preprocessing = Preprocessing(size=size, features=features)
+    preprocessing = Preprocessing(size=size, features=features, backbone=backbone)
     rng = np.random.default_rng(seed)
 
     def split(
@@ -52,7 +54,7 @@ def write_small(
         if columns is None:
             columns = rng.integers(0, 256, (m, preprocessing.n_x), dtype=np.uint8)
         pixels = []
-        if features != "pixels":
+        if preprocessing.features != "pixels":
             pixels = [rng.integers(0, 256, (m, preprocessing.pixel_n_x), dtype=np.uint8)]
         return NewSplit(
             [columns],

@@ -71,7 +71,9 @@ def in_turns(
 
 def preprocessings() -> dict[str, Preprocessing]:
     """Return all that catclf brings, by the name of their features: pixels first."""
-    found = {features: Preprocessing(features=features) for features in FEATURES}
+    found: dict[str, Preprocessing] = {
+        features: Preprocessing(features=features) for features in FEATURES
+    }
     return {**found, NETWORK: Preprocessing(backbone=load_backbone(NETWORK))}
 
 
