@@ -17,6 +17,7 @@ Against float32 features this loses nothing, and any scale near it does as well
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from functools import lru_cache
@@ -277,6 +278,9 @@ def refuse_external_data(network: bytes) -> None:
 
 def import_onnxruntime() -> Any:
     """Return onnxruntime; CatclfError where it cannot be loaded."""
+    # From 1.29 on it reports what it runs to its maker, from threads of its own, unless this is set
+    # before it is loaded.
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     try:
         import onnxruntime
     except ImportError as error:

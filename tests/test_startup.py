@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -71,6 +72,22 @@ def test_predict_does_not_load_what_it_does_not_need(features: str, tmp_path: Pa
     libraries = {"h5py", "tqdm", "concurrent.futures", "tomllib", "onnx", "google.protobuf"}
     assert ("onnxruntime" in loaded) == (features == "backbone")
     assert not loaded & (operations | rooms | libraries)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_onnxruntime_reports_to_nobody(tmp_path: Path) -> None:
+    """Its telemetry, on by default from 1.29 on, neither starts a thread nor writes a file."""
+    script = (
+        "import os\n"
+        "from catclf.backbone import import_onnxruntime\n"
+        "import_onnxruntime()\n"
+        "print(os.listdir('/proc/self/task') == [str(os.getpid())])"
+    )
+    env = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
+    env |= {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path)}
+    ended = subprocess.run([sys.executable, "-c", script], env=env, capture_output=True, text=True)
+    assert (ended.stdout, ended.stderr) == ("True\n", "")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_short_training_does_not_load_the_compiler(small_dataset: Path, tmp_path: Path) -> None:
