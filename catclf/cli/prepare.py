@@ -73,7 +73,7 @@ HEADINGS = {
 Examples:
   catclf prepare                          the sample in data/sample
   catclf prepare pets --positive cat      pets/cat, pets/dog, ...: cat or not
-  catclf prepare pets --features hog-color
+  catclf prepare pets --features efficientnet-lite0
   catclf prepare train_catvnoncat.h5 test_catvnoncat.h5""",
 )
 @argument("source", nargs=-1, type=INPUT)
@@ -98,8 +98,8 @@ Examples:
     default="pixels",
     metavar="NAME",
     help="Features of a picture: its pixels; for photographs the output of a frozen network "
-    "(efficientnet-lite0, or a network FILE.onnx), or histograms of its edges and colors "
-    "(hog-color, which needs --size 8 or more).",
+    "(efficientnet-lite0, or your own as FILE.onnx; both need pip install 'catclf[photos]'); or "
+    "histograms of its edges and colors (hog-color, for which --size must be 8 or more).",
 )
 @option(
     "--normalize",
