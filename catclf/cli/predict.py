@@ -11,8 +11,15 @@ from typing import BinaryIO
 
 import click
 
-from catclf.cli.options import Verb, argument, model_options, option, quiet_option
-from catclf.cli.output import EXIT_UNREADABLE, Display, error_text, note
+from catclf.cli.options import (
+    Verb,
+    argument,
+    force_option,
+    model_options,
+    option,
+    quiet_option,
+)
+from catclf.cli.output import EXIT_UNREADABLE, Display, counted, error_text, note
 from catclf.columns import Order
 from catclf.errors import CatclfError, printable
 from catclf.files import HEAD_BYTES, Expected
@@ -31,6 +38,7 @@ LIST = Expected("a list of paths", "Name a text file in UTF-8 that holds one pat
 Examples:
   catclf predict cat.jpg holiday/
   catclf predict --format csv holiday > predictions.csv
+  catclf predict holiday --evidence evidence
   curl -s https://example.org/cat.jpg | catclf predict -
   find . -name '*.jpg' | catclf predict --files-from -""",
 )
@@ -50,6 +58,15 @@ Examples:
     default="text",
     help="Format of the line for each picture.",
 )
+@option(
+    "--evidence",
+    group="Output",
+    type=click.Path(),
+    metavar="FOLDER",
+    help="Also write each picture as a PNG with its evidence by place over it: orange speaks for "
+    "the positive class, blue against. The strongest place of each picture has full color.",
+)
+@force_option
 @quiet_option
 @click.pass_context
 def command(
@@ -61,6 +78,8 @@ def command(
     classes: tuple[str, str] | None,
     files_from: str | None,
     format: str,
+    evidence: str | None,
+    force: bool,
     quiet: bool,
 ) -> None:
     """Predict the class of pictures, and its probability.
@@ -82,18 +101,25 @@ def command(
     show = {"text": show_text, "csv": show_csv, "jsonl": show_json}[format]
     if format == "csv":
         click.echo(csv_line(csv_header(loaded.classes)))
-    done = failed = 0
+    done = failed = drawn = 0
     for prediction in predict(
         chain((sys.stdin.buffer if name == STDIN else name for name in image), listed),
         loaded,
         threshold=threshold,
+        evidence=evidence,
+        force=force,
         observer=Display("pictures", quiet=quiet),
     ):
         show(prediction)
         done += 1
         failed += prediction.error is not None
+        drawn += prediction.evidence is not None
     if not done:
         raise CatclfError("lists no pictures", files_from, LIST.fix)
+    if evidence is not None:
+        saved = f"{printable(evidence)}: {counted(drawn, 'PNG file')} saved"
+        positive = printable(loaded.positive)
+        note(f"{saved}; orange speaks for {positive}, blue against", quiet)
     if failed:
         ctx.exit(EXIT_UNREADABLE if failed < done else 1)
 
