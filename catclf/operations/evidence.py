@@ -72,9 +72,7 @@ def _refuse_without_places(preprocessing: Preprocessing) -> None:
 
 def _names(picture: str, root: AnyPath | None) -> list[str]:
     """Return what a picture's evidence may be called, the shortest first."""
-    if picture == STREAM_NAME:
-        return [NAMELESS]
-    parts = PurePath(picture).parts
+    parts = PurePath("" if picture == STREAM_NAME else picture).parts or (NAMELESS,)
     above = len(parts) - 1 if root is None else len(PurePath(root).parts)
     joined = ("-".join(parts[first:]) for first in range(above, -1, -1))
     return [_portable(name).encode()[-MAX_NAME_BYTES:].decode(errors="ignore") for name in joined]

@@ -9,10 +9,13 @@ import subprocess
 from io import BytesIO
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import catclf
+from catclf.cli.output import error_text
 from catclf.errors import CatclfError
+from catclf.files import FileKind, file_kind
 from catclf.model import load_model, save_model
 from command_line import CATCLF, invoke, records, results
 
@@ -173,3 +176,42 @@ def test_no_picture_on_stdin(model: Path, stdin: str) -> None:
     assert (shell.returncode, shell.stdout) == (1, "")
     assert shell.stderr.startswith("Error: -: ")
     assert "Traceback" not in shell.stderr
+
+
+def test_evidence_is_written_beside_the_result(
+    pictures: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """How many files, where, and what their colors say, stands on stderr; -q leaves it out."""
+    monkeypatch.chdir(tmp_path)
+    words = ["predict", pictures, "-m", model]
+    plain = invoke(*words)
+    for quiet in ([], ["-q"]):
+        result = invoke(*words, "--evidence", "e", *quiet)
+        assert (result.exit_code, result.stdout) == (3, plain.stdout)
+        said = "e: 3 PNG files saved; orange speaks for cat, blue against\n"
+        assert result.stderr.endswith(said) is not bool(quiet)
+    assert sorted(os.listdir("e")) == [f"{n}.png.evidence.png" for n in (0, 1, 3)]
+
+
+def test_evidence_takes_no_other_files_place(
+    pictures: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The way out is named; without places in the features nothing is written."""
+    monkeypatch.chdir(tmp_path)
+    os.mkdir("e")
+    place = Path("e/0.png.evidence.png")
+    place.write_text("mine")
+    words = ["predict", pictures / "0.png", "-m", model, "--evidence", "e"]
+    refused = invoke(*words).exception
+    assert isinstance(refused, CatclfError)
+    assert error_text(refused).endswith("replace this one with --force.")
+    assert place.read_text() == "mine"
+    assert invoke(*words, "--force").exit_code == 0
+    assert file_kind(place) is FileKind.EVIDENCE
+    preprocessing = catclf.Preprocessing(size=8, features="hog-color")
+    histograms = catclf.Model(np.zeros((5576, 1)), 0.0, ("a", "b"), preprocessing)
+    save_model("h.npz", histograms)
+    refused = invoke(*words[:2], "-m", "h.npz", "--evidence", "new").exception
+    assert isinstance(refused, CatclfError)
+    assert "Prepare with other --features, pixels or efficientnet-lite0" in error_text(refused)
+    assert not os.path.exists("new")
