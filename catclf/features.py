@@ -130,6 +130,11 @@ class Preprocessing:
         """The number of bytes of such a picture: ``3 * kept_size * kept_size``."""
         return 3 * self.kept_size * self.kept_size
 
+    @property
+    def picture_ms(self) -> int:
+        """About how many milliseconds a picture takes: of a backbone, those of a small one."""
+        return 1 if self.backbone is None else 12
+
     def difference(self, other: Preprocessing) -> tuple[str, str]:
         """Return in words what this and another record have different: of each, name and value."""
         ours, theirs = self.described(), other.described()

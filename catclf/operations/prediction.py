@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 
+from catclf.backbone import open_session
 from catclf.errors import AnyPath, PictureError
 from catclf.features import column
 from catclf.logistic import sigmoid
@@ -94,6 +95,8 @@ def predict(
     ------
     ModelError
         Where the model's file cannot be used.
+    CatclfError
+        Where onnxruntime, which a model of a backbone needs, is not there.
     TypeError
         For what is no picture and no iterable; while iterating, for an item that is no picture.
     ValueError
@@ -101,18 +104,22 @@ def predict(
     """
     if not isinstance(model, Model):
         model = load_model(model)
+    if model.preprocessing.backbone is not None:
+        open_session(model.preprocessing.backbone.network)  # once, for all workers that are forked
     expanded = _expand(one_or_many(images), observer or Observer())
-    return _predictions(expanded, partial(_predict_one, model, threshold), workers)
+    answer = partial(_predict_one, model, threshold)
+    return _predictions(expanded, answer, workers, model.preprocessing.picture_ms)
 
 
 def _predictions(
     expanded: Iterable[Picture | PictureError],
     answer: Callable[[Picture | PictureError], Prediction],
     workers: int | None,
+    picture_ms: int,
 ) -> Iterator[Prediction]:
     for is_file, run in groupby(expanded, lambda image: isinstance(image, str)):
         # A stream cannot be handed to another process, and pixels need no decoding.
-        yield from map_in_order(answer, run, workers if is_file else 1)
+        yield from map_in_order(answer, run, workers if is_file else 1, item_ms=picture_ms)
 
 
 def _predict_one(model: Model, threshold: float, image: Picture | PictureError) -> Prediction:
