@@ -9,6 +9,7 @@ from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
+from catclf.backbone import open_session
 from catclf.columns import Pixels
 from catclf.errors import AnyPath, PictureError
 from catclf.features import column
@@ -24,7 +25,7 @@ from catclf.workers import map_in_order
 if TYPE_CHECKING:
     from catclf.operations.evidence import EvidenceFolder
 
-PNG_BYTES = 2**17  # about, of a picture with its evidence
+DRAWING_MS = 25  # about, of evidence over a picture
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,8 +115,9 @@ def predict(
     ModelError
         Where the model's file cannot be used.
     CatclfError
-        Where the model's features have no places of which there is evidence, or the folder cannot
-        be written to; while iterating, where a PNG cannot be written.
+        Where onnxruntime, which a model of a backbone needs, is not there; where the features have
+        no places of which there is evidence, or the folder cannot be written to; while iterating,
+        where a PNG cannot be written.
     TypeError
         For what is no picture and no iterable; while iterating, for an item that is no picture.
     ValueError
@@ -128,6 +130,8 @@ def predict(
         from catclf.operations.evidence import EvidenceFolder  # here, for predict to start without
 
         folder = EvidenceFolder(evidence, model.preprocessing, force)
+    if model.preprocessing.backbone is not None:
+        open_session(model.preprocessing.backbone.network)  # once, for all workers that are forked
     found = _found(one_or_many(images), observer or Observer())
     return _predictions(found, model, threshold, workers, folder)
 
@@ -147,10 +151,10 @@ def _predictions(
     folder: EvidenceFolder | None,
 ) -> Iterator[Prediction]:
     answer = partial(_answer, model, threshold, folder is not None)
-    result_bytes = 1 if folder is None else PNG_BYTES
+    item_ms = model.preprocessing.picture_ms + (0 if folder is None else DRAWING_MS)
     for is_file, run in groupby(found, lambda each: isinstance(each.image, str)):
         # A stream cannot be handed to another process, and pixels need no decoding.
-        answers = map_in_order(answer, run, workers if is_file else 1, result_bytes)
+        answers = map_in_order(answer, run, workers if is_file else 1, item_ms=item_ms)
         for prediction, png, root in answers:
             if folder is None or png is None:
                 yield prediction
