@@ -82,10 +82,9 @@ class Neighbors:
         That of a column of zeros, which has no direction, is 0.
         """
         x = columns.astype(np.float64)
-        if len(x) == 1:  # BLAS starts threads, which wait where each process has one column
-            products = np.einsum("mi,ki->mk", x, self._columns)
-        else:
-            products = x @ self._columns.T
+        # BLAS starts threads, which many processes that each have one column need not.
+        one = len(x) == 1
+        products = np.einsum("mi,ki->mk", x, self._columns) if one else x @ self._columns.T
         lengths = np.sqrt(squares(x)[:, np.newaxis] * self._squares)
         cosines: Array = products / np.maximum(lengths, 1)
         return cosines
