@@ -73,8 +73,8 @@ def test_cosines_are_those_of_whole_numbers_to_the_last_bit(columns: Pixels, see
 
 def test_cosines_of_many_features_are_exact_too(make_columns: ColumnsMaker) -> None:
     """Where the sums of products are large, by any division of the work."""
-    columns = make_columns(8, 5000) | 128
-    neighbors, x = drawn(columns), make_columns(300, 5000, seed=1) | 128
+    columns, x = (np.maximum(make_columns(m, 5000, seed=m), 128) for m in (8, 300))
+    neighbors = drawn(columns)
     cosines = neighbors.cosines(x)
     assert cosines[:2].tolist() == [[cosine(one, other) for other in columns] for one in x[:2]]
     for i in (0, 131, 299):

@@ -70,9 +70,9 @@ def command(
     the probability of the predicted class, the confidence; csv and jsonl also show those of both
     classes. At a --threshold other than 0.5 the confidence may be below 0.5.
 
-    A model of a network's features also tells of each picture how similar it is to the training
-    pictures, and calls it unlike them where 99 % of these are more similar to the others. Text says
-    so where it happens, and names the nearest; csv and jsonl name the three nearest of each.
+    Of a model of a network's features, csv and jsonl also have each picture's similarity to the
+    training pictures, 0 to 1, and the three nearest of them. A picture is unlike them where 99 % of
+    them have a higher similarity to the others; text then says so in a line more.
 
     Pictures that cannot be read are reported, and the others are predicted. The exit code is then
     3, or 1 if no picture can be read.

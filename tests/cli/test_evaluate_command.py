@@ -74,8 +74,9 @@ def test_test_pictures_unlike_the_training_pictures_are_listed(
     backbone_dataset: Path, backbone_model: Path, floor: float, count: int
 ) -> None:
     """How many, and the first five; in JSON all of them, the least similar first."""
-    words = ["evaluate", backbone_dataset, "-m", with_floor(backbone_model, floor)]
-    found = catclf.evaluate(backbone_dataset, words[-1])
+    model = with_floor(backbone_model, floor)
+    words = ["evaluate", backbone_dataset, "-m", model]
+    found = catclf.evaluate(backbone_dataset, model)
     assert found.similarities is not None
     order = found.unlike()
     assert len(order) == count
