@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-import re
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from itertools import takewhile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +23,8 @@ from catclf.operations.evaluation import (
     path_of,
     read_candidates,
 )
+from catclf.operations.page_backbone import neighbors_data
+from catclf.operations.shown_names import file_name, names_below
 from catclf.outputs import check_output, replacing
 from catclf.page import encoded, render
 from catclf.pictures.jpeg import REDUCTION_MARGINS
@@ -142,8 +141,12 @@ def _data(
     other_data = evaluation.other_data
     return {
         "classes": dataset.classes,
-        "files": {"model": _model_name(model_path), "dataset": _file_name(dataset.path)},
-        "preprocessing": dataset.preprocessing.to_record(),
+        "files": {"model": _model_name(model_path), "dataset": file_name(dataset.path)},
+        "preprocessing": {
+            "size": dataset.preprocessing.size,
+            "fit": dataset.preprocessing.fit,
+            "features": dataset.preprocessing.features,
+        },
         "model": {
             "w": encoded(model.w),
             "b": model.b,
@@ -159,7 +162,8 @@ def _data(
         "train": None
         if training is None or training.train_accuracy is None
         else {"accuracy": training.train_accuracy, "examples": training.train_examples},
-        "other_data": None if other_data is None else _file_name(other_data),
+        "neighbors": neighbors_data(dataset, model),
+        "other_data": None if other_data is None else file_name(other_data),
         "test": _test_data(dataset, model, evaluation) if evaluation.split == "test" else None,
         "costs": {
             "train": _thinned(train_costs),
@@ -223,31 +227,8 @@ def _most_confident(dataset: Dataset, test: Evaluation, right: bool) -> list[int
     return test.most_confident(right, count)
 
 
-def names_below(names: Iterable[str], others: Iterable[str]) -> list[str]:
-    """Return the names of pictures from the folder down that has them and the others.
-
-    Where no folder has all of them, each from its own folder down. A page is handed on: what lies
-    above is nobody's business.
-    """
-    paths = [_parts(name) for name in names]
-    folders = {tuple(path[:-1]) for path in (*paths, *map(_parts, others))}
-    levels = takewhile(lambda parts: len(set(parts)) == 1, zip(*folders, strict=False))
-    shared = [parts[0] for parts in levels]
-    if all(part in ("", ".", "..") or part.endswith(":") for part in shared):
-        return ["/".join(path[-2:]) for path in paths]
-    return ["/".join(path[len(shared) :]) for path in paths]
-
-
-def _parts(path: str) -> list[str]:
-    return re.split(r"[/\\]", path)
-
-
-def _file_name(path: str) -> str:
-    return _parts(path)[-1]
-
-
 def _model_name(path: str | None) -> str:
-    return "a model in memory" if path is None else _file_name(path)
+    return "a model in memory" if path is None else file_name(path)
 
 
 def _shown(
@@ -291,7 +272,7 @@ def _details(dataset: Dataset, model: Model, model_path: str | None) -> list[tup
     training = model.training
     rows = [
         ("model", _model_name(model_path)),
-        ("dataset", _file_name(dataset.path)),
+        ("dataset", file_name(dataset.path)),
         ("dataset digest", dataset.digest[:DIGEST_CHARACTERS]),
         ("train pictures", str(dataset.train.m)),
         ("test pictures", str(dataset.test.m)),
@@ -308,7 +289,7 @@ def _details(dataset: Dataset, model: Model, model_path: str | None) -> list[tup
             ("trained by", training.created_by),
             (
                 "trained on",
-                f"{_file_name(training.dataset)}, digest {training.digest[:DIGEST_CHARACTERS]}",
+                f"{file_name(training.dataset)}, digest {training.digest[:DIGEST_CHARACTERS]}",
             ),
             ("method", training.method),
             *((name.replace("_", " "), str(value)) for name, value in settings.items()),

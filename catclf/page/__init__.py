@@ -33,7 +33,7 @@ from catclf.errors import printable
 __all__ = ["SCRIPTS", "encoded", "render"]
 
 SCRIPTS = (
-    "data", "fitting", "decoding", "features", "neuron", "drawing", "charts",
+    "data", "fitting", "decoding", "features", "neuron", "drawing", "charts", "neighbors",
     "verdict", "photo", "gallery", "threshold", "curves", "trust", "weights", "steps", "costs",
     "glossary", "page",
 )  # fmt: skip

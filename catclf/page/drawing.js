@@ -3,10 +3,11 @@
 const FOR = [217, 104, 12]; // orange: speaks for the positive class
 const AGAINST = [30, 110, 200]; // blue
 
-// A canvas of (size, size, 3) pixels.
+// A canvas of (side, side, 3) pixels.
 function pictureCanvas(pixels, label) {
-  return drawn(SIZE, label, (rgba) => {
-    for (let i = 0; i < SIZE * SIZE; i++) {
+  const side = Math.sqrt(pixels.length / 3);
+  return drawn(side, label, (rgba) => {
+    for (let i = 0; i < side ** 2; i++) {
       rgba.set(pixels.subarray(3 * i, 3 * i + 3), 4 * i);
       rgba[4 * i + 3] = 255;
     }

@@ -62,7 +62,7 @@ function evidence(shown) {
 
 function pixelsOfPicture({ column, pixels }) {
   const unrolled = bytesOf(pixels === null ? column : pixels);
-  const n = SIZE * SIZE;
+  const n = unrolled.length / 3;
   return Uint8Array.from(unrolled, (_, i) => unrolled[(i % 3) * n + Math.floor(i / 3)]);
 }
 

@@ -64,8 +64,9 @@ const SQUARES = {
 };
 
 // A vector over features as maps of the picture: the numbers of one place added up. All maps of
-// a vector together have its sum.
+// a vector together have its sum. A number of a backbone's is of the whole picture: there are none.
 function mapsOf(vector) {
+  if (FEATURES === "backbone") return [];
   if (FEATURES === "pixels") return [pixelMap(vector)];
   return [
     mapOf("edges", BLOCKS, vector.subarray(0, EDGES_N_X), (i) => i % BLOCKS ** 2),

@@ -1,0 +1,40 @@
+"""What the page of a backbone's model holds besides: the training pictures it is compared with."""
+
+from __future__ import annotations
+
+import base64
+
+from catclf.dataset import Dataset
+from catclf.model import Model
+from catclf.neighbors import Neighbors
+from catclf.operations.shown_names import names_below
+from catclf.page import encoded
+from catclf.pictures.jpeg import encode_jpeg
+
+
+def neighbors_data(dataset: Dataset, model: Model) -> dict[str, object] | None:
+    """Return the neighbors that a model keeps, as neighbors.js reads them, or None.
+
+    Their pictures are there where the dataset is the one that the model was trained on.
+    """
+    neighbors = model.neighbors
+    if neighbors is None:
+        return None
+    return {
+        "columns": encoded(neighbors.columns),
+        "labels": encoded(neighbors.labels),
+        "names": names_below(neighbors.names, (*dataset.train.names, *dataset.test.names)),
+        "pictures": _pictures(dataset, model, neighbors),
+        "floor": neighbors.floor,
+    }
+
+
+def _pictures(dataset: Dataset, model: Model, neighbors: Neighbors) -> list[str] | None:
+    """Return their pictures as JPEG in base64, or None."""
+    if model.training is None or model.training.digest != dataset.digest:
+        return None
+    if max(neighbors.rows) >= dataset.train.m:
+        return None  # whatever the file says, they are no rows of this dataset
+    size = dataset.preprocessing.kept_size
+    planes = (dataset.train.pixels[int(row)].reshape(3, size, size) for row in neighbors.rows)
+    return [base64.b64encode(encode_jpeg(each.transpose(1, 2, 0))).decode() for each in planes]
