@@ -1,15 +1,59 @@
-"""What the page of a backbone's model holds besides: the training pictures it is compared with."""
+"""What the page of a backbone's model holds besides.
+
+The training pictures that others are compared with, and the evidence of the test pictures it shows.
+"""
 
 from __future__ import annotations
 
 import base64
 
+import numpy as np
+from numpy.typing import NDArray
+
 from catclf.dataset import Dataset
+from catclf.efficientnet import NAME
+from catclf.errors import CatclfError
+from catclf.features import Preprocessing
 from catclf.model import Model
 from catclf.neighbors import Neighbors
 from catclf.operations.shown_names import names_below
 from catclf.page import encoded
 from catclf.pictures.jpeg import encode_jpeg
+from catclf.pictures.reading import read_picture
+
+
+def backbone_data(preprocessing: Preprocessing) -> dict[str, object] | None:
+    """Return what the page says of a backbone; None of other features."""
+    backbone = preprocessing.backbone
+    if backbone is None:
+        return None
+    # A file may have the same name, but no file is a package.
+    is_ours = backbone.name == NAME and backbone.source.startswith("the package ")
+    return {"name": backbone.name, "places": backbone.places, "is_ours": is_ours}
+
+
+def evidence_of_file(
+    name: str, column: NDArray[np.uint8], model: Model
+) -> NDArray[np.float64] | None:
+    """Return what each place of a picture adds to ``w.T x``, by the file that it is named after.
+
+    None where that is no longer there, does not give the stored `column` (1, n_x), or the network
+    does not run; and where its output is no map.
+    """
+    backbone = model.preprocessing.backbone
+    if backbone is None or backbone.places is None or _is_share(name):
+        return None
+    try:
+        pixels = read_picture(name, model.preprocessing)
+        is_same = np.array_equal(backbone.column(pixels), column)
+        return backbone.evidence(pixels, model.w) if is_same else None
+    except CatclfError:
+        return None
+
+
+def _is_share(name: str) -> bool:
+    """Tell whether a name asks another machine for a file, as no dataset's name should."""
+    return not name[:2].strip("/\\")
 
 
 def neighbors_data(dataset: Dataset, model: Model) -> dict[str, object] | None:

@@ -13,6 +13,7 @@ from catclf import __version__
 from catclf.columns import Columns, blocks_of_bytes
 from catclf.dataset import DIGEST_CHARACTERS, Dataset, open_dataset
 from catclf.errors import AnyPath
+from catclf.features import Preprocessing
 from catclf.files import FileKind
 from catclf.metrics import calibration
 from catclf.model import Model
@@ -23,7 +24,7 @@ from catclf.operations.evaluation import (
     path_of,
     read_candidates,
 )
-from catclf.operations.page_backbone import neighbors_data
+from catclf.operations.page_backbone import backbone_data, evidence_of_file, neighbors_data
 from catclf.operations.shown_names import file_name, names_below
 from catclf.outputs import check_output, replacing
 from catclf.page import encoded, render
@@ -47,6 +48,12 @@ MEANINGS = {  # of rows of the page's last table, where the glossary explains no
     "method": "how the iterations were computed; gram: from the products of every two pictures",
     "l2": "λ of the penalty λ / 2 · |w|², which is added to the cost",
     "loss": "of one picture: cross-entropy or squared error",
+}
+BACKBONE_MEANINGS = {
+    "size": "height and width of a picture as the network takes it, in pixels",
+    "normalize": "how the network wants its pixels: by the mean and deviation of ImageNet, from "
+    "-1 to 1 (half), 0 to 1 (unit) or 0 to 255 (raw)",
+    "output": "which output of the network is taken",
 }
 MAX_PAGE_PIXELS = 50_000_000  # of a photo tried: the page holds it several times
 
@@ -117,7 +124,6 @@ def report(
         texts = {
             "title": f"{positive} or {negative}: what the model learned",
             "n_x": str(opened.preprocessing.n_x),
-            "features": opened.preprocessing.features,
             "origin": "black" if opened.preprocessing.features == "pixels" else "all features 0",
         }
         page = render(texts, _data(opened, chosen, evaluation, model_path)).encode()
@@ -147,6 +153,7 @@ def _data(
             "fit": dataset.preprocessing.fit,
             "features": dataset.preprocessing.features,
         },
+        "backbone": backbone_data(dataset.preprocessing),
         "model": {
             "w": encoded(model.w),
             "b": model.b,
@@ -237,7 +244,7 @@ def _shown(
     """Return one test picture: its name, numbers, column, and its pixels where that holds none."""
     split, row = dataset.test, slice(index, index + 1)
     column = split.columns[row]
-    return {
+    shown: dict[str, object] = {
         "name": names[index],
         "label": int(test.labels[index]),
         "probability": float(test.probabilities[index]),
@@ -245,6 +252,10 @@ def _shown(
         "column": encoded(column),
         "pixels": None if split.pixels is split.columns else encoded(split.pixels[row]),
     }
+    if dataset.preprocessing.backbone is not None:
+        evidence = evidence_of_file(test.names[index], column, model)
+        shown["evidence"] = None if evidence is None else encoded(evidence)
+    return shown
 
 
 def _thinned(costs: list[tuple[int, float]]) -> list[tuple[int, float]]:
@@ -277,7 +288,7 @@ def _details(dataset: Dataset, model: Model, model_path: str | None) -> list[tup
         ("train pictures", str(dataset.train.m)),
         ("test pictures", str(dataset.test.m)),
         ("prepared by", dataset.created_by),
-        *((name, str(value)) for name, value in dataset.preprocessing.to_record().items()),
+        *_preprocessing_rows(dataset.preprocessing),
         ("n_x", str(dataset.preprocessing.n_x)),
     ]
     if training is None:
@@ -295,4 +306,14 @@ def _details(dataset: Dataset, model: Model, model_path: str | None) -> list[tup
             *((name.replace("_", " "), str(value)) for name, value in settings.items()),
         ]
     rows.append(("page made by", f"catclf {__version__}, numpy {np.__version__}"))
-    return [(name, value, MEANINGS.get(name, "")) for name, value in rows]
+    meanings = MEANINGS if dataset.preprocessing.backbone is None else MEANINGS | BACKBONE_MEANINGS
+    return [(name, value, meanings.get(name, "")) for name, value in rows]
+
+
+def _preprocessing_rows(preprocessing: Preprocessing) -> list[tuple[str, str]]:
+    """Return the settings by name, without a backbone's source: a path is nobody's business."""
+    told = preprocessing.described()
+    if preprocessing.backbone is not None:
+        del told["order"]  # of pixels in a column, which holds none
+        told["backbone digest"] = told.pop("digest")
+    return [(name, str(value)) for name, value in told.items()]

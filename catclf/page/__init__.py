@@ -42,9 +42,9 @@ SCRIPTS = (
 def render(texts: Mapping[str, str], data: Mapping[str, object]) -> str:
     """Return the page as HTML.
 
-    `texts` stand at the places of page.html that are not data: title, n_x, features
-    and origin. Any text: it is escaped. `data` is what JSON can hold; data.js and the scripts after
-    it read it.
+    `texts` stand at the places of page.html that are not data: title, n_x and
+    origin. Any text: it is escaped. `data` is what JSON can hold; data.js and the scripts after it
+    read it.
     """
     style = _read("page.css")
     script = '"use strict";\n' + "\n".join(_read(f"{name}.js") for name in SCRIPTS)

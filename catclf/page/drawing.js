@@ -15,20 +15,29 @@ function pictureCanvas(pixels, label) {
 }
 
 // A canvas of a map: orange above 0, blue below, the stronger the farther, full at +-`limit`.
-function mapCanvas({ side, values }, limit, label) {
-  return drawn(side, label, (rgba) => {
+// Its rows may be more or fewer than a square's: it covers one.
+function mapCanvas({ side, rows = side, values }, limit, label) {
+  const draw = (rgba) => {
     values.forEach((value, i) => {
       rgba.set(value > 0 ? FOR : AGAINST, 4 * i);
       rgba[4 * i + 3] = 255 * Math.min(1, Math.abs(value) / limit);
     });
-  });
+  };
+  return drawn(side, label, draw, rows);
 }
 
-function drawn(side, label, draw) {
-  const canvas = create("canvas", { class: "picture", width: side, height: side, role: "img" });
+// A picture, and a map over it that it shines through.
+function mapOver(pixels, map, limit, label) {
+  const picture = pictureCanvas(pixels, label);
+  picture.setAttribute("aria-hidden", "true"); // the map says what both are
+  return create("span", { class: "over" }, picture, mapCanvas(map, limit, label));
+}
+
+function drawn(side, label, draw, rows = side) {
+  const canvas = create("canvas", { class: "picture", width: side, height: rows, role: "img" });
   canvas.setAttribute("aria-label", label);
   const context = canvas.getContext("2d");
-  const image = context.createImageData(side, side);
+  const image = context.createImageData(side, rows);
   draw(image.data);
   context.putImageData(image, 0, 0);
   return canvas;

@@ -74,6 +74,12 @@ function mapsOf(vector) {
   ];
 }
 
+// What each place of a picture adds to z, by a backbone's map: (rows, columns) as base64.
+function placeMap(evidence) {
+  const [rows, side] = BACKBONE.places;
+  return { what: "place", side, rows, values: floatsOf(evidence) };
+}
+
 function pixelMap(vector) {
   return mapOf("pixels", SIZE, vector, (i) => i % SIZE ** 2);
 }

@@ -14,7 +14,6 @@ from catclf import page
 TEXTS = {
     "title": "</title>",
     "n_x": "a & b",
-    "features": "f",
     "origin": "$x",
 }
 
