@@ -51,9 +51,10 @@ MEANINGS = {  # of rows of the page's last table, where the glossary explains no
 }
 BACKBONE_MEANINGS = {
     "size": "height and width of a picture as the network takes it, in pixels",
-    "normalize": "how the network wants its pixels: by the mean and deviation of ImageNet, from "
-    "-1 to 1 (half), 0 to 1 (unit) or 0 to 255 (raw)",
+    "normalize": "how the network wants its pixels: imagenet (that dataset's mean and deviation), "
+    "half (-1 to 1), unit (0 to 1) or raw (0 to 255)",
     "output": "which output of the network is taken",
+    "backbone digest": "of the network's ONNX file: another network has another one",
 }
 MAX_PAGE_PIXELS = 50_000_000  # of a photo tried: the page holds it several times
 

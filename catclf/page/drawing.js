@@ -15,29 +15,37 @@ function pictureCanvas(pixels, label) {
 }
 
 // A canvas of a map: orange above 0, blue below, the stronger the farther, full at +-`limit`.
-// Its rows may be more or fewer than a square's: it covers one.
-function mapCanvas({ side, rows = side, values }, limit, label) {
-  const draw = (rgba) => {
+function mapCanvas({ side, values }, limit, label) {
+  return drawn(side, label, (rgba) => {
     values.forEach((value, i) => {
       rgba.set(value > 0 ? FOR : AGAINST, 4 * i);
       rgba[4 * i + 3] = 255 * Math.min(1, Math.abs(value) / limit);
     });
-  };
-  return drawn(side, label, draw, rows);
+  });
 }
 
-// A picture, and a map over it that it shines through.
-function mapOver(pixels, map, limit, label) {
-  const picture = pictureCanvas(pixels, label);
-  picture.setAttribute("aria-hidden", "true"); // the map says what both are
-  return create("span", { class: "over" }, picture, mapCanvas(map, limit, label));
+// A picture in gray, and its map over it: only the map has colors. Its rows may be more or fewer
+// than its columns.
+function overlaidCanvas(pixels, { side: columns, rows = columns, values }, limit, label) {
+  const side = Math.sqrt(pixels.length / 3);
+  return drawn(side, label, (rgba) => {
+    for (let i = 0; i < side ** 2; i++) {
+      const row = Math.floor((Math.floor(i / side) * rows) / side);
+      const value = values[row * columns + Math.floor(((i % side) * columns) / side)];
+      const [red, green, blue] = pixels.subarray(3 * i, 3 * i + 3);
+      const gray = 0.299 * red + 0.587 * green + 0.114 * blue;
+      const share = 0.75 * Math.min(1, Math.abs(value) / limit);
+      const color = value > 0 ? FOR : AGAINST;
+      rgba.set([...color.map((level) => gray + (level - gray) * share), 255], 4 * i);
+    }
+  });
 }
 
-function drawn(side, label, draw, rows = side) {
-  const canvas = create("canvas", { class: "picture", width: side, height: rows, role: "img" });
+function drawn(side, label, draw) {
+  const canvas = create("canvas", { class: "picture", width: side, height: side, role: "img" });
   canvas.setAttribute("aria-label", label);
   const context = canvas.getContext("2d");
-  const image = context.createImageData(side, rows);
+  const image = context.createImageData(side, side);
   draw(image.data);
   context.putImageData(image, 0, 0);
   return canvas;

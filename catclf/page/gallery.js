@@ -129,7 +129,7 @@ function card(shown, maps, limits) {
         const label = `evidence by ${map.what}`;
         return BACKBONE === null
           ? mapCanvas(map, limits[i], label)
-          : mapOver(pixels, map, limits[i], label);
+          : overlaidCanvas(pixels, map, limits[i], label);
       }),
     ),
     create("b", {}, ...answered(shown.probability)),

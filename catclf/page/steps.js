@@ -84,7 +84,7 @@ function drawPlaces() {
     return;
   }
   const limit = limitOf([places]);
-  fill("step-wx", mapOver(pixels, places, limit, "w times x by place"), legend(limit));
+  fill("step-wx", overlaidCanvas(pixels, places, limit, "w times x by place"), legend(limit));
 }
 
 // The maps of a vector, colored by the numbers of another where one is given.
