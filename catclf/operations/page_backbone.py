@@ -1,15 +1,40 @@
-"""What the page of a backbone's model holds besides: the training pictures it is compared with."""
+"""What the page of a backbone's model holds besides: the network, and some training pictures."""
 
 from __future__ import annotations
 
 import base64
 
+import numpy as np
+
 from catclf.dataset import Dataset
+from catclf.efficientnet import NAME as EFFICIENTNET_LITE0
+from catclf.efficientnet import stored_weights
+from catclf.features import Preprocessing
 from catclf.model import Model
 from catclf.neighbors import Neighbors
 from catclf.operations.shown_names import names_below
 from catclf.page import encoded
 from catclf.pictures.jpeg import encode_jpeg
+
+
+def network_data(preprocessing: Preprocessing) -> dict[str, object] | None:
+    """Return the network that we bring, as network.js reads it; None of another, or of none.
+
+    Weights are whole numbers, 3.3 million of 8 bits, with a scale for each output. CatclfError
+    where onnx is not installed.
+    """
+    backbone = preprocessing.backbone
+    if backbone is None or backbone.name != EFFICIENTNET_LITE0:
+        return None
+    levels, scales, biases = stored_weights(backbone.network)
+    if not levels:
+        return None  # a file of the user's, of that name
+    return {
+        "shapes": [each.shape[:3] for each in levels],
+        "levels": encoded(np.concatenate(levels, axis=None)),
+        "scales": encoded(np.concatenate(scales)),
+        "biases": encoded(np.concatenate(biases)),
+    }
 
 
 def neighbors_data(dataset: Dataset, model: Model) -> dict[str, object] | None:

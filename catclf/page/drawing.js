@@ -24,6 +24,22 @@ function mapCanvas({ side, values }, limit, label) {
   });
 }
 
+// A picture in gray, and its map over it: only the map has colors.
+function overlaidCanvas(pixels, map, limit, label) {
+  const side = Math.sqrt(pixels.length / 3);
+  const along = (i) => Math.floor((i * map.side) / side);
+  return drawn(side, label, (rgba) => {
+    for (let i = 0; i < side ** 2; i++) {
+      const value = map.values[along(Math.floor(i / side)) * map.side + along(i % side)];
+      const [red, green, blue] = pixels.subarray(3 * i, 3 * i + 3);
+      const gray = 0.299 * red + 0.587 * green + 0.114 * blue;
+      const share = 0.75 * Math.min(1, Math.abs(value) / limit);
+      const color = value > 0 ? FOR : AGAINST;
+      rgba.set([...color.map((level) => gray + (level - gray) * share), 255], 4 * i);
+    }
+  });
+}
+
 function drawn(side, label, draw) {
   const canvas = create("canvas", { class: "picture", width: side, height: side, role: "img" });
   canvas.setAttribute("aria-label", label);
