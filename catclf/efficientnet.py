@@ -78,15 +78,20 @@ def efficientnet_lite0(*, rounded: bool = True) -> bytes:
     CatclfError where its weights, or onnx, are not installed, or the weights are not the ones that
     are known.
     """
+    _import_onnx()
+    network: bytes = _model(read_weights(_weights_file()), rounded).SerializeToString()
+    return network
+
+
+def _import_onnx() -> Any:
+    """Return onnx; CatclfError where it cannot be loaded."""
     try:
-        from onnx import ModelProto
+        import onnx
     except ImportError as error:
         raise CatclfError(
             f"{NAME} needs onnx, which cannot be loaded ({error})", fix=INSTALL
         ) from error
-    model: ModelProto = _model(read_weights(_weights_file()), rounded)
-    network: bytes = model.SerializeToString()
-    return network
+    return onnx
 
 
 # ------------------------------------------------------------------------------- the weights
@@ -330,12 +335,14 @@ class StoredWeights(NamedTuple):
 
 
 def stored_weights(network: bytes) -> StoredWeights:
-    """Return the weights in a file that `efficientnet_lite0` returned."""
-    from onnx import load_model_from_string, numpy_helper
+    """Return the weights in a file that `efficientnet_lite0` returned; of another, no layers.
 
+    CatclfError where onnx is not installed.
+    """
+    onnx = _import_onnx()
     arrays: Mapping[str, Any] = {
-        array.name: numpy_helper.to_array(array)
-        for array in load_model_from_string(network).graph.initializer
+        array.name: onnx.numpy_helper.to_array(array)
+        for array in onnx.load_model_from_string(network).graph.initializer
     }
     layers = sum(name.startswith("q") for name in arrays)
     return StoredWeights(*([arrays[f"{kind}{i}"] for i in range(layers)] for kind in "qsb"))

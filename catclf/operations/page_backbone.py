@@ -1,7 +1,4 @@
-"""What the page of a backbone's model holds besides.
-
-The training pictures that others are compared with, and the evidence of the test pictures it shows.
-"""
+"""What the page of a backbone's model holds besides: the network, some training pictures, and evidence."""
 
 from __future__ import annotations
 
@@ -11,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catclf.dataset import Dataset
-from catclf.efficientnet import NAME
+from catclf.efficientnet import NAME as EFFICIENTNET_LITE0
+from catclf.efficientnet import stored_weights
 from catclf.errors import CatclfError
 from catclf.features import Preprocessing
 from catclf.model import Model
@@ -22,38 +20,24 @@ from catclf.pictures.jpeg import encode_jpeg
 from catclf.pictures.reading import read_picture
 
 
-def backbone_data(preprocessing: Preprocessing) -> dict[str, object] | None:
-    """Return what the page says of a backbone; None of other features."""
-    backbone = preprocessing.backbone
-    if backbone is None:
-        return None
-    # A file may have the same name, but no file is a package.
-    is_ours = backbone.name == NAME and backbone.source.startswith("the package ")
-    return {"name": backbone.name, "places": backbone.places, "is_ours": is_ours}
+def network_data(preprocessing: Preprocessing) -> dict[str, object] | None:
+    """Return the network that we bring, as network.js reads it; None of another, or of none.
 
-
-def evidence_of_file(
-    name: str, column: NDArray[np.uint8], model: Model
-) -> NDArray[np.float64] | None:
-    """Return what each place of a picture adds to ``w.T x``, by the file that it is named after.
-
-    None where that is no longer there, does not give the stored `column` (1, n_x), or the network
-    does not run; and where its output is no map.
+    Weights are whole numbers, 3.3 million of 8 bits, with a scale for each output. CatclfError
+    where onnx is not installed.
     """
-    backbone = model.preprocessing.backbone
-    if backbone is None or backbone.places is None or _is_share(name):
+    backbone = preprocessing.backbone
+    if backbone is None or backbone.name != EFFICIENTNET_LITE0:
         return None
-    try:
-        pixels = read_picture(name, model.preprocessing)
-        is_same = np.array_equal(backbone.column(pixels), column)
-        return backbone.evidence(pixels, model.w) if is_same else None
-    except CatclfError:
-        return None
-
-
-def _is_share(name: str) -> bool:
-    """Tell whether a name asks another machine for a file, as no dataset's name should."""
-    return not name[:2].strip("/\\")
+    levels, scales, biases = stored_weights(backbone.network)
+    if not levels:
+        return None  # a file of the user's, of that name
+    return {
+        "shapes": [each.shape[:3] for each in levels],
+        "levels": encoded(np.concatenate(levels, axis=None)),
+        "scales": encoded(np.concatenate(scales)),
+        "biases": encoded(np.concatenate(biases)),
+    }
 
 
 def neighbors_data(dataset: Dataset, model: Model) -> dict[str, object] | None:
@@ -82,3 +66,27 @@ def _pictures(dataset: Dataset, model: Model, neighbors: Neighbors) -> list[str]
     size = dataset.preprocessing.kept_size
     planes = (dataset.train.pixels[int(row)].reshape(3, size, size) for row in neighbors.rows)
     return [base64.b64encode(encode_jpeg(each.transpose(1, 2, 0))).decode() for each in planes]
+
+
+def evidence_of_file(
+    name: str, column: NDArray[np.uint8], model: Model
+) -> NDArray[np.float64] | None:
+    """Return what each place of a picture adds to ``w.T x``, by the file that it is named after.
+
+    None where that is no longer there, does not give the stored `column` (1, n_x), or the network
+    does not run; and where its output is no map.
+    """
+    backbone = model.preprocessing.backbone
+    if backbone is None or backbone.places is None or _is_share(name):
+        return None
+    try:
+        pixels = read_picture(name, model.preprocessing)
+        is_same = np.array_equal(backbone.column(pixels), column)
+        return backbone.evidence(pixels, model.w) if is_same else None
+    except CatclfError:
+        return None
+
+
+def _is_share(name: str) -> bool:
+    r"""Tell whether a name is of another machine, ``\\host``: a dataset does not make us ask it."""
+    return not name[:2].strip("/\\")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import shlex
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -24,7 +25,7 @@ from catclf.operations.evaluation import (
     path_of,
     read_candidates,
 )
-from catclf.operations.page_backbone import backbone_data, evidence_of_file, neighbors_data
+from catclf.operations.page_backbone import evidence_of_file, neighbors_data, network_data
 from catclf.operations.shown_names import file_name, names_below
 from catclf.outputs import check_output, replacing
 from catclf.page import encoded, render
@@ -145,7 +146,7 @@ def _data(
     curves = ({}, {}) if training is None else training.curves()
     train_costs, test_log_losses = (sorted(costs.items()) for costs in curves)
     lowest = None if training is None else training.lowest_test_log_loss
-    other_data = evaluation.other_data
+    other_data, backbone = evaluation.other_data, dataset.preprocessing.backbone
     return {
         "classes": dataset.classes,
         "files": {"model": _model_name(model_path), "dataset": file_name(dataset.path)},
@@ -153,8 +154,9 @@ def _data(
             "size": dataset.preprocessing.size,
             "fit": dataset.preprocessing.fit,
             "features": dataset.preprocessing.features,
+            "features_name": dataset.preprocessing.features_name,
+            "places": None if backbone is None else backbone.places,
         },
-        "backbone": backbone_data(dataset.preprocessing),
         "model": {
             "w": encoded(model.w),
             "b": model.b,
@@ -170,6 +172,8 @@ def _data(
         "train": None
         if training is None or training.train_accuracy is None
         else {"accuracy": training.train_accuracy, "examples": training.train_examples},
+        "predict": _predict_command(model_path),
+        "network": network_data(dataset.preprocessing),
         "neighbors": neighbors_data(dataset, model),
         "other_data": None if other_data is None else file_name(other_data),
         "test": _test_data(dataset, model, evaluation) if evaluation.split == "test" else None,
@@ -181,6 +185,12 @@ def _data(
         },
         "details": _details(dataset, model, model_path),
     }
+
+
+def _predict_command(model_path: str | None) -> str:
+    """Return the command that predicts a photo, in the folder of the model."""
+    model = "model.npz" if model_path is None else file_name(model_path)
+    return shlex.join(["catclf", "predict", "-m", model, "photo.jpg"])
 
 
 def _is_log_loss(settings: Settings, dataset: Dataset, is_known: bool) -> bool:

@@ -4,11 +4,12 @@ const DATA = JSON.parse(document.getElementById("data").textContent);
 const [NEGATIVE, POSITIVE] = DATA.classes;
 const { size: SIZE, fit: FIT, features: FEATURES } = DATA.preprocessing;
 const N_X = DATA.n_x;
-const BACKBONE = DATA.backbone; // {name, places, is_ours}; null of pixels and hog-color
+const OF_BACKBONE = FEATURES === "backbone";
 
-// What the page says of other features than the model's is no part of it.
-const OTHERS = `[data-backbone=${BACKBONE === null ? "yes" : "no"}]`;
-document.querySelectorAll(OTHERS).forEach((each) => each.remove());
+// What is said of other features than the model's is taken out of the page.
+document
+  .querySelectorAll(`[data-backbone=${OF_BACKBONE ? "no" : "yes"}]`)
+  .forEach((each) => each.remove());
 
 // Arrays travel as base64: uint8, or float64 with its lowest byte first, as in every browser.
 function bytesOf(base64) {

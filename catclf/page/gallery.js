@@ -7,7 +7,7 @@ const TWO_GRIDS =
   `Edges: ${SQUARES.edges}. Colors: ${SQUARES.colors}.`;
 
 function showGalleries() {
-  byId("mistakes-text").append(...(BACKBONE === null ? evidenceWords() : backboneWords()));
+  byId("mistakes-text").append(...(OF_BACKBONE ? backboneWords() : evidenceWords()));
   const { wrong, right, total, correct } = DATA.test;
   fill("wrong-heading", shownOf("wrong", wrong.length, total - correct));
   fill("right-heading", shownOf("right", right.length, correct));
@@ -38,9 +38,8 @@ function backboneWords() {
   if (missing) words.push(missingWords(missing, shown.length));
   if (NEIGHBORS !== null) {
     words.push(
-      "Below it are the three training pictures that it is most like, of the " +
-        `${NEIGHBORS.names.length} that the model keeps. Where its similarity to these is below ` +
-        `${NEIGHBORS.floor.toFixed(2)} it is unlike them. `,
+      `Below it are its nearest training pictures, of the ${NEIGHBORS.names.length} that the model ` +
+        `keeps. Where its similarity to these is below ${NEIGHBORS.floor.toFixed(2)} it is unlike them. `,
     );
   }
   return words;
@@ -48,8 +47,8 @@ function backboneWords() {
 
 // Why evidence is left out.
 function missingWords(missing, count) {
-  if (BACKBONE.places === null) {
-    return "Which places of a picture speak for a class is not known: the output of this network has none. ";
+  if (DATA.preprocessing.places === null) {
+    return "There is no evidence by place: the output of this network is not a map of the picture. ";
   }
   const which = missing < count ? ` of ${missing} of these pictures` : "";
   return (
@@ -79,7 +78,7 @@ function drawGalleries() {
   const rest = decimal(sumOf(contributions(TRAINED.w, reference())) + TRAINED.b);
   const what =
     chosen("reference") === "mean" ? "the z of the mean training picture" : "the bias\u00a0b";
-  if (known.length || BACKBONE === null) {
+  if (known.length || !OF_BACKBONE) {
     fill("adds-up", `All places of a picture and ${what}, ${rest}, add up to its z.`);
   }
   const kinds = known.length ? known[0].map(({ what }) => what) : [];
@@ -96,7 +95,7 @@ function reference() {
 }
 
 function evidence(shown) {
-  if (BACKBONE !== null) return shown.evidence === null ? [] : [placeMap(shown.evidence)];
+  if (OF_BACKBONE) return shown.evidence === null ? [] : [placeMap(shown.evidence)];
   const maps = mapsOf(contributions(TRAINED.w, bytesOf(shown.column), reference()));
   return chosen("detail") === "blocks" ? maps.map(inBlocks) : maps;
 }
@@ -110,7 +109,7 @@ function pixelsOfPicture({ column, pixels }) {
 function showStepsOf(shown) {
   const { name, label } = shown;
   const [column, pixels] = [bytesOf(shown.column), pixelsOfPicture(shown)];
-  const [places = null] = BACKBONE === null ? [] : evidence(shown);
+  const [places = null] = OF_BACKBONE ? evidence(shown) : [];
   showSteps({ name, label, column, pixels, places });
 }
 
@@ -127,9 +126,9 @@ function card(shown, maps, limits) {
       pictureCanvas(pixels, shown.name),
       ...maps.map((map, i) => {
         const label = `evidence by ${map.what}`;
-        return BACKBONE === null
-          ? mapCanvas(map, limits[i], label)
-          : overlaidCanvas(pixels, map, limits[i], label);
+        return OF_BACKBONE
+          ? overlaidCanvas(pixels, map, limits[i], label)
+          : mapCanvas(map, limits[i], label);
       }),
     ),
     create("b", {}, ...answered(shown.probability)),
@@ -144,7 +143,7 @@ function card(shown, maps, limits) {
     byId("steps").focus();
   });
   if (likeness === null) return create("li", {}, button);
-  const nearest = create("div", { class: "figures" }, ...likeness.nearest.map(neighborFigure));
+  const nearest = create("div", { class: "figures three" }, ...likeness.nearest.map(neighborFigure));
   return create("li", { class: "with-nearest" }, button, nearest);
 }
 

@@ -66,7 +66,7 @@ const SQUARES = {
 // A vector over features as maps of the picture: the numbers of one place added up. All maps of
 // a vector together have its sum. A number of a backbone's is of the whole picture: there are none.
 function mapsOf(vector) {
-  if (FEATURES === "backbone") return [];
+  if (OF_BACKBONE) return [];
   if (FEATURES === "pixels") return [pixelMap(vector)];
   return [
     mapOf("edges", BLOCKS, vector.subarray(0, EDGES_N_X), (i) => i % BLOCKS ** 2),
@@ -76,7 +76,7 @@ function mapsOf(vector) {
 
 // What each place of a picture adds to z, by a backbone's map: (rows, columns) as base64.
 function placeMap(evidence) {
-  const [rows, side] = BACKBONE.places;
+  const [rows, side] = DATA.preprocessing.places;
   return { what: "place", side, rows, values: floatsOf(evidence) };
 }
 

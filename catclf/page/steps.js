@@ -5,7 +5,8 @@
 let current = null;
 
 function listenForSteps() {
-  fill("step-features", named(BACKBONE === null ? FEATURES : BACKBONE.name));
+  const { features_name: features } = DATA.preprocessing;
+  fill("step-features", ...(OF_BACKBONE ? ["(", named(features), "),"] : [unbroken(`(${features}),`)]));
   fill("step-positive", probabilityOf(POSITIVE));
   fill("label-negative", `0: ${NEGATIVE}`);
   fill("label-positive", `1: ${POSITIVE}`);
@@ -62,7 +63,7 @@ function drawSteps() {
 
 function drawStepMaps(w, parts, column, pixels, dz) {
   fill("step-x", pictureCanvas(pixels, "the picture"));
-  if (BACKBONE !== null) return drawPlaces();
+  if (OF_BACKBONE) return drawPlaces();
   // The colors of w stay those of the trained w, so that a step is seen.
   fill("step-w", ...mapsWithLegends(w, "w", TRAINED.w));
   fill("step-wx", ...mapsWithLegends(parts, "w times x"));

@@ -38,12 +38,12 @@ function showTrust() {
             "where they are not, its probabilities of the rarer one tend to be too high.",
         )
       : "",
-    NEIGHBORS === null ? "" : create("p", {}, unlikeWords()),
+    NEIGHBORS === null ? "" : create("p", {}, beyondWords()),
   );
 }
 
 // What no test split tells.
-function unlikeWords() {
+function beyondWords() {
   return (
     "All this holds for pictures of the kind that the test split has. Of one that is unlike the " +
     "training pictures, with a similarity below " +

@@ -2,7 +2,7 @@
 // seen, the training pictures that these weights tell apart best.
 
 function showWeights() {
-  if (BACKBONE !== null) showExtremes();
+  if (OF_BACKBONE) showExtremes();
   else if (FEATURES === "pixels") showPixelWeights();
   else showHistogramWeights();
 }
@@ -48,8 +48,8 @@ function showExtremes() {
   const kept = NEIGHBORS === null ? [] : NEIGHBORS.columns;
   byId("weights-text").append(
     `The ${N_X} features of a picture are the output of a frozen network, the backbone `,
-    named(BACKBONE.name),
-    BACKBONE.is_ours ? ", which others trained on ImageNet. " : ". ",
+    named(DATA.preprocessing.features_name),
+    DATA.network === null ? ". " : ", which others trained on ImageNet. ",
     `Nothing of it is learned here: only the ${N_X} weights, one for each feature, and the ` +
       `${biasWords()}, are. `,
     kept.length
