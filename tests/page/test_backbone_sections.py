@@ -20,7 +20,7 @@ from catclf.logistic import sigmoid
 from catclf.model import Model
 from catclf.operations.shown_names import names_below
 from networks import network_of, picture_shape, small_network
-from page.conftest import SAMPLE, OpenPage
+from page.conftest import SAMPLE, OpenPage, drop
 from page.test_page import BROKEN_WORDS, SHORT_SCALES, SPLIT, assert_it_fits
 
 pytestmark = pytest.mark.slow
@@ -256,6 +256,14 @@ def test_the_graph_has_numbers_and_no_places(page: Page, made: Made) -> None:
     page.click("#restart")
     assert page.locator("#step-wx canvas:visible").count() == known
     assert f"x is {model.preprocessing.n_x} features of it" in page.inner_text("#graph")
+
+
+@of(OURS)
+def test_a_tried_photo_has_its_places_in_the_graph(page: Page) -> None:
+    """The page has computed them: w x by place is drawn over it."""
+    drop(page, (SAMPLE / "test" / "cat" / "cat-121.png").read_bytes())
+    assert page.inner_text("#step-name") == "photo"
+    assert page.locator("#step-wx canvas:visible").count() == 1
 
 
 @of(OURS, NUMBERS)
