@@ -17,6 +17,7 @@ from catclf.columns import Order
 from catclf.errors import CatclfError, printable
 from catclf.files import HEAD_BYTES, Expected
 from catclf.model import Model, load_model
+from catclf.neighbors import NEAREST, Neighbor, Neighbors
 from catclf.operations.prediction import Prediction, predict
 from catclf.outputs import csv_line
 
@@ -69,6 +70,10 @@ def command(
     the probability of the predicted class, the confidence; csv and jsonl also show those of both
     classes. At a --threshold other than 0.5 the confidence may be below 0.5.
 
+    A model of a network's features also tells of each picture how similar it is to the training
+    pictures, and calls it unlike them where 99 % of these are more similar to the others. Text says
+    so where it happens, and names the nearest; csv and jsonl name the three nearest of each.
+
     Pictures that cannot be read are reported, and the others are predicted. The exit code is then
     3, or 1 if no picture can be read.
     """
@@ -81,7 +86,7 @@ def command(
     note(f"Model: {printable(model)}, {described(loaded, order)}", quiet)
     show = {"text": show_text, "csv": show_csv, "jsonl": show_json}[format]
     if format == "csv":
-        click.echo(csv_line(csv_header(loaded.classes)))
+        click.echo(csv_line(csv_header(loaded.classes, loaded.neighbors)))
     done = failed = 0
     for prediction in predict(
         chain((sys.stdin.buffer if name == STDIN else name for name in image), listed),
@@ -89,7 +94,7 @@ def command(
         threshold=threshold,
         observer=Display("pictures", quiet=quiet),
     ):
-        show(prediction)
+        show(prediction, loaded.neighbors)
         done += 1
         failed += prediction.error is not None
     if not done:
@@ -138,8 +143,11 @@ def described(model: Model, order: Order | None) -> str:
     )
 
 
-def show_text(prediction: Prediction) -> None:
-    """Write ``file: class, P(class) = confidence``, or the error on stderr."""
+def show_text(prediction: Prediction, neighbors: Neighbors | None) -> None:
+    """Write ``file: class, P(class) = confidence``, or the error on stderr.
+
+    A line more says where it is unlike the training pictures.
+    """
     if prediction.error is not None:
         note(f"Error: {error_text(prediction.error)}")
     else:
@@ -148,42 +156,62 @@ def show_text(prediction: Prediction) -> None:
             f"{printable(prediction.name)}: {predicted}, "
             f"P({predicted}) = {prediction.confidence:.4f}"
         )
-
-
-def show_json(prediction: Prediction) -> None:
-    """Write a JSON object, with null for what an unreadable picture does not have."""
-    click.echo(
-        json.dumps(
-            {
-                "file": prediction.name,
-                "predicted": prediction.predicted,
-                "confidence": prediction.confidence,
-                "probabilities": prediction.probabilities,
-                "error": error_of(prediction),
-            }
+    if neighbors is not None and prediction.unlike:
+        nearest = prediction.nearest[0]
+        click.echo(
+            f"  unlike the training pictures ({prediction.similarity:.4f}, 99 % have "
+            f"{neighbors.floor:.4f}); nearest: {printable(nearest.name)} "
+            f"({printable(nearest.label)})"
         )
-    )
 
 
-def csv_header(classes: tuple[str, str]) -> tuple[str, ...]:
+def show_json(prediction: Prediction, neighbors: Neighbors | None) -> None:
+    """Write a JSON object, with null for what an unreadable picture does not have."""
+    record: dict[str, object] = {
+        "file": prediction.name,
+        "predicted": prediction.predicted,
+        "confidence": prediction.confidence,
+        "probabilities": prediction.probabilities,
+        "error": error_of(prediction),
+    }
+    if neighbors is not None:
+        nearest = [
+            {"name": each.name, "class": each.label, "similarity": each.similarity}
+            for each in prediction.nearest
+        ]
+        record |= {
+            "similarity": prediction.similarity,
+            "unlike": prediction.unlike,
+            "nearest": nearest or None,
+        }
+    click.echo(json.dumps(record))
+
+
+def csv_header(classes: tuple[str, str], neighbors: Neighbors | None) -> list[str]:
     """Return the names of the columns, one for the probability of each class."""
-    return ("file", "predicted", "confidence", *(f"P({name})" for name in classes), "error")
+    names = ["file", "predicted", "confidence", *(f"P({name})" for name in classes), "error"]
+    if neighbors is not None:
+        names += ["similarity", "unlike"]
+        for rank in range(1, NEAREST + 1):
+            names += [f"nearest_{rank}", f"nearest_{rank}_class", f"nearest_{rank}_similarity"]
+    return names
 
 
-def show_csv(prediction: Prediction) -> None:
+def show_csv(prediction: Prediction, neighbors: Neighbors | None) -> None:
     """Write a line of CSV, with nothing between the commas where JSON has null."""
     probabilities = prediction.probabilities
-    click.echo(
-        csv_line(
-            (
-                prediction.name,
-                prediction.predicted,
-                prediction.confidence,
-                *((None, None) if probabilities is None else probabilities.values()),
-                error_of(prediction),
-            )
-        )
-    )
+    cells = [
+        prediction.name,
+        prediction.predicted,
+        prediction.confidence,
+        *((None, None) if probabilities is None else probabilities.values()),
+        error_of(prediction),
+    ]
+    if neighbors is not None:
+        unlike = None if prediction.unlike is None else json.dumps(prediction.unlike)
+        nearest = prediction.nearest or ((None,) * len(Neighbor._fields),) * NEAREST
+        cells += [prediction.similarity, unlike, *chain.from_iterable(nearest)]
+    click.echo(csv_line(cells))
 
 
 def error_of(prediction: Prediction) -> str | None:

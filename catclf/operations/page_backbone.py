@@ -1,4 +1,4 @@
-"""What the page of a backbone's model holds besides: the network, some training pictures, and evidence."""
+"""What the page of a backbone's model holds besides: network, training pictures, and evidence."""
 
 from __future__ import annotations
 

@@ -227,6 +227,7 @@ def _test_data(dataset: Dataset, model: Model, test: Evaluation) -> dict[str, ob
         "constant_log_loss": test.constant_log_loss,
         "auc": test.auc,
         "also_in_train": test.also_in_train,
+        "unlike": len(test.unlike()),
         "order": next(iter(test.order_log_losses), None),
         "labels": encoded(test.labels),
         "probabilities": encoded(test.probabilities),

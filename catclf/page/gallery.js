@@ -52,8 +52,8 @@ function missingWords(missing, count) {
   }
   const which = missing < count ? ` of ${missing} of these pictures` : "";
   return (
-    `The evidence${which} is left out: it is computed from a picture's own file, which 'catclf ` +
-    "report' did not find, or not as it was, or could not run the network on. "
+    `The evidence${which} is left out: 'catclf report' computes it from a picture's own file, and ` +
+    "did not find that, or not as it was prepared, or had no onnxruntime to run the network. "
   );
 }
 

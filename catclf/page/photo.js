@@ -1,7 +1,7 @@
 // Try a photo: chosen, dropped or pasted, it is decoded and classified on this page.
 
 function listenForPhotos() {
-  if (OF_BACKBONE && DATA.network === null) return tellToPredict();
+  if (FEATURES === "backbone" && DATA.network === null) return tellToPredict();
   byId("photo-text").append(colorKey(), ".");
   const input = byId("file");
   input.addEventListener("click", () => (input.value = "")); // to choose the same file again

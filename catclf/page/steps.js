@@ -5,8 +5,8 @@
 let current = null;
 
 function listenForSteps() {
-  const { features_name: features } = DATA.preprocessing;
-  fill("step-features", ...(OF_BACKBONE ? ["(", named(features), "),"] : [unbroken(`(${features}),`)]));
+  const features = named(DATA.preprocessing.features_name);
+  fill("step-features", ...(OF_BACKBONE ? ["(", features, "),"] : [unbroken("(", features, "),")]));
   fill("step-positive", probabilityOf(POSITIVE));
   fill("label-negative", `0: ${NEGATIVE}`);
   fill("label-positive", `1: ${POSITIVE}`);
