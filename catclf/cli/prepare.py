@@ -233,7 +233,7 @@ def _preprocessing(options: dict[str, Any]) -> Preprocessing:
         return taken(Preprocessing, options)
     del options["features"]
     size, fit = options.pop("size"), options.pop("fit")
-    backbone = load_backbone(features, size=size, output=output, normalize=normalize)
+    backbone = load_backbone(features, size=size, backbone_output=output, normalize=normalize)
     return Preprocessing(fit=fit, backbone=backbone)
 
 

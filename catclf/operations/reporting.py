@@ -327,5 +327,5 @@ def _preprocessing_rows(preprocessing: Preprocessing) -> list[tuple[str, str]]:
     told = preprocessing.described()
     if preprocessing.backbone is not None:
         del told["order"]  # of pixels in a column, which holds none
-        told["backbone digest"] = told.pop("digest")
+        told["backbone digest"] = told.pop("network")
     return [(name, str(value)) for name, value in told.items()]

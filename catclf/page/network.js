@@ -4,15 +4,15 @@
 // 2019), table 1. A map is {side, channels, values}: place by place in rows, of each all channels.
 // A photo takes 0.3 s, in plain loops: no WebAssembly, which the page's policy would have to allow.
 
-// Of each stage: repeats, kernel, stride of the first block, expansion, channels.
+// A row of the paper's table: expansion, kernel, stride of the first block, channels, layers.
 const STAGES = [
-  [1, 3, 1, 1, 16],
-  [2, 3, 2, 6, 24],
-  [2, 5, 2, 6, 40],
-  [3, 3, 2, 6, 80],
-  [3, 5, 1, 6, 112],
-  [4, 5, 2, 6, 192],
-  [1, 3, 1, 6, 320],
+  [1, 3, 1, 16, 1], // to 112 x 112
+  [6, 3, 2, 24, 2], // 56
+  [6, 5, 2, 40, 2], // 28
+  [6, 3, 2, 80, 3], // 14
+  [6, 5, 1, 112, 3],
+  [6, 5, 2, 192, 4], // 7
+  [6, 3, 1, 320, 1],
 ];
 const STEM = { kernel: 3, stride: 2 };
 
@@ -23,15 +23,15 @@ function lastMap(pixels) {
   layers ??= readLayers(DATA.network);
   const each = layers.values();
   const next = () => each.next().value;
-  let x = relu6(convolved(normalized(pixels), next(), STEM)); // 112 x 112, 32
-  for (const [repeats, kernel, firstStride, expansion, channels] of STAGES) {
-    for (let i = 0; i < repeats; i++) {
+  let x = relu6(convolution(normalized(pixels), next(), STEM)); // 112 x 112, 32
+  for (const [expansion, kernel, firstStride, channels, count] of STAGES) {
+    for (let i = 0; i < count; i++) {
       const stride = i === 0 ? firstStride : 1;
-      const wide = expansion === 1 ? x : relu6(pointwise(x, next()));
-      const seen = relu6(depthwise(wide, next(), { kernel, stride }));
-      const narrow = pointwise(seen, next());
-      const keepsShape = stride === 1 && x.channels === channels;
-      x = keepsShape ? added(narrow, x) : narrow;
+      const inputs = x;
+      if (expansion > 1) x = relu6(pointwise(x, next()));
+      x = relu6(depthwise(x, next(), { kernel, stride }));
+      x = pointwise(x, next());
+      if (stride === 1 && inputs.channels === channels) x = added(x, inputs);
     }
   }
   return relu6(pointwise(x, next())); // 7 x 7, 1280
@@ -129,7 +129,7 @@ function addProducts(result, to, values, from, weights, w, count) {
 }
 
 // A full convolution: what the kernel sees at each place becomes its channels, then a product.
-function convolved({ side, channels, values }, layer, { kernel, stride }) {
+function convolution({ side, channels, values }, layer, { kernel, stride }) {
   const outSide = Math.ceil(side / stride);
   const seen = kernel ** 2 * channels;
   const patches = new Float32Array(outSide ** 2 * seen); // 0 beyond the border

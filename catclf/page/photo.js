@@ -38,7 +38,6 @@ function tellToPredict() {
       ", which this page does not hold. In a terminal, in the folder of the model's file, this classifies a photo:",
     ),
     create("pre", { class: "panel" }, create("code", {}, DATA.predict)),
-    create("p", {}, "It also names the training pictures that the photo is most like."),
   );
 }
 

@@ -1,7 +1,10 @@
-"""Evidence of a test picture is that of its own file, or there is none."""
+"""What the page of a backbone's model holds besides: the network, training pictures, evidence."""
 
 from __future__ import annotations
 
+import base64
+import dataclasses
+import io
 import sys
 from pathlib import Path
 
@@ -10,10 +13,97 @@ import pytest
 from PIL import Image
 
 import catclf
+from catclf.efficientnet import stored_weights
+from catclf.errors import CatclfError
 from catclf.features import column
 from catclf.model import Model
-from catclf.operations.page_backbone import evidence_of_file
+from catclf.operations.page_backbone import evidence_of_file, neighbors_data, network_data
 from networks import small_backbone
+
+
+@pytest.fixture(scope="module")
+def dataset(small_pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Prepare the small pictures by a small network."""
+    path = tmp_path_factory.mktemp("backbone") / "d.npz"
+    preprocessing = catclf.Preprocessing(backbone=small_backbone())
+    catclf.prepare(small_pictures, path, preprocessing=preprocessing, test_split=0.25)
+    return path
+
+
+@pytest.fixture(scope="module")
+def model(dataset: Path) -> Model:
+    """Train on it."""
+    settings, heard = catclf.Settings(iterations=3), catclf.Observer()
+    return catclf.train(dataset, dataset.with_name("m.npz"), settings, observer=heard).model
+
+
+def test_the_network_is_the_one_that_predicts() -> None:
+    """Every weight of it, as it is stored; of other features, and of a user's network, none."""
+    backbone = catclf.load_backbone("efficientnet-lite0")
+    data = network_data(catclf.Preprocessing(backbone=backbone))
+    assert data is not None
+    for name, dtype, arrays in zip(
+        ("levels", "scales", "biases"),
+        ("i1", "<f4", "<f4"),
+        stored_weights(backbone.network),
+        strict=True,
+    ):
+        found = np.frombuffer(base64.b64decode(str(data[name])), dtype)
+        np.testing.assert_array_equal(found, np.concatenate([each.ravel() for each in arrays]))
+    assert network_data(catclf.Preprocessing()) is None
+    for name in ("small.onnx", "efficientnet-lite0"):
+        other = dataclasses.replace(small_backbone(), name=name)
+        assert network_data(catclf.Preprocessing(backbone=other)) is None
+
+
+def test_without_onnx_the_package_to_install_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One clear error."""
+    preprocessing = catclf.Preprocessing(backbone=catclf.load_backbone("efficientnet-lite0"))
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    with pytest.raises(CatclfError, match="needs onnx") as error:
+        network_data(preprocessing)
+    assert "pip install 'catclf[photos]'" in str(error.value)
+
+
+def test_the_training_pictures_are_those_of_the_neighbors(dataset: Path, model: Model) -> None:
+    """By row, in color, under names that begin below the folder of all."""
+    assert model.neighbors is not None
+    with catclf.open_dataset(dataset) as opened:
+        data = neighbors_data(opened, model)
+        assert data is not None
+        pictures, names = data["pictures"], data["names"]
+        assert isinstance(pictures, list)
+        assert isinstance(names, list)
+        assert len(pictures) == len(names) == len(model.neighbors.names) == 18
+        for row, name, picture, path in zip(
+            model.neighbors.rows, names, pictures, model.neighbors.names, strict=True
+        ):
+            image = Image.open(io.BytesIO(base64.b64decode(picture)))
+            assert image.size == (64, 64)
+            wanted = opened.train.pixels[int(row)].reshape(3, 64, 64).transpose(1, 2, 0)
+            assert np.abs(np.asarray(image).astype(int) - wanted).mean() < 8
+            assert name == "/".join(Path(path).parts[-2:])
+
+
+def test_of_another_dataset_there_are_no_pictures(
+    dataset: Path, model: Model, small_pictures: Path, tmp_path: Path
+) -> None:
+    """Nor of a model that does not tell what it was trained on, or whose rows are beyond it."""
+    other = tmp_path / "other.npz"
+    catclf.prepare(small_pictures, other, preprocessing=model.preprocessing, seed=1, test_split=0.5)
+    assert model.neighbors is not None
+    beyond = dataclasses.replace(model.neighbors, rows=model.neighbors.rows + 1)
+    for path, each in (
+        (other, model),
+        (dataset, dataclasses.replace(model, training=None)),
+        (dataset, dataclasses.replace(model, neighbors=beyond)),
+    ):
+        with catclf.open_dataset(path) as opened:
+            data = neighbors_data(opened, each)
+        assert data is not None
+        assert data["pictures"] is None
+    with catclf.open_dataset(dataset) as opened:
+        assert neighbors_data(opened, dataclasses.replace(model, neighbors=None)) is None
 
 
 def model_of(*, pooled: bool = False) -> Model:
