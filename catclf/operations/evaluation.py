@@ -263,10 +263,7 @@ def evaluate(
         check_output(predictions, FileKind.PREDICTIONS, inputs, force=force)
     candidates = read_candidates(model, order, classes)
     with open_dataset(dataset) as opened:
-        chosen, best = evaluate_candidates(opened, candidates, split, threshold)
-        if chosen.neighbors is not None and split == "test":
-            similarities = _similarities(opened.test, chosen.neighbors)
-            best = replace(best, similarities=similarities, floor=chosen.neighbors.floor)
+        _, best = evaluate_candidates(opened, candidates, split, threshold)
     best = replace(best, model=path)
     if predictions is not None:
         write_predictions(predictions, best.predictions(), best.classes[1])
@@ -299,9 +296,13 @@ def evaluate_candidates(
     orders: dict[Order, float] = {}
     if len(found) > 1:
         orders = dict(sorted(zip(ORDERS, losses, strict=True), key=lambda item: item[1]))
-    other_data = _other_data(dataset, candidates[best])
+    chosen = candidates[best]
+    other_data = _other_data(dataset, chosen)
     evaluation = replace(found[best], other_data=other_data, order_log_losses=orders)
-    return candidates[best], evaluation
+    if chosen.neighbors is not None and split == "test":
+        similarities = _similarities(dataset.test, chosen.neighbors)
+        evaluation = replace(evaluation, similarities=similarities, floor=chosen.neighbors.floor)
+    return chosen, evaluation
 
 
 def _other_data(dataset: Dataset, model: Model) -> str | None:
