@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from functools import lru_cache
@@ -26,7 +27,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from catclf.errors import CatclfError, ModelError, PictureError
+from catclf.errors import CatclfError, ModelError, PictureError, printable
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -42,12 +43,21 @@ NORMALIZATIONS: dict[Normalization, tuple[tuple[float, ...], tuple[float, ...]]]
     "raw": ((0.0,) * 3, (1.0,) * 3),
 }
 RMS_AT_255 = 3.6
-MAX_BATCH = 256  # of a network that takes so many pictures at once: each is repeated so often
+MAX_BATCH = 64  # of a network that takes so many pictures at once: one is repeated so often
 DIGEST_CHARACTERS = 12  # of 64, where a digest is shown: as many as tell networks apart
+EXPORT_OUTPUT = "Export it with an output of float32: (n, d), or a map (n, d, h, w)."
 INSTALL = "Install it: pip install 'catclf[photos]'."
-# How an entry of ONNX's protocol buffers that names another file begins: the tag of a string, its
-# length, and the key.
-EXTERNAL_DATA = b"\n\x08location"
+# ONNX keeps weights in another file, or anywhere in memory, by an entry of this key: its length 8,
+# in as many bytes as a protocol buffer may take for it, and the word.
+EXTERNAL_DATA = rb"location(?:(?<=\x08location)|(?<=[\x80-\xff][\0-\x7f]location))"
+# What onnxruntime says of a network that it does not run, and how it is said here.
+REASONS = {
+    r"IR version: (\d+), max .*version: (\d+)": "is of ONNX's IR version {}; it knows up to {}",
+    r"Opset (\d+) is under .* till opset (\d+)": "is of opset {}; it knows up to {}",
+    r"Fatal error: (\S+)\(\S*\) is not a registered": "has an operator {}; it has no such one",
+    r"No Op registered for (\S+) with domain_version of (\d+)": "has an operator {} of "
+    "opset {}; it has no such one",
+}
 
 
 @dataclass(frozen=True)
@@ -122,7 +132,7 @@ class Backbone:
             raise ValueError(f"a backbone must be a table of its settings, got {record!r:.80}")
         for name, value in record.items():
             if not _IS_SOUND[name](value):
-                raise ValueError(f"a backbone's {name} cannot be {value!r:.60}")
+                raise ValueError(f"a backbone's settings make no sense: {name} {value!r:.60}")
         if hashlib.sha256(network).hexdigest() != record["digest"]:
             raise ValueError("the network is not the backbone that is recorded")
         places = None if record["places"] is None else tuple(record["places"])
@@ -136,18 +146,20 @@ class Backbone:
         length.
         """
         batch = batch_of(pixels, self.normalize, self.channels_last, self.batch)
-        found = run(self.network, batch, self.output)[0]  # alike for all pictures of the batch
-        if self.channels_last and found.ndim == 3:
-            found = found.transpose(2, 0, 1)
+        found = run(self.network, batch, self.output)
         height, width = self.places or (1, 1)
-        if found.size != self.outputs * height * width:
-            what = f"the network's output has {found.size} numbers of this picture"
-            raise PictureError(f"{what}, not {self.outputs * height * width} as of others")
+        numbers = self.outputs * height * width
+        if found.size != numbers * len(batch):
+            what = f"the network's output has {found.size // len(batch)} numbers of this picture"
+            raise PictureError(f"{what}, not {numbers} as of others")
+        found = found.reshape(len(batch), numbers)[0]  # alike for all pictures of the batch
         if not np.isfinite(found).all():
             raise PictureError("the network's output holds nan or infinity")
-        if not found.any():
-            raise PictureError("the network's output is all zeros")
+        if self.channels_last:
+            found = found.reshape(height, width, self.outputs).transpose(2, 0, 1)
         result: NDArray[np.float32] = found.reshape(self.outputs, height, width)
+        if not features(result).any():
+            raise PictureError("the network's output is all zeros")
         return result
 
     def column(self, pixels: Pixels) -> Pixels:
@@ -232,18 +244,18 @@ def to_bytes(v: Array, signed: bool) -> Pixels:
 
 
 def run(network: bytes, batch: NDArray[np.float32], output: str) -> NDArray[np.float32]:
-    """Return an output of a network for a batch of its input.
+    """Return an output of a network for a batch of its input, which is its only one.
 
-    CatclfError where onnxruntime is not there, or does not run it.
+    CatclfError where onnxruntime is not there, or does not run it, or the output is not of float32.
     """
     session = open_session(network)
-    [image] = session.get_inputs()
     try:
-        [found] = session.run([output], {image.name: batch})
+        [found] = session.run([output], {each.name: batch for each in session.get_inputs()})
     except _runtime_errors() as error:
-        raise not_run(error) from None
-    result: NDArray[np.float32] = found
-    return result
+        raise _not_run(error) from None
+    if not isinstance(found, np.ndarray) or found.dtype != np.float32:
+        raise CatclfError(f"its output {output!r:.80} is not of float32", fix=EXPORT_OUTPUT)
+    return found
 
 
 @lru_cache(maxsize=2)
@@ -258,21 +270,23 @@ def open_session(network: bytes) -> InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 4  # what is wrong is raised
+    # Its own format is not looked through for other files.
+    options.add_session_config_entry("session.load_model_format", "ONNX")
     # Rounded weights are scaled once, when the session is opened, and not in each run: 11 instead
     # of 29 ms a picture.
     options.add_session_config_entry("session.disable_quant_qdq", "1")
     try:
         return onnxruntime.InferenceSession(network, options, ["CPUExecutionProvider"])
     except _runtime_errors() as error:
-        raise not_run(error) from None
+        raise _not_run(error) from None
 
 
 def refuse_external_data(network: bytes) -> None:
     """Raise ModelError where a network refers to other files: none is opened for it."""
-    if EXTERNAL_DATA in network:
+    if re.search(EXTERNAL_DATA, network):
         raise ModelError(
-            "the network refers to other files for its weights",
-            fix="Save it as one file: onnx.save(onnx.load(path), other_path).",
+            "the network refers to other files for its weights, or calls something 'location'",
+            fix="Save it as one file (onnx.save(onnx.load(path), other_path)), without the name.",
         )
 
 
@@ -290,19 +304,28 @@ def import_onnxruntime() -> Any:
 
 
 def _runtime_errors() -> tuple[type[Exception], ...]:
-    """Return what onnxruntime raises: its errors share no class of their own."""
+    """Return what onnxruntime raises: its own errors, which share no class, and those of C++."""
     from onnxruntime.capi import onnxruntime_pybind11_state as state
 
     found = (each for each in vars(state).values() if isinstance(each, type))
-    return tuple(each for each in found if issubclass(each, Exception))
+    own = (each for each in found if issubclass(each, Exception))
+    return (*own, RuntimeError, ValueError, MemoryError)
 
 
-def not_run(error: Exception) -> CatclfError:
-    """Return the error for a network that onnxruntime does not run, in its words."""
+def _not_run(error: Exception) -> CatclfError:
+    """Return the error for a network that onnxruntime does not run, in plain words or in its."""
     import onnxruntime
 
-    words = " ".join(str(error).split())
+    words = printable(" ".join(str(error).split()))
+    words = re.sub(r"\[ONNXRuntimeError\] : \d+ : \w+ : ", "", words)
+    for pattern, plain in REASONS.items():
+        if found := re.search(pattern, words):
+            words = f", which {plain.format(*found.groups())}"
+            break
+    else:
+        words = f" ({words[-300:]})"
     return CatclfError(
-        f"onnxruntime {onnxruntime.__version__} does not run the network ({words:.300})",
-        fix="Update it (pip install -U onnxruntime), or export the network with an older opset.",
+        f"onnxruntime {onnxruntime.__version__} does not run the network{words}",
+        fix="Update it (pip install -U onnxruntime), or export the network again, with an older "
+        "opset and ONNX's own operators.",
     )

@@ -8,39 +8,47 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from catclf.backbone import (
+    EXPORT_OUTPUT,
     INSTALL,
+    MAX_BATCH,
     NORMALIZATIONS,
     Backbone,
     Normalization,
+    Pixels,
     batch_of,
-    import_onnxruntime,
     open_session,
     refuse_external_data,
     run,
 )
 from catclf.efficientnet import NAME as EFFICIENTNET_LITE0
 from catclf.efficientnet import WEIGHTS_PACKAGE, efficientnet_lite0
-from catclf.errors import AnyPath, CatclfError
+from catclf.errors import AnyPath, CatclfError, printable
 from catclf.files import HEAD_BYTES, Expected, read_regular
 
 MAX_BYTES = 500 * 2**20
 MAX_SIZE = 1024
-ONNX = Expected("an ONNX file", "Name a network in ONNX's format, as torch.onnx.export writes it.")
-DOMAINS = ("", "ai.onnx", "ai.onnx.ml", "com.microsoft")  # whose operators onnxruntime has
+ONNX = Expected(
+    "an ONNX file",
+    "Name a whole network in ONNX's format, as torch.onnx.export writes it.",
+    missing=f"Name {EFFICIENTNET_LITE0}, or an ONNX file.",
+)
 NORMALIZE = "normalize"  # the entry of a file's metadata
+ONNX_DOMAINS = ("", "ai.onnx")
+NEVER_NEGATIVE = {"Abs", "HardSigmoid", "Relu", "Sigmoid", "Softmax", "Softplus"}
 # What keeps numbers that are not negative as they are.
 KEEPING = {
-    "AveragePool", "Concat", "Dropout", "Flatten", "GlobalAveragePool", "GlobalMaxPool", "Identity",
+    "AveragePool", "Dropout", "Flatten", "GlobalAveragePool", "GlobalMaxPool", "Identity",
     "MaxPool", "ReduceMax", "ReduceMean", "Reshape", "Squeeze", "Transpose", "Unsqueeze",
 }  # fmt: skip
-NEVER_NEGATIVE = {"Abs", "HardSigmoid", "Relu", "Sigmoid", "Softmax", "Softplus"}
-EXPORT = "Export it with one input: pictures (n, 3, size, size) or (n, size, size, 3) of float32."
+EXPORT_INPUT = (
+    "Export it with one input of float32: pictures (n, 3, size, size) or (n, size, size, 3), of a "
+    f"size up to {MAX_SIZE}, n free or up to {MAX_BATCH}."
+)
 
 
 def load_backbone(
@@ -75,7 +83,13 @@ def load_backbone(
     ------
     CatclfError
         Where a package is not installed, or the file cannot be used: the message says why.
+    ValueError
+        For a `size` that is not 1 to 1024, or a `normalize` that is not known.
     """
+    if size is not None and not 1 <= size <= MAX_SIZE:
+        raise ValueError(f"size must be at least 1 and at most {MAX_SIZE}, got {size}")
+    if normalize is not None and normalize not in NORMALIZATIONS:
+        raise ValueError(f"normalize must be one of {', '.join(NORMALIZATIONS)}, got {normalize!r}")
     if features == EFFICIENTNET_LITE0:
         for name, given in (("backbone_output", backbone_output), ("normalize", normalize)):
             if given is not None:
@@ -84,14 +98,15 @@ def load_backbone(
         network, where = efficientnet_lite0(), EFFICIENTNET_LITE0
         source = f"the package {WEIGHTS_PACKAGE.replace('_', '-')}"
     else:
-        network, where = read_regular(features, MAX_BYTES, CatclfError), os.fspath(features)
-        source = where
+        network = read_regular(features, MAX_BYTES, CatclfError, ONNX.missing)
+        source = where = os.fspath(features)
+    name = os.path.basename(where)
     try:
-        return _inspected(
-            network, os.path.basename(where), source, size, backbone_output, normalize
-        )
+        return _inspected(network, name, source, size, backbone_output, normalize)
     except CatclfError as error:
         raise CatclfError(error.what, error.where or where, error.fix) from None
+    except UnicodeDecodeError:
+        raise CatclfError("damaged: a name in it is no text", where, ONNX.fix) from None
 
 
 def _inspected(
@@ -103,34 +118,42 @@ def _inspected(
     normalize: Normalization | None,
 ) -> Backbone:
     """Return the backbone that a network is; CatclfError where it can be none."""
-    import_onnxruntime()
     model = _parsed(network)
     refuse_external_data(network)
-    _refuse_custom_operators(model)
+    session = open_session(network)
+    batch, fixed_size, channels_last = _input_of(session.get_inputs())
+    found_size = _size_of(fixed_size, size)
+    output, another = _output_of(session.get_outputs(), output)
+    normalize = normalize or _normalization_of(model)
     try:
-        session = open_session(network)
+        first, second, again = (
+            run(network, batch_of(picture, normalize, channels_last, batch), output)
+            for picture in _probes(found_size)
+        )
     except CatclfError as error:
-        opset = max((each.version for each in model.opset_import if not each.domain), default=0)
-        what = f"ONNX opset {opset}, IR version {model.ir_version}: {error.what}"
-        raise CatclfError(what, fix=error.fix) from None
-    batch, found_size, channels_last = _input_of(session, size)
-    names = [each.name for each in session.get_outputs()]
-    output = _output_of(names, output)
-    if normalize is None:
-        metadata = session.get_modelmeta().custom_metadata_map.get(NORMALIZE)
-        normalize = metadata if metadata in NORMALIZATIONS else "imagenet"
-    pictures = _probes(found_size)
-    shapes = []
-    for picture in pictures:
-        found = run(network, batch_of(picture, normalize, channels_last, batch), output)
-        _refuse_useless(found, batch or 1, output, names)
-        shapes.append(found.shape[1:])
-    if len(set(shapes)) > 1:
-        what = f"its output {output!r} is {shapes[0]} for one picture, {shapes[1]} for another"
-        raise CatclfError(what, fix="Name an output of fixed length, as `backbone_output`.")
-    shape = shapes[0]
-    if len(shape) == 3 and channels_last:
-        shape = (shape[2], *shape[:2])
+        fix = error.fix if fixed_size else "Is `size` the one that it was trained on?"
+        raise CatclfError(error.what, fix=fix) from None
+    what = f"its output {output!r:.80}"
+    if first.shape != second.shape:
+        what += f" is {first.shape} for one picture, {second.shape} for another"
+        raise CatclfError(what, fix=another)
+    if first.ndim not in (2, 4) or len(first) != (batch or 1) or not first.size:
+        what += f" is {first.shape}, neither numbers (n, d) nor a map (n, d, h, w)"
+        raise CatclfError(what, fix=another)
+    channels, *places = first.shape[1:]
+    if places and channels_last:
+        *places, channels = first.shape[1:]
+    if places and places[0] != places[1]:
+        what += f" is {first.shape}: its channels stand elsewhere than the input's, or it is no map"
+        raise CatclfError(what, fix=another)
+    for found in (first, second):
+        if not np.isfinite(found).all() or not found.any():
+            what += " is all zeros" if not found.any() else " holds nan or infinity"
+            fix = "Try another `normalize`, or check the network."
+            raise CatclfError(f"{what} for a test picture", fix=fix)
+    if first.tobytes() != again.tobytes():
+        what += " is another one for the same picture again"
+        raise CatclfError(what, fix="Export it for inference: after model.eval() in torch.")
     return Backbone(
         name=name,
         source=source,
@@ -140,9 +163,9 @@ def _inspected(
         channels_last=channels_last,
         batch=batch,
         output=output,
-        outputs=shape[0],
+        outputs=channels,
         signed=not _never_negative(model.graph, output),
-        places=shape[1:] if len(shape) == 3 and shape[1:] != (1, 1) else None,
+        places=(places[0], places[1]) if places and places != [1, 1] else None,
         network=network,
     )
 
@@ -164,128 +187,105 @@ def _parsed(network: bytes) -> Any:
     return model
 
 
-def _nodes(model: Any) -> Iterator[Any]:
-    """Yield the nodes of a model, those within others too."""
-    waiting = [*model.graph.node, *(node for each in model.functions for node in each.node)]
-    while waiting:
-        node = waiting.pop()
-        yield node
-        for attribute in node.attribute:
-            for graph in (attribute.g, *attribute.graphs):
-                waiting.extend(graph.node)
+def _input_of(inputs: list[Any]) -> tuple[int | None, int | None, bool]:
+    """Return how many pictures a network takes, their size, and whether channels come last.
 
-
-def _refuse_custom_operators(model: Any) -> None:
-    own = {(each.domain, each.name) for each in model.functions}
-    custom = sorted(
-        {
-            f"{node.domain}.{node.op_type}"
-            for node in _nodes(model)
-            if node.domain not in DOMAINS and (node.domain, node.op_type) not in own
-        }
-    )
-    if custom:
-        raise CatclfError(
-            f"has operators that onnxruntime does not have ({', '.join(custom):.100})",
-            fix="Export it with ONNX's own operators.",
-        )
-
-
-def _input_of(session: Any, size: int | None) -> tuple[int | None, int, bool]:
-    """Return how many pictures a network takes, their size, and whether channels come last."""
-    inputs = session.get_inputs()
+    None for any number, and any size.
+    """
     if len(inputs) != 1:
-        names = ", ".join(each.name for each in inputs)
-        raise CatclfError(f"has {len(inputs)} inputs ({names:.100}), not one", fix=EXPORT)
+        names = f" ({_listed([each.name for each in inputs])})" if inputs else ""
+        raise CatclfError(f"has {len(inputs)} inputs{names}, not one", fix=EXPORT_INPUT)
     [image] = inputs
     shape = [each if isinstance(each, int) else None for each in image.shape]
-    is_picture = len(shape) == 4 and 3 in (shape[1], shape[3])
-    if not is_picture or image.type != "tensor(float)":
-        shown = ", ".join(map(str, image.shape))
-        raise CatclfError(f"its input is {image.type} ({shown:.100}), no pictures", fix=EXPORT)
+    shown = f"{image.type} ({_listed([*map(str, image.shape)])})"
+    if image.type != "tensor(float)" or len(shape) != 4 or 3 not in (shape[1], shape[3]):
+        raise CatclfError(f"its input is {shown}, no pictures", fix=EXPORT_INPUT)
     batch, channels_last = shape[0], shape[1] != 3
-    height, width = shape[1:3] if channels_last else shape[2:]
-    if height is not None and width is not None and height != width:
-        what = f"takes pictures of {width} x {height} pixels, which are not square"
-        raise CatclfError(what, fix="Export it for square pictures.")
-    fixed = height if height is not None else width
-    if fixed is None and size is None:
+    sides = {side for side in (shape[1:3] if channels_last else shape[2:]) if side is not None}
+    if len(sides) > 1:
+        raise CatclfError(f"takes pictures that are not square: {shown}", fix=EXPORT_INPUT)
+    size = next(iter(sides), None)
+    for number, most in ((batch, MAX_BATCH), (size, MAX_SIZE)):
+        if number is not None and not 1 <= number <= most:
+            raise CatclfError(f"its input is {shown}, out of range", fix=EXPORT_INPUT)
+    return batch, size, channels_last
+
+
+def _size_of(fixed: int | None, asked: int | None) -> int:
+    """Return the size of a network's pictures, which either the file or the caller tells."""
+    if fixed is not None and asked is not None and fixed != asked:
+        raise CatclfError(f"takes pictures of size {fixed}, not {asked}", fix="Leave out `size`.")
+    size = fixed or asked
+    if size is None:
         what = "takes pictures of any size"
-        raise CatclfError(what, fix="Give the `size` that it was trained on, as 224.")
-    if fixed is not None and size not in (None, fixed):
-        raise CatclfError(f"takes pictures of size {fixed}, not {size}", fix="Leave out `size`.")
-    found = fixed or size
-    assert found is not None
-    if found > MAX_SIZE:
-        raise CatclfError(f"takes pictures of size {found}, above {MAX_SIZE}", fix=EXPORT)
-    return batch, found, channels_last
+        raise CatclfError(what, fix="Give as `size` the one that it was trained on, such as 224.")
+    return size
 
 
-def _output_of(names: list[str], output: str | None) -> str:
-    """Return the output that is asked for, or the only one."""
-    if output is None and len(names) == 1:
-        return names[0]
-    if output in names:
-        return output
-    has = f"has the outputs {', '.join(names):.200}"
-    what = has if output is None else f"{has}, not {output}"
-    raise CatclfError(what, fix="Name one of them, as `backbone_output`.")
+def _output_of(outputs: list[Any], asked: str | None) -> tuple[str, str]:
+    """Return the output that is asked for, or the only one, and what to do where it is no good."""
+    names = [each.name for each in outputs]
+    if asked is None and len(names) == 1:
+        [asked] = names
+    if asked is None or asked not in names:
+        has = f"has the outputs {_listed(names)}"
+        what = has if asked is None else f"{has}, not {printable(asked)}"
+        raise CatclfError(what, fix="Name one of them, as `backbone_output`.")
+    others = [name for name in names if name != asked]
+    another = EXPORT_OUTPUT
+    if others:
+        another = f"Name another, as `backbone_output`: {_listed(others)}."
+    kind = outputs[names.index(asked)].type
+    if kind != "tensor(float)":
+        raise CatclfError(f"its output {asked!r:.80} is {kind}, not tensor(float)", fix=another)
+    return asked, another
 
 
-def _probes(size: int) -> list[Any]:
-    """Return two pictures that have little in common: noise, and a gradient."""
+def _listed(names: list[str]) -> str:
+    return f"{printable(', '.join(names)):.200}"
+
+
+def _normalization_of(model: Any) -> Normalization:
+    """Return what a file's metadata say that it wants of its pixels."""
+    said = next((each.value for each in model.metadata_props if each.key == NORMALIZE), "imagenet")
+    for name in NORMALIZATIONS:
+        if name == said:
+            return name
+    what = f"its metadata ask for a normalization {said!r:.80}, which is not known"
+    raise CatclfError(what, fix=f"Say `normalize`: {', '.join(NORMALIZATIONS)}.")
+
+
+def _probes(size: int) -> tuple[Pixels, Pixels, Pixels]:
+    """Return two pictures that have little in common, noise and a gradient, and the first again."""
     noise = np.random.default_rng(0).integers(0, 256, (size, size, 3), np.uint8)
-    gradient = np.linspace(0, 255, size).astype(np.uint8)
-    return [noise, np.repeat(np.tile(gradient, (size, 1))[:, :, np.newaxis], 3, axis=2)]
-
-
-def _refuse_useless(found: Any, batch: int, output: str, names: list[str]) -> None:
-    """Refuse an output that is no features of pictures, or holds none for a probe."""
-    others = ", ".join(name for name in names if name != output)
-    name_another = (
-        f"Name another, as `backbone_output`: {others:.200}." if others else "Export it with one."
-    )
-    if found.dtype != np.float32:
-        raise CatclfError(f"its output {output!r} is {found.dtype}, not float32", fix=name_another)
-    if found.ndim not in (2, 4) or found.shape[0] != batch or not found.size:
-        raise CatclfError(
-            f"its output {output!r} has the shape {found.shape}, which is neither numbers (n, d) "
-            "nor a map (n, d, h, w)",
-            fix=name_another,
-        )
-    if not np.isfinite(found).all():
-        what = f"its output {output!r} holds nan or infinity"
-        raise CatclfError(what, fix="Try another `normalize`, or check the network.")
-    if not found.any():
-        what = f"its output {output!r} is all zeros for a test picture"
-        raise CatclfError(what, fix="Try another `normalize`, or check the network.")
+    gradient = np.linspace(0, 255, size).astype(np.uint8)[:, np.newaxis]
+    return noise, np.broadcast_to(gradient, (size, size, 3)), noise
 
 
 def _never_negative(graph: Any, output: str) -> bool:
     """Tell whether an output ends in a ReLU, or the like, and only pooling behind it."""
     made_by = {name: node for node in graph.node for name in node.output}
-    constants = {each.name: each for each in graph.initializer}
-    waiting = [output]
-    while waiting:
-        node = made_by.get(waiting.pop())
-        if node is None:  # an input, or a constant
+    while True:
+        node = made_by.get(output)
+        if node is None or node.domain not in ONNX_DOMAINS:
             return False
-        if node.op_type in KEEPING:
-            waiting += node.input if node.op_type == "Concat" else node.input[:1]
-        elif node.op_type == "Clip":
-            if not _least(node, constants) >= 0:
-                return False
-        elif node.op_type not in NEVER_NEGATIVE:
-            return False
-    return True
+        if node.op_type == "Clip":
+            return _least_of(node, graph) >= 0
+        if node.op_type not in KEEPING:
+            return node.op_type in NEVER_NEGATIVE
+        output = node.input[0]
 
 
-def _least(node: Any, constants: dict[str, Any]) -> float:
+def _least_of(clip: Any, graph: Any) -> float:
     """Return what a Clip clips at from below; minus infinity where that is not known."""
     from onnx import numpy_helper
 
-    for attribute in node.attribute:
-        if attribute.name == "min":
-            return float(attribute.f)
-    least = constants.get(node.input[1]) if len(node.input) > 1 else None
+    constants = {each.name: each for each in graph.initializer}
+    for node in (*graph.node, clip):
+        for attribute in node.attribute:
+            if node.op_type == "Constant" and attribute.name == "value":
+                constants[node.output[0]] = attribute.t
+            elif node is clip and attribute.name == "min":  # before opset 11
+                return float(attribute.f)
+    least = constants.get(clip.input[1]) if len(clip.input) > 1 else None
     return float("-inf") if least is None else float(numpy_helper.to_array(least))

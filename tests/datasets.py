@@ -26,7 +26,6 @@ def write_small(
     features: Literal["pixels", "hog-color"] = "pixels",
     seed: int = 0,
     *,
-    backbone: Backbone | None = None,
     columns: Pixels | None = None,
     labels: ArrayLike | None = None,
     names: Sequence[str] | None = None,
@@ -34,13 +33,17 @@ def write_small(
     test_labels: ArrayLike | None = None,
     test_names: Sequence[str] | None = None,
     also_in_train: int = 0,
+    backbone: Backbone | None = None,
 ) -> Path:
     """Write a dataset of m pictures to train on and n_test to test, and return its path.
 
     Columns, (m, n_x), are noise drawn by the seed, labels 0 and 1 by turns, and names ``0.png`` and
-    so on, unless they are given; then m and n_test are their number.
+    so on, unless they are given; then m and n_test are their number. Where there is a backbone,
+    they are taken for its features.
     """
-    preprocessing = Preprocessing(size=size, features=features, backbone=backbone)
+    preprocessing = Preprocessing(size=size, features=features)
+    if backbone is not None:
+        preprocessing = Preprocessing(backbone=backbone)
     rng = np.random.default_rng(seed)
 
     def split(
