@@ -260,7 +260,10 @@ def open_session(network: bytes) -> InferenceSession:
     # of 29 ms a picture.
     options.add_session_config_entry("session.disable_quant_qdq", "1")
     try:
-        return onnxruntime.InferenceSession(network, options, ["CPUExecutionProvider"])
+        # Without a fallback, which prints what went wrong and tries the same again.
+        return onnxruntime.InferenceSession(
+            network, options, ["CPUExecutionProvider"], enable_fallback=0
+        )
     except _runtime_errors() as error:
         raise _not_run(error) from None
 
