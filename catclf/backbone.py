@@ -301,7 +301,8 @@ def _not_run(error: Exception) -> CatclfError:
     import onnxruntime
 
     words = printable(" ".join(str(error).split()))
-    words = re.sub(r"\[ONNXRuntimeError\] : \d+ : \w+ : ", "", words)
+    # Before its words stand a number, and perhaps a place in its source.
+    words = re.sub(r"\[ONNXRuntimeError\] : \d+ : \w+ : (/\S+:\d+ .*\) (?=[A-Z]))?", "", words)
     for pattern, plain in REASONS.items():
         if found := re.search(pattern, words):
             words = f", which {plain.format(*found.groups())}"

@@ -501,6 +501,8 @@ def test_a_graph_that_makes_no_sense_is_told_in_the_runtime_s_words() -> None:
     said, fix = message(of_one("Cast", to=TensorProto.DOUBLE)).split("\n")
     assert said.startswith(f"{RUNTIME} (Type Error: ")
     assert fix.startswith(UPDATE)
+    without = changed(lambda model: model.ClearField("opset_import"))
+    assert message(without).startswith(f"{RUNTIME} (Missing opset in the model.")
 
 
 @pytest.mark.parametrize("name", [b"image", b"features", b"weights", b"Conv", b"strides"])
