@@ -29,7 +29,7 @@ from catclf.errors import AnyPath, ModelError, printable
 from catclf.features import Preprocessing, column, evidence
 from catclf.files import Expected, FileKind
 from catclf.logistic import Array, dot, sigmoid
-from catclf.neighbors import RANK, Neighbors
+from catclf.neighbors import NEAREST, Neighbors
 from catclf.npz import Npz, create_npz, decode_names, encode_names, open_npz
 from catclf.splits import as_pair
 from catclf.training import Training
@@ -335,14 +335,15 @@ def _neighbors(npz: Npz, n_x: int) -> Neighbors | None:
     k = len(columns) if columns.ndim else 0
     if (
         columns.shape != (k, n_x)
-        or k <= RANK
-        or columns.dtype != np.uint8
-        or not (columns.max(axis=1) > 0).all()
+        or k <= NEAREST
         or any(each.shape != (k,) for each in (labels, names, rows))
-        or labels.dtype != np.uint8
+        or not columns.dtype == labels.dtype == np.uint8
         or labels.max() > 1
         or names.dtype.kind != "S"
-        or rows.dtype.kind not in "iu"
+        or rows.dtype != np.int64
+        or rows[0] < 0
+        or (rows[1:] <= rows[:-1]).any()
+        or floor.dtype != np.float64
         or floor.shape != ()
         or not 0 <= floor <= 1
     ):

@@ -1,9 +1,12 @@
 """The training pictures that a picture is most like, and whether it is like any of them.
 
 A model of a backbone keeps some of the columns that it was trained on. How alike two pictures are
-is the cosine of their columns. A picture's *similarity* to the training pictures is the third
-highest cosine to those that are kept; it is *unlike* them where that is below the floor, which 99 %
-of the kept ones are above, each held against the others.
+is the cosine of their columns, 0 to 1. A picture's *similarity* to the training pictures is the
+third highest cosine to those that are kept; it is *unlike* them where that is below the floor. At
+least 99 % of the kept ones reach the floor, each held against the others.
+
+Products of bytes are added up exactly in float64, so that a picture's cosines are the same bits
+alone and among others, in any order.
 
 What it can notice and what not is measured in `tests/benchmarks`. Pixels and hog-color notice next
 to nothing, so that models of them keep no columns.
@@ -11,7 +14,7 @@ to nothing, so that models of them keep no columns.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
 
@@ -21,9 +24,8 @@ from numpy.typing import NDArray
 from catclf.columns import Columns, Pixels
 
 KEPT = 500  # columns, at most: with 200 or 1000 false alarms and catches differ little
-RANK = 3  # the third highest: a single odd training picture makes nothing familiar
+NEAREST = 3  # named; by the third, since a single odd training picture makes nothing familiar
 FLOOR_QUANTILE = 0.01
-NEAREST = 3  # named
 
 Array = NDArray[np.float64]
 
@@ -55,7 +57,7 @@ class Neighbors:
     labels, names
         Of each (k,), its label 0 or 1, and what the picture is called.
     rows
-        Which rows of the train split they are (k,).
+        Which rows of the train split they are (k,), in order.
     floor
         The similarity below which a picture is unlike them.
     """
@@ -77,23 +79,28 @@ class Neighbors:
     def cosines(self, columns: Pixels) -> Array:
         """Return the cosines of columns, as rows (m, n_x), to the kept ones: (m, k).
 
-        Products of bytes are added up exactly in float64, in whatever order.
+        That of a column of zeros, which has no direction, is 0.
         """
         x = columns.astype(np.float64)
         # BLAS starts threads, which many processes that each have one column need not.
         one = len(x) == 1
         products = np.einsum("mi,ki->mk", x, self._columns) if one else x @ self._columns.T
-        cosines: Array = products / np.sqrt(squares(x)[:, np.newaxis] * self._squares)
+        lengths = np.sqrt(squares(x)[:, np.newaxis] * self._squares)
+        cosines: Array = products / np.maximum(lengths, 1)
         return cosines
+
+    def similarities(self, columns: Pixels) -> Array:
+        """Return how like them pictures are, by their columns as rows (m, n_x): (m,)."""
+        return highest(self.cosines(columns), NEAREST)
 
     def likeness(self, column: Pixels, classes: tuple[str, str]) -> Likeness:
         """Return how like them a picture is, by its transposed column (1, n_x)."""
         [cosines] = self.cosines(column)
         best = np.argsort(-cosines, kind="stable")[:NEAREST]
-        similarity = float(similarities(cosines[np.newaxis])[0])
-        nearest = (
+        nearest = [
             Neighbor(self.names[i], classes[self.labels[i]], float(cosines[i])) for i in best
-        )
+        ]
+        similarity = nearest[-1].similarity
         return Likeness(similarity, similarity < self.floor, tuple(nearest))
 
 
@@ -103,9 +110,9 @@ def squares(columns: Array) -> Array:
     return result
 
 
-def similarities(cosines: Array, left_out: int = 0) -> Array:
-    """Return the third highest cosine of each row (m, k); `left_out` 1 where itself is among k."""
-    result: Array = np.sort(cosines, axis=1)[:, -RANK - left_out]
+def highest(cosines: Array, rank: int) -> Array:
+    """Return the highest cosine of each row (m, k), the second highest, or that of any rank."""
+    result: Array = np.partition(cosines, -rank, axis=1)[:, -rank]
     return result
 
 
@@ -117,20 +124,19 @@ def draw_neighbors(
     As many of each class, where it has as many, at random, and always the same ones.
     """
     rows = drawn_rows(labels)
-    if len(rows) <= RANK:
+    if len(rows) <= NEAREST:
         return None
     kept = np.concatenate([columns[row : row + 1] for row in rows])
-    found = Neighbors(kept, labels[rows], [names[row] for row in rows], rows, 0.0)
-    among = similarities(found.cosines(kept), left_out=1)
-    floor = float(np.quantile(among, FLOOR_QUANTILE))
-    return Neighbors(kept, found.labels, found.names, rows, floor)
+    drawn = Neighbors(kept, labels[rows], [names[row] for row in rows], rows, floor=0.0)
+    # The cosine to itself is 1, the highest: by one rank more, each is left out.
+    among = highest(drawn.cosines(kept), NEAREST + 1)
+    return replace(drawn, floor=float(np.quantile(among, FLOOR_QUANTILE, method="lower")))
 
 
 def drawn_rows(labels: NDArray[np.uint8]) -> NDArray[np.int64]:
     """Return which examples are kept, in order."""
     rng = np.random.default_rng(0)
-    shuffled = [rng.permutation(np.flatnonzero(labels == label)) for label in np.unique(labels)]
+    drawn = (rng.permutation(np.flatnonzero(labels == label))[:KEPT] for label in np.unique(labels))
     # The classes by turns: where one has few pictures, the others have more.
-    turns = [(turn, row) for rows in shuffled for turn, row in enumerate(rows)]
-    chosen = sorted(turns)[:KEPT]
-    return np.array(sorted(row for _, row in chosen), np.int64)
+    turns = sorted((turn, row) for rows in drawn for turn, row in enumerate(rows))
+    return np.array(sorted(row for _, row in turns[:KEPT]), np.int64)

@@ -53,7 +53,8 @@ def command(dataset: str, model: tuple[str, ...], format: str, quiet: bool, **op
 
     DATASET is a file that prepare wrote; without it, data/dataset.npz. The accuracy is shown with
     its 95 % interval, and held against that of always predicting the more frequent class; of a
-    model trained with --class-weight balanced it is the balanced accuracy, against 50 %.
+    model trained with --class-weight balanced it is the balanced accuracy, against 50 %. Of a model
+    of a network's features, test pictures that are unlike the training pictures are listed.
     """
     if len(model) > 2:
         raise click.UsageError(f"--model names {len(model)} models; at most two are compared.")
@@ -61,6 +62,7 @@ def command(dataset: str, model: tuple[str, ...], format: str, quiet: bool, **op
         evaluation = evaluate(dataset, *model, **options)
         record, lines = as_record(evaluation), lines_of(evaluation)
         record["most_wrong"] = evaluation.worst(NAMED_PICTURES)
+        record |= unlike_as_record(evaluation)
         warnings = list(warnings_of(evaluation))
     else:
         if options.pop("predictions") is not None:
@@ -136,6 +138,21 @@ def as_record(evaluation: Evaluation) -> dict[str, object]:
     }
 
 
+def unlike_as_record(evaluation: Evaluation) -> dict[str, object]:
+    """Return which pictures are unlike the training pictures, for JSON; null where not known."""
+    similarities, unlike = evaluation.similarities, None
+    if similarities is not None:
+        unlike = [
+            {
+                "name": evaluation.names[index],
+                "label": evaluation.classes[evaluation.labels[index]],
+                "similarity": similarities[index],
+            }
+            for index in evaluation.unlike()
+        ]
+    return {"similarity_floor": evaluation.floor, "unlike": unlike}
+
+
 def comparison_as_record(compared: Comparison) -> dict[str, object]:
     """Return the results of two models, and their difference, for JSON."""
     return {
@@ -185,6 +202,14 @@ def lines_of(evaluation: Evaluation) -> Iterator[str]:
         yield "\npredicted wrong, the most confident first:"
     for picture in worst:
         yield prediction_line(picture, positive)
+    if evaluation.similarities is not None:
+        unlike = evaluation.unlike()
+        below = f"unlike the training pictures (similarity below {number(evaluation.floor)})"
+        yield f"\n{below}: {len(unlike)} of {counts.total}"
+        for index in unlike[:NAMED_PICTURES]:
+            label = printable(evaluation.classes[evaluation.labels[index]])
+            similarity = number(float(evaluation.similarities[index]))
+            yield f"  {similarity}, label {label}: {printable(evaluation.names[index])}"
 
 
 def _heading(evaluation: Evaluation) -> list[str]:

@@ -11,12 +11,20 @@ from typing import BinaryIO
 
 import click
 
-from catclf.cli.options import Verb, argument, model_options, option, quiet_option
-from catclf.cli.output import EXIT_UNREADABLE, Display, error_text, note
+from catclf.cli.options import (
+    Verb,
+    argument,
+    force_option,
+    model_options,
+    option,
+    quiet_option,
+)
+from catclf.cli.output import EXIT_UNREADABLE, Display, counted, error_text, note
 from catclf.columns import Order
 from catclf.errors import CatclfError, printable
 from catclf.files import HEAD_BYTES, Expected
 from catclf.model import Model, load_model
+from catclf.neighbors import NEAREST, Neighbor, Neighbors
 from catclf.operations.prediction import Prediction, predict
 from catclf.outputs import csv_line
 
@@ -31,6 +39,7 @@ LIST = Expected("a list of paths", "Name a text file in UTF-8 that holds one pat
 Examples:
   catclf predict cat.jpg holiday/
   catclf predict --format csv holiday > predictions.csv
+  catclf predict holiday --evidence evidence
   curl -s https://example.org/cat.jpg | catclf predict -
   find . -name '*.jpg' | catclf predict --files-from -""",
 )
@@ -50,6 +59,16 @@ Examples:
     default="text",
     help="Format of the line for each picture.",
 )
+@option(
+    "--evidence",
+    group="Output",
+    type=click.Path(),
+    metavar="FOLDER",
+    help="Also write each picture to FOLDER as a PNG, with its evidence by place over it: orange "
+    "speaks for the positive class, blue against. The strongest place of each picture has full "
+    "color. Not for hog-color.",
+)
+@partial(force_option, replaces="a file of another kind in FOLDER")
 @quiet_option
 @click.pass_context
 def command(
@@ -61,6 +80,8 @@ def command(
     classes: tuple[str, str] | None,
     files_from: str | None,
     format: str,
+    evidence: str | None,
+    force: bool,
     quiet: bool,
 ) -> None:
     """Predict the class of pictures, and its probability.
@@ -68,6 +89,10 @@ def command(
     IMAGE is a picture, a folder to search for pictures, or - for one picture on stdin. Text shows
     the probability of the predicted class, the confidence; csv and jsonl also show those of both
     classes. At a --threshold other than 0.5 the confidence may be below 0.5.
+
+    Of a model of a network's features, csv and jsonl also have each picture's similarity to the
+    training pictures, 0 to 1, and the three nearest of them. A picture is unlike them where 99 % of
+    them have a higher similarity to the others; text then says so in a line more.
 
     Pictures that cannot be read are reported, and the others are predicted. The exit code is then
     3, or 1 if no picture can be read.
@@ -81,19 +106,26 @@ def command(
     note(f"Model: {printable(model)}, {described(loaded, order)}", quiet)
     show = {"text": show_text, "csv": show_csv, "jsonl": show_json}[format]
     if format == "csv":
-        click.echo(csv_line(csv_header(loaded.classes)))
-    done = failed = 0
+        click.echo(csv_line(csv_header(loaded.classes, loaded.neighbors)))
+    done = failed = drawn = 0
     for prediction in predict(
         chain((sys.stdin.buffer if name == STDIN else name for name in image), listed),
         loaded,
         threshold=threshold,
+        evidence=evidence,
+        force=force,
         observer=Display("pictures", quiet=quiet),
     ):
-        show(prediction)
+        show(prediction, loaded.neighbors)
         done += 1
         failed += prediction.error is not None
+        drawn += prediction.evidence is not None
     if not done:
         raise CatclfError("lists no pictures", files_from, LIST.fix)
+    if evidence is not None:
+        saved = f"{printable(evidence)}: {counted(drawn, 'PNG file')} saved"
+        positive = printable(loaded.positive)
+        note(f"{saved}; orange speaks for {positive}, blue against", quiet)
     if failed:
         ctx.exit(EXIT_UNREADABLE if failed < done else 1)
 
@@ -138,8 +170,11 @@ def described(model: Model, order: Order | None) -> str:
     )
 
 
-def show_text(prediction: Prediction) -> None:
-    """Write ``file: class, P(class) = confidence``, or the error on stderr."""
+def show_text(prediction: Prediction, neighbors: Neighbors | None) -> None:
+    """Write ``file: class, P(class) = confidence``, or the error on stderr.
+
+    A line more says where it is unlike the training pictures.
+    """
     if prediction.error is not None:
         note(f"Error: {error_text(prediction.error)}")
     else:
@@ -148,42 +183,62 @@ def show_text(prediction: Prediction) -> None:
             f"{printable(prediction.name)}: {predicted}, "
             f"P({predicted}) = {prediction.confidence:.4f}"
         )
-
-
-def show_json(prediction: Prediction) -> None:
-    """Write a JSON object, with null for what an unreadable picture does not have."""
-    click.echo(
-        json.dumps(
-            {
-                "file": prediction.name,
-                "predicted": prediction.predicted,
-                "confidence": prediction.confidence,
-                "probabilities": prediction.probabilities,
-                "error": error_of(prediction),
-            }
+    if neighbors is not None and prediction.unlike:
+        nearest = prediction.nearest[0]
+        click.echo(
+            f"  unlike the training pictures ({prediction.similarity:.4f}, 99 % have "
+            f"{neighbors.floor:.4f}); nearest: {printable(nearest.name)} "
+            f"({printable(nearest.label)})"
         )
-    )
 
 
-def csv_header(classes: tuple[str, str]) -> tuple[str, ...]:
+def show_json(prediction: Prediction, neighbors: Neighbors | None) -> None:
+    """Write a JSON object, with null for what an unreadable picture does not have."""
+    record: dict[str, object] = {
+        "file": prediction.name,
+        "predicted": prediction.predicted,
+        "confidence": prediction.confidence,
+        "probabilities": prediction.probabilities,
+        "error": error_of(prediction),
+    }
+    if neighbors is not None:
+        nearest = [
+            {"name": each.name, "class": each.label, "similarity": each.similarity}
+            for each in prediction.nearest
+        ]
+        record |= {
+            "similarity": prediction.similarity,
+            "unlike": prediction.unlike,
+            "nearest": nearest or None,
+        }
+    click.echo(json.dumps(record))
+
+
+def csv_header(classes: tuple[str, str], neighbors: Neighbors | None) -> list[str]:
     """Return the names of the columns, one for the probability of each class."""
-    return ("file", "predicted", "confidence", *(f"P({name})" for name in classes), "error")
+    names = ["file", "predicted", "confidence", *(f"P({name})" for name in classes), "error"]
+    if neighbors is not None:
+        names += ["similarity", "unlike"]
+        for rank in range(1, NEAREST + 1):
+            names += [f"nearest_{rank}", f"nearest_{rank}_class", f"nearest_{rank}_similarity"]
+    return names
 
 
-def show_csv(prediction: Prediction) -> None:
+def show_csv(prediction: Prediction, neighbors: Neighbors | None) -> None:
     """Write a line of CSV, with nothing between the commas where JSON has null."""
     probabilities = prediction.probabilities
-    click.echo(
-        csv_line(
-            (
-                prediction.name,
-                prediction.predicted,
-                prediction.confidence,
-                *((None, None) if probabilities is None else probabilities.values()),
-                error_of(prediction),
-            )
-        )
-    )
+    cells = [
+        prediction.name,
+        prediction.predicted,
+        prediction.confidence,
+        *((None, None) if probabilities is None else probabilities.values()),
+        error_of(prediction),
+    ]
+    if neighbors is not None:
+        unlike = None if prediction.unlike is None else json.dumps(prediction.unlike)
+        nearest = prediction.nearest or ((None,) * len(Neighbor._fields),) * NEAREST
+        cells += [prediction.similarity, unlike, *chain.from_iterable(nearest)]
+    click.echo(csv_line(cells))
 
 
 def error_of(prediction: Prediction) -> str | None:

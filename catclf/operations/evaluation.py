@@ -25,6 +25,7 @@ from catclf.metrics import (
     wilson_interval,
 )
 from catclf.model import WEIGHTS_ONLY_CLASSES, Model, completed, read_model, unrolled
+from catclf.neighbors import Neighbors
 from catclf.outputs import check_output, write_csv
 from catclf.splits import SplitName
 
@@ -80,6 +81,11 @@ class Evaluation:
     order_log_losses
         Of a weights-only model, the log loss by each order of its weights; all else is by the
         order whose log loss is lower.
+    similarities
+        How like the training pictures each picture (m,) is, 0 to 1, by a model of a backbone; None
+        by others, and of the train split. See `catclf.neighbors`.
+    floor
+        The similarity below which a picture is unlike them; None where there are no similarities.
     """
 
     dataset: str
@@ -103,6 +109,8 @@ class Evaluation:
     losses: Array
     other_data: str | None = None
     order_log_losses: dict[Order, float] = field(default_factory=dict)
+    similarities: Array | None = None
+    floor: float | None = None
 
     @property
     def accuracy(self) -> float:
@@ -175,6 +183,13 @@ class Evaluation:
         """Return the pictures predicted wrong, the most confident first, at most `count`."""
         return [self._prediction(index) for index in self.most_confident(False, count)]
 
+    def unlike(self) -> list[int]:
+        """Return which pictures are unlike the training pictures, the least similar first."""
+        if self.similarities is None or self.floor is None:
+            return []
+        order = np.argsort(self.similarities, kind="stable")
+        return [int(index) for index in order if self.similarities[index] < self.floor]
+
     def _prediction(self, index: int) -> LabeledPrediction:
         probability = float(self.probabilities[index])
         return LabeledPrediction(
@@ -230,7 +245,7 @@ def evaluate(
     -------
     Evaluation
         Accuracy and its interval, confusion matrix, AUC and log loss, what constant predictions
-        reach, and each picture's prediction.
+        reach, each picture's prediction, and which are unlike the training pictures.
 
     Raises
     ------
@@ -281,9 +296,13 @@ def evaluate_candidates(
     orders: dict[Order, float] = {}
     if len(found) > 1:
         orders = dict(sorted(zip(ORDERS, losses, strict=True), key=lambda item: item[1]))
-    other_data = _other_data(dataset, candidates[best])
+    chosen = candidates[best]
+    other_data = _other_data(dataset, chosen)
     evaluation = replace(found[best], other_data=other_data, order_log_losses=orders)
-    return candidates[best], evaluation
+    if chosen.neighbors is not None and split == "test":
+        similarities = _similarities(dataset.test, chosen.neighbors)
+        evaluation = replace(evaluation, similarities=similarities, floor=chosen.neighbors.floor)
+    return chosen, evaluation
 
 
 def _other_data(dataset: Dataset, model: Model) -> str | None:
@@ -362,6 +381,12 @@ def _evaluation(
         probabilities=probabilities,
         losses=losses,
     )
+
+
+def _similarities(split: Split, neighbors: Neighbors) -> Array:
+    """Return how like the training pictures each picture of a split (m,) is."""
+    found = (neighbors.similarities(block) for _, block in blocks(split.columns, BLOCK_EXAMPLES))
+    return np.concatenate(list(found))
 
 
 def path_of(model: AnyPath | Model) -> str | None:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import math
 import os
-import re
-from collections.abc import Iterable
+import shlex
 from dataclasses import asdict, dataclass
-from itertools import takewhile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +14,7 @@ from catclf import __version__
 from catclf.columns import Columns, blocks_of_bytes
 from catclf.dataset import DIGEST_CHARACTERS, Dataset, open_dataset
 from catclf.errors import AnyPath
+from catclf.features import Preprocessing
 from catclf.files import FileKind
 from catclf.metrics import calibration
 from catclf.model import Model
@@ -26,6 +25,8 @@ from catclf.operations.evaluation import (
     path_of,
     read_candidates,
 )
+from catclf.operations.page_backbone import evidence_of_file, neighbors_data, network_data
+from catclf.operations.shown_names import file_name, names_below
 from catclf.outputs import check_output, replacing
 from catclf.page import encoded, render
 from catclf.pictures.jpeg import REDUCTION_MARGINS
@@ -48,6 +49,13 @@ MEANINGS = {  # of rows of the page's last table, where the glossary explains no
     "method": "how the iterations were computed; gram: from the products of every two pictures",
     "l2": "λ of the penalty λ / 2 · |w|², which is added to the cost",
     "loss": "of one picture: cross-entropy or squared error",
+}
+BACKBONE_MEANINGS = {
+    "size": "height and width of a picture as the network takes it, in pixels",
+    "normalize": "how the network wants its pixels: imagenet (that dataset's mean and deviation), "
+    "half (-1 to 1), unit (0 to 1) or raw (0 to 255)",
+    "output": "which output of the network is taken",
+    "backbone digest": "of the network's ONNX file: another network has another one",
 }
 MAX_PAGE_PIXELS = 50_000_000  # of a photo tried: the page holds it several times
 
@@ -118,7 +126,6 @@ def report(
         texts = {
             "title": f"{positive} or {negative}: what the model learned",
             "n_x": str(opened.preprocessing.n_x),
-            "features": opened.preprocessing.features,
             "origin": "black" if opened.preprocessing.features == "pixels" else "all features 0",
         }
         page = render(texts, _data(opened, chosen, evaluation, model_path)).encode()
@@ -139,11 +146,17 @@ def _data(
     curves = ({}, {}) if training is None else training.curves()
     train_costs, test_log_losses = (sorted(costs.items()) for costs in curves)
     lowest = None if training is None else training.lowest_test_log_loss
-    other_data = evaluation.other_data
+    other_data, backbone = evaluation.other_data, dataset.preprocessing.backbone
     return {
         "classes": dataset.classes,
-        "files": {"model": _model_name(model_path), "dataset": _file_name(dataset.path)},
-        "preprocessing": dataset.preprocessing.to_record(),
+        "files": {"model": _model_name(model_path), "dataset": file_name(dataset.path)},
+        "preprocessing": {
+            "size": dataset.preprocessing.size,
+            "fit": dataset.preprocessing.fit,
+            "features": dataset.preprocessing.features,
+            "features_name": dataset.preprocessing.features_name,
+            "places": None if backbone is None else backbone.places,
+        },
         "model": {
             "w": encoded(model.w),
             "b": model.b,
@@ -159,7 +172,10 @@ def _data(
         "train": None
         if training is None or training.train_accuracy is None
         else {"accuracy": training.train_accuracy, "examples": training.train_examples},
-        "other_data": None if other_data is None else _file_name(other_data),
+        "predict": _predict_command(model_path),
+        "network": network_data(dataset.preprocessing),
+        "neighbors": neighbors_data(dataset, model),
+        "other_data": None if other_data is None else file_name(other_data),
         "test": _test_data(dataset, model, evaluation) if evaluation.split == "test" else None,
         "costs": {
             "train": _thinned(train_costs),
@@ -169,6 +185,12 @@ def _data(
         },
         "details": _details(dataset, model, model_path),
     }
+
+
+def _predict_command(model_path: str | None) -> str:
+    """Return the command that predicts a photo, in the folder of the model."""
+    model = "model.npz" if model_path is None else file_name(model_path)
+    return shlex.join(["catclf", "predict", "-m", model, "photo.jpg"])
 
 
 def _is_log_loss(settings: Settings, dataset: Dataset, is_known: bool) -> bool:
@@ -205,6 +227,7 @@ def _test_data(dataset: Dataset, model: Model, test: Evaluation) -> dict[str, ob
         "constant_log_loss": test.constant_log_loss,
         "auc": test.auc,
         "also_in_train": test.also_in_train,
+        "unlike": len(test.unlike()),
         "order": next(iter(test.order_log_losses), None),
         "labels": encoded(test.labels),
         "probabilities": encoded(test.probabilities),
@@ -223,31 +246,8 @@ def _most_confident(dataset: Dataset, test: Evaluation, right: bool) -> list[int
     return test.most_confident(right, count)
 
 
-def names_below(names: Iterable[str], others: Iterable[str]) -> list[str]:
-    """Return the names of pictures from the folder down that has them and the others.
-
-    Where no folder has all of them, each from its own folder down. A page is handed on: what lies
-    above is nobody's business.
-    """
-    paths = [_parts(name) for name in names]
-    folders = {tuple(path[:-1]) for path in (*paths, *map(_parts, others))}
-    levels = takewhile(lambda parts: len(set(parts)) == 1, zip(*folders, strict=False))
-    shared = [parts[0] for parts in levels]
-    if all(part in ("", ".", "..") or part.endswith(":") for part in shared):
-        return ["/".join(path[-2:]) for path in paths]
-    return ["/".join(path[len(shared) :]) for path in paths]
-
-
-def _parts(path: str) -> list[str]:
-    return re.split(r"[/\\]", path)
-
-
-def _file_name(path: str) -> str:
-    return _parts(path)[-1]
-
-
 def _model_name(path: str | None) -> str:
-    return "a model in memory" if path is None else _file_name(path)
+    return "a model in memory" if path is None else file_name(path)
 
 
 def _shown(
@@ -256,7 +256,7 @@ def _shown(
     """Return one test picture: its name, numbers, column, and its pixels where that holds none."""
     split, row = dataset.test, slice(index, index + 1)
     column = split.columns[row]
-    return {
+    shown: dict[str, object] = {
         "name": names[index],
         "label": int(test.labels[index]),
         "probability": float(test.probabilities[index]),
@@ -264,6 +264,10 @@ def _shown(
         "column": encoded(column),
         "pixels": None if split.pixels is split.columns else encoded(split.pixels[row]),
     }
+    if dataset.preprocessing.backbone is not None:
+        evidence = evidence_of_file(test.names[index], column, model)
+        shown["evidence"] = None if evidence is None else encoded(evidence)
+    return shown
 
 
 def _thinned(costs: list[tuple[int, float]]) -> list[tuple[int, float]]:
@@ -291,12 +295,12 @@ def _details(dataset: Dataset, model: Model, model_path: str | None) -> list[tup
     training = model.training
     rows = [
         ("model", _model_name(model_path)),
-        ("dataset", _file_name(dataset.path)),
+        ("dataset", file_name(dataset.path)),
         ("dataset digest", dataset.digest[:DIGEST_CHARACTERS]),
         ("train pictures", str(dataset.train.m)),
         ("test pictures", str(dataset.test.m)),
         ("prepared by", dataset.created_by),
-        *((name, str(value)) for name, value in dataset.preprocessing.to_record().items()),
+        *_preprocessing_rows(dataset.preprocessing),
         ("n_x", str(dataset.preprocessing.n_x)),
     ]
     if training is None:
@@ -308,10 +312,20 @@ def _details(dataset: Dataset, model: Model, model_path: str | None) -> list[tup
             ("trained by", training.created_by),
             (
                 "trained on",
-                f"{_file_name(training.dataset)}, digest {training.digest[:DIGEST_CHARACTERS]}",
+                f"{file_name(training.dataset)}, digest {training.digest[:DIGEST_CHARACTERS]}",
             ),
             ("method", training.method),
             *((name.replace("_", " "), str(value)) for name, value in settings.items()),
         ]
     rows.append(("page made by", f"catclf {__version__}, numpy {np.__version__}"))
-    return [(name, value, MEANINGS.get(name, "")) for name, value in rows]
+    meanings = MEANINGS if dataset.preprocessing.backbone is None else MEANINGS | BACKBONE_MEANINGS
+    return [(name, value, meanings.get(name, "")) for name, value in rows]
+
+
+def _preprocessing_rows(preprocessing: Preprocessing) -> list[tuple[str, str]]:
+    """Return the settings by name, without a backbone's source: a path is nobody's business."""
+    told = preprocessing.described()
+    if preprocessing.backbone is not None:
+        del told["order"]  # of pixels in a column, which holds none
+        told["backbone digest"] = told.pop("network")
+    return [(name, str(value)) for name, value in told.items()]

@@ -6,13 +6,17 @@ page.html has the sections, page.css how they look, and the scripts beside them 
     fitting    a picture of any size -> the model's size        (as catclf/pictures/pixels.py)
     decoding   a file -> a picture, by the browser
     features   pixels -> a column of X                          (as catclf/features.py)
+    network    pixels -> the last map of EfficientNet-Lite0     (as catclf/efficientnet.py)
+    backbone   a map -> a column of X, and evidence by place    (as catclf/backbone.py)
+    neighbors  a column -> the training pictures it is like     (as catclf/neighbors.py)
     neuron     a column -> z, a, L and their derivatives
     drawing, charts             pictures, maps and charts
     verdict, photo, gallery, threshold (and its curves), trust, weights, steps, costs   the sections
     glossary   the words that the text links to
     page       all of it
 
-The policy in the page lets a browser run these scripts and nothing else, and ask for nothing.
+network and backbone stand only in pages of models that use them. The policy in the page lets a
+browser run its scripts and nothing else, and ask for nothing.
 """
 
 from __future__ import annotations
@@ -32,8 +36,10 @@ from catclf.errors import printable
 
 __all__ = ["SCRIPTS", "encoded", "render"]
 
+NETWORK_SCRIPTS = ("network", "backbone")  # in pages of models that use it
 SCRIPTS = (
-    "data", "fitting", "decoding", "features", "neuron", "drawing", "charts",
+    "data", "fitting", "decoding", "features", "network", "backbone", "neighbors", "neuron",
+    "drawing", "charts",
     "verdict", "photo", "gallery", "threshold", "curves", "trust", "weights", "steps", "costs",
     "glossary", "page",
 )  # fmt: skip
@@ -42,12 +48,14 @@ SCRIPTS = (
 def render(texts: Mapping[str, str], data: Mapping[str, object]) -> str:
     """Return the page as HTML.
 
-    `texts` stand at the places of page.html that are not data: title, n_x, features
-    and origin. Any text: it is escaped. `data` is what JSON can hold; data.js and the scripts after
-    it read it.
+    `texts` stand at the places of page.html that are not data: title, n_x and
+    origin. Any text: it is escaped. `data` is what JSON can hold; data.js and the scripts after it
+    read it.
     """
     style = _read("page.css")
-    script = '"use strict";\n' + "\n".join(_read(f"{name}.js") for name in SCRIPTS)
+    left_out = () if data.get("network") else NETWORK_SCRIPTS
+    names = [name for name in SCRIPTS if name not in left_out]
+    script = '"use strict";\n' + "\n".join(_read(f"{name}.js") for name in names)
     policy = (
         f"default-src 'none'; script-src '{_digest(script)}'; style-src '{_digest(style)}'; "
         "base-uri 'none'; form-action 'none'"
@@ -63,7 +71,7 @@ def render(texts: Mapping[str, str], data: Mapping[str, object]) -> str:
     )
 
 
-def encoded(values: NDArray[np.uint8] | NDArray[np.float64]) -> str:
+def encoded(values: NDArray[np.integer] | NDArray[np.floating]) -> str:
     """Return an array as data.js reads it: base64 of its bytes, the lowest of a number first."""
     return base64.b64encode(values.astype(values.dtype.newbyteorder("<")).tobytes()).decode()
 

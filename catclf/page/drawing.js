@@ -3,10 +3,11 @@
 const FOR = [217, 104, 12]; // orange: speaks for the positive class
 const AGAINST = [30, 110, 200]; // blue
 
-// A canvas of (size, size, 3) pixels.
+// A canvas of (side, side, 3) pixels.
 function pictureCanvas(pixels, label) {
-  return drawn(SIZE, label, (rgba) => {
-    for (let i = 0; i < SIZE * SIZE; i++) {
+  const side = Math.sqrt(pixels.length / 3);
+  return drawn(side, label, (rgba) => {
+    for (let i = 0; i < side ** 2; i++) {
       rgba.set(pixels.subarray(3 * i, 3 * i + 3), 4 * i);
       rgba[4 * i + 3] = 255;
     }
@@ -20,6 +21,22 @@ function mapCanvas({ side, values }, limit, label) {
       rgba.set(value > 0 ? FOR : AGAINST, 4 * i);
       rgba[4 * i + 3] = 255 * Math.min(1, Math.abs(value) / limit);
     });
+  });
+}
+
+// A picture in gray, and its map over it: only the map has colors.
+function overlaidCanvas(pixels, map, limit, label) {
+  const side = Math.sqrt(pixels.length / 3);
+  const along = (i) => Math.floor((i * map.side) / side);
+  return drawn(side, label, (rgba) => {
+    for (let i = 0; i < side ** 2; i++) {
+      const value = map.values[along(Math.floor(i / side)) * map.side + along(i % side)];
+      const [red, green, blue] = pixels.subarray(3 * i, 3 * i + 3);
+      const gray = 0.299 * red + 0.587 * green + 0.114 * blue;
+      const share = 0.75 * Math.min(1, Math.abs(value) / limit);
+      const color = value > 0 ? FOR : AGAINST;
+      rgba.set([...color.map((level) => gray + (level - gray) * share), 255], 4 * i);
+    }
   });
 }
 

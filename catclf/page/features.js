@@ -8,6 +8,7 @@ const LEVELS = 8; // of each color
 
 // (size, size, 3) pixels -> n_x bytes.
 function columnOf(pixels) {
+  if (FEATURES === "backbone") return columnOfMap(lastMap(pixels));
   if (FEATURES === "pixels") return planes(pixels);
   const column = new Uint8Array(N_X);
   column.set(asBytes(edges(pixels), 0.4));

@@ -1,24 +1,63 @@
 // Test pictures, wrong ones and right ones, the most probable answers first. Each has a map of
-// what its places add to z.
+// what its places add to z; those of a backbone where it is known, and their nearest training
+// pictures.
 
 const TWO_GRIDS =
   " This model sees edges and colors, so there are two grids. " +
   `Edges: ${SQUARES.edges}. Colors: ${SQUARES.colors}.`;
 
 function showGalleries() {
-  byId("mistakes-text").append(
-    "Beside each picture is its evidence, what its places add to z: ",
-    colorKey(),
-    `.${FEATURES === "pixels" ? "" : TWO_GRIDS} `,
-  );
+  byId("mistakes-text").append(...(OF_BACKBONE ? backboneWords() : evidenceWords()));
   const { wrong, right, total, correct } = DATA.test;
   fill("wrong-heading", shownOf("wrong", wrong.length, total - correct));
   fill("right-heading", shownOf("right", right.length, correct));
-  if (!HAS_BLOCKS) byId("detail").remove();
+  if (!HAS_BLOCKS) byId("detail")?.remove();
   for (const input of document.querySelectorAll("#mistakes input")) {
     input.addEventListener("change", drawGalleries);
   }
   drawGalleries();
+}
+
+function evidenceWords() {
+  return [
+    "Beside each picture is its evidence, what its places add to z: ",
+    colorKey(),
+    `.${FEATURES === "pixels" ? "" : TWO_GRIDS} `,
+  ];
+}
+
+function backboneWords() {
+  const { wrong, right } = DATA.test;
+  const shown = [...wrong, ...right];
+  const missing = shown.filter(({ evidence }) => evidence === null).length;
+  const words = [];
+  if (missing < shown.length) {
+    words.push(
+      "Beside each picture it stands again, with its evidence over it, what its places add to z: ",
+      colorKey(),
+      ". ",
+    );
+  }
+  if (missing) words.push(missingWords(missing, shown.length));
+  if (NEIGHBORS !== null) {
+    words.push(
+      `Below it are its nearest training pictures, of the ${NEIGHBORS.names.length} that the model ` +
+        `keeps. Where its similarity to these is below ${NEIGHBORS.floor.toFixed(2)} it is unlike them. `,
+    );
+  }
+  return words;
+}
+
+// Why evidence is left out.
+function missingWords(missing, count) {
+  if (DATA.preprocessing.places === null) {
+    return "There is no evidence by place: the output of this network is not a map of the picture. ";
+  }
+  const which = missing < count ? ` of ${missing} of these pictures` : "";
+  return (
+    `The evidence${which} is left out: 'catclf report' computes it from a picture's own file, and ` +
+    "did not find that, or not as it was prepared, or had no onnxruntime to run the network. "
+  );
 }
 
 function shownOf(what, shown, count) {
@@ -29,8 +68,9 @@ function shownOf(what, shown, count) {
 function drawGalleries() {
   const { wrong, right } = DATA.test;
   const cards = [...wrong, ...right].map((shown) => ({ shown, maps: evidence(shown) }));
-  const limits = cards.length
-    ? cards[0].maps.map((_, i) => limitOf(cards.map(({ maps }) => maps[i])))
+  const known = cards.map(({ maps }) => maps).filter((maps) => maps.length);
+  const limits = known.length
+    ? known[0].map((_, i) => limitOf(known.map((maps) => maps[i])))
     : [];
   const draw = (list) => list.map(({ shown, maps }) => card(shown, maps, limits));
   const none = (what) => [
@@ -41,8 +81,10 @@ function drawGalleries() {
   const rest = decimal(sumOf(contributions(TRAINED.w, reference())) + TRAINED.b);
   const what =
     chosen("reference") === "mean" ? "the z of the mean training picture" : "the bias\u00a0b";
-  fill("adds-up", `All places of a picture and ${what}, ${rest}, add up to its z.`);
-  const kinds = cards.length ? cards[0].maps.map(({ what }) => what) : [];
+  if (known.length || !OF_BACKBONE) {
+    fill("adds-up", `All places of a picture and ${what}, ${rest}, add up to its z.`);
+  }
+  const kinds = known.length ? known[0].map(({ what }) => what) : [];
   fill("evidence-legend", ...limits.map((limit, i) => legend(limit, kinds[i])));
 }
 
@@ -56,35 +98,46 @@ function reference() {
 }
 
 function evidence(shown) {
+  if (OF_BACKBONE) return shown.evidence === null ? [] : [placeMap(shown.evidence)];
   const maps = mapsOf(contributions(TRAINED.w, bytesOf(shown.column), reference()));
   return chosen("detail") === "blocks" ? maps.map(inBlocks) : maps;
 }
 
 function pixelsOfPicture({ column, pixels }) {
   const unrolled = bytesOf(pixels === null ? column : pixels);
-  const n = SIZE * SIZE;
+  const n = unrolled.length / 3;
   return Uint8Array.from(unrolled, (_, i) => unrolled[(i % 3) * n + Math.floor(i / 3)]);
 }
 
 function showStepsOf(shown) {
   const { name, label } = shown;
-  showSteps({ name, label, column: bytesOf(shown.column), pixels: pixelsOfPicture(shown) });
+  const [column, pixels] = [bytesOf(shown.column), pixelsOfPicture(shown)];
+  const [places = null] = OF_BACKBONE ? evidence(shown) : [];
+  showSteps({ name, label, column, pixels, places });
 }
 
 function card(shown, maps, limits) {
   const label = DATA.classes[shown.label];
+  const pixels = pixelsOfPicture(shown);
+  const likeness = likenessOf(bytesOf(shown.column));
   const button = create(
     "button",
     { type: "button", class: "card", title: shown.name },
     create(
       "span",
       { class: "images" },
-      pictureCanvas(pixelsOfPicture(shown), shown.name),
-      ...maps.map((map, i) => mapCanvas(map, limits[i], `evidence by ${map.what}`)),
+      pictureCanvas(pixels, shown.name),
+      ...maps.map((map, i) => {
+        const label = `evidence by ${map.what}`;
+        return OF_BACKBONE
+          ? overlaidCanvas(pixels, map, limits[i], label)
+          : mapCanvas(map, limits[i], label);
+      }),
     ),
     create("b", {}, ...answered(shown.probability)),
     create("span", {}, "label ", named(label)),
     create("span", {}, `z = ${decimal(shown.logit)}`),
+    ...(likeness === null ? [] : [create("span", {}, ...likenessWords(likeness))]),
     create("span", { class: "name" }, named(shown.name)),
   );
   button.addEventListener("click", () => {
@@ -92,5 +145,12 @@ function card(shown, maps, limits) {
     byId("steps").scrollIntoView();
     byId("steps").focus();
   });
-  return create("li", {}, button);
+  if (likeness === null) return create("li", {}, button);
+  const nearest = create("div", { class: "figures three" }, ...likeness.nearest.map(neighborFigure));
+  return create("li", { class: "with-nearest" }, button, nearest);
+}
+
+function likenessWords({ similarity, unlike }) {
+  const words = `similarity ${similarity.toFixed(2)}`;
+  return unlike ? [`${words}: `, create("b", {}, "unlike the training pictures")] : [words];
 }

@@ -64,13 +64,20 @@ const SQUARES = {
 };
 
 // A vector over features as maps of the picture: the numbers of one place added up. All maps of
-// a vector together have its sum.
+// a vector together have its sum. A number of a backbone's is of the whole picture: there are none.
 function mapsOf(vector) {
+  if (OF_BACKBONE) return [];
   if (FEATURES === "pixels") return [pixelMap(vector)];
   return [
     mapOf("edges", BLOCKS, vector.subarray(0, EDGES_N_X), (i) => i % BLOCKS ** 2),
     mapOf("colors", 2, vector.subarray(EDGES_N_X), (i) => Math.floor(i / LEVELS ** 3)),
   ];
+}
+
+// What each place of a picture adds to z, by a backbone's map, which is square.
+function placeMap(evidence) {
+  const [side] = DATA.preprocessing.places;
+  return { what: "place", side, values: floatsOf(evidence) };
 }
 
 function pixelMap(vector) {

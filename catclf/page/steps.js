@@ -1,8 +1,12 @@
 // One picture, step by step: the lecture's computation graph with this picture's numbers.
 
-let current = null; // {name, column, pixels, label, neuron}; a label of null is not known
+// {name, column, pixels, label, places, neuron}; a label of null is not known. Of a backbone
+// `places` is the map of what the places of the picture add to z, where that is known.
+let current = null;
 
 function listenForSteps() {
+  const features = named(DATA.preprocessing.features_name);
+  fill("step-features", ...(OF_BACKBONE ? ["(", features, "),"] : [unbroken("(", features, "),")]));
   fill("step-positive", probabilityOf(POSITIVE));
   fill("label-negative", `0: ${NEGATIVE}`);
   fill("label-positive", `1: ${POSITIVE}`);
@@ -59,6 +63,7 @@ function drawSteps() {
 
 function drawStepMaps(w, parts, column, pixels, dz) {
   fill("step-x", pictureCanvas(pixels, "the picture"));
+  if (OF_BACKBONE) return drawPlaces();
   // The colors of w stay those of the trained w, so that a step is seen.
   fill("step-w", ...mapsWithLegends(w, "w", TRAINED.w));
   fill("step-wx", ...mapsWithLegends(parts, "w times x"));
@@ -68,6 +73,19 @@ function drawStepMaps(w, parts, column, pixels, dz) {
   }
   const dw = Float64Array.from(column, (value) => (value / 255) * dz);
   fill("step-dw", ...mapsWithLegends(dw, "dw"));
+}
+
+// Each feature is of the whole picture: only of w x, by the trained w, the places may be known.
+function drawPlaces() {
+  const { places = null, pixels, neuron } = current;
+  byId("step-wx").closest("figure").hidden = places === null;
+  if (places === null) return;
+  if (neuron !== TRAINED) {
+    fill("step-wx", create("p", { class: "soft" }, "It is known for the trained w only."));
+    return;
+  }
+  const limit = limitOf([places]);
+  fill("step-wx", overlaidCanvas(pixels, places, limit, "w times x by place"), legend(limit));
 }
 
 // The maps of a vector, colored by the numbers of another where one is given.

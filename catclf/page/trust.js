@@ -38,6 +38,16 @@ function showTrust() {
             "where they are not, its probabilities of the rarer one tend to be too high.",
         )
       : "",
+    NEIGHBORS === null ? "" : create("p", {}, beyondWords()),
+  );
+}
+
+// What no test split tells.
+function beyondWords() {
+  return (
+    "All this holds for pictures of the kind that the test split has. Of one that is unlike the " +
+    "training pictures, with a similarity below " +
+    `${NEIGHBORS.floor.toFixed(2)}, the model may be sure and wrong.`
   );
 }
 

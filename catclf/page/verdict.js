@@ -22,6 +22,7 @@ function showVerdict() {
     isBalanced && plainAccuracy(test),
     onTrain,
     test.also_in_train && alsoInTrain(test.also_in_train),
+    test.unlike && unlikeTraining(test.unlike),
     otherData(),
     test.order &&
       `The model's file does not tell the order of its weights; ${test.order} fits these labels best.`,
@@ -78,6 +79,12 @@ function plainAccuracy(test) {
 function alsoInTrain(count) {
   const are = count === 1 ? "picture is" : "pictures are";
   return `${count} test ${are} also in the train split, as a copy or near-copy.`;
+}
+
+function unlikeTraining(count) {
+  const are = count === 1 ? "picture is" : "pictures are";
+  const floor = NEIGHBORS.floor.toFixed(2);
+  return `${count} test ${are} unlike the training pictures (similarity below ${floor}).`;
 }
 
 function otherData() {

@@ -1,7 +1,9 @@
-// What the model learned: its weights as pictures.
+// What the model learned: its weights as pictures; of a backbone's features, which are not to be
+// seen, the training pictures that these weights tell apart best.
 
 function showWeights() {
-  if (FEATURES === "pixels") showPixelWeights();
+  if (OF_BACKBONE) showExtremes();
+  else if (FEATURES === "pixels") showPixelWeights();
   else showHistogramWeights();
 }
 
@@ -37,6 +39,55 @@ function showPixelWeights() {
       ["their sum", legend(sumLimit)],
       mapCanvas(sum, sumLimit, "sum of the weights of all colors"),
     ),
+  );
+}
+
+const EXTREMES_SHOWN = 6; // of each class
+
+function showExtremes() {
+  const kept = NEIGHBORS === null ? [] : NEIGHBORS.columns;
+  byId("weights-text").append(
+    `The ${N_X} features of a picture are the output of a frozen network, the backbone `,
+    named(DATA.preprocessing.features_name),
+    DATA.network === null ? ". " : ", which others trained on ImageNet. ",
+    `Nothing of it is learned here: only the ${N_X} weights, one for each feature, and the ` +
+      `${biasWords()}, are. `,
+    kept.length
+      ? "No weight has a place or a color to be shown by. Instead, of the " +
+          `${kept.length} training pictures that the model keeps, these have the highest and the ` +
+          "lowest z: they speak most for each class."
+      : "No weight has a place or a color to be shown by, and the model keeps no training pictures.",
+  );
+  if (!kept.length) return byId("weight-pictures").remove();
+  if (NEIGHBORS.pictures === null) {
+    const why = "This dataset is not the one that the model was trained on: there are their names.";
+    byId("weights-text").append(` ${why}`);
+  }
+  const z = kept.map((column) => forward(TRAINED, column).z);
+  const order = [...z.keys()].sort((i, j) => z[j] - z[i]);
+  const count = Math.min(EXTREMES_SHOWN, Math.floor(order.length / 2));
+  const figures = (indices) =>
+    create("div", { class: "figures" }, ...indices.map((index) => extremeFigure(index, z[index])));
+  byId("weight-pictures").className = "panel";
+  byId("weight-pictures").append(
+    create("h3", {}, "The highest z: for ", named(POSITIVE)),
+    figures(order.slice(0, count)),
+    create("h3", {}, "The lowest z: for ", named(NEGATIVE)),
+    figures(order.slice(-count).reverse()),
+  );
+}
+
+function extremeFigure(index, z) {
+  const { names, labels, pictures } = NEIGHBORS;
+  return figure(
+    [
+      named(names[index]),
+      ": label ",
+      unbroken(named(DATA.classes[labels[index]]), ","),
+      " ",
+      unbroken(`z = ${decimal(z, 2)}`),
+    ],
+    ...(pictures === null ? [] : [jpegCanvas(pictures[index], names[index])]),
   );
 }
 

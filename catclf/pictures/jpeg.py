@@ -14,6 +14,7 @@ from io import BytesIO
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageChops
 
 from catclf.features import Preprocessing
@@ -100,6 +101,14 @@ def decode_jpeg(data: bytes, preprocessing: Preprocessing) -> DecodedPicture:
         if ImageChops.difference(image, _load(probed, reduction)).getbbox() is not None:
             raise broken("truncated")
     return DecodedPicture(image, jpeg.exif, (jpeg.width / reduction, jpeg.height / reduction))
+
+
+def encode_jpeg(pixels: NDArray[np.uint8]) -> bytes:
+    """Return pixels (height, width, 3) as a JPEG that is small, and good enough to look at."""
+    stream = BytesIO()
+    image = Image.fromarray(np.ascontiguousarray(pixels))
+    image.save(stream, "JPEG", quality=75, optimize=True)  # 1.3 kB of 64 x 64
+    return stream.getvalue()
 
 
 def choose_reduction(width: int, height: int, preprocessing: Preprocessing) -> int:

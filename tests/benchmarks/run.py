@@ -29,6 +29,7 @@ from measure_streaming import measure_streaming
 from measure_suspects import measure_suspects
 from measure_threads import measure_threads
 from measure_tune import measure_tune
+from measure_unlike import measure_unlike
 from measuring import Row
 
 MEASUREMENTS: dict[str, Callable[[Path], list[Row]]] = {
@@ -46,6 +47,7 @@ MEASUREMENTS: dict[str, Callable[[Path], list[Row]]] = {
     "features": measure_features,
     "report": measure_report,
     "suspects": measure_suspects,
+    "unlike": measure_unlike,
     "million": measure_million,
 }
 

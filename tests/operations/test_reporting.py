@@ -11,7 +11,7 @@ import pytest
 
 import catclf
 from catclf.errors import DatasetError, ModelError
-from catclf.operations.reporting import names_below
+from catclf.operations.shown_names import names_below
 from conftest import training_of
 from datasets import write_small
 

@@ -14,7 +14,6 @@ from catclf import page
 TEXTS = {
     "title": "</title>",
     "n_x": "a & b",
-    "features": "f",
     "origin": "$x",
 }
 
@@ -51,12 +50,22 @@ def test_its_scripts_are_those_of_the_package() -> None:
     """Each is in the page once, is described, and could stand in a script element."""
     found = {path.name for path in files("catclf.page").iterdir() if path.name.endswith(".js")}
     assert found == {f"{name}.js" for name in page.SCRIPTS}
+    assert set(page.NETWORK_SCRIPTS) < set(page.SCRIPTS)
     assert len(set(page.SCRIPTS)) == len(page.SCRIPTS)
     for name in page.SCRIPTS:
         assert re.search(rf"\b{name}\b", page.__doc__ or "")
         text = (files("catclf.page") / f"{name}.js").read_text(encoding="utf-8")
         assert text.startswith("// ")
         assert not re.search(r"</script|<!--|https?://(?!www\.w3\.org/2000/svg)", text)
+
+
+def test_no_script_takes_another_ones_name() -> None:
+    """They share one scope, where a second function of a name would take the place of the first."""
+    scripts = [(files("catclf.page") / f"{name}.js").read_text("utf-8") for name in page.SCRIPTS]
+    names = re.findall(
+        r"^(?:async )?(?:function|const|let|class) (\w+)", "\n".join(scripts), re.MULTILINE
+    )
+    assert sorted(set(names)) == sorted(names)
 
 
 def test_arrays_are_encoded_lowest_byte_first() -> None:

@@ -16,7 +16,8 @@ import catclf
 from catclf.logistic import sigmoid
 from catclf.metrics import Judged
 from catclf.operations.evaluation import Evaluation, features_hint
-from catclf.operations.reporting import MEANINGS, names_below
+from catclf.operations.reporting import MEANINGS
+from catclf.operations.shown_names import names_below
 from conftest import training_of
 from page.conftest import SAMPLE, OpenPage
 

@@ -1,0 +1,65 @@
+// The training pictures that the model keeps, and how like them a picture is, as
+// catclf/neighbors.py finds it.
+
+const RANK = 3; // the third highest cosine is the similarity
+const NEAREST = 3;
+const NEIGHBORS = DATA.neighbors && readNeighbors(DATA.neighbors);
+
+// {columns: (k, n_x) bytes, squares, labels, names, pictures: JPEGs in base64 or null, floor}
+function readNeighbors(data) {
+  const bytes = bytesOf(data.columns);
+  const columns = data.names.map((_, i) => bytes.subarray(i * N_X, (i + 1) * N_X));
+  const squares = columns.map((column) => product(column, column));
+  return { ...data, columns, squares, labels: bytesOf(data.labels) };
+}
+
+// Products of bytes are added up exactly, in whatever order.
+function product(column, other) {
+  let sum = 0;
+  for (let i = 0; i < N_X; i++) sum += column[i] * other[i];
+  return sum;
+}
+
+// The similarity of a column to the training pictures, whether it is unlike them, and the nearest,
+// best first; null where the model keeps none.
+function likenessOf(column) {
+  if (NEIGHBORS === null) return null;
+  const square = product(column, column);
+  const cosines = NEIGHBORS.columns.map(
+    (kept, i) => product(column, kept) / Math.sqrt(square * NEIGHBORS.squares[i]),
+  );
+  const order = [...cosines.keys()].sort((i, j) => cosines[j] - cosines[i]);
+  const similarity = cosines[order[RANK - 1]];
+  return {
+    similarity,
+    unlike: similarity < NEIGHBORS.floor,
+    nearest: order.slice(0, NEAREST).map((index) => ({ index, cosine: cosines[index] })),
+  };
+}
+
+// One of them: its picture where that is known, its name, its class, and how similar it is.
+function neighborFigure({ index, cosine }) {
+  const { names, labels, pictures } = NEIGHBORS;
+  return figure(
+    [
+      named(names[index]),
+      ": ",
+      unbroken(named(DATA.classes[labels[index]]), ","),
+      " ",
+      unbroken(`similarity ${cosine.toFixed(2)}`),
+    ],
+    ...(pictures === null ? [] : [jpegCanvas(pictures[index], names[index])]),
+  );
+}
+
+// A JPEG is drawn as soon as the browser has decoded it. It is no image of an address, so that the
+// page's policy lets none in.
+function jpegCanvas(base64, label) {
+  const canvas = create("canvas", { class: "picture", role: "img", "aria-label": label });
+  createImageBitmap(new Blob([bytesOf(base64)], { type: "image/jpeg" })).then((bitmap) => {
+    Object.assign(canvas, { width: bitmap.width, height: bitmap.height });
+    canvas.getContext("2d").drawImage(bitmap, 0, 0);
+    bitmap.close();
+  });
+  return canvas;
+}
