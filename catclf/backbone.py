@@ -276,7 +276,10 @@ def open_session(network: bytes) -> InferenceSession:
     # of 29 ms a picture.
     options.add_session_config_entry("session.disable_quant_qdq", "1")
     try:
-        return onnxruntime.InferenceSession(network, options, ["CPUExecutionProvider"])
+        # Without a fallback, which prints what went wrong and tries the same again.
+        return onnxruntime.InferenceSession(
+            network, options, ["CPUExecutionProvider"], enable_fallback=0
+        )
     except _runtime_errors() as error:
         raise _not_run(error) from None
 
@@ -317,7 +320,8 @@ def _not_run(error: Exception) -> CatclfError:
     import onnxruntime
 
     words = printable(" ".join(str(error).split()))
-    words = re.sub(r"\[ONNXRuntimeError\] : \d+ : \w+ : ", "", words)
+    # Before its words stand a number, and perhaps a place in its source.
+    words = re.sub(r"\[ONNXRuntimeError\] : \d+ : \w+ : (/\S+:\d+ .*\) (?=[A-Z]))?", "", words)
     for pattern, plain in REASONS.items():
         if found := re.search(pattern, words):
             words = f", which {plain.format(*found.groups())}"

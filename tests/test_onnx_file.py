@@ -501,6 +501,17 @@ def test_a_graph_that_makes_no_sense_is_told_in_the_runtime_s_words() -> None:
     said, fix = message(of_one("Cast", to=TensorProto.DOUBLE)).split("\n")
     assert said.startswith(f"{RUNTIME} (Type Error: ")
     assert fix.startswith(UPDATE)
+    without = changed(lambda model: model.ClearField("opset_import"))
+    assert message(without).startswith(f"{RUNTIME} (Missing opset in the model.")
+
+
+@pytest.mark.parametrize("name", [b"image", b"features", b"weights", b"Conv", b"strides"])
+def test_names_that_are_no_text(name: bytes) -> None:
+    """Of bytes that are not UTF-8, which no exporter writes."""
+    network = small_network()
+    assert name in network
+    with suppress(CatclfError):  # some names do not matter
+        backbone_of(network.replace(name, b"\xff" + name[1:]))
 
 
 def external(model: ModelProto) -> None:

@@ -96,6 +96,9 @@ def test_it_is_computed_by_as_many_processes_as_asked_for() -> None:
     assert os.getpid() not in several
     assert set(map_in_order(pid, range(FEW - 1), 3)) == {os.getpid()}
     assert set(map_in_order(pid, range(MANY), 1)) == {os.getpid()}
+    slow = set(map_in_order(pid, range(4), 2, item_ms=12))  # a few of them are worth a worker
+    assert len(slow) == 2
+    assert os.getpid() not in slow
 
 
 def test_in_a_daemonic_process_all_is_computed_there() -> None:
