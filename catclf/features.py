@@ -154,7 +154,7 @@ class Preprocessing:
 
     def difference(self, other: Preprocessing) -> tuple[str, str]:
         """Return in words what this and another record have different: of each, name and value."""
-        ours, theirs = self._told(), other._told()
+        ours, theirs = self.described(), other.described()
         names = [name for name in ours if name in theirs and ours[name] != theirs[name]]
         if "network" in ours and ours["network"] == theirs.get("network"):
             names = [name for name in names if name != "features"]  # whatever it is called
@@ -165,7 +165,7 @@ class Preprocessing:
         )
         return mine, others
 
-    def _told(self) -> dict[str, object]:
+    def described(self) -> dict[str, object]:
         """Return the settings by name, for people."""
         told = self.to_record() | {"features": self.features_name}
         if self.backbone is not None:

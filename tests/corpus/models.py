@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from catclf.errors import ModelError
 from catclf.features import Preprocessing
 from catclf.model import Model, load_model, save_model
-from catclf.neighbors import draw_neighbors
 from catclf.training import Settings, Training
 from corpus.npz import N_X, SIZE, npz
 from networks import small_backbone, small_network
@@ -40,15 +39,10 @@ def good_model() -> Model:
 
 
 def good_backbone_model() -> Model:
-    """Return a small good model of a backbone, with neighbors."""
+    """Return a small good model of a backbone."""
     preprocessing = Preprocessing(backbone=small_backbone(SIZE))
-    n_x = preprocessing.n_x
-    columns = np.random.default_rng(0).integers(1, 256, (6, n_x), np.uint8)
-    neighbors = draw_neighbors(
-        columns, np.arange(6, dtype=np.uint8) % 2, [f"{i}.png" for i in range(6)]
-    )
-    w = np.linspace(-1, 1, n_x).reshape(n_x, 1)
-    return replace(good_model(), w=w, preprocessing=preprocessing, neighbors=neighbors)
+    w = np.linspace(-1, 1, preprocessing.n_x).reshape(-1, 1)
+    return replace(good_model(), w=w, preprocessing=preprocessing)
 
 
 def backbone_but(**changed: object) -> bytes:
@@ -214,13 +208,4 @@ def bad_contents() -> Iterator[tuple[str, bytes]]:
     yield "backbone-of-more-outputs", backbone_settings_but(outputs=9)
     yield "backbone-of-many-pictures-at-once", backbone_settings_but(batch=10**9)
     yield "backbone-of-odd-places", backbone_settings_but(places=3)
-    yield "neighbors-alone", backbone_but(neighbor_labels=None)
-    yield "neighbors-of-other-features", backbone_but(neighbors=np.ones((6, 9), np.uint8))
-    yield "neighbors-of-floats", backbone_but(neighbors=np.ones((6, 10)))
-    yield "neighbors-too-few", backbone_but(neighbors=np.ones((5, 10), np.uint8))
-    yield "neighbors-of-zeros", backbone_but(neighbors=np.zeros((6, 10), np.uint8))
-    yield "neighbors-in-negative-rows", backbone_but(neighbor_rows=np.arange(-1, 5))
-    yield "neighbor-labels-of-2", backbone_but(neighbor_labels=np.full(6, 2, np.uint8))
-    yield "neighbor-floor-is-text", backbone_but(neighbor_floor=np.array(b"0.5"))
-    yield "neighbor-floor-is-nan", backbone_but(neighbor_floor=np.nan)
     yield "preprocessing-long-size", preprocessing_but(size="\x1b[31m" + "8" * 100_000)
