@@ -134,7 +134,7 @@ class Backbone:
             not all(type(record[name]) is str for name in ("name", "source", "normalize", "output"))
             or not all(type(record[name]) is bool for name in ("channels_last", "signed"))
             or record["normalize"] not in NORMALIZATIONS
-            or not (isinstance(pair, list | tuple) and len(pair) == 2)
+            or not (isinstance(pair, list | tuple) and len(pair) == 2 and pair[0] == pair[1])
             or not all(
                 _is_whole(each, 2**20) for each in (record["size"], record["outputs"], *pair)
             )
