@@ -42,14 +42,14 @@ def test_the_network_is_the_one_that_predicts() -> None:
     backbone = catclf.load_backbone("efficientnet-lite0")
     data = network_data(catclf.Preprocessing(backbone=backbone))
     assert data is not None
-    for name, dtype, arrays in zip(
-        ("levels", "scales", "biases"),
-        ("i1", "<f4", "<f4"),
-        stored_weights(backbone.network),
-        strict=True,
+    levels, scales, biases = stored_weights(backbone.network)
+    for name, dtype, arrays in (
+        ("levels", "i1", levels),
+        ("scales", "<f4", scales),
+        ("biases", "<f4", biases),
     ):
         found = np.frombuffer(base64.b64decode(str(data[name])), dtype)
-        np.testing.assert_array_equal(found, np.concatenate([each.ravel() for each in arrays]))
+        np.testing.assert_array_equal(found, np.concatenate(arrays, axis=None))
     assert network_data(catclf.Preprocessing()) is None
     for name in ("small.onnx", "efficientnet-lite0"):
         other = dataclasses.replace(small_backbone(), name=name)
