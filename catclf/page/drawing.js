@@ -24,14 +24,13 @@ function mapCanvas({ side, values }, limit, label) {
   });
 }
 
-// A picture in gray, and its map over it: only the map has colors. Its rows may be more or fewer
-// than its columns.
-function overlaidCanvas(pixels, { side: columns, rows = columns, values }, limit, label) {
+// A picture in gray, and its map over it: only the map has colors.
+function overlaidCanvas(pixels, map, limit, label) {
   const side = Math.sqrt(pixels.length / 3);
+  const along = (i) => Math.floor((i * map.side) / side);
   return drawn(side, label, (rgba) => {
     for (let i = 0; i < side ** 2; i++) {
-      const row = Math.floor((Math.floor(i / side) * rows) / side);
-      const value = values[row * columns + Math.floor(((i % side) * columns) / side)];
+      const value = map.values[along(Math.floor(i / side)) * map.side + along(i % side)];
       const [red, green, blue] = pixels.subarray(3 * i, 3 * i + 3);
       const gray = 0.299 * red + 0.587 * green + 0.114 * blue;
       const share = 0.75 * Math.min(1, Math.abs(value) / limit);

@@ -32,8 +32,11 @@ function backboneWords() {
   const missing = shown.filter(({ evidence }) => evidence === null).length;
   const words = [];
   if (missing < shown.length) {
-    const seen = "Beside each picture it is shown with its evidence, what its places add to z: ";
-    words.push(seen, colorKey(), ". ");
+    words.push(
+      "Beside each picture it stands again, with its evidence over it, what its places add to z: ",
+      colorKey(),
+      ". ",
+    );
   }
   if (missing) words.push(missingWords(missing, shown.length));
   if (NEIGHBORS !== null) {

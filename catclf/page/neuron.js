@@ -74,10 +74,10 @@ function mapsOf(vector) {
   ];
 }
 
-// What each place of a picture adds to z, by a backbone's map: (rows, columns) as base64.
+// What each place of a picture adds to z, by a backbone's map, which is square.
 function placeMap(evidence) {
-  const [rows, side] = DATA.preprocessing.places;
-  return { what: "place", side, rows, values: floatsOf(evidence) };
+  const [side] = DATA.preprocessing.places;
+  return { what: "place", side, values: floatsOf(evidence) };
 }
 
 function pixelMap(vector) {

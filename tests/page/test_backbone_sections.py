@@ -11,7 +11,6 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from onnx import helper
 from PIL import Image
 from playwright.sync_api import Page
 
@@ -19,8 +18,8 @@ import catclf
 from catclf.logistic import sigmoid
 from catclf.model import Model
 from catclf.operations.shown_names import names_below
-from networks import network_of, picture_shape, small_network
-from page.conftest import SAMPLE, OpenPage
+from networks import small_network
+from page.conftest import SAMPLE, OpenPage, drop
 from page.test_page import BROKEN_WORDS, SHORT_SCALES, SPLIT, assert_it_fits
 
 pytestmark = pytest.mark.slow
@@ -36,15 +35,6 @@ class Made(NamedTuple):
     model: Path
     changed: str
     missing: str
-
-
-def oblong_network() -> bytes:
-    """Return a network whose map has 4 rows and 2 columns; negative parts are features too."""
-    weights = np.random.default_rng(0).normal(0, 1, (6, 3, 4, 8)).astype(np.float32)
-    node = helper.make_node("Conv", ["image", "weights"], ["map"], strides=[4, 8])
-    inputs = {"image": picture_shape(16)}
-    model = network_of([node], inputs, {"map": ["n", 6, 4, 2]}, {"weights": weights})
-    return bytes(model.SerializeToString())
 
 
 @pytest.fixture(scope="session", params=KINDS)
@@ -64,10 +54,7 @@ def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     features: str | Path = request.param
     if features != OURS:
         features = folder / HOSTILE
-        is_map = request.param == MAP
-        features.write_bytes(
-            oblong_network() if is_map else small_network(16, outputs=20, pooled=True)
-        )
+        features.write_bytes(small_network(16, outputs=20, pooled=request.param == NUMBERS))
     preprocessing = catclf.Preprocessing(backbone=catclf.load_backbone(features))
     dataset, model, page = (folder / each for each in ("d.npz", "m.npz", "r.html"))
     catclf.prepare(pictures, dataset, preprocessing=preprocessing, observer=catclf.Observer())
@@ -112,7 +99,7 @@ def test_evidence_is_that_of_the_model(page: Page, made: Made) -> None:
     shown = page.evaluate(
         """() => [...DATA.test.wrong, ...DATA.test.right].map((shown) => {
             const [map] = evidence(shown);
-            return [shown.name, shown.logit, map && [map.rows, map.side, Array.from(map.values)]];
+            return [shown.name, shown.logit, map && [map.side, Array.from(map.values)]];
         })"""
     )
     assert len(shown) == 12
@@ -120,9 +107,9 @@ def test_evidence_is_that_of_the_model(page: Page, made: Made) -> None:
     for name, logit, found in shown:
         assert (found is None) == (paths[name] in without)
         if found is not None:
-            rows, columns, values = found
+            side, values = found
             wanted = model.evidence(paths[name])
-            assert wanted.shape == (rows, columns)
+            assert wanted.shape == (side, side)
             np.testing.assert_array_equal(np.reshape(values, wanted.shape), wanted)
             assert sum(values) + model.b == pytest.approx(logit, abs=1e-9)
     assert page.locator("#mistakes .card canvas").count() == 24 - len(without)
@@ -140,16 +127,16 @@ def test_evidence_is_that_of_the_model(page: Page, made: Made) -> None:
 def test_evidence_has_its_place_and_color(page: Page) -> None:
     """Orange where it speaks for the class and blue where against, over its part of the picture."""
     checked = 0
-    for index, values, rows, columns in page.evaluate(
+    for index, values, side in page.evaluate(
         """() => [...DATA.test.wrong, ...DATA.test.right].flatMap((shown, i) =>
-            evidence(shown).map(({ values, rows, side }) => [i, Array.from(values), rows, side])
+            evidence(shown).map(({ values, side }) => [i, Array.from(values), side])
         )"""
     ):
         for place, is_for in ((np.argmax(values), True), (np.argmin(values), False)):
             if (values[place] > 0) != is_for or abs(values[place]) < np.max(np.abs(values)) / 4:
                 continue
             checked += 1
-            row, column = divmod(int(place), columns)
+            row, column = divmod(int(place), side)
             red, blue = (
                 page.locator("#mistakes .card")
                 .nth(index)
@@ -163,7 +150,7 @@ def test_evidence_has_its_place_and_color(page: Page) -> None:
                     const [red, , blue] = context.getImageData(...at, 1, 1).data;
                     return [red, blue];
                 }""",
-                    [(column + 0.5) / columns, (row + 0.5) / rows],
+                    [(column + 0.5) / side, (row + 0.5) / side],
                 )
             )
             assert (red > blue) == is_for
@@ -256,6 +243,14 @@ def test_the_graph_has_numbers_and_no_places(page: Page, made: Made) -> None:
     page.click("#restart")
     assert page.locator("#step-wx canvas:visible").count() == known
     assert f"x is {model.preprocessing.n_x} features of it" in page.inner_text("#graph")
+
+
+@of(OURS)
+def test_a_tried_photo_has_its_places_in_the_graph(page: Page) -> None:
+    """The page has computed them: w x by place is drawn over it."""
+    drop(page, (SAMPLE / "test" / "cat" / "cat-121.png").read_bytes())
+    assert page.inner_text("#step-name") == "photo"
+    assert page.locator("#step-wx canvas:visible").count() == 1
 
 
 @of(OURS, NUMBERS)
