@@ -42,6 +42,7 @@ LEVELS_PER_COLOR = 8
 DECIMALS_OF_A_DIRECTION = 6  # systems' arctan2 agree to 14; no gradient is near enough to a half
 BLOCK_ENERGY_FLOOR = 1e-4  # so that noise in an even region is not amplified into edges
 EDGE_AT_255, COLOR_AT_255 = 0.4, 0.2
+PLACES_PER_SIDE = 8  # of pixels' evidence
 KEPT_SIZE = 64  # of a picture that is kept beside a backbone's features
 
 FeaturesKind = Literal["pixels", "hog-color", "backbone"]
@@ -130,6 +131,22 @@ class Preprocessing:
         """The number of bytes of such a picture: ``3 * kept_size * kept_size``."""
         return 3 * self.kept_size * self.kept_size
 
+    @property
+    def places(self) -> tuple[int, int] | None:
+        """Rows and columns of the places by which there is evidence; None where it has none.
+
+        Of pixels these are 8 x 8 blocks, of a backbone the places of the map that is averaged.
+        """
+        if self.backbone is not None:
+            return self.backbone.places
+        side = min(PLACES_PER_SIDE, self.size)
+        return (side, side) if self.features == "pixels" else None
+
+    @property
+    def picture_ms(self) -> int:
+        """About how many milliseconds a picture takes: of a backbone, those of a small one."""
+        return 1 if self.backbone is None else 12
+
     def difference(self, other: Preprocessing) -> tuple[str, str]:
         """Return in words what this and another record have different: of each, name and value."""
         ours, theirs = self.described(), other.described()
@@ -202,19 +219,18 @@ def column(pixels: Pixels, preprocessing: Preprocessing) -> Pixels:
 def evidence(pixels: Pixels, preprocessing: Preprocessing, w: Array) -> Array:
     """Return what each place of a picture (size, size, 3) adds to ``w.T x``, in rows and columns.
 
-    Of pixels a place is one of 8 x 8 blocks, of a backbone one of its map's; together they add up
-    to ``w.T x``. ValueError where the features have no places; CatclfError as `Backbone.map`.
+    Together they add up to ``w.T x``; see `Preprocessing.places`. ValueError where the features
+    have none; CatclfError as `Backbone.map`.
     """
+    if preprocessing.places is None:
+        raise ValueError(f"{preprocessing.features_name} features have no places")
     if preprocessing.backbone is not None:
         return preprocessing.backbone.evidence(pixels, w)
-    if preprocessing.features != "pixels":
-        raise ValueError(f"{preprocessing.features} features have no places")
     size = preprocessing.size
-    products = (column(pixels, preprocessing)[0] / 255 * w[:, 0]).reshape(3, size, size).sum(axis=0)
-    side = min(CELLS_PER_SIDE, size)
-    block = np.arange(size) * side // size
-    result = np.zeros((side, side))
-    np.add.at(result, np.ix_(block, block), products)
+    added = column(pixels, preprocessing)[0] / 255 * w[:, 0]  # (n_x,)
+    result = np.zeros(preprocessing.places)
+    block = np.arange(size) * len(result) // size
+    np.add.at(result, np.ix_(block, block), added.reshape(3, size, size).sum(axis=0))
     return result
 
 

@@ -68,6 +68,10 @@ NPY_SIGNATURE = b"\x93NUMPY"
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 SKIPPED_HEADER = ("file", "reason")
 PREDICTIONS_HEADER = ("file", "label", "predicted", "positive", "probability", "loss")
+EVIDENCE_SUFFIX = ".evidence.png"
+EVIDENCE_MARK = ("Software", "catclf-evidence")  # a keyword and its text
+# The text stands behind a PNG's header, of 25 bytes, and its own length (PNG specification, 5.3).
+_EVIDENCE = _PICTURE_SIGNATURES["PNG"] + rb".{29}tEXt" + "\0".join(EVIDENCE_MARK).encode()
 CONFIG_LINE = "# Written by catclf tune, checksum {:08x}: not replaced once it is edited.\n"
 
 
@@ -81,6 +85,7 @@ class FileKind(Enum):
     CONFIG = "an unedited config file of catclf tune"
     PREDICTIONS = "a CSV file of catclf's predictions"
     SKIPPED = "a CSV file of what catclf prepare left out"
+    EVIDENCE = "evidence that catclf drew"
     PICTURE = "a picture"
     HDF5 = "an HDF5 file"
     ARCHIVE = "an archive"
@@ -110,6 +115,7 @@ _SIGNATURES = (
     ),
     (",".join(PREDICTIONS_HEADER).encode() + rb"\n", FileKind.PREDICTIONS),
     (",".join(SKIPPED_HEADER).encode() + rb"\n", FileKind.SKIPPED),
+    (_EVIDENCE, FileKind.EVIDENCE),
 )
 
 
@@ -165,6 +171,11 @@ def file_kind(path: AnyPath) -> FileKind:
             raise CatclfError(
                 f"cannot be read ({error.strerror})", path, "Check the disk."
             ) from None
+
+
+def is_evidence(head: bytes) -> bool:
+    """Return whether a file that begins with these bytes is evidence that catclf drew."""
+    return re.match(_EVIDENCE, head, re.DOTALL) is not None
 
 
 def is_lfs_pointer(head: bytes) -> bool:

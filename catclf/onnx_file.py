@@ -105,6 +105,8 @@ def load_backbone(
         return _inspected(network, name, source, size, backbone_output, normalize)
     except CatclfError as error:
         raise CatclfError(error.what, error.where or where, error.fix) from None
+    except UnicodeDecodeError:
+        raise CatclfError("damaged: a name in it is no text", where, ONNX.fix) from None
 
 
 def _inspected(

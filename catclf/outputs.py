@@ -66,9 +66,7 @@ def check_output(
     """
     try:
         target = _target(path)
-        missing = _missing_folders(target.parent)
-        folder = missing[-1].parent if missing else target.parent
-        _create_temporary(folder / target.name).unlink()
+        _try_to_write(target)
     except OSError as error:
         raise unwritable(error, path) from error
     if target.exists():
@@ -79,6 +77,27 @@ def check_output(
         if output.st_size > 0 and not force and not _is_of_kind(target, kind):
             fix = "Write to another file, or replace this one with `force`."
             raise CatclfError(f"exists, and is not {kind.value}; nothing was changed", path, fix)
+
+
+def check_folder(folder: AnyPath) -> None:
+    """Check, before the work, that outputs can be written into a folder.
+
+    CatclfError where they cannot, or where it is missing and does not lie below the current one.
+    Nothing is changed.
+    """
+    from pathlib import Path  # as in `_target`
+
+    try:
+        _try_to_write(Path(os.path.realpath(folder), "output"))
+    except OSError as error:
+        raise unwritable(error, folder) from error
+
+
+def _try_to_write(target: Path) -> None:
+    """Make a file beside a target, or where its folder would be made, and remove it again."""
+    missing = _missing_folders(target.parent)
+    folder = missing[-1].parent if missing else target.parent
+    _create_temporary(folder / target.name).unlink()
 
 
 def is_same_file(one: AnyPath, other: AnyPath) -> bool:

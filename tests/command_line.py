@@ -50,7 +50,9 @@ def results(*arguments: object, **settings: Any) -> str:
 
 def is_number(key: str) -> bool:
     """Tell whether a column of csv holds numbers."""
-    return key == "confidence" or key.startswith("P(")
+    return (
+        key in ("confidence", "similarity") or key.startswith("P(") or key.endswith("_similarity")
+    )
 
 
 def records(form: str, stdout: str) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from catclf.backbone import Backbone
 from catclf.dataset import NewSplit, write_dataset
 from catclf.features import Preprocessing
 
@@ -32,13 +33,17 @@ def write_small(
     test_labels: ArrayLike | None = None,
     test_names: Sequence[str] | None = None,
     also_in_train: int = 0,
+    backbone: Backbone | None = None,
 ) -> Path:
     """Write a dataset of m pictures to train on and n_test to test, and return its path.
 
     Columns, (m, n_x), are noise drawn by the seed, labels 0 and 1 by turns, and names ``0.png`` and
-    so on, unless they are given; then m and n_test are their number.
+    so on, unless they are given; then m and n_test are their number. Where there is a backbone,
+    they are taken for its features.
     """
     preprocessing = Preprocessing(size=size, features=features)
+    if backbone is not None:
+        preprocessing = Preprocessing(backbone=backbone)
     rng = np.random.default_rng(seed)
 
     def split(
@@ -52,7 +57,7 @@ def write_small(
         if columns is None:
             columns = rng.integers(0, 256, (m, preprocessing.n_x), dtype=np.uint8)
         pixels = []
-        if features != "pixels":
+        if preprocessing.features != "pixels":
             pixels = [rng.integers(0, 256, (m, preprocessing.pixel_n_x), dtype=np.uint8)]
         return NewSplit(
             [columns],

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from skimage.feature import hog
 
+import catclf
 from catclf.columns import unroll
 from catclf.features import (
     DECIMALS_OF_A_DIRECTION,
@@ -24,17 +25,27 @@ from catclf.features import (
     colors,
     column,
     edges,
+    evidence,
     gradients,
     votes,
 )
+from catclf.logistic import dot
+from networks import small_backbone
 
 Array = NDArray[np.float64]
 Pixels = NDArray[np.uint8]
 
 SAMPLE = sorted((Path(__file__).parents[1] / "data" / "sample" / "test").rglob("*.jpg"))[::10]
-any_picture = st.integers(8, 24).flatmap(
-    lambda size: hnp.arrays(np.uint8, (size, size, 3), elements=st.integers(0, 255))
-)
+
+
+def any_size(least: int, most: int) -> st.SearchStrategy[Pixels]:
+    """Return pictures of such sizes."""
+    return st.integers(least, most).flatmap(
+        lambda size: hnp.arrays(np.uint8, (size, size, 3), elements=st.integers(0, 255))
+    )
+
+
+any_picture = any_size(8, 24)
 
 
 def noise(size: int, seed: int = 0) -> Pixels:
@@ -324,3 +335,78 @@ def test_a_difference_is_told_in_words() -> None:
     """What two records have different, of each name and value."""
     one, other = Preprocessing(size=32), Preprocessing(size=8, fit="pad")
     assert one.difference(other) == ("size 32, fit squash", "size 8, fit pad")
+
+
+# Evidence by place
+
+NETWORKS = {
+    (signed, channels_last): Preprocessing(
+        backbone=small_backbone(12, signed=signed, channels_last=channels_last)
+    )
+    for signed in (True, False)
+    for channels_last in (True, False)
+}
+
+
+def added_by(x: Pixels, w: Array) -> float:
+    """Return what a transposed column adds to its logit, as a model computes it."""
+    return dot(w[:, 0], x[0] / 255)
+
+
+@given(picture=any_size(1, 20), seed=st.integers(0, 9))
+def test_evidence_of_pixels_adds_up_to_what_they_add(picture: Pixels, seed: int) -> None:
+    """In 8 x 8 blocks of any size, also below 8 and of no multiple: block by block, and in all."""
+    size = len(picture)
+    preprocessing = Preprocessing(size=size)
+    w = np.random.default_rng(seed).normal(0, 10, (3 * size * size, 1))
+    found = evidence(picture, preprocessing, w)
+    assert abs(found.sum() - added_by(column(picture, preprocessing), w)) < 1e-9
+    assert found.shape == preprocessing.places == (min(8, size), min(8, size))
+    block = np.arange(size) * len(found) // size
+    for i, j in np.ndindex(found.shape):
+        inside = (block[:, np.newaxis] == i) & (block == j)
+        assert inside.any()
+        alone = np.where(inside[..., np.newaxis], picture, 0).astype(np.uint8)
+        assert abs(found[i, j] - added_by(column(alone, preprocessing), w)) < 1e-9
+
+
+@pytest.mark.parametrize(("signed", "channels_last"), NETWORKS)
+@given(picture=any_size(12, 12), seed=st.integers(0, 9))
+def test_evidence_of_a_network_adds_up_to_what_its_column_adds(
+    signed: bool, channels_last: bool, picture: Pixels, seed: int
+) -> None:
+    """Each byte is shared by the places in proportion to the map that it is the mean of."""
+    preprocessing = NETWORKS[signed, channels_last]
+    assert preprocessing.backbone is not None
+    x = column(picture, preprocessing)
+    w = np.random.default_rng(seed).normal(0, 10, (preprocessing.n_x, 1))
+    found = evidence(picture, preprocessing, w)
+    assert found.shape == preprocessing.places == (6, 6)
+    assert abs(found.sum() - added_by(x, w)) < 1e-9
+    expected = np.zeros((6, 6))
+    maps = preprocessing.backbone.map(picture).astype(np.float64)
+    for k, byte in enumerate(x[0]):
+        one = maps[k % len(maps)]
+        if byte > 0:
+            expected += w[k, 0] * byte / 255 * one / one.sum()
+    assert np.abs(found - expected).max() < 1e-9
+
+
+def test_evidence_of_the_network_that_we_bring_adds_up() -> None:
+    """EfficientNet-Lite0 on a drawing: by 7 x 7 places, in a column with its model's bias."""
+    preprocessing = Preprocessing(backbone=catclf.load_backbone("efficientnet-lite0"))
+    w = np.random.default_rng(0).normal(size=(preprocessing.n_x, 1))
+    model = catclf.Model(w, 0.25, ("noncat", "cat"), preprocessing)
+    found = model.evidence(SAMPLE[0])
+    [z] = model.logits(column(catclf.read_picture(SAMPLE[0], preprocessing), preprocessing))
+    assert found.shape == preprocessing.places == (7, 7)
+    assert abs(found.sum() - (z - 0.25)) < 1e-9
+
+
+def test_features_without_places_have_no_evidence() -> None:
+    """Histograms, and a network whose output is pooled."""
+    pooled = Preprocessing(backbone=small_backbone(8, pooled=True))
+    for preprocessing in (Preprocessing(size=8, features="hog-color"), pooled):
+        assert preprocessing.places is None
+        with pytest.raises(ValueError, match="features have no places"):
+            evidence(noise(8), preprocessing, np.zeros((preprocessing.n_x, 1)))

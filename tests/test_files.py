@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 import catclf
 from catclf.errors import CatclfError, DatasetError
@@ -32,6 +33,8 @@ from catclf.files import (
     unread_picture,
 )
 from corpus.good_pictures import good_files
+
+PNG = b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR" + bytes(17)  # its signature and its header
 
 
 @pytest.fixture(params=["as it is", "without O_NONBLOCK", "with O_BINARY"])
@@ -148,6 +151,9 @@ def zipped(record: str, width: str = "utf-8", name: str = "record.npy") -> bytes
         (b"BMI,height\n", FileKind.OTHER),
         (b"P6 begins a text, too", FileKind.OTHER),
         (b"\x80\x04\x95\0\0", FileKind.PICKLE),
+        (PNG + bytes(4) + b"tEXtSoftware\0catclf-evidence", FileKind.EVIDENCE),
+        (PNG + bytes(4) + b"tEXtSoftware\0another", FileKind.PICTURE),
+        (PNG + bytes(9) + b"tEXtSoftware\0catclf-evidence", FileKind.PICTURE),
     ],
 )
 def test_a_kind_is_known_by_the_first_bytes(data: bytes, kind: FileKind) -> None:
@@ -162,7 +168,7 @@ def test_every_picture_is_one(name: str) -> None:
 
 
 def test_what_catclf_writes_is_known(small_dataset: Path, tmp_path: Path) -> None:
-    """All five kinds of it, cut short too; a folder; and nothing where there is no file.
+    """All six kinds of it, cut short too; a folder; and nothing where there is no file.
 
     An .npz of w and b is its author's: it is read as a model, and not replaced by one.
     """
@@ -172,12 +178,16 @@ def test_what_catclf_writes_is_known(small_dataset: Path, tmp_path: Path) -> Non
     catclf.evaluate(small_dataset, model, predictions=predictions)
     catclf.report(small_dataset, model, report)
     catclf.tune(small_dataset, catclf.Search(folds=2, iterations=50), output=config)
+    Image.new("RGB", (8, 8)).save(tmp_path / "picture.png")
+    [drawn] = catclf.predict(tmp_path / "picture.png", model, evidence=tmp_path)
+    assert drawn.evidence is not None
     for path, kind in (
         (small_dataset, FileKind.DATASET),
         (model, FileKind.MODEL),
         (predictions, FileKind.PREDICTIONS),
         (report, FileKind.REPORT),
         (config, FileKind.CONFIG),
+        (Path(drawn.evidence), FileKind.EVIDENCE),
         (tmp_path, FileKind.FOLDER),
     ):
         assert file_kind(path) is kind

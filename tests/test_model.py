@@ -26,7 +26,15 @@ from catclf.pictures.reading import read_picture
 from catclf.training import Settings, Training
 from command_line import invoke, run
 from conftest import positive_probability
-from corpus.models import bad_contents, but, good_arrays, good_model, loads_or_refuses
+from corpus.models import (
+    bad_contents,
+    but,
+    good_arrays,
+    good_model,
+    good_neighbors,
+    loads_or_refuses,
+    neighbors_but,
+)
 from corpus.npz import N_X, SIZE, Member, npy, npz, pack, written, wrongly_met
 from descent.problems import printed_by_any_threads
 
@@ -305,6 +313,26 @@ def test_a_model_of_catclf_0_1_is_read(tmp_path: Path, method: str, kernel: str 
     assert state == {"u": [0, 0], "c": [1, 1]}
 
 
+def test_the_training_columns_of_a_model_are_read_as_they_were_saved(
+    tmp_path: Path, scratch: Path
+) -> None:
+    """Bit for bit, whatever their names; and the same arrays are written of them."""
+    [case] = written(tmp_path, [("kept", neighbors_but())])
+    model = load_model(case.path)
+    expected, neighbors = good_neighbors(), model.neighbors
+    assert neighbors is not None
+    assert neighbors.columns.tolist() == expected["neighbors"].tolist()
+    assert neighbors.labels.tolist() == expected["neighbor_labels"].tolist()
+    assert neighbors.names == ["a.png", "b.png", "\udcff.png", "", "c.png"]
+    assert neighbors.rows.tolist() == expected["neighbor_rows"].tolist()
+    assert neighbors.floor == 0.25
+    save_model(scratch, model)
+    with np.load(scratch) as arrays:
+        for name, array in expected.items():
+            np.testing.assert_array_equal(arrays[name], array)
+            assert arrays[name].dtype == array.dtype
+
+
 def test_a_future_catclf_may_add_arrays(tmp_path: Path) -> None:
     """Arrays that this version does not know are not read."""
     extra = np.array({"pickled": 1})
@@ -442,6 +470,8 @@ def test_every_model_of_wrong_contents_is_refused_in_few_words(tmp_path: Path) -
         ("pickled-w", "w: holds Python objects: a pickle, which could run any code\nSave arrays"),
         ("pickled-dict", "arr_0: holds Python objects: a pickle, which could run any code\nSave"),
         ("nan-in-w", "w: damaged: holds nan or infinity"),
+        ("neighbor-rows-twice", "damaged: its neighbors do not fit together"),
+        ("neighbor-labels-missing", "damaged: holds no neighbor_labels"),
         ("no-b", "holds no b\nName a model that catclf trained, or an .npz of w and b"),
         ("w-other-than-recorded", "48 weights, for pictures of 12 features"),
         ("preprocessing-of-the-future", "'rotation'"),
@@ -485,7 +515,7 @@ def test_any_arrays_are_a_model_or_a_model_error(
 
 
 @given(
-    name=st.sampled_from(["w", "b", "costs", "iterations", "record"]),
+    name=st.sampled_from(["w", "b", "costs", "iterations", "record", *good_neighbors()]),
     place=st.floats(0, 1, exclude_max=True),
     new=st.binary(max_size=12),
 )
@@ -493,7 +523,8 @@ def test_mutated_members_are_a_model_or_a_model_error(
     scratch: Path, name: str, place: float, new: bytes
 ) -> None:
     """Damage below the checksums, as a hostile writer would make it, is met by the checks."""
-    members = {key: bytearray(npy(array)) for key, array in good_arrays().items()}
+    arrays = good_arrays() | good_neighbors()
+    members = {key: bytearray(npy(array)) for key, array in arrays.items()}
     at = int(place * len(members[name]))
     members[name][at : at + len(new)] = new
     scratch.write_bytes(pack(*(Member(f"{key}.npy", bytes(v)) for key, v in members.items())))

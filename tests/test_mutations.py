@@ -15,6 +15,7 @@ from PIL import Image
 from catclf import train
 from catclf.training import Settings
 from datasets import write_small
+from networks import small_network
 
 SCRIPT = Path(__file__).parent / "corpus" / "mutations.py"
 SAMPLE = Path(__file__).parents[1] / "data" / "sample" / "test" / "cat"
@@ -54,6 +55,15 @@ def test_mutated_models(small_dataset: Path, tmp_path: Path) -> None:
 def test_mutated_datasets(small_dataset: Path, tmp_path: Path) -> None:
     """A prepared dataset, and one that holds pixels beside its features."""
     run("dataset", [small_dataset, write_small(tmp_path / "h.npz", 5, 2, features="hog-color")])
+
+
+def test_mutated_networks(tmp_path: Path) -> None:
+    """Small networks, in either order of axes, with and without pooling."""
+    files = []
+    for last in (False, True):
+        files.append(tmp_path / f"{last}.onnx")
+        files[-1].write_bytes(small_network(channels_last=last, pooled=last, signed=last))
+    run("network", files)
 
 
 @pytest.mark.parametrize(

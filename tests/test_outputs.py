@@ -22,7 +22,7 @@ from catclf import outputs
 from catclf.errors import AnyPath, CatclfError, printable
 from catclf.files import HDF5_SIGNATURE, PREDICTIONS_HEADER, FileKind
 from catclf.npz import create_npz
-from catclf.outputs import check_output, csv_line, replacing, write_csv
+from catclf.outputs import check_folder, check_output, csv_line, replacing, write_csv
 from corpus.places import make_pipe
 
 OLD, NEW = b"old" * 1000, b"new!" * 5000
@@ -150,6 +150,26 @@ def test_places_that_are_no_files_are_refused(tmp_path: Path) -> None:
     assert not Path(os.devnull).is_file()
     assert loop.is_symlink()
     assert sorted(tmp_path.iterdir()) == [fifo, file, loop]
+
+
+def test_a_folder_for_outputs_is_looked_at_before_the_work(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be missing below the current one; nothing is made, and nothing is left in it."""
+    monkeypatch.chdir(tmp_path)
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    (tmp_path / "file").touch()
+    for folder in (tmp_path, tmp_path / "a" / "b", elsewhere, Path()):
+        check_folder(folder)
+    for folder, said in [
+        (tmp_path / "file", "part of the path is a file, not a folder"),
+        (tmp_path / "file" / "a", "part of the path is a file, not a folder"),
+        (elsewhere / "a", "no such folder"),
+    ]:
+        with pytest.raises(CatclfError) as caught:
+            check_folder(folder)
+        assert str(caught.value).startswith(f"{folder}: {said}")
+    assert [*tmp_path.iterdir(), *elsewhere.iterdir()] == [tmp_path / "file"]
 
 
 def test_any_name_of_a_file_can_be_written(tmp_path: Path) -> None:

@@ -11,8 +11,15 @@ from typing import BinaryIO
 
 import click
 
-from catclf.cli.options import Verb, argument, model_options, option, quiet_option
-from catclf.cli.output import EXIT_UNREADABLE, Display, error_text, note
+from catclf.cli.options import (
+    Verb,
+    argument,
+    force_option,
+    model_options,
+    option,
+    quiet_option,
+)
+from catclf.cli.output import EXIT_UNREADABLE, Display, counted, error_text, note
 from catclf.columns import Order
 from catclf.errors import CatclfError, printable
 from catclf.files import HEAD_BYTES, Expected
@@ -32,6 +39,7 @@ LIST = Expected("a list of paths", "Name a text file in UTF-8 that holds one pat
 Examples:
   catclf predict cat.jpg holiday/
   catclf predict --format csv holiday > predictions.csv
+  catclf predict holiday --evidence evidence
   curl -s https://example.org/cat.jpg | catclf predict -
   find . -name '*.jpg' | catclf predict --files-from -""",
 )
@@ -51,6 +59,16 @@ Examples:
     default="text",
     help="Format of the line for each picture.",
 )
+@option(
+    "--evidence",
+    group="Output",
+    type=click.Path(),
+    metavar="FOLDER",
+    help="Also write each picture to FOLDER as a PNG, with its evidence by place over it: orange "
+    "speaks for the positive class, blue against. The strongest place of each picture has full "
+    "color. Not for hog-color.",
+)
+@partial(force_option, replaces="a file of another kind in FOLDER")
 @quiet_option
 @click.pass_context
 def command(
@@ -62,6 +80,8 @@ def command(
     classes: tuple[str, str] | None,
     files_from: str | None,
     format: str,
+    evidence: str | None,
+    force: bool,
     quiet: bool,
 ) -> None:
     """Predict the class of pictures, and its probability.
@@ -70,9 +90,9 @@ def command(
     the probability of the predicted class, the confidence; csv and jsonl also show those of both
     classes. At a --threshold other than 0.5 the confidence may be below 0.5.
 
-    A model of a network's features also tells of each picture how similar it is to the training
-    pictures, and calls it unlike them where 99 % of these are more similar to the others. Text says
-    so where it happens, and names the nearest; csv and jsonl name the three nearest of each.
+    Of a model of a network's features, csv and jsonl also have each picture's similarity to the
+    training pictures, 0 to 1, and the three nearest of them. A picture is unlike them where 99 % of
+    them have a higher similarity to the others; text then says so in a line more.
 
     Pictures that cannot be read are reported, and the others are predicted. The exit code is then
     3, or 1 if no picture can be read.
@@ -87,18 +107,25 @@ def command(
     show = {"text": show_text, "csv": show_csv, "jsonl": show_json}[format]
     if format == "csv":
         click.echo(csv_line(csv_header(loaded.classes, loaded.neighbors)))
-    done = failed = 0
+    done = failed = drawn = 0
     for prediction in predict(
         chain((sys.stdin.buffer if name == STDIN else name for name in image), listed),
         loaded,
         threshold=threshold,
+        evidence=evidence,
+        force=force,
         observer=Display("pictures", quiet=quiet),
     ):
         show(prediction, loaded.neighbors)
         done += 1
         failed += prediction.error is not None
+        drawn += prediction.evidence is not None
     if not done:
         raise CatclfError("lists no pictures", files_from, LIST.fix)
+    if evidence is not None:
+        saved = f"{printable(evidence)}: {counted(drawn, 'PNG file')} saved"
+        positive = printable(loaded.positive)
+        note(f"{saved}; orange speaks for {positive}, blue against", quiet)
     if failed:
         ctx.exit(EXIT_UNREADABLE if failed < done else 1)
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby
+from typing import TYPE_CHECKING, NamedTuple
 
+from catclf.backbone import open_session
+from catclf.columns import Pixels
 from catclf.errors import AnyPath, PictureError
 from catclf.features import column
+from catclf.features import evidence as evidence_of
 from catclf.logistic import sigmoid
 from catclf.model import Model, load_model
 from catclf.neighbors import Neighbor
@@ -17,6 +21,11 @@ from catclf.observer import Observer
 from catclf.pictures.folders import find_pictures
 from catclf.pictures.reading import PICTURE, STREAM_NAME, Picture, one_or_many, pixels_of
 from catclf.workers import map_in_order
+
+if TYPE_CHECKING:
+    from catclf.operations.evidence import EvidenceFolder
+
+DRAWING_MS = 25  # about, of evidence over a picture
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +47,8 @@ class Prediction:
         below what 99 % of them have among themselves; else None. See `catclf.neighbors`.
     nearest
         The three training pictures that it is most like, of those that the model keeps.
+    evidence
+        The PNG that was written of it, where evidence is asked for.
     """
 
     name: str
@@ -47,6 +58,7 @@ class Prediction:
     similarity: float | None = None
     unlike: bool | None = None
     nearest: tuple[Neighbor, ...] = ()
+    evidence: str | None = None
 
     @property
     def confidence(self) -> float | None:
@@ -66,6 +78,8 @@ def predict(
     *,
     threshold: float = 0.5,
     workers: int | None = None,
+    evidence: AnyPath | None = None,
+    force: bool = False,
     observer: Observer | None = None,
 ) -> Iterator[Prediction]:
     """Predict pictures one after the other, and return an iterator over the predictions.
@@ -81,6 +95,12 @@ def predict(
         A picture is predicted positive where its probability is above this.
     workers
         How many processes decode pictures; None for one for each core.
+    evidence
+        A folder to write each picture to as a PNG, with its evidence over it: orange speaks for the
+        positive class, blue against it, the stronger the more; see `Model.evidence`. The strongest
+        place of each picture has the full color. Its file is called as the picture.
+    force
+        Replace what stands in this folder and is no such PNG.
     observer
         Receives the files in searched folders that are no pictures.
 
@@ -94,6 +114,10 @@ def predict(
     ------
     ModelError
         Where the model's file cannot be used.
+    CatclfError
+        Where onnxruntime, which a model of a backbone needs, is not there; where the features have
+        no places of which there is evidence, or the folder cannot be written to; while iterating,
+        where a PNG cannot be written.
     TypeError
         For what is no picture and no iterable; while iterating, for an item that is no picture.
     ValueError
@@ -101,31 +125,69 @@ def predict(
     """
     if not isinstance(model, Model):
         model = load_model(model)
-    expanded = _expand(one_or_many(images), observer or Observer())
-    return _predictions(expanded, partial(_predict_one, model, threshold), workers)
+    folder = None
+    if evidence is not None:
+        from catclf.operations.evidence import EvidenceFolder  # here, for predict to start without
+
+        folder = EvidenceFolder(evidence, model.preprocessing, force)
+    if model.preprocessing.backbone is not None:
+        open_session(model.preprocessing.backbone.network)  # once, for all workers that are forked
+    found = _found(one_or_many(images), observer or Observer())
+    return _predictions(found, model, threshold, workers, folder)
+
+
+class _Found(NamedTuple):
+    """A picture, or why there is none, and the folder that was searched for it, if one was."""
+
+    image: Picture | PictureError
+    root: str | None = None
 
 
 def _predictions(
-    expanded: Iterable[Picture | PictureError],
-    answer: Callable[[Picture | PictureError], Prediction],
+    found: Iterable[_Found],
+    model: Model,
+    threshold: float,
     workers: int | None,
+    folder: EvidenceFolder | None,
 ) -> Iterator[Prediction]:
-    for is_file, run in groupby(expanded, lambda image: isinstance(image, str)):
+    answer = partial(_answer, model, threshold, folder is not None)
+    item_ms = model.preprocessing.picture_ms + (0 if folder is None else DRAWING_MS)
+    for is_file, run in groupby(found, lambda each: isinstance(each.image, str)):
         # A stream cannot be handed to another process, and pixels need no decoding.
-        yield from map_in_order(answer, run, workers if is_file else 1)
+        answers = map_in_order(answer, run, workers if is_file else 1, item_ms=item_ms)
+        for prediction, png, root in answers:
+            if folder is None or png is None:
+                yield prediction
+            else:  # written here: one after the other, and none is half-written when workers end
+                path = folder.write(png, prediction.name, root)
+                yield replace(prediction, evidence=path)
 
 
-def _predict_one(model: Model, threshold: float, image: Picture | PictureError) -> Prediction:
+def _answer(
+    model: Model, threshold: float, draws: bool, found: _Found
+) -> tuple[Prediction, bytes | None, str | None]:
+    """Return the prediction of a picture, and, where it `draws`, the PNG of its evidence."""
+    image, root = found
     if isinstance(image, PictureError):
-        return Prediction(image.where or STREAM_NAME, None, None, image)
+        return Prediction(image.where or STREAM_NAME, None, None, image), None, root
     # A PIL image that was opened from a file knows it.
     name = image if isinstance(image, str) else getattr(image, "filename", "") or STREAM_NAME
+    preprocessing = model.preprocessing
     try:
-        x = column(pixels_of(image, model.preprocessing), model.preprocessing)
+        pixels = pixels_of(image, preprocessing)
+        x = column(pixels, preprocessing)
     except PictureError as error:
-        return Prediction(
-            name, None, None, PictureError(error.what, error.where or name, error.fix)
-        )
+        told = PictureError(error.what, error.where or name, error.fix)
+        return Prediction(name, None, None, told), None, root
+    png = None
+    if draws:
+        from catclf.pictures.evidence import evidence_png
+
+        png = evidence_png(pixels, evidence_of(pixels, preprocessing, model.w))
+    return _prediction(model, threshold, name, x), png, root
+
+
+def _prediction(model: Model, threshold: float, name: str, x: Pixels) -> Prediction:
     probability = float(sigmoid(model.logits(x))[0])
     probabilities = dict(zip(model.classes, (1 - probability, probability), strict=True))
     predicted = model.classes[probability > threshold]
@@ -135,18 +197,19 @@ def _predict_one(model: Model, threshold: float, image: Picture | PictureError) 
     return Prediction(name, predicted, probabilities, None, *likeness)
 
 
-def _expand(images: Iterable[Picture], observer: Observer) -> Iterator[Picture | PictureError]:
+def _found(images: Iterable[Picture], observer: Observer) -> Iterator[_Found]:
     """Replace each folder by its pictures; one without any by the error that says so."""
     for image in images:
         if not isinstance(image, str | os.PathLike):
-            yield image
+            yield _Found(image)
         elif os.path.isdir(image):
-            found = find_pictures(os.fspath(image))
+            root = os.fspath(image)
+            found = find_pictures(root)
             if found.skipped:
                 observer.skipped(found.skipped)
-            yield from found.pictures
-            yield from found.closed
-            if not found.pictures and not found.closed:
-                yield PictureError("a folder without pictures", image, PICTURE.fix)
+            pictures: list[str | PictureError] = [*found.pictures, *found.closed]
+            yield from (_Found(each, root) for each in pictures)
+            if not pictures:
+                yield _Found(PictureError("a folder without pictures", image, PICTURE.fix))
         else:
-            yield os.fspath(image)
+            yield _Found(os.fspath(image))

@@ -303,7 +303,9 @@ def _read_all(
     alone = not CAN_FORK and not all(isinstance(each.pixels, str) for each in pictures)
     read = partial(_read_row, pictures, preprocessing)
     workers = 1 if alone else workers
-    yield from map_in_order(read, range(len(pictures)), workers, preprocessing.pixel_n_x)
+    yield from map_in_order(
+        read, range(len(pictures)), workers, preprocessing.pixel_n_x, preprocessing.picture_ms
+    )
 
 
 def _read_row(

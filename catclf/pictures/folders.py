@@ -9,7 +9,14 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from catclf.errors import CatclfError, PictureError
-from catclf.files import FileKind, kind_of_bytes, kind_of_other, open_regular, unread_picture
+from catclf.files import (
+    EVIDENCE_SUFFIX,
+    FileKind,
+    kind_of_bytes,
+    kind_of_other,
+    open_regular,
+    unread_picture,
+)
 from catclf.observer import Skipped
 
 # What systems, network drives, editors and picture managers leave behind, in lower case.
@@ -36,6 +43,9 @@ TABLE_SUFFIXES = frozenset((
     ".csv", ".tsv", ".tab", ".psv", ".jsonl", ".ndjson", ".xls", ".xlsx", ".ods",
 ))  # fmt: skip
 _HEAD_BYTES = 1024
+_OURS = frozenset((
+    FileKind.DATASET, FileKind.MODEL, FileKind.PREDICTIONS, FileKind.SKIPPED, FileKind.EVIDENCE,
+))  # fmt: skip
 PICTURE = "picture"
 
 
@@ -182,7 +192,7 @@ def _sorted_out(paths: Iterable[str]) -> Found:
 
 def _kind(path: str) -> str:
     """Return what messages call a file: a picture by its suffix, else by its first bytes."""
-    if has_picture_suffix(path):
+    if has_picture_suffix(path) and not path.endswith(EVIDENCE_SUFFIX):
         return PICTURE
     try:
         with open_regular(path, CatclfError) as file:
@@ -192,7 +202,7 @@ def _kind(path: str) -> str:
     kind = kind_of_bytes(head)
     if kind is FileKind.PICTURE or unread_picture(head):
         return PICTURE
-    if kind in (FileKind.PREDICTIONS, FileKind.SKIPPED, FileKind.DATASET, FileKind.MODEL):
+    if kind in _OURS:
         return "file that catclf wrote"
     if os.path.splitext(path)[1].lower() in TABLE_SUFFIXES:
         return "table"

@@ -19,6 +19,7 @@ from catclf.files import (
     HEAD_BYTES,
     Expected,
     FileKind,
+    is_evidence,
     is_lfs_pointer,
     kind_of_bytes,
     kind_of_other,
@@ -57,6 +58,7 @@ PICTURE = Expected(
         FileKind.HDF5: "Name a picture; arrays are for 'catclf prepare'.",
         FileKind.ARRAYS: "Name a picture; arrays are for 'catclf prepare'.",
         FileKind.MODEL: "Name a picture; a model is given as `model`.",
+        FileKind.EVIDENCE: "Name the picture that it was drawn over.",
     },
 )
 
@@ -219,7 +221,7 @@ def _decode(data: bytes, preprocessing: Preprocessing) -> DecodedPicture:
     if len(data) > MAX_BYTES:
         raise PictureError(f"too large: more than {MAX_BYTES // 2**20} MiB", fix=REPLACE)
     container = picture_format(data)
-    if container is None:
+    if container is None or (container == "PNG" and is_evidence(data)):
         raise _not_read(data)
     return DECODERS[container](data, preprocessing)
 

@@ -12,6 +12,7 @@ import pytest
 import catclf
 from catclf.model import save_model
 from catclf.training import Settings
+from networks import small_backbone
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +28,35 @@ def model(small_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     trained = catclf.train(small_dataset, path, Settings(iterations=20)).model
     noise = np.random.default_rng(5).normal(size=trained.w.shape) / 10
     save_model(path, dataclasses.replace(trained, w=trained.w + noise))
+    return path
+
+
+@pytest.fixture(scope="module")
+def backbone_dataset(small_pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Prepare the small pictures by a small backbone: 18 to train on, 6 to test."""
+    path = tmp_path_factory.mktemp("backbone") / "dataset.npz"
+    preprocessing = catclf.Preprocessing(backbone=small_backbone())
+    catclf.prepare(small_pictures, path, preprocessing=preprocessing, test_split=0.25)
+    return path
+
+
+@pytest.fixture(scope="module")
+def backbone_model(backbone_dataset: Path) -> Path:
+    """Train a model on them, which keeps the training columns."""
+    path = backbone_dataset.with_name("model.npz")
+    catclf.train(backbone_dataset, path, Settings(iterations=20), observer=catclf.Observer())
+    return path
+
+
+def with_floor(model: Path, floor: float, names: str | None = None) -> Path:
+    """Save a model with another floor beside it, and perhaps another name of all it keeps."""
+    loaded = catclf.load_model(model)
+    assert loaded.neighbors is not None
+    kept = dataclasses.replace(loaded.neighbors, floor=floor)
+    if names is not None:
+        kept = dataclasses.replace(kept, names=[names] * len(kept.names))
+    path = model.with_name(f"floor-{floor:g}.npz")
+    save_model(path, dataclasses.replace(loaded, neighbors=kept))
     return path
 
 

@@ -12,6 +12,7 @@ import catclf
 from catclf.cli import evaluate as module
 from catclf.operations.comparison import Comparison
 from catclf.operations.evaluation import Evaluation
+from cli.conftest import with_floor
 from command_line import results
 
 
@@ -56,7 +57,7 @@ def test_what_is_told_of_one_and_of_two_models_in_json(
     doubt = f"{expected.verdict}\nFor photographs, try prepare --features hog-color."
     assert alone.pop("warnings") == [doubt]
     both = json.loads(results(*words, "-m", model))
-    del alone["most_wrong"]
+    del alone["most_wrong"], alone["similarity_floor"], alone["unlike"]
     compared = catclf.compare(dataset, weights_only, model)
     assert [each["model"] for each in both["models"]] == [str(weights_only), str(model)]
     assert both["models"][0] == alone
@@ -66,6 +67,51 @@ def test_what_is_told_of_one_and_of_two_models_in_json(
         compared.only_second,
     )
     assert (both["mcnemar_p"], both["significant"]) == (compared.p_value, compared.significant)
+
+
+@pytest.mark.parametrize(("floor", "count"), [(0, 0), (1, 6)])
+def test_test_pictures_unlike_the_training_pictures_are_listed(
+    backbone_dataset: Path, backbone_model: Path, floor: float, count: int
+) -> None:
+    """How many, and the first five; in JSON all of them, the least similar first."""
+    model = with_floor(backbone_model, floor)
+    words = ["evaluate", backbone_dataset, "-m", model]
+    found = catclf.evaluate(backbone_dataset, model)
+    assert found.similarities is not None
+    order = found.unlike()
+    assert len(order) == count
+    told = json.loads(results(*words, "--format", "json"))
+    assert told["similarity_floor"] == floor
+    assert told["unlike"] == [
+        {
+            "name": found.names[i],
+            "label": found.classes[found.labels[i]],
+            "similarity": found.similarities[i],
+        }
+        for i in order
+    ]
+    _, listed = results(*words).split("\nunlike the training pictures (similarity below ")
+    assert listed.splitlines() == [
+        f"{floor:.4f}): {count} of 6",
+        *(
+            f"  {each['similarity']:.4f}, label {each['label']}: {each['name']}"
+            for each in told["unlike"][:5]
+        ),
+    ]
+
+
+def test_nothing_is_unlike_where_nothing_is_known_of_it(
+    dataset: Path, model: Path, backbone_dataset: Path, backbone_model: Path
+) -> None:
+    """By a model of pixels, on the train split, and of two models."""
+    for words in (
+        [dataset, "-m", model],
+        [backbone_dataset, "-m", backbone_model, "--split", "train"],
+        [backbone_dataset, "-m", backbone_model, "-m", backbone_model],
+    ):
+        assert "unlike" not in results("evaluate", *words)
+        told = json.loads(results("evaluate", *words, "--format", "json"))
+        assert (told.get("similarity_floor"), told.get("unlike")) == (None, None)
 
 
 def test_flags_are_the_arguments(

@@ -9,11 +9,15 @@ import subprocess
 from io import BytesIO
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import catclf
+from catclf.cli.output import error_text
 from catclf.errors import CatclfError
+from catclf.files import FileKind, file_kind
 from catclf.model import load_model, save_model
+from cli.conftest import with_floor
 from command_line import CATCLF, invoke, records, results
 
 
@@ -70,6 +74,56 @@ def test_any_class_name_has_a_column_of_its_own(
     [row] = records("csv", results(*words))
     assert list(row) == ["file", "predicted", "confidence", "P(file)", f"P({name})", "error"]
     assert row["P(file)"] + row[f"P({name})"] == 1
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_records_tell_how_like_the_training_pictures_each_is(
+    pictures: Path, backbone_model: Path, form: str
+) -> None:
+    """After all that other models tell, and nothing of one that cannot be read."""
+    words = ["predict", pictures, "-m", backbone_model, "--format", form]
+    result = invoke(*words)
+    assert result.exit_code == 3
+    shown = records(form, result.stdout)
+    ranks = [f"nearest_{rank}" for rank in (1, 2, 3)]
+    three = [f"{rank}{part}" for rank in ranks for part in ("", "_class", "_similarity")]
+    told = ["similarity", "unlike", *(three if form == "csv" else ["nearest"])]
+    probabilities = {"csv": ["P(noncat)", "P(cat)"], "jsonl": ["probabilities"]}[form]
+    keys = ["file", "predicted", "confidence", *probabilities, "error", *told]
+    assert [list(record) for record in shown] == [keys] * 4
+    for record, answer in zip(shown, catclf.predict([pictures], backbone_model), strict=True):
+        if answer.error:
+            assert [record[key] for key in told] == [None] * len(told)
+            continue
+        assert record["similarity"] == answer.similarity
+        if form == "csv":
+            assert record["unlike"] == str(answer.unlike).lower()
+            assert [record[key] for key in three] == [v for each in answer.nearest for v in each]
+        else:
+            assert record["unlike"] is answer.unlike
+            assert record["nearest"] == [
+                {"name": each.name, "class": each.label, "similarity": each.similarity}
+                for each in answer.nearest
+            ]
+    assert [record["error"] is None for record in shown] == [True, True, False, True]
+
+
+def test_text_tells_where_a_picture_is_unlike_the_training_pictures(
+    pictures: Path, backbone_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By one line more, with the nearest of them, whose name may hold anything; exit 0."""
+    monkeypatch.chdir(pictures)
+    words = ["predict", "0.png", "1.png", "-m"]
+    usual = results(*words, with_floor(backbone_model, 0))
+    assert usual.count("\n") == 2
+    lines = results(*words, with_floor(backbone_model, 1, "\x1b.png")).splitlines()
+    assert lines[::2] == usual.splitlines()
+    answers = catclf.predict(["0.png", "1.png"], backbone_model)
+    for line, answer in zip(lines[1::2], answers, strict=True):
+        assert line == (
+            f"  unlike the training pictures ({answer.similarity:.4f}, 99 % have 1.0000); "
+            f"nearest: \\x1b.png ({answer.nearest[0].label})"
+        )
 
 
 def test_a_picture_on_stdin(pictures: Path, model: Path) -> None:
@@ -173,3 +227,42 @@ def test_no_picture_on_stdin(model: Path, stdin: str) -> None:
     assert (shell.returncode, shell.stdout) == (1, "")
     assert shell.stderr.startswith("Error: -: ")
     assert "Traceback" not in shell.stderr
+
+
+def test_evidence_is_written_beside_the_result(
+    pictures: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """How many files, where, and what their colors say, stands on stderr; -q leaves it out."""
+    monkeypatch.chdir(tmp_path)
+    words = ["predict", pictures, "-m", model]
+    plain = invoke(*words)
+    for quiet in ([], ["-q"]):
+        result = invoke(*words, "--evidence", "e", *quiet)
+        assert (result.exit_code, result.stdout) == (3, plain.stdout)
+        said = "e: 3 PNG files saved; orange speaks for cat, blue against\n"
+        assert result.stderr.endswith(said) is not bool(quiet)
+    assert sorted(os.listdir("e")) == [f"{n}.png.evidence.png" for n in (0, 1, 3)]
+
+
+def test_evidence_takes_no_other_files_place(
+    pictures: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The way out is named; without places in the features nothing is written."""
+    monkeypatch.chdir(tmp_path)
+    os.mkdir("e")
+    place = Path("e/0.png.evidence.png")
+    place.write_text("mine")
+    words = ["predict", pictures / "0.png", "-m", model, "--evidence", "e"]
+    refused = invoke(*words).exception
+    assert isinstance(refused, CatclfError)
+    assert error_text(refused).endswith("replace this one with --force.")
+    assert place.read_text() == "mine"
+    assert invoke(*words, "--force").exit_code == 0
+    assert file_kind(place) is FileKind.EVIDENCE
+    preprocessing = catclf.Preprocessing(size=8, features="hog-color")
+    histograms = catclf.Model(np.zeros((5576, 1)), 0.0, ("a", "b"), preprocessing)
+    save_model("h.npz", histograms)
+    refused = invoke(*words[:2], "-m", "h.npz", "--evidence", "new").exception
+    assert isinstance(refused, CatclfError)
+    assert "Prepare with other --features, pixels or efficientnet-lite0" in error_text(refused)
+    assert not os.path.exists("new")

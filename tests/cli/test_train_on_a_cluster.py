@@ -15,9 +15,12 @@ import pytest
 
 from catclf.cli.scheduler import address_in
 from catclf.errors import ClusterError
+from catclf.model import load_model
 from command_line import CATCLF, invoke, results, run
 from conftest import training_of
 from dask_cluster import DaskCluster, kill
+from datasets import write_small
+from networks import small_backbone
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 STREAMING = ("--method", "streaming")
@@ -53,6 +56,19 @@ def test_it_prints_what_one_machine_prints(
     told = json.loads(results(*words, "--scheduler", dask.address, "--format", "json"))
     assert told["workers"] == 1
     assert json.loads(results(*words, "--format", "json"))["workers"] is None
+
+
+def test_the_model_of_a_backbone_is_the_same_file(dask: DaskCluster, tmp_path: Path) -> None:
+    """With the network, and the training columns that it keeps."""
+    dask.use(1)
+    data = write_small(tmp_path / "d.npz", 20, backbone=small_backbone())
+    output = tmp_path / "m.npz"
+    words = ["train", str(data), "-o", str(output), "--iters", "5"]
+    results(*words, *STREAMING)
+    model = output.read_bytes()
+    assert load_model(output).neighbors is not None
+    results(*words, "--scheduler", dask.address)
+    assert output.read_bytes() == model
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl to make a certificate")

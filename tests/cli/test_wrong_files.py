@@ -31,6 +31,7 @@ FILES = {
     "tuned.toml": FileKind.CONFIG,
     "predictions.csv": FileKind.PREDICTIONS,
     "photo.png": FileKind.PICTURE,
+    "photo.png.evidence.png": FileKind.EVIDENCE,
     "course.h5": FileKind.HDF5,
     "notes.txt": FileKind.OTHER,
     "weights.npz": FileKind.OTHER,
@@ -85,6 +86,7 @@ TO_DO = {  # the fix, where it depends on the file
     ("evaluate", "course.h5"): "Prepare it first: catclf prepare course.h5",
     ("predict", "dataset.npz"): "Name a picture; a dataset is for 'catclf evaluate'.",
     ("predict", "model.npz"): "Name a picture; a model is given as --model.",
+    ("predict", "photo.png.evidence.png"): "Name the picture that it was drawn over.",
     ("predict", "course.h5"): "Name a picture; arrays are for 'catclf prepare'.",
     ("predict -m", "dataset.npz"): "Name a model; 'catclf train dataset.npz' trains one on this",
     ("evaluate -m", "photo.png"): "Name a model that catclf trained, or an .npz of w and b: np.sav",
@@ -102,6 +104,7 @@ def folder(
     shutil.copy(small_pictures / "cat" / "00.png", folder / "photo.png")
     shutil.copy(dataset, folder / "dataset.npz")
     shutil.copy(model, folder / "model.npz")
+    list(catclf.predict(folder / "photo.png", model, evidence=folder))
     catclf.report(dataset, model, folder / "report.html")
     catclf.evaluate(dataset, model, predictions=folder / "predictions.csv")
     config = CONFIG_LINE.format(zlib.crc32(TRAIN_TABLE.encode())) + TRAIN_TABLE

@@ -74,6 +74,22 @@ def preprocessing_but(**changed: object) -> bytes:
     return record_but(preprocessing={**Preprocessing(size=SIZE).to_record(), **changed})
 
 
+def good_neighbors() -> dict[str, NDArray[Any]]:
+    """Return the arrays of five training columns that a model keeps."""
+    return {
+        "neighbors": np.arange(5 * N_X, dtype=np.uint8).reshape(5, N_X),
+        "neighbor_labels": np.array([0, 1, 0, 1, 1], np.uint8),
+        "neighbor_names": np.array([b"a.png", b"b.png", b"\xff.png", b"", b"c.png"]),
+        "neighbor_rows": np.array([0, 1, 4, 5, 9]),
+        "neighbor_floor": np.array(0.25),
+    }
+
+
+def neighbors_but(**changed: object) -> bytes:
+    """Return a good model that keeps training columns, with some of their arrays changed."""
+    return but(**{**good_neighbors(), **changed})
+
+
 def loads_or_refuses(path: Path) -> None:
     """Check the promise of any file: a sound Model or a ModelError that names it, nothing else."""
     try:
@@ -84,6 +100,9 @@ def loads_or_refuses(path: Path) -> None:
     assert model.w.shape == (model.preprocessing.n_x, 1)
     size = model.preprocessing.size
     assert 0 <= model.probability(np.full((size, size, 3), 255, np.uint8)) <= 1
+    if model.neighbors is not None:
+        white = np.full((1, model.w.size), 255, np.uint8)
+        assert 0 <= model.neighbors.likeness(white, model.classes).similarity <= 1
 
 
 def bad_contents() -> Iterator[tuple[str, bytes]]:
@@ -116,6 +135,26 @@ def bad_contents() -> Iterator[tuple[str, bytes]]:
     yield "costs-nan", but(costs=[0.7, np.nan])
     yield "state-complex", but(state_c=[1j])
     yield "iterations-fractions", but(iterations=[0.0, 100.5])
+    columns = good_neighbors()["neighbors"]
+    few = {name: array[:3] for name, array in good_neighbors().items() if array.ndim}
+    yield "neighbors-too-few", neighbors_but(**few)
+    yield "neighbors-of-other-features", neighbors_but(neighbors=columns[:, 1:])
+    yield "neighbors-flat", neighbors_but(neighbors=columns.ravel())
+    yield "neighbors-a-number", neighbors_but(neighbors=np.uint8(1))
+    yield "neighbors-fractions", neighbors_but(neighbors=columns / 255)
+    yield "neighbors-fewer-than-labels", neighbors_but(neighbors=columns[:4])
+    yield "neighbor-labels-missing", neighbors_but(neighbor_labels=None)
+    yield "neighbor-labels-of-three", neighbors_but(neighbor_labels=np.arange(5, dtype=np.uint8))
+    yield "neighbor-labels-signed", neighbors_but(neighbor_labels=np.zeros(5, np.int8))
+    yield "neighbor-names-no-bytes", neighbors_but(neighbor_names=np.array(list("abcde")))
+    yield "neighbor-rows-unsorted", neighbors_but(neighbor_rows=np.array([0, 1, 5, 4, 9]))
+    yield "neighbor-rows-twice", neighbors_but(neighbor_rows=np.array([0, 1, 4, 4, 9]))
+    yield "neighbor-rows-negative", neighbors_but(neighbor_rows=np.arange(-1, 4))
+    yield "neighbor-rows-fractions", neighbors_but(neighbor_rows=np.arange(5.0))
+    yield "neighbor-floor-nan", neighbors_but(neighbor_floor=np.nan)
+    yield "neighbor-floor-above-1", neighbors_but(neighbor_floor=1.5)
+    yield "neighbor-floor-a-word", neighbors_but(neighbor_floor=b"0.5")
+    yield "neighbor-floor-of-two", neighbors_but(neighbor_floor=np.zeros(2))
     yield "record-cut", but(record=np.array(str(good_arrays()["record"])[:-1]))
     yield "foreign-record", but(record=np.array('{"epochs": 3}'))
     yield "foreign-format", record_but(format="onnx")

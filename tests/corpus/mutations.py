@@ -16,7 +16,9 @@ from contextlib import suppress
 from pathlib import Path
 from random import Random
 
-from catclf import open_dataset
+import numpy as np
+
+from catclf import load_backbone, open_dataset
 from catclf.errors import CatclfError
 from catclf.features import Preprocessing
 from catclf.model import read_model
@@ -40,11 +42,18 @@ def prepare_course(path: Path) -> None:
     prepare([path], path.with_suffix(".out"), workers=1, observer=Observer())
 
 
+def read_network(path: Path) -> None:
+    """Read a network, and take what it gives for a picture."""
+    backbone = load_backbone(path, size=8)
+    backbone.column(np.full((8, 8, 3), 100, np.uint8))
+
+
 READERS: dict[str, Callable[[Path], object]] = {
     "picture": lambda path: read_picture(path, Preprocessing()),
     "model": read_model,
     "dataset": read_dataset,
     "course": prepare_course,
+    "network": read_network,
 }
 
 

@@ -21,6 +21,7 @@ from catclf.features import Preprocessing
 from catclf.logistic import ClassWeight, sigmoid
 from catclf.metrics import balanced_interval, mcnemar_p, wilson_interval
 from catclf.model import Model, save_model
+from catclf.observer import Observer
 from catclf.operations import comparison
 from catclf.operations.comparison import compare
 from catclf.operations.evaluation import (
@@ -34,6 +35,7 @@ from catclf.operations.prediction import predict
 from catclf.training import Settings, Training
 from conftest import positive_probability
 from datasets import CLASSES, write_small
+from networks import small_backbone
 
 SIZE = 8
 N_X = 3 * SIZE * SIZE
@@ -96,6 +98,43 @@ def test_a_picture_predicted_by_file_has_its_columns_probability(
         result = evaluate(small_dataset, model, split=split)
         by_file = [positive_probability(answer) for answer in predict(result.names, model)]
         assert by_file == result.probabilities.tolist()
+
+
+def test_how_like_the_training_pictures_the_test_pictures_are(
+    small_pictures: Path, tmp_path: Path
+) -> None:
+    """As `predict` says of each by its file, to the last bit; of any dataset's test split."""
+    path, model = tmp_path / "d.npz", tmp_path / "m.npz"
+    preprocessing = Preprocessing(backbone=small_backbone())
+    catclf.prepare(small_pictures, path, preprocessing=preprocessing, test_split=0.25)
+    trained = catclf.train(path, model, Settings(iterations=5), observer=Observer()).model
+    assert trained.neighbors is not None
+    result = evaluate(path, model)
+    answers = list(predict(result.names, model))
+    assert result.similarities is not None
+    assert result.similarities.tolist() == [answer.similarity for answer in answers]
+    assert sorted(result.unlike()) == [i for i, answer in enumerate(answers) if answer.unlike]
+    assert (result.floor, result.other_data) == (trained.neighbors.floor, None)
+    on_train = evaluate(path, model, split="train")
+    assert (on_train.similarities, on_train.floor, on_train.unlike()) == (None, None, [])
+
+
+def test_other_data_may_be_unlike_what_a_model_was_trained_on(tmp_path: Path) -> None:
+    """In blocks as at once; the least similar first."""
+    path, backbone = tmp_path / "d.npz", small_backbone()
+    write_small(path, 20, backbone=backbone)
+    trained = catclf.train(path, tmp_path / "m.npz", Settings(iterations=1)).model
+    assert trained.neighbors is not None
+    write_small(path, 2, 577, backbone=backbone, seed=1)
+    result = evaluate(path, trained)
+    assert result.other_data is not None
+    assert result.similarities is not None
+    with open_dataset(path) as dataset:
+        at_once = trained.neighbors.similarities(dataset.test.columns[:])
+    assert result.similarities.tolist() == at_once.tolist()
+    unlike = result.unlike()
+    assert at_once[unlike].tolist() == sorted(at_once[at_once < trained.neighbors.floor].tolist())
+    assert 0 < len(unlike) < 577
 
 
 @given(threshold=st.floats(0, 1))

@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from catclf import PictureError
 from catclf.observer import Skipped
+from catclf.pictures.evidence import evidence_png
 from catclf.pictures.folders import Folder, Found, find_pictures, has_picture_suffix
 from corpus.places import make_pipe
 
+EVIDENCE = evidence_png(np.zeros((8, 8, 3), np.uint8), np.zeros((8, 8)))
 LITTER = [".DS_Store", "._cat.jpg", ".hidden", "Thumbs.db", "THUMBS.DB", "desktop.ini"]
 LITTER_FOLDERS = [".ipynb_checkpoints", "__MACOSX", "__macosx", "__pycache__", ".git"]
 
@@ -45,13 +48,15 @@ def test_other_files_are_skipped_as_what_they_are(tmp_path: Path) -> None:
         "g": (b"\x93NUMPY\1\0", "array file"),
         "h": (b"%PDF-1.4", "document"),
         "i.bin": (b"\0\1\2\3", "other file"),
+        "j.png.evidence.png": (EVIDENCE, "file that catclf wrote"),
     }
     touch(tmp_path, "a/cat.jpg")
+    (tmp_path / "k.evidence.png").write_bytes(b"\x89PNG\r\n\x1a\n a photograph")
     for name, (head, _) in files.items():
         (tmp_path / name).write_bytes(head)
     kinds = {name: kind for name, (_, kind) in files.items()}
     found = find_pictures(str(tmp_path))
-    assert found.pictures == [str(tmp_path / "a/cat.jpg")]
+    assert found.pictures == [str(tmp_path / "a/cat.jpg"), str(tmp_path / "k.evidence.png")]
     assert {os.path.relpath(each.path, tmp_path): each.kind for each in found.skipped} == kinds
 
 
