@@ -85,6 +85,17 @@ def test_the_training_pictures_are_those_of_the_neighbors(dataset: Path, model: 
             assert name == "/".join(Path(path).parts[-2:])
 
 
+def test_what_the_page_holds_is_told(dataset: Path, model: Model, tmp_path: Path) -> None:
+    """How many training pictures it names, and shows; of a model without neighbors none."""
+    for each, names, pictures in (
+        (model, 18, 18),
+        (dataclasses.replace(model, training=None), 18, 0),
+        (dataclasses.replace(model, neighbors=None), 0, 0),
+    ):
+        written = catclf.report(dataset, each, tmp_path / "r.html")
+        assert (written.train_names, written.train_pictures) == (names, pictures)
+
+
 def test_of_another_dataset_there_are_no_pictures(
     dataset: Path, model: Model, small_pictures: Path, tmp_path: Path
 ) -> None:
