@@ -17,7 +17,9 @@ Against float32 features this loses nothing, and any scale near it does as well
 from __future__ import annotations
 
 import hashlib
+import os
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
@@ -128,22 +130,13 @@ class Backbone:
         names = {each.name for each in fields(cls)} - {"network"}
         if not isinstance(record, dict) or set(record) != names:
             raise ValueError(f"a backbone must be a table of its settings, got {record!r:.80}")
-        batch, places = record["batch"], record["places"]
-        pair = (1, 1) if places is None else places
-        if (
-            not all(type(record[name]) is str for name in ("name", "source", "normalize", "output"))
-            or not all(type(record[name]) is bool for name in ("channels_last", "signed"))
-            or record["normalize"] not in NORMALIZATIONS
-            or not (isinstance(pair, list | tuple) and len(pair) == 2 and pair[0] == pair[1])
-            or not all(
-                _is_whole(each, 2**20) for each in (record["size"], record["outputs"], *pair)
-            )
-            or not (batch is None or _is_whole(batch, MAX_BATCH))
-        ):
-            raise ValueError(f"a backbone's settings make no sense: {record!r:.200}")
+        for name, value in record.items():
+            if not _IS_SOUND[name](value):
+                raise ValueError(f"a backbone's settings make no sense: {name} {value!r:.60}")
         if hashlib.sha256(network).hexdigest() != record["digest"]:
             raise ValueError("the network is not the backbone that is recorded")
-        return cls(**{**record, "places": places and tuple(places)}, network=network)
+        places = None if record["places"] is None else tuple(record["places"])
+        return cls(**{**record, "places": places}, network=network)
 
     def map(self, pixels: Pixels) -> NDArray[np.float32]:
         """Return the output for a picture (size, size, 3), as a map (outputs, height, width).
@@ -196,8 +189,36 @@ class Backbone:
         return result
 
 
-def _is_whole(number: object, most: int) -> bool:
-    return type(number) is int and 1 <= number <= most
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_flag(value: object) -> bool:
+    return isinstance(value, bool)
+
+
+def _is_count(value: object, most: int = 2**20) -> bool:
+    return type(value) is int and 1 <= value <= most
+
+
+def _is_square(value: object) -> bool:
+    return (
+        isinstance(value, list | tuple)
+        and len(value) == 2
+        and value[0] == value[1]
+        and all(map(_is_count, value))
+    )
+
+
+# Whether a setting of a record may have a value.
+_IS_SOUND: dict[str, Callable[[Any], bool]] = {
+    **dict.fromkeys(("name", "source", "digest", "output"), _is_text),
+    **dict.fromkeys(("size", "outputs"), _is_count),
+    **dict.fromkeys(("channels_last", "signed"), _is_flag),
+    "normalize": lambda value: _is_text(value) and value in NORMALIZATIONS,
+    "batch": lambda value: value is None or _is_count(value, MAX_BATCH),
+    "places": lambda value: value is None or _is_square(value),
+}
 
 
 def batch_of(
@@ -279,6 +300,9 @@ def refuse_external_data(network: bytes) -> None:
 
 def import_onnxruntime() -> Any:
     """Return onnxruntime; CatclfError where it cannot be loaded."""
+    # From 1.29 on it reports what it runs to its maker, from threads of its own, unless this is set
+    # before it is loaded.
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     try:
         import onnxruntime
     except ImportError as error:

@@ -46,7 +46,8 @@ PLACES_PER_SIDE = 8  # of pixels' evidence
 KEPT_SIZE = 64  # of a picture that is kept beside a backbone's features
 
 FeaturesKind = Literal["pixels", "hog-color", "backbone"]
-FEATURES: tuple[FeaturesKind, ...] = ("pixels", "hog-color", "backbone")
+BY_RULE: tuple[FeaturesKind, ...] = ("pixels", "hog-color")  # fixed, and no network's
+FEATURES: tuple[FeaturesKind, ...] = (*BY_RULE, "backbone")
 Array = NDArray[np.float64]
 Integers = NDArray[np.signedinteger]
 Shares = tuple[Integers, Array]  # which bin, and how much of a pixel's vote it gets
@@ -96,11 +97,15 @@ class Preprocessing:
         if self.size is None:
             object.__setattr__(self, "size", 64 if backbone is None else backbone.size)
         if backbone is not None:
+            if self.features == "hog-color":
+                raise ValueError("features must be hog-color or a backbone's, got both")
             object.__setattr__(self, "features", "backbone")
             if self.size != backbone.size:
                 raise ValueError(f"size must be the backbone's {backbone.size}, got {self.size}")
         elif self.features == "backbone":
-            raise ValueError("features backbone needs the backbone: catclf.load_backbone loads one")
+            raise ValueError(
+                "features backbone needs a backbone, as catclf.load_backbone returns it"
+            )
         if self.features == "hog-color" and self.size < _MIN_HOG_COLOR_SIZE:
             raise ValueError(
                 f"size must be {_MIN_HOG_COLOR_SIZE} or more for hog-color, got {self.size}"
@@ -149,16 +154,19 @@ class Preprocessing:
 
     def difference(self, other: Preprocessing) -> tuple[str, str]:
         """Return in words what this and another record have different: of each, name and value."""
-        ours, theirs = self.described(), other.described()
-        names = [name for name in ours | theirs if ours.get(name) != theirs.get(name)]
+        ours, theirs = self._told(), other._told()
+        names = [name for name in ours if name in theirs and ours[name] != theirs[name]]
+        if "network" in ours and ours["network"] == theirs.get("network"):
+            names = [name for name in names if name != "features"]  # whatever it is called
+        elif "features" in names:  # networks that their names tell apart
+            names = [name for name in names if name not in ("network", "normalize", "output")]
         mine, others = (
-            ", ".join(f"{name} {told[name]}" for name in names if name in told)
-            for told in (ours, theirs)
+            ", ".join(f"{name} {told[name]}" for name in names) for told in (ours, theirs)
         )
         return mine, others
 
-    def described(self) -> dict[str, object]:
-        """Return the settings by name, for people: of a backbone what tells it from others."""
+    def _told(self) -> dict[str, object]:
+        """Return the settings by name, for people."""
         told = self.to_record() | {"features": self.features_name}
         if self.backbone is not None:
             told |= self.backbone.described()
@@ -187,12 +195,12 @@ class Preprocessing:
             if name not in names:
                 raise ValueError(f"preprocessing has an unknown setting {name!r:.80}")
         for name in names:
-            if name not in record and name not in ("features", "backbone"):
+            if record.get(name) is None and name not in ("features", "backbone"):
                 raise ValueError(f"preprocessing lacks {name!r}")
         backbone = record.get("backbone")
-        if (backbone is None) != (network is None):
-            raise ValueError("a backbone's settings and its network need each other")
-        if backbone is not None and network is not None:
+        if network is None and backbone is not None:
+            raise ValueError("the network of its backbone is missing")
+        if network is not None:
             record = {**record, "backbone": Backbone.from_record(backbone, network)}
         return cls(**record)
 

@@ -68,6 +68,9 @@ class Neighbors:
     rows: NDArray[np.int64]
     floor: float
 
+    def __repr__(self) -> str:
+        return f"<Neighbors: {len(self.names)} training columns, floor {self.floor:.4f}>"
+
     @cached_property
     def _columns(self) -> Array:
         return self.columns.astype(np.float64)

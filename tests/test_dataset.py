@@ -223,6 +223,8 @@ def test_every_bad_dataset_is_refused_in_few_words(bad: list[Case]) -> None:
         ("of catclf 0.1", "is of an older format, which this catclf does not read\nRun 'catclf p"),
         ("a model", "is a model that catclf trained, not a dataset"),
         ("version 2", "has format version 2; this catclf reads 3\nUpdate catclf, or run 'ca"),
+        ("no network", "(the network of its backbone is missing)\nRun 'catclf prepare' again."),
+        ("another network", "(the network is not the backbone that is recorded)\nRun 'catclf prep"),
         ("left by a killed writer", "damaged: cut short\nRun 'catclf prepare' again."),
         ("other columns", "train_columns: damaged: rows 0 to 4 are not what was written"),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from PIL import Image
 from skimage.feature import hog
 
 import catclf
+from catclf.backbone import Backbone
 from catclf.columns import unroll
 from catclf.features import (
     DECIMALS_OF_A_DIRECTION,
@@ -30,7 +32,7 @@ from catclf.features import (
     votes,
 )
 from catclf.logistic import dot
-from networks import small_backbone
+from networks import small_backbone, small_network
 
 Array = NDArray[np.float64]
 Pixels = NDArray[np.uint8]
@@ -313,7 +315,7 @@ def test_a_record_without_features_means_pixels() -> None:
         ({"fit": ["squash"]}, "fit must be"),
         ({"background": "black"}, "background must be one of white"),
         ({"order": "interleaved"}, "order must be one of planes"),
-        ({"features": "gist"}, "features must be one of pixels, hog-color, got 'gist'"),
+        ({"features": "gist"}, "features must be one of pixels, hog-color, backbone, got 'gist'"),
         ({"features": "hog-color", "size": 7}, "size must be 8 or more for hog-color, got 7"),
         ({"gamma": 2.2}, "unknown setting 'gamma'"),
     ],
@@ -335,6 +337,141 @@ def test_a_difference_is_told_in_words() -> None:
     """What two records have different, of each name and value."""
     one, other = Preprocessing(size=32), Preprocessing(size=8, fit="pad")
     assert one.difference(other) == ("size 32, fit squash", "size 8, fit pad")
+
+
+# A backbone in it
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner),
+    max_leaves=8,
+)
+
+
+@pytest.fixture(scope="module")
+def backbone() -> Backbone:
+    return small_backbone(8)
+
+
+def test_a_backbone_sets_size_and_features(backbone: Backbone) -> None:
+    """Its own; pictures are kept in 64 x 64 whatever it takes."""
+    found = Preprocessing(fit="crop", backbone=backbone)
+    assert (found.size, found.features, found.features_name) == (8, "backbone", "small.onnx")
+    assert (found.n_x, found.kept_size, found.pixel_n_x) == (10, 64, 3 * 64 * 64)
+    assert replace(found, fit="pad") == Preprocessing(size=8, fit="pad", backbone=backbone)
+    assert len(repr(found)) < 1000
+
+
+def test_settings_that_exclude_each_other_are_refused(backbone: Backbone) -> None:
+    """Another size, other features, and the features of no backbone."""
+    with pytest.raises(ValueError, match="size must be the backbone's 8, got 9"):
+        Preprocessing(size=9, backbone=backbone)
+    with pytest.raises(ValueError, match="must be hog-color or a backbone's, got both"):
+        Preprocessing(features="hog-color", backbone=backbone)
+    with pytest.raises(ValueError, match=r"needs a backbone, as catclf\.load_backbone returns it"):
+        Preprocessing(features="backbone")
+
+
+def test_a_backbone_is_known_by_its_network(backbone: Backbone) -> None:
+    """However it is called, and wherever it came from; taken otherwise it is another."""
+    one = Preprocessing(backbone=backbone)
+    renamed = Preprocessing(backbone=replace(backbone, name="b.onnx", source="elsewhere/b.onnx"))
+    assert one == renamed
+    assert hash(one) == hash(renamed)
+    for other in (
+        small_backbone(8, seed=1),
+        small_backbone(8, normalize="half"),
+        small_backbone(8, pooled=True),
+        replace(backbone, output="other"),
+    ):
+        assert one != Preprocessing(backbone=other)
+
+
+def test_the_record_of_a_backbone_survives_json(backbone: Backbone) -> None:
+    """Without its network, which is stored beside it."""
+    preprocessing = Preprocessing(backbone=backbone)
+    record = json.loads(json.dumps(preprocessing.to_record()))
+    found = Preprocessing.from_record(record, backbone.network)
+    assert found == preprocessing
+    assert found.backbone is not None
+    assert found.backbone.network == backbone.network
+    assert found.backbone.name == "small.onnx"
+    assert Preprocessing.from_record(preprocessing.to_record(), backbone.network) == found
+
+
+def test_a_record_and_a_network_that_do_not_belong_together_are_refused(
+    backbone: Backbone,
+) -> None:
+    """Either without the other, and a network that was exchanged."""
+    record, network = Preprocessing(backbone=backbone).to_record(), backbone.network
+    with pytest.raises(ValueError, match="the network of its backbone is missing"):
+        Preprocessing.from_record(record)
+    with pytest.raises(ValueError, match="a backbone must be a table of its settings, got None"):
+        Preprocessing.from_record(Preprocessing(size=8).to_record(), network)
+    with pytest.raises(ValueError, match="the network is not the backbone that is recorded"):
+        Preprocessing.from_record(record, small_network(seed=1))
+
+
+@given(name=st.sampled_from([each.name for each in fields(Backbone)]), value=json_values)
+def test_any_record_of_a_backbone_is_one_or_a_value_error(
+    backbone: Backbone, name: str, value: object
+) -> None:
+    """Whatever JSON may hold of a setting, or in place of all."""
+    record = Preprocessing(backbone=backbone).to_record()
+    told = json.loads(json.dumps(backbone.to_record()))
+    for changed in (told | {name: value}, value):
+        try:
+            found = Preprocessing.from_record(record | {"backbone": changed}, backbone.network)
+        except ValueError as error:
+            message = str(error)
+        else:
+            message = ""
+            assert found.backbone is not None
+            assert json.loads(json.dumps(found.backbone.to_record())) == changed
+        assert len(message) < 150
+
+
+@pytest.mark.parametrize(
+    ("change", "phrase"),
+    [
+        ({"size": 0}, "make no sense: size 0"),
+        ({"size": True}, "make no sense: size True"),
+        ({"outputs": 2**21}, "make no sense: outputs 2097152"),
+        ({"batch": 10**6}, "make no sense: batch 1000000"),
+        ({"places": [7]}, r"make no sense: places \[7\]"),
+        ({"places": 3}, "make no sense: places 3"),
+        ({"normalize": ["half"]}, r"make no sense: normalize \['half'\]"),
+        ({"signed": 1}, "make no sense: signed 1"),
+        ({"name": None}, "make no sense: name None"),
+    ],
+)
+def test_an_odd_setting_of_a_backbone_is_named(
+    backbone: Backbone, change: dict[str, object], phrase: str
+) -> None:
+    """With what it is."""
+    with pytest.raises(ValueError, match=phrase):
+        Backbone.from_record(backbone.to_record() | change, backbone.network)
+
+
+def test_a_difference_of_backbones_tells_what_tells_them_apart(backbone: Backbone) -> None:
+    """By name, or where the names are the same by digest; of one network how it is used."""
+    one = Preprocessing(backbone=backbone)
+    pixels = Preprocessing(size=64)
+    renamed = replace(backbone, name="b.onnx")
+    another = small_backbone(8, seed=1)
+    assert one.difference(pixels) == (
+        "size 8, features small.onnx",
+        "size 64, features pixels",
+    )
+    for other, mine, theirs in (
+        (replace(another, name="b.onnx"), "features small.onnx", "features b.onnx"),
+        (another, f"network {backbone.digest[:12]}", f"network {another.digest[:12]}"),
+        (replace(renamed, normalize="half"), "normalize unit", "normalize half"),
+        (replace(renamed, output="other"), "output features", "output other"),
+    ):
+        assert one.difference(Preprocessing(backbone=other)) == (mine, theirs)
+    cropped = Preprocessing(fit="crop", backbone=renamed)
+    assert one.difference(cropped) == ("fit squash", "fit crop")
 
 
 # Evidence by place

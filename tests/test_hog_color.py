@@ -126,7 +126,7 @@ def test_one_kind_on_the_other_is_refused(pictures: Path, model: Path, tmp_path:
     """A model of features does not fit a dataset of pixels, though its pictures are the same."""
     pixels = tmp_path / "pixels.npz"
     catclf.prepare([pictures], pixels, preprocessing=replace(HOG_COLOR, features="pixels"))
-    with pytest.raises(DatasetError, match=r"features pixels, the model's .* features hog-color"):
+    with pytest.raises(DatasetError, match=r"features pixels; the model's .* features hog-color"):
         catclf.evaluate(pixels, model)
     with pytest.raises(ModelError, match=r"with features hog-color; .* with features pixels"):
         catclf.train(pixels, model, resume=True)
@@ -135,8 +135,8 @@ def test_one_kind_on_the_other_is_refused(pictures: Path, model: Path, tmp_path:
     assert "and --features hog-color" in ended.stderr
 
 
-def test_pixels_that_fail_name_the_features(pictures: Path, tmp_path: Path) -> None:
-    """After a training on pixels that is not surely better than the majority class, one line."""
+def test_fixed_features_that_fail_name_a_network(pictures: Path, tmp_path: Path) -> None:
+    """After a training that is not surely better than the majority class: a network's."""
     flat = tmp_path / "flat"
     for name in ("a", "b"):
         (flat / name).mkdir(parents=True)
@@ -147,11 +147,12 @@ def test_pixels_that_fail_name_the_features(pictures: Path, tmp_path: Path) -> N
     ended = invoke("train", tmp_path / "d.npz", "--iters", "20", "-o", tmp_path / "m.npz")
     assert ended.exit_code == 0
     assert "not surely above the majority class" in ended.stderr
-    assert "For photographs, try prepare --features hog-color." in ended.stderr
+    assert "For photographs, try prepare --features efficientnet-lite0" in ended.stderr
+    assert "hog-color" not in ended.stderr
     words = ["--size", "16", "--features", "hog-color", "-o", str(tmp_path / "h.npz")]
     assert invoke("prepare", flat, *words).exit_code == 0
-    ended = invoke("train", tmp_path / "h.npz", "--iters", "20", "-o", tmp_path / "h.npz")
-    assert "hog-color" not in ended.stderr
+    ended = invoke("train", tmp_path / "h.npz", "--iters", "20", "-o", tmp_path / "m.npz")
+    assert "For photographs, try prepare --features efficientnet-lite0" in ended.stderr
 
 
 def test_too_small_a_size_is_a_usage_error(pictures: Path, tmp_path: Path) -> None:

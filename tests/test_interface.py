@@ -10,12 +10,15 @@ from pathlib import Path
 import pytest
 
 import catclf
+from catclf.neighbors import draw_neighbors
+from networks import small_backbone
 
 PUBLIC = {name: getattr(catclf, name) for name in dir(catclf) if name != "__version__"}
 FUNCTIONS = sorted(name for name, value in PUBLIC.items() if inspect.isfunction(value))
 RECORDS = sorted(name for name, value in PUBLIC.items() if is_dataclass(value))
 ASKED = {"Preprocessing", "Search", "Settings"}  # by the caller: no results
 PLAIN = (
+    catclf.Backbone,
     catclf.Confusion,
     catclf.Duplicates,
     catclf.Judged,
@@ -36,7 +39,17 @@ def results(small_pictures: Path, small_dataset: Path, folder: Path) -> list[obj
     tuned = catclf.tune(small_dataset, search, observer=heard)
     model, evaluation = trained.model, trained.train
     with catclf.open_dataset(small_dataset) as dataset:
-        found = [dataset, dataset.train, prepared, trained, model, model.training, evaluation]
+        found: list[object] = [
+            dataset,
+            dataset.train,
+            prepared,
+            trained,
+            model,
+            model.training,
+            evaluation,
+        ]
+        neighbors = draw_neighbors(dataset.train.columns, dataset.train.labels, ["a"] * 18)
+        found += [small_backbone(), neighbors]
     return [
         *found,
         evaluation.confusion,

@@ -474,6 +474,8 @@ def test_every_model_of_wrong_contents_is_refused_in_few_words(tmp_path: Path) -
         ("neighbor-labels-missing", "damaged: holds no neighbor_labels"),
         ("no-b", "holds no b\nName a model that catclf trained, or an .npz of w and b"),
         ("w-other-than-recorded", "48 weights, for pictures of 12 features"),
+        ("no-network", "its preprocessing is unknown: the network of its backbone is missing\n"),
+        ("neighbors-of-other-features", "damaged: its neighbors do not fit together"),
         ("preprocessing-of-the-future", "'rotation'"),
     ],
 )

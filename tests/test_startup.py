@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -15,11 +16,15 @@ from PIL import Image
 import catclf
 from catclf.features import Preprocessing
 from catclf.model import Model, save_model
+from networks import small_backbone
 
 PACKAGE = Path(catclf.__file__).parent
 PUBLIC: list[str] = vars(catclf)["__all__"]
 MODULES = sorted(PACKAGE.rglob("*.py"))
 EXTRAS = {
+    "backbone.py": {"onnxruntime"},
+    "onnx_file.py": {"google", "onnx"},
+    "efficientnet.py": {"onnx"},
     "pictures/others.py": {"pillow_heif"},
     "descent/compiled.py": {"numba"},
     "descent/cluster.py": {"distributed"},
@@ -42,11 +47,17 @@ def loaded_by(script: str, *arguments: str) -> set[str]:
     return set(json.loads(ended.stdout.splitlines()[-1]))
 
 
-def test_predict_does_not_load_what_it_does_not_need(tmp_path: Path) -> None:
-    """One picture is predicted without HDF5, the progress bar, training, or a pool of threads."""
+@pytest.mark.parametrize("features", ["pixels", "backbone"])
+def test_predict_does_not_load_what_it_does_not_need(features: str, tmp_path: Path) -> None:
+    """One picture is predicted without HDF5, the progress bar, training, or a pool of threads.
+
+    By a network's features with onnxruntime, and without what reads an ONNX file.
+    """
     model, picture = tmp_path / "model.npz", tmp_path / "picture.png"
-    w = np.zeros((3 * 8 * 8, 1))
-    save_model(model, Model(w, 0.0, ("noncat", "cat"), Preprocessing(size=8)))
+    backbone = small_backbone() if features == "backbone" else None
+    preprocessing = Preprocessing(size=8, backbone=backbone)
+    w = np.zeros((preprocessing.n_x, 1))
+    save_model(model, Model(w, 0.0, ("noncat", "cat"), preprocessing))
     Image.new("RGB", (8, 8)).save(picture)
     script = (
         "import sys\n"
@@ -56,9 +67,27 @@ def test_predict_does_not_load_what_it_does_not_need(tmp_path: Path) -> None:
     loaded = loaded_by(script, str(model), str(picture))
     assert "catclf.operations.prediction" in loaded
     operations = {f"catclf.operations.{name}" for name in ("training", "preparation", "evaluation")}
-    rooms = {f"catclf.{name}" for name in ("dataset", "descent", "sources", "page")}
-    libraries = {"h5py", "tqdm", "concurrent.futures", "tomllib"}
+    names = ("dataset", "descent", "sources", "page", "onnx_file", "efficientnet")
+    rooms = {f"catclf.{name}" for name in names}
+    libraries = {"h5py", "tqdm", "concurrent.futures", "tomllib", "onnx", "google.protobuf"}
+    assert ("onnxruntime" in loaded) == (features == "backbone")
     assert not loaded & (operations | rooms | libraries)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_onnxruntime_reports_to_nobody(tmp_path: Path) -> None:
+    """Its telemetry, on by default from 1.29 on, neither starts a thread nor writes a file."""
+    script = (
+        "import os\n"
+        "from catclf.backbone import import_onnxruntime\n"
+        "import_onnxruntime()\n"
+        "print(os.listdir('/proc/self/task') == [str(os.getpid())])"
+    )
+    env = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
+    env |= {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path)}
+    ended = subprocess.run([sys.executable, "-c", script], env=env, capture_output=True, text=True)
+    assert (ended.stdout, ended.stderr) == ("True\n", "")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_short_training_does_not_load_the_compiler(small_dataset: Path, tmp_path: Path) -> None:
@@ -74,6 +103,7 @@ def test_a_short_training_does_not_load_the_compiler(small_dataset: Path, tmp_pa
     loaded = loaded_by(script, str(small_dataset), str(tmp_path / "model.npz"))
     assert {"catclf.descent.streaming", "catclf.operations.inspection"} <= loaded
     assert not loaded & {"h5py", "numba", "llvmlite", "distributed", "catclf.descent.compiled"}
+    assert not loaded & {"onnxruntime", "onnx", "catclf.onnx_file", "catclf.efficientnet"}
 
 
 def test_the_version_is_told_without_numpy() -> None:

@@ -12,8 +12,10 @@ from catclf.cli.output import Display, as_json, percent
 from catclf.dataset import DIGEST_CHARACTERS, Dataset
 from catclf.dataset import FORMAT_VERSION as DATASET_VERSION
 from catclf.errors import printable
+from catclf.features import Preprocessing
 from catclf.model import FORMAT_VERSION as MODEL_VERSION
 from catclf.model import Model
+from catclf.neighbors import Neighbors
 from catclf.operations.inspection import info
 from catclf.training import Training, short
 
@@ -69,7 +71,7 @@ def dataset_as_record(path: str, found: Dataset) -> dict[str, object]:
             for name, split in (("train", found.train), ("test", found.test))
         },
         "also_in_train": found.test.also_in_train,
-        "preprocessing": found.preprocessing,
+        "preprocessing": _preprocessing_as_record(found.preprocessing),
         "n_x": found.preprocessing.n_x,
         "digest": found.digest,
     }
@@ -89,9 +91,11 @@ def model_as_record(path: str, found: Model) -> dict[str, object]:
         "format_version": MODEL_VERSION if known else None,
         "weights_only": found.weights_only,
         "classes": found.classes if known else None,
-        "preprocessing": found.preprocessing if known else None,
+        "preprocessing": _preprocessing_as_record(found.preprocessing) if known else None,
         "size": found.preprocessing.size,
         "n_x": found.w.size,
+        "neighbors": found.neighbors
+        and {"kept": len(found.neighbors.names), "floor": found.neighbors.floor},
         "w_norm": found.w_norm,
         "b": found.b,
         "created_by": told.get("created_by"),
@@ -115,7 +119,7 @@ def dataset_lines(path: str, found: Dataset) -> Iterator[str]:
     for label, name in enumerate(names):
         yield f"{label:>5}  {name:{width}}  {train[label]:>8}  {test[label]:>8}"
     yield ""
-    yield from _lines(_texts(found.preprocessing.to_record()))
+    yield from _lines(_preprocessing(found.preprocessing))
     yield from _lines(
         [
             ("n_x", str(found.preprocessing.n_x)),
@@ -145,12 +149,45 @@ def model_lines(path: str, found: Model) -> Iterator[str]:
     yield from _lines(
         [(f"label {label}", _shortened(name)) for label, name in enumerate(found.classes)]
     )
-    yield from _lines([*_texts(found.preprocessing.to_record()), *weights])
+    neighbors = [] if found.neighbors is None else _neighbors(found.neighbors)
+    yield from _lines([*_preprocessing(found.preprocessing), *weights, *neighbors])
     yield ""
     if training is None:
         yield "It does not tell how it was trained."
     else:
         yield from _lines(_training(training))
+
+
+def _preprocessing_as_record(preprocessing: Preprocessing) -> dict[str, object]:
+    record = preprocessing.to_record()
+    if preprocessing.backbone is not None:
+        told = preprocessing.backbone.to_record()
+        record["backbone"] = told | {"bytes": len(preprocessing.backbone.network)}
+    return record
+
+
+def _preprocessing(preprocessing: Preprocessing) -> Lines:
+    record, backbone = preprocessing.to_record(), preprocessing.backbone
+    if backbone is None:
+        return _texts(record)
+    del record["backbone"]
+    megabytes, digest = len(backbone.network) / 1e6, backbone.described()["network"]
+    places = "" if backbone.places is None else " x ".join(map(str, backbone.places))
+    return [
+        *_texts(record | {"features": _shortened(backbone.name)}),
+        ("network", f"{megabytes:.3g} MB, digest {digest}"),
+        ("network source", _shortened(backbone.source)),
+        ("network output", _shortened(backbone.output)),
+        ("places", places or "none"),
+        ("normalize", backbone.normalize),
+    ]
+
+
+def _neighbors(neighbors: Neighbors) -> Lines:
+    return [
+        ("neighbors", f"{len(neighbors.names)} of the training columns"),
+        ("similarity floor", f"{neighbors.floor:.4f}"),
+    ]
 
 
 def _origin(version: int, created_by: str) -> Lines:

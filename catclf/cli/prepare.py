@@ -27,7 +27,7 @@ from catclf.cli.options import (
 from catclf.cli.output import EXIT_UNREADABLE, Display, as_json, note, note_saved, with_flags
 from catclf.efficientnet import NAME as EFFICIENTNET_LITE0
 from catclf.errors import NAMED, DatasetError, PictureError, name_some, printable
-from catclf.features import FEATURES, Preprocessing
+from catclf.features import BY_RULE, Preprocessing
 from catclf.fields import Range
 from catclf.onnx_file import load_backbone
 from catclf.operations.preparation import (
@@ -53,7 +53,7 @@ class FeaturesName(click.ParamType):  # type: ignore[type-arg]
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Return the name or the path; a usage error where it is neither."""
-        named = (*(name for name in FEATURES if name != "backbone"), EFFICIENTNET_LITE0)
+        named = (*BY_RULE, EFFICIENTNET_LITE0)
         if value not in named and not os.path.lexists(value) and not value.endswith(".onnx"):
             self.fail(f"{value!r} is none of {', '.join(named)}, and no file.", param, ctx)
         return str(value)
@@ -73,7 +73,7 @@ HEADINGS = {
 Examples:
   catclf prepare                          the sample in data/sample
   catclf prepare pets --positive cat      pets/cat, pets/dog, ...: cat or not
-  catclf prepare pets --features hog-color
+  catclf prepare pets --features efficientnet-lite0
   catclf prepare train_catvnoncat.h5 test_catvnoncat.h5""",
 )
 @argument("source", nargs=-1, type=INPUT)
@@ -98,8 +98,8 @@ Examples:
     default="pixels",
     metavar="NAME",
     help="Features of a picture: its pixels; for photographs the output of a frozen network "
-    "(efficientnet-lite0, or a network FILE.onnx), or histograms of its edges and colors "
-    "(hog-color, which needs --size 8 or more).",
+    "(efficientnet-lite0, or your own as FILE.onnx; both need pip install 'catclf[photos]'); or "
+    "histograms of its edges and colors (hog-color, for which --size must be 8 or more).",
 )
 @option(
     "--normalize",
@@ -226,7 +226,7 @@ def _preprocessing(options: dict[str, Any]) -> Preprocessing:
     """
     features = options["features"]
     normalize, output = options.pop("normalize"), options.pop("backbone_output")
-    if features in FEATURES:
+    if features in BY_RULE:
         for name, given in (("--normalize", normalize), ("--backbone-output", output)):
             if given is not None:
                 raise ValueError(f"{name} is for --features FILE.onnx")

@@ -8,7 +8,7 @@ import numpy as np
 
 from catclf.columns import Order
 from catclf.dataset import open_dataset
-from catclf.errors import AnyPath
+from catclf.errors import AnyPath, ModelError, printable
 from catclf.metrics import mcnemar_p
 from catclf.model import Model
 from catclf.operations.evaluation import (
@@ -78,6 +78,7 @@ def compare(
         Where a file cannot be used, the split is empty, or they do not fit together.
     """
     models = [(path_of(model), read_candidates(model, order, classes)) for model in (first, second)]
+    _refuse_apart(models)
     with open_dataset(dataset) as opened:
         one, other = (
             replace(evaluate_candidates(opened, candidates, split, threshold)[1], model=path)
@@ -87,3 +88,17 @@ def compare(
     only_second = int(np.count_nonzero(other.right & ~one.right))
     p_value = mcnemar_p(only_first, only_second)
     return Comparison(one, other, only_first, only_second, p_value)
+
+
+def _refuse_apart(models: list[tuple[str | None, list[Model]]]) -> None:
+    """Raise ModelError where no dataset fits two models, each with its path and its candidates."""
+    (path, [one, *_]), (where, [other, *_]) = models
+    ours, theirs = one.preprocessing, other.preprocessing
+    if ours != theirs and not (one.weights_only or other.weights_only):
+        mine, others = ours.difference(theirs)
+        first = "the first model" if path is None else printable(path)
+        raise ModelError(
+            f"was trained on pictures with {others}; {first} on pictures with {mine}",
+            where,
+            "Evaluate each on a dataset that was prepared as its own.",
+        )

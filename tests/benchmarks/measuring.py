@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from catclf import Preprocessing, open_dataset, prepare
+from catclf import Preprocessing, load_backbone, open_dataset, prepare
 from catclf.dataset import NewSplit, write_dataset
 
 SHARED = Path(__file__).parents[3] / "shared"  # beside the checkout; not ours to ship
@@ -21,6 +21,7 @@ PHOTOS = SHARED / "photos"
 SAMPLE = Path(__file__).parents[2] / "data" / "sample"
 Features = Literal["pixels", "hog-color"]
 FEATURES: tuple[Features, ...] = ("pixels", "hog-color")
+NETWORK = "efficientnet-lite0"
 N_X = 12288
 Pixels = NDArray[np.uint8]
 Array = NDArray[np.float64]
@@ -66,6 +67,14 @@ def in_turns(
     pairs = [(rested(reference), rested(ours)) for _ in range(rounds)]
     first, second = (median(column) for column in zip(*pairs, strict=True))
     return first, second, median(a / b for a, b in pairs)
+
+
+def preprocessings() -> dict[str, Preprocessing]:
+    """Return all that catclf brings, by the name of their features: pixels first."""
+    found: dict[str, Preprocessing] = {
+        features: Preprocessing(features=features) for features in FEATURES
+    }
+    return {**found, NETWORK: Preprocessing(backbone=load_backbone(NETWORK))}
 
 
 def pictures(m: int) -> tuple[Pixels, Array]:

@@ -64,7 +64,16 @@ def machine() -> str:
     except OSError:
         pass
     versions = [f"Python {platform.python_version()}"]
-    for name in ("numpy", "pillow", "h5py", "numba", "distributed", "scikit-learn", "torch"):
+    for name in (
+        "numpy",
+        "pillow",
+        "h5py",
+        "numba",
+        "distributed",
+        "scikit-learn",
+        "onnxruntime",
+        "torch",
+    ):
         try:
             versions.append(f"{name} {metadata.version(name)}")
         except metadata.PackageNotFoundError:

@@ -15,6 +15,7 @@ from catclf.model import save_model
 from command_line import results
 from conftest import Recorder, training_of
 from corpus.models import good_model
+from networks import small_backbone
 
 
 def in_json(path: Path) -> Any:
@@ -93,8 +94,11 @@ def test_text_fits_80_columns_and_a_terminal(
         cost=1e300 / 3,
         settings=catclf.Settings(learning_rate=1e-300 / 3, iterations=10**9, every=10**9),
     )
+    backbone = dataclasses.replace(small_backbone(), name=long, source=long, output=long)
+    network = catclf.Preprocessing(backbone=backbone)
     for found in (
         dataclasses.replace(of_data, created_by=long, classes=(long, long + "y")),
+        dataclasses.replace(of_data, preprocessing=network),
         dataclasses.replace(of_model, training=training, classes=(long,) * 2),
     ):
         monkeypatch.setattr(module, "info", lambda path, observer, found=found: found)

@@ -37,8 +37,8 @@ def option_of(verb: str, field: str) -> click.Option:
 def test_an_option_is_its_field(verb: str, owner: Any) -> None:
     """Choices, default and metavar are the dataclass's, and so is the range."""
     declared = [each for each in fields(owner) if "range" in each.metadata]
-    if verb == "prepare":  # whose other fields have one value each
-        declared = [each for each in declared if each.name in ("size", "fit", "features")]
+    if verb == "prepare":  # --features takes files too; the other fields have one value each
+        declared = [each for each in declared if each.name in ("size", "fit")]
     context = click.Context(click.Command(verb))
     for each in declared:
         found, limits = option_of(verb, each.name), each.metadata["range"]
@@ -55,7 +55,10 @@ def test_an_option_is_its_field(verb: str, owner: Any) -> None:
 @pytest.mark.parametrize(
     ("verb", "words"),
     [
-        ("prepare", ["--size PIXELS", "[default: 64; at least 1, at most 1024]"]),
+        (
+            "prepare",
+            ["--size PIXELS", "[default: (64, or the network's); at least 1, at most 1024]"],
+        ),
         (
             "train",
             [

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -12,9 +14,11 @@ from numpy.typing import NDArray
 
 from catclf.errors import ModelError
 from catclf.features import Preprocessing
-from catclf.model import Model, load_model
+from catclf.model import Model, load_model, save_model
+from catclf.neighbors import draw_neighbors
 from catclf.training import Settings, Training
 from corpus.npz import N_X, SIZE, npz
+from networks import small_backbone, small_network
 
 
 def good_model() -> Model:
@@ -33,6 +37,45 @@ def good_model() -> Model:
     )
     w = np.linspace(-1, 1, N_X).reshape(N_X, 1)
     return Model(w, 0.25, ("noncat", "cat"), Preprocessing(size=SIZE), training)
+
+
+def good_backbone_model() -> Model:
+    """Return a small good model of a backbone, with neighbors."""
+    preprocessing = Preprocessing(backbone=small_backbone(SIZE))
+    n_x = preprocessing.n_x
+    columns = np.random.default_rng(0).integers(1, 256, (6, n_x), np.uint8)
+    neighbors = draw_neighbors(
+        columns, np.arange(6, dtype=np.uint8) % 2, [f"{i}.png" for i in range(6)]
+    )
+    w = np.linspace(-1, 1, n_x).reshape(n_x, 1)
+    return replace(good_model(), w=w, preprocessing=preprocessing, neighbors=neighbors)
+
+
+def backbone_but(**changed: object) -> bytes:
+    """Return a good model of a backbone with some arrays changed, or left out where None."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "m.npz"
+        save_model(path, good_backbone_model())
+        with np.load(path) as arrays:
+            stored = {**arrays, **changed}
+    return npz(**{name: array for name, array in stored.items() if array is not None})
+
+
+def backbone_settings_but(**changed: object) -> bytes:
+    """Return a good model of a backbone with some of the backbone's settings changed."""
+    model = good_backbone_model()
+    assert model.training is not None
+    preprocessing = model.preprocessing.to_record()
+    backbone = preprocessing["backbone"]
+    assert isinstance(backbone, dict)
+    record = {
+        "format": "catclf-model",
+        "version": 1,
+        **model.training.to_record(),
+        "classes": model.classes,
+        "preprocessing": preprocessing | {"backbone": backbone | changed},
+    }
+    return backbone_but(record=np.array(json.dumps(record)))
 
 
 def good_arrays() -> dict[str, NDArray[Any]]:
@@ -164,4 +207,20 @@ def bad_contents() -> Iterator[tuple[str, bytes]]:
     yield "no-classes", record_but(classes=None)
     yield "no-preprocessing", record_but(preprocessing=None)
     yield "preprocessing-of-the-future", preprocessing_but(rotation=90)
+    yield "no-network", backbone_but(backbone=None)
+    yield "another-network", backbone_but(backbone=np.frombuffer(small_network(seed=1), np.uint8))
+    yield "network-of-a-model-of-pixels", but(backbone=np.frombuffer(small_network(), np.uint8))
+    yield "backbone-of-another-digest", backbone_settings_but(digest="0" * 64)
+    yield "backbone-of-more-outputs", backbone_settings_but(outputs=9)
+    yield "backbone-of-many-pictures-at-once", backbone_settings_but(batch=10**9)
+    yield "backbone-of-odd-places", backbone_settings_but(places=3)
+    yield "neighbors-alone", backbone_but(neighbor_labels=None)
+    yield "neighbors-of-other-features", backbone_but(neighbors=np.ones((6, 9), np.uint8))
+    yield "neighbors-of-floats", backbone_but(neighbors=np.ones((6, 10)))
+    yield "neighbors-too-few", backbone_but(neighbors=np.ones((5, 10), np.uint8))
+    yield "neighbors-of-zeros", backbone_but(neighbors=np.zeros((6, 10), np.uint8))
+    yield "neighbors-in-negative-rows", backbone_but(neighbor_rows=np.arange(-1, 5))
+    yield "neighbor-labels-of-2", backbone_but(neighbor_labels=np.full(6, 2, np.uint8))
+    yield "neighbor-floor-is-text", backbone_but(neighbor_floor=np.array(b"0.5"))
+    yield "neighbor-floor-is-nan", backbone_but(neighbor_floor=np.nan)
     yield "preprocessing-long-size", preprocessing_but(size="\x1b[31m" + "8" * 100_000)

@@ -13,10 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catclf.dataset import open_dataset
+from catclf.features import Preprocessing
 from catclf.model import save_model
 from corpus.models import good_model
 from corpus.npz import npz
 from datasets import write_small
+from networks import small_backbone, small_network
 
 SIZE = 4
 N_X = 3 * SIZE * SIZE
@@ -36,6 +38,11 @@ def good_prepared(path: Path) -> None:
 def good_prepared_hog(path: Path) -> None:
     """Write a prepared dataset that holds pixels beside its features."""
     write_small(path, 5, 2, features="hog-color")
+
+
+def good_prepared_backbone(path: Path) -> None:
+    """Write a prepared dataset that holds a network, and pixels beside its features."""
+    write_small(path, 5, 2, backbone=small_backbone())
 
 
 def read_dataset(path: Path) -> tuple[object, ...]:
@@ -93,19 +100,29 @@ def changed(name: str, change: Callable[[NDArray[Any]], object], good: Builder) 
     return build
 
 
-def record_but(**entries: object) -> Builder:
+def record_but(good: Builder = good_prepared, **entries: object) -> Builder:
     """Return what writes a good dataset with entries of its record changed, or left out if None."""
 
     def change(stored: NDArray[Any]) -> bytes:
         record = {**json.loads(stored.item()), **entries}
         return json.dumps({name: v for name, v in record.items() if v is not None}).encode()
 
-    return changed("record", change, good_prepared)
+    return changed("record", change, good)
 
 
 def preprocessing_but(**settings: object) -> Builder:
     good = {"size": SIZE, "fit": "squash", "filter": "bilinear", "background": "white"}
     return record_but(preprocessing={**good, "order": "planes", **settings})
+
+
+def backbone_but(**settings: object) -> Builder:
+    """Return what writes a dataset of a backbone with some of its settings changed."""
+    record = Preprocessing(backbone=small_backbone()).to_record()
+    backbone = record["backbone"]
+    assert isinstance(backbone, dict)
+    return record_but(
+        good_prepared_backbone, preprocessing=record | {"backbone": backbone | settings}
+    )
 
 
 def columns(change: Callable[[NDArray[np.uint8]], object]) -> Builder:
@@ -142,6 +159,20 @@ PREPARED: dict[str, Builder] = {
     "also_in_train is below 0": record_but(also_in_train=-1),
     "no digest": but(digest=None),
     "digest is a number": but(digest=7),
+    # A wrong backbone.
+    "no network": but(good_prepared_backbone, backbone=None),
+    "another network": but(
+        good_prepared_backbone, backbone=np.frombuffer(small_network(seed=1), np.uint8)
+    ),
+    "network of floats": but(good_prepared_backbone, backbone=np.zeros(9)),
+    "network is a number": but(good_prepared_backbone, backbone=7),
+    "a network that is not recorded": but(backbone=np.frombuffer(small_network(), np.uint8)),
+    "no pixels beside a backbone": but(good_prepared_backbone, train_pixels=None),
+    "a backbone of another digest": backbone_but(digest="0" * 64),
+    "a backbone of more outputs": backbone_but(outputs=6),
+    "a backbone of another size": backbone_but(size=16),
+    "a backbone with an odd setting": backbone_but(normalize=["half"], name="\x1b[31m" * 99),
+    "a backbone with one setting more": backbone_but(layers=50),
     # Wrong rows.
     "no columns": but(train_columns=None),
     "too few columns": columns(lambda rows: rows[1:]),

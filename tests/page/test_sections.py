@@ -122,7 +122,7 @@ def test_the_words_follow_the_numbers(page: Page) -> None:
             assert f"of its {name}, {percent(low)} to {percent(high)}" in lines
             near = f"But its {name} is low: nearer to 50.00\u00a0% than to 100\u00a0%."
             assert (near in lines) == (judged.weak and judged.surely_better)
-            assert ("try prepare --features hog-color" in lines) == judged.weak
+            assert ("try prepare --features efficientnet-lite0" in lines) == judged.weak
             assert number(page.locator(".bar rect.interval"), "x") == pytest.approx(40 + 560 * low)
             shows_train = page.locator(".bar circle.train").count() == 1
             assert shows_train == (name == "accuracy")  # no balanced one is known of it
