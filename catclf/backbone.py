@@ -201,8 +201,13 @@ def _is_count(value: object, most: int = 2**20) -> bool:
     return type(value) is int and 1 <= value <= most
 
 
-def _is_pair(value: object) -> bool:
-    return isinstance(value, list | tuple) and len(value) == 2 and all(map(_is_count, value))
+def _is_square(value: object) -> bool:
+    return (
+        isinstance(value, list | tuple)
+        and len(value) == 2
+        and value[0] == value[1]
+        and all(map(_is_count, value))
+    )
 
 
 # Whether a setting of a record may have a value.
@@ -212,7 +217,7 @@ _IS_SOUND: dict[str, Callable[[Any], bool]] = {
     **dict.fromkeys(("channels_last", "signed"), _is_flag),
     "normalize": lambda value: _is_text(value) and value in NORMALIZATIONS,
     "batch": lambda value: value is None or _is_count(value, MAX_BATCH),
-    "places": lambda value: value is None or _is_pair(value),
+    "places": lambda value: value is None or _is_square(value),
 }
 
 

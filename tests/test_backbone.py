@@ -387,7 +387,7 @@ BROKEN: dict[str, list[Any]] = {
     "output": [None, 0, b""],
     "outputs": [0, 2**21, 5.0, None],
     "signed": [1, None],
-    "places": [[4], [4, 4, 4], [4, 0], [4, 4.0], 4, "44", {}, [], [None, None]],
+    "places": [[4], [4, 3], [4, 4, 4], [4, 0], [4, 4.0], 4, "44", {}, [], [None, None]],
 }
 
 

@@ -8,7 +8,7 @@ from catclf.cli.evaluate import accuracy_lines
 from catclf.cli.options import INPUT, Verb, dataset_argument, option, output_option, quiet_option
 from catclf.cli.output import counted, note, with_flags
 from catclf.errors import printable
-from catclf.operations.reporting import report
+from catclf.operations.reporting import Reported, report
 
 
 @click.command(
@@ -36,7 +36,8 @@ def command(dataset: str, model: str, output: str, force: bool, quiet: bool) -> 
     DATASET is a file that prepare wrote; without it, data/dataset.npz. The page is one HTML file
     for any browser: how good the model is on the test split, its mistakes, its weights as
     pictures, and each step from a picture to its probability. It needs no internet connection. It
-    holds up to 24 of the test pictures and their names.
+    holds up to 24 of the test pictures and their names; of a network's features also the up to 500
+    training pictures that the model keeps.
     """
     written = report(dataset, model, output, force=force)
     if written.test is None:
@@ -46,10 +47,19 @@ def command(dataset: str, model: str, output: str, force: bool, quiet: bool) -> 
             click.echo(line)
         if written.test.doubt is not None:
             note(f"Warning: {with_flags(written.test.doubt)}")
-    if written.pictures:
-        held = counted(written.pictures, "test picture")
-        names = "its name" if written.pictures == 1 else "their names"
-        note(f"The page holds {held} and {names}: mind whom you give it to.", quiet)
+    if written.pictures or written.train_names:
+        note(f"The page holds {_held(written)}: mind whom you give it to.", quiet)
     click.echo(
         f"{printable(output)}: saved, {written.size_bytes / 1e6:.1f} MB; open it in a browser"
     )
+
+
+def _held(written: Reported) -> str:
+    """Return what is in the page that may be private."""
+    kinds = {"test picture": written.pictures, "training picture": written.train_pictures}
+    shown = [counted(count, kind) for kind, count in kinds.items() if count]
+    names = "its name" if sum(kinds.values()) == 1 else "their names"
+    held = [f"{' and '.join(shown)} and {names}"] if shown else []
+    if written.train_names > written.train_pictures:
+        held.append(f"the names of {counted(written.train_names, 'training picture')}")
+    return ", and ".join(held)

@@ -52,17 +52,22 @@ def neighbors_data(dataset: Dataset, model: Model) -> dict[str, object] | None:
         "columns": encoded(neighbors.columns),
         "labels": encoded(neighbors.labels),
         "names": names_below(neighbors.names, (*dataset.train.names, *dataset.test.names)),
-        "pictures": _pictures(dataset, model, neighbors),
+        "pictures": _jpegs(dataset, neighbors) if has_pictures(dataset, model) else None,
         "floor": neighbors.floor,
     }
 
 
-def _pictures(dataset: Dataset, model: Model, neighbors: Neighbors) -> list[str] | None:
-    """Return their pictures as JPEG in base64, or None."""
-    if model.training is None or model.training.digest != dataset.digest:
-        return None
-    if max(neighbors.rows) >= dataset.train.m:
-        return None  # whatever the file says, they are no rows of this dataset
+def has_pictures(dataset: Dataset, model: Model) -> bool:
+    """Tell whether a dataset holds the pictures of a model's neighbors: it was trained on it."""
+    neighbors, training = model.neighbors, model.training
+    if neighbors is None or training is None or training.digest != dataset.digest:
+        return False
+    # Whatever a model's file says, a dataset has no rows beyond its last.
+    return int(neighbors.rows.max()) < dataset.train.m
+
+
+def _jpegs(dataset: Dataset, neighbors: Neighbors) -> list[str]:
+    """Return their pictures in base64."""
     size = dataset.preprocessing.kept_size
     planes = (dataset.train.pixels[int(row)].reshape(3, size, size) for row in neighbors.rows)
     return [base64.b64encode(encode_jpeg(each.transpose(1, 2, 0))).decode() for each in planes]

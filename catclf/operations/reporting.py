@@ -25,7 +25,12 @@ from catclf.operations.evaluation import (
     path_of,
     read_candidates,
 )
-from catclf.operations.page_backbone import evidence_of_file, neighbors_data, network_data
+from catclf.operations.page_backbone import (
+    evidence_of_file,
+    has_pictures,
+    neighbors_data,
+    network_data,
+)
 from catclf.operations.shown_names import file_name, names_below
 from catclf.outputs import check_output, replacing
 from catclf.page import encoded, render
@@ -72,12 +77,17 @@ class Reported:
         How many test pictures the page holds, with their names.
     test
         The evaluation on the test split; None where the dataset has none.
+    train_names, train_pictures
+        Of a backbone's model, how many training pictures the page names; and how many of them it
+        shows, which is none where the dataset is not the one that the model was trained on.
     """
 
     path: str
     size_bytes: int
     pictures: int
     test: Evaluation | None
+    train_names: int = 0
+    train_pictures: int = 0
 
 
 def report(
@@ -87,7 +97,8 @@ def report(
 
     The page is one HTML file, for any browser, that asks the network for nothing. It classifies
     pictures that are dropped on it, by itself. It holds some of the test pictures with their
-    names, from the folder down that has all pictures of the dataset.
+    names, from the folder down that has all pictures of the dataset; of a backbone's model also
+    the training pictures that this keeps.
 
     Parameters
     ----------
@@ -131,10 +142,11 @@ def report(
         page = render(texts, _data(opened, chosen, evaluation, model_path)).encode()
     with replacing(output) as temporary:
         temporary.write_bytes(page)
-    if split == "train":
-        return Reported(os.fspath(output), len(page), 0, None)
-    shown = sum(len(_most_confident(opened, evaluation, right)) for right in (False, True))
-    return Reported(os.fspath(output), len(page), shown, evaluation)
+    test = evaluation if split == "test" else None
+    shown = sum(len(_most_confident(opened, test, each)) for each in (False, True)) if test else 0
+    named = 0 if chosen.neighbors is None else len(chosen.neighbors.names)
+    seen = named if has_pictures(opened, chosen) else 0
+    return Reported(os.fspath(output), len(page), shown, test, named, seen)
 
 
 def _data(

@@ -1,8 +1,7 @@
 // The training pictures that the model keeps, and how like them a picture is, as
 // catclf/neighbors.py finds it.
 
-const RANK = 3; // the third highest cosine is the similarity
-const NEAREST = 3;
+const NEAREST = 3; // the cosine of the third is the similarity
 const NEIGHBORS = DATA.neighbors && readNeighbors(DATA.neighbors);
 
 // {columns: (k, n_x) bytes, squares, labels, names, pictures: JPEGs in base64 or null, floor}
@@ -26,15 +25,12 @@ function likenessOf(column) {
   if (NEIGHBORS === null) return null;
   const square = product(column, column);
   const cosines = NEIGHBORS.columns.map(
-    (kept, i) => product(column, kept) / Math.sqrt(square * NEIGHBORS.squares[i]),
+    (kept, i) => product(column, kept) / Math.max(1, Math.sqrt(square * NEIGHBORS.squares[i])),
   );
   const order = [...cosines.keys()].sort((i, j) => cosines[j] - cosines[i]);
-  const similarity = cosines[order[RANK - 1]];
-  return {
-    similarity,
-    unlike: similarity < NEIGHBORS.floor,
-    nearest: order.slice(0, NEAREST).map((index) => ({ index, cosine: cosines[index] })),
-  };
+  const nearest = order.slice(0, NEAREST).map((index) => ({ index, cosine: cosines[index] }));
+  const similarity = nearest.at(-1).cosine;
+  return { similarity, unlike: similarity < NEIGHBORS.floor, nearest };
 }
 
 // One of them: its picture where that is known, its name, its class, and how similar it is.

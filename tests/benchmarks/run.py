@@ -23,6 +23,7 @@ from measure_cluster import measure_cluster
 from measure_descent import measure_choice, measure_course, measure_growth, measure_iteration
 from measure_disk import measure_disk, measure_million
 from measure_features import measure_features
+from measure_photos import measure_photos
 from measure_pictures import measure_cold, measure_prepare
 from measure_report import measure_report
 from measure_streaming import measure_streaming
@@ -39,6 +40,7 @@ MEASUREMENTS: dict[str, Callable[[Path], list[Row]]] = {
     "disk": measure_disk,
     "cluster": measure_cluster,
     "prepare": measure_prepare,
+    "photos": measure_photos,
     "cold": measure_cold,
     "threads": measure_threads,
     "growth": measure_growth,

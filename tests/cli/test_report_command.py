@@ -39,3 +39,22 @@ def test_it_tells_what_the_page_holds(monkeypatch: pytest.MonkeyPatch, doubt: st
     held = "The page holds 24 test pictures and their names: mind whom you give it to.\n"
     assert told.stderr == warning + held
     assert (quiet.stdout, quiet.stderr) == (told.stdout, warning)
+
+
+@pytest.mark.parametrize(
+    ("test", "names", "pictures", "held"),
+    [
+        (1, 0, 0, "1 test picture and its name"),
+        (24, 500, 500, "24 test pictures and 500 training pictures and their names"),
+        (24, 500, 0, "24 test pictures and their names, and the names of 500 training pictures"),
+        (0, 4, 4, "4 training pictures and their names"),
+        (0, 4, 0, "the names of 4 training pictures"),
+    ],
+)
+def test_training_pictures_are_told_too(
+    monkeypatch: pytest.MonkeyPatch, test: int, names: int, pictures: int, held: str
+) -> None:
+    """Of a backbone's model; of another dataset's the page has their names alone."""
+    written = Reported("r", 10**6, test, None, names, pictures)
+    monkeypatch.setattr(module, "report", lambda *_, force: written)
+    assert f"The page holds {held}: mind whom you give it to.\n" in invoke("report").stderr

@@ -42,14 +42,14 @@ def test_the_network_is_the_one_that_predicts() -> None:
     backbone = catclf.load_backbone("efficientnet-lite0")
     data = network_data(catclf.Preprocessing(backbone=backbone))
     assert data is not None
-    for name, dtype, arrays in zip(
-        ("levels", "scales", "biases"),
-        ("i1", "<f4", "<f4"),
-        stored_weights(backbone.network),
-        strict=True,
+    levels, scales, biases = stored_weights(backbone.network)
+    for name, dtype, arrays in (
+        ("levels", "i1", levels),
+        ("scales", "<f4", scales),
+        ("biases", "<f4", biases),
     ):
         found = np.frombuffer(base64.b64decode(str(data[name])), dtype)
-        np.testing.assert_array_equal(found, np.concatenate([each.ravel() for each in arrays]))
+        np.testing.assert_array_equal(found, np.concatenate(arrays, axis=None))
     assert network_data(catclf.Preprocessing()) is None
     for name in ("small.onnx", "efficientnet-lite0"):
         other = dataclasses.replace(small_backbone(), name=name)
@@ -83,6 +83,17 @@ def test_the_training_pictures_are_those_of_the_neighbors(dataset: Path, model: 
             wanted = opened.train.pixels[int(row)].reshape(3, 64, 64).transpose(1, 2, 0)
             assert np.abs(np.asarray(image).astype(int) - wanted).mean() < 8
             assert name == "/".join(Path(path).parts[-2:])
+
+
+def test_what_the_page_holds_is_told(dataset: Path, model: Model, tmp_path: Path) -> None:
+    """How many training pictures it names, and shows; of a model without neighbors none."""
+    for each, names, pictures in (
+        (model, 18, 18),
+        (dataclasses.replace(model, training=None), 18, 0),
+        (dataclasses.replace(model, neighbors=None), 0, 0),
+    ):
+        written = catclf.report(dataset, each, tmp_path / "r.html")
+        assert (written.train_names, written.train_pictures) == (names, pictures)
 
 
 def test_of_another_dataset_there_are_no_pictures(

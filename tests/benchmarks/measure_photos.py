@@ -1,0 +1,124 @@
+"""Photographs by the network we bring: preparing a thousand, and predicting one, cold."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+from measure_pictures import PREDICT, photographs
+from measuring import Row, in_turns, seconds
+
+from catclf import load_backbone
+from catclf.backbone import Backbone
+from catclf.efficientnet import NAME as NETWORK
+from catclf.features import Preprocessing
+from catclf.model import Model, save_model
+from catclf.pictures.reading import read_picture
+from catclf.workers import available_cores
+
+# What a script has without catclf: the session is the fastest that the network has on one thread.
+SESSION = """
+import sys
+import numpy as np
+import onnxruntime
+from PIL import Image
+
+def open_session():
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.disable_quant_qdq", "1")
+    return onnxruntime.InferenceSession(sys.argv[1], options)
+"""
+LOOP = (
+    SESSION
+    + """
+from multiprocessing import Pool
+from pathlib import Path
+
+def start():
+    global session
+    session = open_session()
+
+def column(path):
+    with Image.open(path) as image:
+        image.draft("RGB", (448, 448))
+        small = image.convert("RGB").resize((224, 224), Image.Resampling.BILINEAR)
+    x = np.asarray(small, np.float32).transpose(2, 0, 1)[np.newaxis]
+    [maps] = session.run(None, {"image": x})
+    v = maps[0].mean(axis=(1, 2))
+    return np.minimum(255, v / np.sqrt((v * v).mean()) * 255 / 3.6 + 0.5).astype(np.uint8)
+
+with Pool(int(sys.argv[4]), start) as pool:
+    np.save(sys.argv[3], list(pool.imap(column, sorted(Path(sys.argv[2]).rglob("*.jpg")), 8)))
+"""
+)
+BARE = SESSION + "import click\nopen_session()\n"
+PREPARE = f"""
+import sys
+from catclf import Preprocessing, load_backbone, prepare
+preprocessing = Preprocessing(backbone=load_backbone("{NETWORK}"))
+prepare([sys.argv[1]], sys.argv[2], preprocessing=preprocessing, workers=int(sys.argv[3]))
+"""
+
+
+def measure_photos(folder: Path) -> list[Row]:
+    """Against what Pillow and onnxruntime take, and what importing them does."""
+    network, backbone = folder / "network.onnx", load_backbone(NETWORK)
+    network.write_bytes(backbone.network)
+    many = photographs(folder, 1000)
+    return [prepare_row(many, folder, network, backbone), cold_row(many, folder, network, backbone)]
+
+
+def process(code: str, *arguments: object) -> Callable[[], object]:
+    """Return a function that runs some code in a process of its own."""
+    # With byte code, as an installed package has it.
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    return lambda: subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=environment)
+
+
+def prepare_row(many: Path, folder: Path, network: Path, backbone: Backbone) -> Row:
+    """Whole processes, on all cores: imports, sessions, decoding, the network, one file."""
+    cores = available_cores()
+    loop, ours, ratio = in_turns(
+        process(LOOP, network, many, folder / "loop.npy", cores),
+        process(PREPARE, many, folder / "d.npz", cores),
+        rounds=3,
+    )
+    return Row(
+        f"prepare 1,000 photographs ({NETWORK}, {cores} processes); on one core a column takes "
+        f"{column_seconds(many, backbone) * 1e3:.1f} ms",
+        f"Pillow with JPEG draft and onnxruntime: {loop:.1f} s, {loop:.1f} ms a photograph",
+        f"{ours:.1f} s, {ours:.1f} ms a photograph",
+        f"{1 / ratio:.2f}x the time",
+    )
+
+
+def column_seconds(photos: Path, backbone: Backbone) -> float:
+    """Return the median time of a column, of pixels that are there."""
+    preprocessing = Preprocessing(backbone=backbone)
+    paths = sorted(photos.rglob("*.jpg"))[:50]
+    pictures = [read_picture(path, preprocessing) for path in paths]
+    return median(seconds(partial(backbone.column, pixels)) for pixels in pictures)
+
+
+def cold_row(many: Path, folder: Path, network: Path, backbone: Backbone) -> Row:
+    """Predict one photograph, from a cold start."""
+    preprocessing = Preprocessing(backbone=backbone)
+    w = np.random.default_rng(0).normal(size=(preprocessing.n_x, 1))
+    model, photo = folder / "model.npz", next(many.rglob("*.jpg"))
+    save_model(model, Model(w, 0.0, ("noncat", "cat"), preprocessing))
+    predict = process(PREDICT, "predict", "-q", "-m", model, photo)
+    bare, ours, ratio = in_turns(process(BARE, network), predict, rounds=21)
+    return Row(
+        f"predict one photograph, cold ({NETWORK}, a model of {model.stat().st_size / 1e6:.1f} MB)",
+        f"import numpy, PIL.Image, click, onnxruntime, and a session: {bare * 1e3:.0f} ms",
+        f"{ours * 1e3:.0f} ms",
+        f"{1 / ratio:.2f}x the time",
+    )
