@@ -229,8 +229,9 @@ def batch_of(
     if not channels_last:
         pixels = np.ascontiguousarray(pixels.transpose(2, 0, 1))
         mean, deviation = mean.reshape(3, 1, 1), deviation.reshape(3, 1, 1)
-    x = (pixels - mean) / deviation
-    return np.repeat(x[np.newaxis], batch or 1, axis=0)
+    x = pixels - mean
+    x /= deviation  # in place: to take new memory costs more than the arithmetic
+    return np.ascontiguousarray(np.broadcast_to(x, (batch or 1, *x.shape)))  # no copy of one
 
 
 def features(map_: NDArray[np.floating]) -> Array:

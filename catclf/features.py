@@ -25,14 +25,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from itertools import product
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from catclf.backbone import Backbone
 from catclf.columns import Pixels, unroll
 from catclf.fields import check_ranges, ranged
+
+if TYPE_CHECKING:
+    from catclf.backbone import Backbone
 
 DIRECTIONS = 18
 CELLS_PER_SIDE = 8
@@ -201,6 +203,8 @@ class Preprocessing:
         if network is None and backbone is not None:
             raise ValueError("the network of its backbone is missing")
         if network is not None:
+            from catclf.backbone import Backbone  # here, for pixels to start without it
+
             record = {**record, "backbone": Backbone.from_record(backbone, network)}
         return cls(**record)
 

@@ -9,7 +9,6 @@ from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
-from catclf.backbone import open_session
 from catclf.columns import Pixels
 from catclf.errors import AnyPath, PictureError
 from catclf.features import column
@@ -131,6 +130,8 @@ def predict(
 
         folder = EvidenceFolder(evidence, model.preprocessing, force)
     if model.preprocessing.backbone is not None:
+        from catclf.backbone import open_session  # here, for others to start without
+
         open_session(model.preprocessing.backbone.network)  # once, for all workers that are forked
     found = _found(one_or_many(images), observer or Observer())
     return _predictions(found, model, threshold, workers, folder)

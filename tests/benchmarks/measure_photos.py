@@ -89,7 +89,7 @@ def prepare_row(many: Path, folder: Path, network: Path, backbone: Backbone) -> 
     loop, ours, ratio = in_turns(
         process(LOOP, network, many, folder / "loop.npy", cores),
         process(PREPARE, many, folder / "d.npz", cores),
-        rounds=3,
+        rounds=7,
     )
     return Row(
         f"prepare 1,000 photographs ({NETWORK}, {cores} processes); on one core a column takes "
