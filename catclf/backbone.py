@@ -27,7 +27,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from catclf.errors import CatclfError, ModelError, PictureError, printable
+from catclf.errors import (
+    DIGEST_CHARACTERS,
+    CatclfError,
+    ModelError,
+    PictureError,
+    printable,
+)
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -42,9 +48,10 @@ NORMALIZATIONS: dict[Normalization, tuple[tuple[float, ...], tuple[float, ...]]]
     "unit": ((0.0,) * 3, (255.0,) * 3),
     "raw": ((0.0,) * 3, (1.0,) * 3),
 }
+EFFICIENTNET_LITE0 = "efficientnet-lite0"  # the network that we bring (`catclf.efficientnet`)
+EFFICIENTNET_LITE0_DIGEST = "6139f5d58dcc94948ec7c6be9be65531e619a207b8f9ad166cc9b74856bc8c34"
 RMS_AT_255 = 3.6
 MAX_BATCH = 64  # of a network that takes so many pictures at once: one is repeated so often
-DIGEST_CHARACTERS = 12  # of 64, where a digest is shown: as many as tell networks apart
 EXPORT_OUTPUT = "Export it with an output of float32: (n, d), or a map (n, d, h, w)."
 INSTALL = "Install it: pip install 'catclf[photos]'."
 # ONNX keeps weights in another file, or anywhere in memory, by an entry of this key: its length 8,
@@ -52,11 +59,11 @@ INSTALL = "Install it: pip install 'catclf[photos]'."
 EXTERNAL_DATA = rb"location(?:(?<=\x08location)|(?<=[\x80-\xff][\0-\x7f]location))"
 # What onnxruntime says of a network that it does not run, and how it is said here.
 REASONS = {
-    r"IR version: (\d+), max .*version: (\d+)": "is of ONNX's IR version {}; it knows up to {}",
-    r"Opset (\d+) is under .* till opset (\d+)": "is of opset {}; it knows up to {}",
-    r"Fatal error: (\S+)\(\S*\) is not a registered": "has an operator {}; it has no such one",
-    r"No Op registered for (\S+) with domain_version of (\d+)": "has an operator {} of "
-    "opset {}; it has no such one",
+    r"IR version: (\d+), max .*version: (\d+)": "is of ONNX's IR version {}; it reads up to {}",
+    r"Opset (\d+) is under .* till opset (\d+)": "is of opset {}; it reads up to {}",
+    r"Fatal error: (\S+)\(\S*\) is not a registered": "has an operator that onnxruntime lacks, {}",
+    r"No Op registered for (\S+) with domain_version of (\d+)": "has an operator that "
+    "onnxruntime lacks, {} of opset {}",
 }
 
 
@@ -83,7 +90,7 @@ class Backbone:
         How many pictures it takes at once; None for any number.
     output
         The name of its output that is taken.
-    outputs
+    n_outputs
         How many numbers that is, a picture.
     signed
         Whether these may be negative.
@@ -101,7 +108,7 @@ class Backbone:
     channels_last: bool
     batch: int | None
     output: str
-    outputs: int
+    n_outputs: int
     signed: bool
     places: tuple[int, int] | None
     network: bytes = field(compare=False, repr=False)
@@ -109,7 +116,12 @@ class Backbone:
     @property
     def n_x(self) -> int:
         """The number of features."""
-        return 2 * self.outputs if self.signed else self.outputs
+        return 2 * self.n_outputs if self.signed else self.n_outputs
+
+    @property
+    def is_efficientnet_lite0(self) -> bool:
+        """Whether it is the network that we bring, whatever it is called."""
+        return self.digest == EFFICIENTNET_LITE0_DIGEST and self.normalize == "raw"
 
     def to_record(self) -> dict[str, object]:
         """Return all but the network as a dictionary that JSON can hold."""
@@ -139,16 +151,15 @@ class Backbone:
         return cls(**{**record, "places": places}, network=network)
 
     def map(self, pixels: Pixels) -> NDArray[np.float32]:
-        """Return the output for a picture (size, size, 3), as a map (outputs, height, width).
+        """Return the output for a picture (size, size, 3), as a map (n_outputs, height, width).
 
         It has one place where the output is no map. CatclfError where onnxruntime is not there, or
-        does not run it; PictureError where the output is not finite, all zeros, or of another
-        length.
+        does not run it; PictureError where the output is not finite, or of another length.
         """
         batch = batch_of(pixels, self.normalize, self.channels_last, self.batch)
         found = run(self.network, batch, self.output)
         height, width = self.places or (1, 1)
-        numbers = self.outputs * height * width
+        numbers = self.n_outputs * height * width
         if found.size != numbers * len(batch):
             what = f"the network's output has {found.size // len(batch)} numbers of this picture"
             raise PictureError(f"{what}, not {numbers} as of others")
@@ -156,37 +167,38 @@ class Backbone:
         if not np.isfinite(found).all():
             raise PictureError("the network's output holds nan or infinity")
         if self.channels_last:
-            found = found.reshape(height, width, self.outputs).transpose(2, 0, 1)
-        result: NDArray[np.float32] = found.reshape(self.outputs, height, width)
-        if not features(result).any():
-            raise PictureError("the network's output is all zeros")
+            found = found.reshape(height, width, self.n_outputs).transpose(2, 0, 1)
+        result: NDArray[np.float32] = found.reshape(self.n_outputs, height, width)
         return result
 
     def column(self, pixels: Pixels) -> Pixels:
         """Return the transposed column of X of a picture (size, size, 3): (1, n_x) uint8.
 
-        Raises as `map`.
+        Raises as `map`; PictureError where the output is all zeros.
         """
-        return to_bytes(features(self.map(pixels)), self.signed)[np.newaxis]
+        return self._column(mean_over_places(self.map(pixels)))
 
-    def evidence(self, pixels: Pixels, w: Array) -> Array:
-        """Return what each place of a picture adds to ``w.T x``, (height, width).
+    def column_and_evidence(self, pixels: Pixels, w: Array) -> tuple[Pixels, Array]:
+        """Return a picture's transposed column, and what each of its places adds to ``w.T x``.
 
-        Each byte of the column is divided among the places in proportion to the map it is the mean
-        of, so that they add up to exactly what the column does. ValueError where there is no map.
+        They are (1, n_x) and (height, width). Each byte of the column is divided among the places
+        in proportion to the map that it is the mean of, so that the places add up to exactly what
+        the column does. Raises as `column`.
         """
-        if self.places is None:
-            raise ValueError("the network's output is not a map")
-        found = self.map(pixels).astype(np.float64)  # (outputs, height, width)
-        v = features(found)
-        column = to_bytes(v, self.signed) / 255  # (n_x,)
-        added = column * w.ravel()
+        found = self.map(pixels)  # (n_outputs, height, width)
+        v = mean_over_places(found)
+        column = self._column(v)
+        added = column[0] / 255 * w[:, 0]  # (n_x,)
         if self.signed:  # of both parts of an output one is 0
-            added = added[: self.outputs] + added[self.outputs :]
+            added = added[: self.n_outputs] + added[self.n_outputs :]
         seen = added != 0  # of an output of 0 there is nothing to divide
         shares = added[seen] / (v[seen] * found[0].size)
-        result: Array = np.tensordot(shares, found[seen], axes=1)
-        return result
+        return column, np.tensordot(shares, found[seen].astype(np.float64), axes=1)
+
+    def _column(self, v: Array) -> Pixels:
+        if not v.any():
+            raise PictureError("the network's output is all zeros")
+        return to_bytes(v, self.signed)[np.newaxis]
 
 
 def _is_text(value: object) -> bool:
@@ -213,7 +225,7 @@ def _is_square(value: object) -> bool:
 # Whether a setting of a record may have a value.
 _IS_SOUND: dict[str, Callable[[Any], bool]] = {
     **dict.fromkeys(("name", "source", "digest", "output"), _is_text),
-    **dict.fromkeys(("size", "outputs"), _is_count),
+    **dict.fromkeys(("size", "n_outputs"), _is_count),
     **dict.fromkeys(("channels_last", "signed"), _is_flag),
     "normalize": lambda value: _is_text(value) and value in NORMALIZATIONS,
     "batch": lambda value: value is None or _is_count(value, MAX_BATCH),
@@ -234,14 +246,14 @@ def batch_of(
     return np.ascontiguousarray(np.broadcast_to(x, (batch or 1, *x.shape)))  # no copy of one
 
 
-def features(map_: NDArray[np.floating]) -> Array:
-    """Return the mean of a map (outputs, height, width) over its places, (outputs,)."""
+def mean_over_places(map_: NDArray[np.floating]) -> Array:
+    """Return the mean of a map (d, height, width) over its places, (d,)."""
     mean: Array = map_.mean(axis=(1, 2), dtype=np.float64)
     return mean
 
 
 def to_bytes(v: Array, signed: bool) -> Pixels:
-    """Return a network's features (d,) in 8 bits, (d,), or where they are signed (2 d,)."""
+    """Return a network's output (d,) in 8 bits, (d,), or where they are signed (2 d,)."""
     u = v * np.sqrt(v.size / (v * v).sum())
     if signed:
         u = np.concatenate([u, -u])
@@ -336,6 +348,6 @@ def _not_run(error: Exception) -> CatclfError:
         words = f" ({words[-300:]})"
     return CatclfError(
         f"onnxruntime {onnxruntime.__version__} does not run the network{words}",
-        fix="Update it (pip install -U onnxruntime), or export the network again, with an older "
+        fix="Update it (pip install -U onnxruntime), or take the network exported with an older "
         "opset and ONNX's own operators.",
     )

@@ -48,7 +48,6 @@ from catclf.splits import as_pair, class_counts
 from catclf.workers import available_memory, shared_zeros
 
 FORMAT = "catclf-dataset"
-DIGEST_CHARACTERS = 12  # of 64, where a digest is shown: as many as tell datasets apart
 FORMAT_VERSION = 3
 PREPARE_AGAIN = "Run 'catclf prepare' again."
 

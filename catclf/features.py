@@ -1,5 +1,7 @@
 """How a picture becomes a column of X: its pixels, or histograms of its edges and colors.
 
+Or it is a network's output, which is `catclf.backbone`'s.
+
 Logistic regression weighs each number of a column by itself. A single pixel says little of what a
 photograph shows; how many edges of each direction and how much of each color a region of it has
 says more. ``hog-color`` counts both by fixed rules; nothing is learned:
@@ -13,7 +15,8 @@ says more. ``hog-color`` counts both by fixed rules; nothing is learned:
 
 Both are clipped above what few values exceed, and rounded to uint8.
 
-A picture gives the same bytes on any machine, by itself or among others. Gradients are whole
+A picture gives the same bytes on any machine, by itself or among others (of a network, on one kind
+of processor; on another a few bytes may differ by 1). Gradients are whole
 numbers, so that neither added brightness nor rounding decides which color's is the strongest. Sums
 are float64 in the order of the pixels, never a matrix product, whose order depends on the machine.
 All else is rounded as IEEE 754 says, but for `arctan2`, whose last bits are rounded away.
@@ -31,6 +34,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catclf.columns import Pixels, unroll
+from catclf.errors import printable
 from catclf.fields import check_ranges, ranged
 
 if TYPE_CHECKING:
@@ -77,7 +81,7 @@ class Preprocessing:
         ``backbone``.
     backbone
         The frozen network whose output is taken, as `catclf.load_backbone` returns it; `features`
-        is then ``backbone``, whatever is given.
+        is then ``backbone`` and need not be given.
 
     Raises
     ------
@@ -127,7 +131,7 @@ class Preprocessing:
 
     @property
     def kept_size(self) -> int:
-        """Height and width of the pictures that a dataset keeps, for duplicates and people's eyes.
+        """Height and width of the pictures that a dataset keeps, to find duplicates and to show.
 
         Of a backbone 64, whatever its own size.
         """
@@ -158,12 +162,15 @@ class Preprocessing:
         """Return in words what this and another record have different: of each, name and value."""
         ours, theirs = self.described(), other.described()
         names = [name for name in ours if name in theirs and ours[name] != theirs[name]]
+        if not names:  # backbones that were read otherwise
+            return str(self.backbone), str(other.backbone)
         if "network" in ours and ours["network"] == theirs.get("network"):
             names = [name for name in names if name != "features"]  # whatever it is called
         elif "features" in names:  # networks that their names tell apart
             names = [name for name in names if name not in ("network", "normalize", "output")]
         mine, others = (
-            ", ".join(f"{name} {told[name]}" for name in names) for told in (ours, theirs)
+            ", ".join(f"{name} {printable(str(told[name]))}" for name in names)
+            for told in (ours, theirs)
         )
         return mine, others
 
@@ -228,22 +235,24 @@ def column(pixels: Pixels, preprocessing: Preprocessing) -> Pixels:
     return np.concatenate(parts, axis=None)[np.newaxis]
 
 
-def evidence(pixels: Pixels, preprocessing: Preprocessing, w: Array) -> Array:
-    """Return what each place of a picture (size, size, 3) adds to ``w.T x``, in rows and columns.
+def column_and_evidence(
+    pixels: Pixels, preprocessing: Preprocessing, w: Array
+) -> tuple[Pixels, Array]:
+    """Return a picture's transposed column, and what each of its places adds to ``w.T x``.
 
-    Together they add up to ``w.T x``; see `Preprocessing.places`. ValueError where the features
-    have none; CatclfError as `Backbone.map`.
+    Both add up to the same; see `Preprocessing.places`. ValueError where the features have none;
+    CatclfError as `Backbone.map` raises it.
     """
     if preprocessing.places is None:
         raise ValueError(f"{preprocessing.features_name} features have no places")
     if preprocessing.backbone is not None:
-        return preprocessing.backbone.evidence(pixels, w)
-    size = preprocessing.size
-    added = column(pixels, preprocessing)[0] / 255 * w[:, 0]  # (n_x,)
-    result = np.zeros(preprocessing.places)
-    block = np.arange(size) * len(result) // size
-    np.add.at(result, np.ix_(block, block), added.reshape(3, size, size).sum(axis=0))
-    return result
+        return preprocessing.backbone.column_and_evidence(pixels, w)
+    size, x = preprocessing.size, column(pixels, preprocessing)
+    added = (x[0] / 255 * w[:, 0]).reshape(3, size, size).sum(axis=0)
+    evidence = np.zeros(preprocessing.places)
+    block = np.arange(size) * len(evidence) // size
+    np.add.at(evidence, np.ix_(block, block), added)
+    return x, evidence
 
 
 def _bytes(values: Array, value_at_255: float) -> Pixels:

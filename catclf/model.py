@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from catclf.columns import Order, reorder, size_of
 from catclf.errors import AnyPath, ModelError, printable
-from catclf.features import Preprocessing, column, evidence
+from catclf.features import Preprocessing, column, column_and_evidence
 from catclf.files import Expected, FileKind
 from catclf.logistic import Array, dot, sigmoid
 from catclf.neighbors import NEAREST, Neighbors
@@ -131,7 +131,8 @@ class Model:
         """
         from catclf.pictures.reading import pixels_of
 
-        return evidence(pixels_of(image, self.preprocessing), self.preprocessing, self.w)
+        pixels = pixels_of(image, self.preprocessing)
+        return column_and_evidence(pixels, self.preprocessing, self.w)[1]
 
     def predict_proba(self, images: Picture | Iterable[Picture]) -> Array:
         """Return the probabilities (k, 2) of k pictures, columns in the order of `classes`.

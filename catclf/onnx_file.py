@@ -1,7 +1,7 @@
 """An ONNX file, the user's or the one we bring, becomes a `Backbone`, or is refused in plain words.
 
-The only module that reads what an ONNX file says of itself, once, at `prepare`: a dataset and a
-model hold the backbone with what was found.
+What it says of itself is read here, once, at `prepare`: a dataset and a model hold the backbone
+with what was found.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from catclf.backbone import (
+    EFFICIENTNET_LITE0,
     EXPORT_OUTPUT,
-    INSTALL,
     MAX_BATCH,
     NORMALIZATIONS,
     Backbone,
@@ -22,11 +22,9 @@ from catclf.backbone import (
     Pixels,
     batch_of,
     open_session,
-    refuse_external_data,
     run,
 )
-from catclf.efficientnet import NAME as EFFICIENTNET_LITE0
-from catclf.efficientnet import WEIGHTS_PACKAGE, efficientnet_lite0
+from catclf.efficientnet import WEIGHTS_PACKAGE, efficientnet_lite0, import_onnx
 from catclf.errors import AnyPath, CatclfError, printable
 from catclf.files import HEAD_BYTES, Expected, read_regular
 
@@ -37,6 +35,7 @@ ONNX = Expected(
     "Name a whole network in ONNX's format, as torch.onnx.export writes it.",
     missing=f"Name {EFFICIENTNET_LITE0}, or an ONNX file.",
 )
+RESERVED = ("pixels", "hog-color", EFFICIENTNET_LITE0)
 NORMALIZE = "normalize"  # the entry of a file's metadata
 ONNX_DOMAINS = ("", "ai.onnx")
 NEVER_NEGATIVE = {"Abs", "HardSigmoid", "Relu", "Sigmoid", "Softmax", "Softplus"}
@@ -101,6 +100,8 @@ def load_backbone(
         network = read_regular(features, MAX_BYTES, CatclfError, ONNX.missing)
         source = where = os.fspath(features)
     name = os.path.basename(where)
+    if where != EFFICIENTNET_LITE0 and name in RESERVED:
+        raise CatclfError(f"is called as the features {name} are", where, "Rename the file.")
     try:
         return _inspected(network, name, source, size, backbone_output, normalize)
     except CatclfError as error:
@@ -119,7 +120,6 @@ def _inspected(
 ) -> Backbone:
     """Return the backbone that a network is; CatclfError where it can be none."""
     model = _parsed(network)
-    refuse_external_data(network)
     session = open_session(network)
     batch, fixed_size, channels_last = _input_of(session.get_inputs())
     found_size = _size_of(fixed_size, size)
@@ -131,7 +131,7 @@ def _inspected(
             for picture in _probes(found_size)
         )
     except CatclfError as error:
-        fix = error.fix if fixed_size else "Is `size` the one that it was trained on?"
+        fix = error.fix if fixed_size else "Give as `size` the one that it was trained on."
         raise CatclfError(error.what, fix=fix) from None
     what = f"its output {output!r:.80}"
     if first.shape != second.shape:
@@ -144,7 +144,7 @@ def _inspected(
     if places and channels_last:
         *places, channels = first.shape[1:]
     if places and places[0] != places[1]:
-        what += f" is {first.shape}: its channels stand elsewhere than the input's, or it is no map"
+        what += f" is {first.shape}, whose channels are not where the input has them"
         raise CatclfError(what, fix=another)
     for found in (first, second):
         if not np.isfinite(found).all() or not found.any():
@@ -152,7 +152,7 @@ def _inspected(
             fix = "Try another `normalize`, or check the network."
             raise CatclfError(f"{what} for a test picture", fix=fix)
     if first.tobytes() != again.tobytes():
-        what += " is another one for the same picture again"
+        what += " differs from run to run for one picture"
         raise CatclfError(what, fix="Export it for inference: after model.eval() in torch.")
     return Backbone(
         name=name,
@@ -163,7 +163,7 @@ def _inspected(
         channels_last=channels_last,
         batch=batch,
         output=output,
-        outputs=channels,
+        n_outputs=channels,
         signed=not _never_negative(model.graph, output),
         places=(places[0], places[1]) if places and places != [1, 1] else None,
         network=network,
@@ -172,12 +172,9 @@ def _inspected(
 
 def _parsed(network: bytes) -> Any:
     """Return the protocol buffer of an ONNX file."""
-    try:
-        import onnx
-        from google.protobuf.message import DecodeError
-    except ImportError as error:
-        what = f"a network needs onnx, which cannot be loaded ({error})"
-        raise CatclfError(what, fix=INSTALL) from error
+    onnx = import_onnx()
+    from google.protobuf.message import DecodeError  # which onnx brings
+
     try:
         model = onnx.load_model_from_string(network)
     except DecodeError:

@@ -30,7 +30,7 @@ from catclf.backbone import (
     Backbone,
     Normalization,
     batch_of,
-    features,
+    mean_over_places,
     open_session,
     refuse_external_data,
     to_bytes,
@@ -116,7 +116,7 @@ def convolution(pixels: NDArray[np.uint8], backbone: Backbone) -> NDArray[np.flo
     half = backbone.size // 2
     x = np.zeros((3, 2 * half + 1, 2 * half + 1))  # padded at the end
     x[:, :-1, :-1] = pixels.transpose(2, 0, 1) / 255
-    result = np.zeros((backbone.outputs, half, half))
+    result = np.zeros((backbone.n_outputs, half, half))
     for i in range(half):
         for j in range(half):
             seen = x[:, 2 * i : 2 * i + 3, 2 * j : 2 * j + 3]
@@ -138,7 +138,7 @@ def test_every_route_gives_the_same_map(route: dict[str, Any], signed: bool) -> 
     column = backbone.column(pixels)
     assert column.dtype == np.uint8
     assert column.shape == (1, backbone.n_x)
-    same = to_bytes(features(expected), signed).astype(int)
+    same = to_bytes(mean_over_places(expected), signed).astype(int)
     assert np.abs(column[0] - same).max() <= 1  # where rounding is a tie
 
 
@@ -158,7 +158,7 @@ def test_places_add_up_to_the_column_s_share(
     backbone = small_backbone(signed=signed, channels_last=channels_last, outputs=outputs)
     w = np.random.default_rng(seed).normal(0, 10, (backbone.n_x, 1))
     pixels = noise(seed=seed)
-    evidence = backbone.evidence(pixels, w)
+    evidence = backbone.column_and_evidence(pixels, w)[1]
     assert evidence.shape == (4, 4)
     assert abs(evidence.sum() - (backbone.column(pixels) / 255 @ w).item()) < 1e-9
 
@@ -166,7 +166,7 @@ def test_places_add_up_to_the_column_s_share(
 def test_places_of_the_network_we_bring(brought: Backbone) -> None:
     """They are 7 x 7, and add up as well."""
     pixels, w = noise(224), np.random.default_rng(0).normal(0, 1, (1280, 1))
-    evidence = brought.evidence(pixels, w)
+    evidence = brought.column_and_evidence(pixels, w)[1]
     assert evidence.shape == (7, 7)
     assert evidence.std() > 0.1
     assert abs(evidence.sum() - (brought.column(pixels) / 255 @ w).item()) < 1e-9
@@ -178,15 +178,8 @@ def test_a_place_adds_what_the_map_has_there() -> None:
     backbone = backbone_of(network, normalize="raw")
     pixels = np.zeros((8, 8, 3), np.uint8)
     pixels[2, 5] = 255
-    evidence = backbone.evidence(pixels, np.ones((backbone.n_x, 1)))
+    evidence = backbone.column_and_evidence(pixels, np.ones((backbone.n_x, 1)))[1]
     assert evidence[2, 5] == pytest.approx(evidence.sum())
-
-
-def test_pooled_outputs_have_no_places() -> None:
-    """Nothing says where in the picture they come from."""
-    backbone = small_backbone(pooled=True)
-    with pytest.raises(ValueError, match=r"^the network's output is not a map$"):
-        backbone.evidence(noise(), np.zeros((backbone.n_x, 1)))
 
 
 # ----------------------------------------------------------------------- pictures it is no use on
@@ -385,7 +378,7 @@ BROKEN: dict[str, list[Any]] = {
     "channels_last": [0, None, "no"],
     "batch": [0, -1, True, 1.0, "1", MAX_BATCH + 1],
     "output": [None, 0, b""],
-    "outputs": [0, 2**21, 5.0, None],
+    "n_outputs": [0, 2**21, 5.0, None],
     "signed": [1, None],
     "places": [[4], [4, 3], [4, 4, 4], [4, 0], [4, 4.0], 4, "44", {}, [], [None, None]],
 }

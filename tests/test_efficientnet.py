@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 
 from catclf import efficientnet
-from catclf.backbone import batch_of, features, run
+from catclf.backbone import batch_of, mean_over_places, run
 from catclf.efficientnet import (
     LARGEST_WEIGHT,
     SIZE,
@@ -63,7 +63,7 @@ def picture() -> NDArray[np.uint8]:
 def features_of(network: bytes) -> NDArray[np.float64]:
     """Return the features of the `picture` (1280,)."""
     [found] = run(network, batch_of(picture(), "raw", False, None), "features")
-    return features(found)
+    return mean_over_places(found)
 
 
 def arrays_of(network: bytes) -> dict[str, NDArray[Any]]:

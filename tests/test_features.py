@@ -26,8 +26,8 @@ from catclf.features import (
     cells,
     colors,
     column,
+    column_and_evidence,
     edges,
-    evidence,
     gradients,
     votes,
 )
@@ -436,7 +436,7 @@ def test_any_record_of_a_backbone_is_one_or_a_value_error(
     [
         ({"size": 0}, "make no sense: size 0"),
         ({"size": True}, "make no sense: size True"),
-        ({"outputs": 2**21}, "make no sense: outputs 2097152"),
+        ({"n_outputs": 2**21}, "make no sense: n_outputs 2097152"),
         ({"batch": 10**6}, "make no sense: batch 1000000"),
         ({"places": [7]}, r"make no sense: places \[7\]"),
         ({"places": 3}, "make no sense: places 3"),
@@ -496,7 +496,7 @@ def test_evidence_of_pixels_adds_up_to_what_they_add(picture: Pixels, seed: int)
     size = len(picture)
     preprocessing = Preprocessing(size=size)
     w = np.random.default_rng(seed).normal(0, 10, (3 * size * size, 1))
-    found = evidence(picture, preprocessing, w)
+    found = column_and_evidence(picture, preprocessing, w)[1]
     assert abs(found.sum() - added_by(column(picture, preprocessing), w)) < 1e-9
     assert found.shape == preprocessing.places == (min(8, size), min(8, size))
     block = np.arange(size) * len(found) // size
@@ -517,7 +517,7 @@ def test_evidence_of_a_network_adds_up_to_what_its_column_adds(
     assert preprocessing.backbone is not None
     x = column(picture, preprocessing)
     w = np.random.default_rng(seed).normal(0, 10, (preprocessing.n_x, 1))
-    found = evidence(picture, preprocessing, w)
+    found = column_and_evidence(picture, preprocessing, w)[1]
     assert found.shape == preprocessing.places == (6, 6)
     assert abs(found.sum() - added_by(x, w)) < 1e-9
     expected = np.zeros((6, 6))
@@ -546,4 +546,4 @@ def test_features_without_places_have_no_evidence() -> None:
     for preprocessing in (Preprocessing(size=8, features="hog-color"), pooled):
         assert preprocessing.places is None
         with pytest.raises(ValueError, match="features have no places"):
-            evidence(noise(8), preprocessing, np.zeros((preprocessing.n_x, 1)))
+            column_and_evidence(noise(8), preprocessing, np.zeros((preprocessing.n_x, 1)))

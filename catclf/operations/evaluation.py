@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from catclf.backbone import EFFICIENTNET_LITE0
 from catclf.columns import BLOCK_EXAMPLES, ORDERS, Order, blocks
 from catclf.dataset import Dataset, Split, open_dataset
 from catclf.errors import AnyPath, DatasetError, printable
@@ -334,12 +335,12 @@ def _refuse_mismatch(dataset: Dataset, model: Model) -> None:
 
 def _as_parameters(preprocessing: Preprocessing) -> str:
     """Return what prepares pictures so, as parameters."""
-    from catclf.efficientnet import NAME as EFFICIENTNET_LITE0  # here: it takes 10 ms
-
     backbone = preprocessing.backbone
     told = f"`size` {preprocessing.size}, `fit` {preprocessing.fit} and `features` "
-    if backbone is None or backbone.name == EFFICIENTNET_LITE0:
-        return told + preprocessing.features_name
+    if backbone is None:
+        return told + preprocessing.features
+    if backbone.is_efficientnet_lite0:
+        return told + EFFICIENTNET_LITE0
     taken = f"`normalize` {backbone.normalize}, `backbone_output` {printable(backbone.output)}"
     return f"{taken}, {told}{printable(backbone.source)}"
 

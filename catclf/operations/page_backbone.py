@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catclf.dataset import Dataset
-from catclf.efficientnet import NAME as EFFICIENTNET_LITE0
 from catclf.efficientnet import stored_weights
 from catclf.errors import CatclfError
 from catclf.features import Preprocessing
@@ -27,11 +26,9 @@ def network_data(preprocessing: Preprocessing) -> dict[str, object] | None:
     where onnx is not installed.
     """
     backbone = preprocessing.backbone
-    if backbone is None or backbone.name != EFFICIENTNET_LITE0:
+    if backbone is None or not backbone.is_efficientnet_lite0:
         return None
     levels, scales, biases = stored_weights(backbone.network)
-    if not levels:
-        return None  # a file of the user's, of that name
     return {
         "shapes": [each.shape[:3] for each in levels],
         "levels": encoded(np.concatenate(levels, axis=None)),
@@ -86,8 +83,8 @@ def evidence_of_file(
         return None
     try:
         pixels = read_picture(name, model.preprocessing)
-        is_same = np.array_equal(backbone.column(pixels), column)
-        return backbone.evidence(pixels, model.w) if is_same else None
+        found, evidence = backbone.column_and_evidence(pixels, model.w)
+        return evidence if np.array_equal(found, column) else None
     except CatclfError:
         return None
 

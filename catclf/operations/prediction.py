@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from catclf.columns import Pixels
 from catclf.errors import AnyPath, PictureError
-from catclf.features import column
-from catclf.features import evidence as evidence_of
+from catclf.features import column, column_and_evidence
 from catclf.logistic import sigmoid
 from catclf.model import Model, load_model
 from catclf.neighbors import Neighbor
@@ -174,17 +173,19 @@ def _answer(
     # A PIL image that was opened from a file knows it.
     name = image if isinstance(image, str) else getattr(image, "filename", "") or STREAM_NAME
     preprocessing = model.preprocessing
+    png = None
     try:
         pixels = pixels_of(image, preprocessing)
-        x = column(pixels, preprocessing)
+        if draws:
+            from catclf.pictures.evidence import evidence_png
+
+            x, evidence = column_and_evidence(pixels, preprocessing, model.w)
+            png = evidence_png(pixels, evidence)
+        else:
+            x = column(pixels, preprocessing)
     except PictureError as error:
         told = PictureError(error.what, error.where or name, error.fix)
         return Prediction(name, None, None, told), None, root
-    png = None
-    if draws:
-        from catclf.pictures.evidence import evidence_png
-
-        png = evidence_png(pixels, evidence_of(pixels, preprocessing, model.w))
     return _prediction(model, threshold, name, x), png, root
 
 
@@ -195,7 +196,14 @@ def _prediction(model: Model, threshold: float, name: str, x: Pixels) -> Predict
     if model.neighbors is None:
         return Prediction(name, predicted, probabilities)
     likeness = model.neighbors.likeness(x, model.classes)
-    return Prediction(name, predicted, probabilities, None, *likeness)
+    return Prediction(
+        name,
+        predicted,
+        probabilities,
+        similarity=likeness.similarity,
+        unlike=likeness.unlike,
+        nearest=likeness.nearest,
+    )
 
 
 def _found(images: Iterable[Picture], observer: Observer) -> Iterator[_Found]:

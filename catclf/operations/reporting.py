@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from catclf import __version__
 from catclf.columns import Columns, blocks_of_bytes
-from catclf.dataset import DIGEST_CHARACTERS, Dataset, open_dataset
-from catclf.errors import AnyPath
+from catclf.dataset import Dataset, open_dataset
+from catclf.errors import DIGEST_CHARACTERS, AnyPath
 from catclf.features import Preprocessing
 from catclf.files import FileKind
 from catclf.metrics import calibration

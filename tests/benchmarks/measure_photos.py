@@ -15,8 +15,8 @@ from measure_pictures import PREDICT, photographs
 from measuring import Row, in_turns, seconds
 
 from catclf import load_backbone
+from catclf.backbone import EFFICIENTNET_LITE0 as NETWORK
 from catclf.backbone import Backbone
-from catclf.efficientnet import NAME as NETWORK
 from catclf.features import Preprocessing
 from catclf.model import Model, save_model
 from catclf.pictures.reading import read_picture

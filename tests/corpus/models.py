@@ -205,7 +205,7 @@ def bad_contents() -> Iterator[tuple[str, bytes]]:
     yield "another-network", backbone_but(backbone=np.frombuffer(small_network(seed=1), np.uint8))
     yield "network-of-a-model-of-pixels", but(backbone=np.frombuffer(small_network(), np.uint8))
     yield "backbone-of-another-digest", backbone_settings_but(digest="0" * 64)
-    yield "backbone-of-more-outputs", backbone_settings_but(outputs=9)
+    yield "backbone-of-more-outputs", backbone_settings_but(n_outputs=9)
     yield "backbone-of-many-pictures-at-once", backbone_settings_but(batch=10**9)
     yield "backbone-of-odd-places", backbone_settings_but(places=3)
     yield "preprocessing-long-size", preprocessing_but(size="\x1b[31m" + "8" * 100_000)

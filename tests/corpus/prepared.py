@@ -169,7 +169,7 @@ PREPARED: dict[str, Builder] = {
     "a network that is not recorded": but(backbone=np.frombuffer(small_network(), np.uint8)),
     "no pixels beside a backbone": but(good_prepared_backbone, train_pixels=None),
     "a backbone of another digest": backbone_but(digest="0" * 64),
-    "a backbone of more outputs": backbone_but(outputs=6),
+    "a backbone of more outputs": backbone_but(n_outputs=6),
     "a backbone of another size": backbone_but(size=16),
     "a backbone with an odd setting": backbone_but(normalize=["half"], name="\x1b[31m" * 99),
     "a backbone with one setting more": backbone_but(layers=50),
