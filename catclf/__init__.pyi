@@ -27,11 +27,11 @@ from catclf.operations.benchmarking import benchmark as benchmark
 from catclf.operations.comparison import Comparison as Comparison
 from catclf.operations.comparison import compare as compare
 from catclf.operations.evaluation import Evaluation as Evaluation
-from catclf.operations.evaluation import LabeledPrediction as LabeledPrediction
 from catclf.operations.evaluation import evaluate as evaluate
 from catclf.operations.inspection import info as info
 from catclf.operations.prediction import Prediction as Prediction
 from catclf.operations.prediction import predict as predict
+from catclf.operations.prediction_table import LabeledPrediction as LabeledPrediction
 from catclf.operations.preparation import Prepared as Prepared
 from catclf.operations.preparation import prepare as prepare
 from catclf.operations.reporting import Reported as Reported

@@ -193,8 +193,8 @@ class Judged:
 
     @property
     def weakness(self) -> str:
-        """Such as ``surely above chance (50.00 %), but low``."""
-        return f"{self.verdict}, but low"
+        """The verdict, or of one surely above ``surely above chance (50.00 %), but low``."""
+        return f"{self.verdict}, but low" if self.surely_better else self.verdict
 
 
 def majority_rate(labels: NDArray[np.uint8]) -> float:

@@ -8,8 +8,8 @@ least 99 % of the kept ones reach the floor, each held against the others.
 Products of bytes are added up exactly in float64, so that a picture's cosines are the same bits
 alone and among others, in any order.
 
-What it can notice and what not is measured in `tests/benchmarks`. Pixels and hog-color notice next
-to nothing, so that models of them keep no columns.
+What it can notice and what not is measured in `tests/benchmarks`. Pixels and hog-color tell other
+subjects apart little better than chance, so that models of them keep no columns.
 """
 
 from __future__ import annotations

@@ -173,9 +173,36 @@ def test_evaluate_refuses_another_backbone(
         catclf.evaluate(dataset, pixels[1])
 
 
-def test_its_fix_names_our_network_as_prepare_does(pixels: tuple[Path, Path]) -> None:
-    """Without what it has of its own."""
-    backbone = replace(small_backbone(), name="efficientnet-lite0")
+def test_a_network_that_changed_is_told_by_its_digest(
+    dataset: Path, model: Path, tmp_path: Path
+) -> None:
+    """To prepare by the same file again would lead nowhere."""
+    wanted = replace(backbone_of(model), source="my nets/small.onnx")
+    changed = replace(small_backbone(seed=1), source=wanted.source)
+    path = prepared(dataset, tmp_path, Preprocessing(backbone=changed))
+    asked = replace(catclf.load_model(model), preprocessing=Preprocessing(backbone=wanted))
+    with pytest.raises(DatasetError) as caught:
+        catclf.evaluate(path, asked)
+    digest, other = wanted.digest[:12], changed.digest[:12]
+    assert caught.value.what == (
+        f"was prepared with network {other}; the model's pictures with network {digest}"
+    )
+    assert caught.value.fix == (
+        f"The file my nets/small.onnx has changed since: its SHA-256 began with {digest}. Train a "
+        "model on this dataset instead."
+    )
+    elsewhere = replace(changed, source="elsewhere/small.onnx")
+    path = prepared(dataset, tmp_path, Preprocessing(backbone=elsewhere))
+    with pytest.raises(DatasetError, match=r"`features` 'my nets/small\.onnx', or train"):
+        catclf.evaluate(path, asked)
+
+
+def test_its_fix_names_our_network_as_prepare_does(
+    pixels: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without what it has of its own, whatever it is called; it is known by its digest."""
+    backbone = small_backbone(normalize="raw")
+    monkeypatch.setattr("catclf.backbone.EFFICIENTNET_LITE0_DIGEST", backbone.digest)
     preprocessing = Preprocessing(fit="crop", backbone=backbone)
     model = Model(np.zeros((10, 1)), 0.0, ("noncat", "cat"), preprocessing)
     with pytest.raises(DatasetError) as caught:

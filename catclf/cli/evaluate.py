@@ -20,7 +20,8 @@ from catclf.cli.options import (
 from catclf.cli.output import as_json, note, note_saved, percent, with_flags
 from catclf.errors import NAMED_PICTURES, printable
 from catclf.operations.comparison import Comparison, compare
-from catclf.operations.evaluation import Evaluation, LabeledPrediction, evaluate
+from catclf.operations.evaluation import Evaluation, evaluate
+from catclf.operations.prediction_table import LabeledPrediction
 
 
 @click.command(
@@ -148,7 +149,7 @@ def unlike_as_record(evaluation: Evaluation) -> dict[str, object]:
                 "label": evaluation.classes[evaluation.labels[index]],
                 "similarity": similarities[index],
             }
-            for index in evaluation.unlike()
+            for index in evaluation.unlike_indices()
         ]
     return {"similarity_floor": evaluation.floor, "unlike": unlike}
 
@@ -203,7 +204,7 @@ def lines_of(evaluation: Evaluation) -> Iterator[str]:
     for picture in worst:
         yield prediction_line(picture, positive)
     if evaluation.similarities is not None:
-        unlike = evaluation.unlike()
+        unlike = evaluation.unlike_indices()
         below = f"unlike the training pictures (similarity below {number(evaluation.floor)})"
         yield f"\n{below}: {len(unlike)} of {counts.total}"
         for index in unlike[:NAMED_PICTURES]:

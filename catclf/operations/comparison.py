@@ -11,12 +11,8 @@ from catclf.dataset import open_dataset
 from catclf.errors import AnyPath, ModelError, printable
 from catclf.metrics import mcnemar_p
 from catclf.model import Model
-from catclf.operations.evaluation import (
-    Evaluation,
-    evaluate_candidates,
-    path_of,
-    read_candidates,
-)
+from catclf.operations.compatibility import path_of, read_candidates
+from catclf.operations.evaluation import Evaluation, evaluate_candidates
 from catclf.splits import SplitName
 
 SIGNIFICANT_P = 0.05

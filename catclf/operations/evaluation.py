@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from catclf.backbone import EFFICIENTNET_LITE0
 from catclf.columns import BLOCK_EXAMPLES, ORDERS, Order, blocks
 from catclf.dataset import Dataset, Split, open_dataset
-from catclf.errors import AnyPath, DatasetError, printable
-from catclf.features import BY_RULE, Preprocessing
-from catclf.files import PREDICTIONS_HEADER, FileKind
+from catclf.errors import AnyPath, DatasetError
+from catclf.files import FileKind
 from catclf.logistic import Array, ClassWeight, cross_entropy, sigmoid
 from catclf.metrics import (
     Confusion,
@@ -26,19 +23,13 @@ from catclf.metrics import (
     majority_rate,
     wilson_interval,
 )
-from catclf.model import WEIGHTS_ONLY_CLASSES, Model, completed, read_model, unrolled
+from catclf.model import Model
 from catclf.neighbors import Neighbors
-from catclf.outputs import check_output, write_csv
+from catclf.operations.advice import features_hint
+from catclf.operations.compatibility import other_data, path_of, read_candidates, refuse_mismatch
+from catclf.operations.prediction_table import LabeledPrediction, write_predictions
+from catclf.outputs import check_output
 from catclf.splits import SplitName
-
-FEATURES_HINT = """\
-For photographs, try prepare `features` efficientnet-lite0
-(pip install 'catclf[photos]')."""
-
-
-def features_hint(judged: Judged, features: str) -> str | None:
-    """Return the advice to try a network's features, where an accuracy is weak without."""
-    return FEATURES_HINT if judged.weak and features in BY_RULE else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,9 +148,7 @@ class Evaluation:
         judged, hint = self.judged, features_hint(self.judged, self.features)
         if self.split == "train" or (judged.surely_better and hint is None):
             return None
-        sentence = self.verdict
-        if judged.surely_better:
-            sentence = f"the {self.split} {judged.name} is {judged.weakness}"
+        sentence = f"the {self.split} {judged.name} is {judged.weakness}"
         return "\n".join(filter(None, (sentence, hint)))
 
     @property
@@ -187,7 +176,7 @@ class Evaluation:
         """Return the pictures predicted wrong, the most confident first, at most `count`."""
         return [self._prediction(index) for index in self.most_confident(False, count)]
 
-    def unlike(self) -> list[int]:
+    def unlike_indices(self) -> list[int]:
         """Return which pictures are unlike the training pictures, the least similar first."""
         if self.similarities is None or self.floor is None:
             return []
@@ -274,18 +263,6 @@ def evaluate(
     return best
 
 
-def read_candidates(
-    model: AnyPath | Model, order: Order | None = None, classes: tuple[str, str] | None = None
-) -> list[Model]:
-    """Return a model; a weights-only one whose order is not given, by each of ORDERS."""
-    if isinstance(model, Model):
-        return [model]
-    found = read_model(model)
-    if found.weights_only and order is None:
-        return [unrolled(found, each, classes) for each in ORDERS]
-    return [completed(found, model, order, classes)]
-
-
 def evaluate_candidates(
     dataset: Dataset, candidates: list[Model], split: SplitName, threshold: float = 0.5
 ) -> tuple[Model, Evaluation]:
@@ -293,7 +270,7 @@ def evaluate_candidates(
 
     DatasetError where the split is empty, or the dataset and the model do not fit together.
     """
-    _refuse_mismatch(dataset, candidates[0])
+    refuse_mismatch(dataset, candidates[0])
     found = evaluate_models(dataset, candidates, split, threshold)
     losses = [evaluation.log_loss for evaluation in found]
     best = losses.index(min(losses))
@@ -301,48 +278,12 @@ def evaluate_candidates(
     if len(found) > 1:
         orders = dict(sorted(zip(ORDERS, losses, strict=True), key=lambda item: item[1]))
     chosen = candidates[best]
-    other_data = _other_data(dataset, chosen)
-    evaluation = replace(found[best], other_data=other_data, order_log_losses=orders)
+    trained_on = other_data(dataset, chosen)
+    evaluation = replace(found[best], other_data=trained_on, order_log_losses=orders)
     if chosen.neighbors is not None and split == "test":
         similarities = _similarities(dataset.test, chosen.neighbors)
         evaluation = replace(evaluation, similarities=similarities, floor=chosen.neighbors.floor)
     return chosen, evaluation
-
-
-def _other_data(dataset: Dataset, model: Model) -> str | None:
-    """Return the dataset a model was trained on; None where it is this one, or not known."""
-    if model.training is None or model.training.digest == dataset.digest:
-        return None
-    return model.training.dataset
-
-
-def _refuse_mismatch(dataset: Dataset, model: Model) -> None:
-    """Raise DatasetError where a dataset was not prepared as the model's pictures were."""
-    ours, wanted = dataset.preprocessing, model.preprocessing
-    if ours.n_x != wanted.n_x or (not model.weights_only and ours != wanted):
-        there, asked = ours.difference(wanted)
-        raise DatasetError(
-            f"was prepared with {there}; the model's pictures with {asked}",
-            dataset.path,
-            f"Prepare it with {_as_parameters(wanted)}, or train a model on this one.",
-        )
-    if model.classes not in (dataset.classes, WEIGHTS_ONLY_CLASSES):
-        found, needed = (" and ".join(map(repr, each.classes)) for each in (dataset, model))
-        what = f"has the classes {found}, the model {needed}"
-        fix = "Prepare the dataset as the model's was, or train a model on this one."
-        raise DatasetError(what, dataset.path, fix)
-
-
-def _as_parameters(preprocessing: Preprocessing) -> str:
-    """Return what prepares pictures so, as parameters."""
-    backbone = preprocessing.backbone
-    told = f"`size` {preprocessing.size}, `fit` {preprocessing.fit} and `features` "
-    if backbone is None:
-        return told + preprocessing.features
-    if backbone.is_efficientnet_lite0:
-        return told + EFFICIENTNET_LITE0
-    taken = f"`normalize` {backbone.normalize}, `backbone_output` {printable(backbone.output)}"
-    return f"{taken}, {told}{printable(backbone.source)}"
 
 
 def evaluate_models(
@@ -402,39 +343,3 @@ def _similarities(split: Split, neighbors: Neighbors) -> Array:
     """Return how like the training pictures each picture of a split (m,) is."""
     found = (neighbors.similarities(block) for _, block in blocks(split.columns, BLOCK_EXAMPLES))
     return np.concatenate(list(found))
-
-
-def path_of(model: AnyPath | Model) -> str | None:
-    """Return a model's file as it is named; None of one from memory."""
-    return None if isinstance(model, Model) else os.fspath(model)
-
-
-@dataclass(frozen=True)
-class LabeledPrediction:
-    """The prediction of a picture whose label is known; out of fold, means over the repeats.
-
-    Parameters
-    ----------
-    name
-        The picture.
-    label, predicted
-        Its class, and the class predicted.
-    probability
-        Of the positive class.
-    loss
-        Cross-entropy, in nats.
-    """
-
-    name: str
-    label: str
-    predicted: str
-    probability: float
-    loss: float
-
-
-def write_predictions(
-    path: AnyPath, predictions: Iterable[LabeledPrediction], positive: str
-) -> None:
-    """Write a CSV file with a line for each picture; `positive` names the positive class."""
-    rows = ((p.name, p.label, p.predicted, positive, p.probability, p.loss) for p in predictions)
-    write_csv(path, PREDICTIONS_HEADER, rows)

@@ -18,13 +18,9 @@ from catclf.features import Preprocessing
 from catclf.files import FileKind
 from catclf.metrics import calibration
 from catclf.model import Model
-from catclf.operations.evaluation import (
-    Evaluation,
-    evaluate_candidates,
-    features_hint,
-    path_of,
-    read_candidates,
-)
+from catclf.operations.advice import features_hint
+from catclf.operations.compatibility import path_of, read_candidates
+from catclf.operations.evaluation import Evaluation, evaluate_candidates
 from catclf.operations.page_backbone import (
     evidence_of_file,
     has_pictures,
@@ -239,7 +235,7 @@ def _test_data(dataset: Dataset, model: Model, test: Evaluation) -> dict[str, ob
         "constant_log_loss": test.constant_log_loss,
         "auc": test.auc,
         "also_in_train": test.also_in_train,
-        "unlike": len(test.unlike()),
+        "unlike": len(test.unlike_indices()),
         "order": next(iter(test.order_log_losses), None),
         "labels": encoded(test.labels),
         "probabilities": encoded(test.probabilities),
@@ -335,7 +331,7 @@ def _details(dataset: Dataset, model: Model, model_path: str | None) -> list[tup
 
 
 def _preprocessing_rows(preprocessing: Preprocessing) -> list[tuple[str, str]]:
-    """Return the settings by name, without a backbone's source: a path is nobody's business."""
+    """Return the settings by name, without a backbone's source, which is a path."""
     told = preprocessing.described()
     if preprocessing.backbone is not None:
         del told["order"]  # of pixels in a column, which holds none

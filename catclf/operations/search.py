@@ -14,7 +14,8 @@ from catclf.fields import MAX_COUNT, check_ranges, ranged
 from catclf.files import CONFIG_LINE
 from catclf.logistic import CLASS_WEIGHTS, ClassWeight
 from catclf.metrics import Z_95, Judged
-from catclf.operations.evaluation import LabeledPrediction, features_hint
+from catclf.operations.advice import features_hint
+from catclf.operations.prediction_table import LabeledPrediction
 from catclf.outputs import replacing
 from catclf.training import Settings
 
@@ -172,7 +173,7 @@ class Tuned:
 
     @property
     def hint(self) -> str | None:
-        """The advice to try a network's features, where the accuracy is weak without."""
+        """The advice to try a network's features, where the accuracy is not good without."""
         return features_hint(self.judged, self.features)
 
     @property

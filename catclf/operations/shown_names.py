@@ -1,6 +1,6 @@
 """What pictures and files are called on a page.
 
-It is handed on: what lies above the folder that has all pictures is nobody's business.
+A page is handed on: it does not tell what lies above the folder that has all pictures.
 """
 
 from __future__ import annotations

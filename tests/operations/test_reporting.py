@@ -65,7 +65,7 @@ def test_what_is_judged_is_what_was_asked_for(small_dataset: Path, tmp_path: Pat
             assert data["test"]["judged"]["surely_better"] == judged.judged.surely_better
             assert data["test"]["judged"]["weak"] == judged.judged.weak
             assert (data["test"]["hint"] or "") in (judged.doubt or "")
-            assert (data["test"]["hint"] is not None) == judged.judged.weak  # of pixels
+            assert (data["test"]["hint"] is not None) == (judged.doubt is not None)
             assert data["other_data"] == trained_on
 
 

@@ -213,13 +213,17 @@ def test_warnings_stand_in_the_result(tmp_path: Path) -> None:
         assert tune(path, quick).warnings == heard.warnings
 
 
-@pytest.mark.parametrize(("accuracy", "told"), [(0.74, True), (0.76, False)])
+@pytest.mark.parametrize(
+    ("accuracy", "error", "told"),
+    [(0.74, 0.05, True), (0.76, 0.05, False), (0.76, 0.14, True)],
+)
 def test_what_is_weak_is_told_of_better_features(
-    accuracy: float, told: bool, small_dataset: Path
+    accuracy: float, error: float, told: bool, small_dataset: Path
 ) -> None:
-    """By the same rule as an evaluation: nearer to the constant than to 100 %."""
+    """By the same rule as an evaluation: nearer to the constant than to 100 %, or not sure."""
     tuned = tune(small_dataset, QUICK)
-    tuned = replace(tuned, scores=[replace(tuned.scores[0], accuracy=accuracy)])
+    best = replace(tuned.scores[0], accuracy=accuracy, accuracy_error=error)
+    tuned = replace(tuned, scores=[best])
     assert (tuned.hint is not None) == told
     assert replace(tuned, features="hog-color").hint == tuned.hint
     assert replace(tuned, features="small.onnx").hint is None

@@ -1,0 +1,85 @@
+"""Whether a model and a dataset belong together: made from pictures prepared alike."""
+
+from __future__ import annotations
+
+import os
+import shlex
+
+from catclf.backbone import EFFICIENTNET_LITE0
+from catclf.columns import ORDERS, Order
+from catclf.dataset import Dataset
+from catclf.errors import DIGEST_CHARACTERS, AnyPath, DatasetError, printable
+from catclf.features import Preprocessing
+from catclf.model import WEIGHTS_ONLY_CLASSES, Model, completed, read_model, unrolled
+
+
+def path_of(model: AnyPath | Model) -> str | None:
+    """Return a model's file as it is named; None of one from memory."""
+    return None if isinstance(model, Model) else os.fspath(model)
+
+
+def read_candidates(
+    model: AnyPath | Model, order: Order | None = None, classes: tuple[str, str] | None = None
+) -> list[Model]:
+    """Return a model; a weights-only one whose order is not given, by each of ORDERS."""
+    if isinstance(model, Model):
+        return [model]
+    found = read_model(model)
+    if found.weights_only and order is None:
+        return [unrolled(found, each, classes) for each in ORDERS]
+    return [completed(found, model, order, classes)]
+
+
+def other_data(dataset: Dataset, model: Model) -> str | None:
+    """Return the dataset a model was trained on; None where it is this one, or not known."""
+    if model.training is None or model.training.digest == dataset.digest:
+        return None
+    return model.training.dataset
+
+
+def refuse_mismatch(dataset: Dataset, model: Model) -> None:
+    """Raise DatasetError where a dataset was not prepared as the model's pictures were."""
+    ours, wanted = dataset.preprocessing, model.preprocessing
+    if ours.n_x != wanted.n_x or (not model.weights_only and ours != wanted):
+        there, asked = ours.difference(wanted)
+        raise DatasetError(
+            f"was prepared with {there}; the model's pictures with {asked}",
+            dataset.path,
+            _changed(ours, wanted)
+            or f"Prepare it with {_as_parameters(wanted)}, or train a model on this one.",
+        )
+    if model.classes not in (dataset.classes, WEIGHTS_ONLY_CLASSES):
+        found, needed = (" and ".join(map(repr, each.classes)) for each in (dataset, model))
+        what = f"has the classes {found}, the model {needed}"
+        fix = "Prepare the dataset as the model's was, or train a model on this one."
+        raise DatasetError(what, dataset.path, fix)
+
+
+def _changed(ours: Preprocessing, wanted: Preprocessing) -> str | None:
+    """Return what to do where the same parameters mean another network by now; None elsewhere."""
+    here, asked = ours.backbone, wanted.backbone
+    if here is None or asked is None or here.digest == asked.digest:
+        return None
+    if _as_parameters(ours) != _as_parameters(wanted):
+        return None
+    return (
+        f"The file {printable(asked.source)} has changed since: its SHA-256 began with "
+        f"{asked.digest[:DIGEST_CHARACTERS]}. Train a model on this dataset instead."
+    )
+
+
+def _as_parameters(preprocessing: Preprocessing) -> str:
+    """Return what prepares pictures so, as parameters."""
+    backbone = preprocessing.backbone
+    told = f"`size` {preprocessing.size}, `fit` {preprocessing.fit} and `features` "
+    if backbone is None:
+        return told + preprocessing.features
+    if backbone.is_efficientnet_lite0:
+        return told + EFFICIENTNET_LITE0
+    taken = f"`normalize` {backbone.normalize}, `backbone_output` {_quoted(backbone.output)}"
+    return f"{taken}, {told}{_quoted(backbone.source)}"
+
+
+def _quoted(text: str) -> str:
+    """Return a name as a shell takes it."""
+    return printable(shlex.quote(text))
