@@ -3,8 +3,8 @@
     record       JSON: format, version, created_by, classes, preprocessing, also_in_train
     train_columns              (m, n_x) uint8: the columns of X, one a row
     train_columns_checksums    (ceil(m / 256),) uint32: the CRC-32 of each 256 rows of columns
-    train_pixels, train_pixels_checksums    (m, 3 size size) uint8, where the features are not the
-                               pixels themselves; beside a backbone's, size is 64
+    train_pixels, train_pixels_checksums    (m, 3 kept_size kept_size) uint8, where the features are
+                               not the pixels themselves; see `Preprocessing.kept_size`
     train_labels, train_names  (m,) uint8, 0 or 1; (m,) UTF-8
     test_...                   the same
     backbone     (bytes,) uint8: the ONNX file whose output the columns are, where they are one's
@@ -130,7 +130,7 @@ class Split:
     columns
         The columns of X, one a row (m, n_x) uint8, read from the file when they are used.
     pixels
-        The pictures unrolled (m, 3 size size); where these are the features, `columns`.
+        The pictures unrolled (m, 3 kept_size kept_size); where these are the features, `columns`.
     labels
         (m,), 0 or 1.
     read_names
@@ -279,8 +279,8 @@ class NewSplit:
 
     `blocks` are the columns of X as rows, (k, n_x) uint8 at a time, `labels` (m,) uint8, 0 or 1,
     and `names` what each picture is called; the train split holds `also_in_train` of them too.
-    Where the features are not the pixels, `pixel_blocks` are the pictures unrolled, (k, 3 size
-    size) at a time.
+    Where the features are not the pixels, `pixel_blocks` are the pictures unrolled,
+    (k, 3 kept_size kept_size) at a time.
     """
 
     blocks: Iterable[NDArray[np.uint8]]

