@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import os
-import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +13,7 @@ from hypothesis import strategies as st
 
 import catclf
 from catclf.dataset import open_dataset
-from catclf.errors import CatclfError, DatasetError, ModelError, printable
+from catclf.errors import DatasetError
 from catclf.features import Preprocessing
 from catclf.logistic import ClassWeight, sigmoid
 from catclf.metrics import balanced_interval, mcnemar_p, wilson_interval
@@ -24,13 +21,8 @@ from catclf.model import Model, save_model
 from catclf.observer import Observer
 from catclf.operations import comparison
 from catclf.operations.comparison import compare
-from catclf.operations.evaluation import (
-    Evaluation,
-    evaluate,
-    evaluate_models,
-)
+from catclf.operations.evaluation import Evaluation, evaluate
 from catclf.operations.prediction import predict
-from catclf.operations.prediction_table import LabeledPrediction, write_predictions
 from catclf.training import Settings, Training
 from conftest import positive_probability
 from datasets import CLASSES, write_small
@@ -299,21 +291,6 @@ def test_what_is_not_surely_better_is_told_of_them_too(tmp_path: Path) -> None:
         assert {alone.judged.surely_better, alone.judged.surely_worse} == {False}
 
 
-# ------------------------------------------------------------------------------ what fits
-
-
-def test_a_model_may_be_its_file(small_dataset: Path, model: Model, tmp_path: Path) -> None:
-    """Ours, or a notebook's w and b, which take the dataset's names of the classes."""
-    save_model(tmp_path / "m.npz", model)
-    np.savez(tmp_path / "w.npz", w=model.w, b=model.b)
-    expected = evaluate(small_dataset, model)
-    assert expected.model is None
-    for path, order in ((tmp_path / "m.npz", None), (tmp_path / "w.npz", "planes")):
-        found = evaluate(small_dataset, path, order=order)  # type: ignore[arg-type]
-        assert found.probabilities.tolist() == expected.probabilities.tolist()
-        assert (found.model, found.classes) == (str(path), ("noncat", "cat"))
-
-
 def test_an_empty_split_says_how_to_go_on(tmp_path: Path, model: Model) -> None:
     """Without test pictures the message names the train split; another name is none at all."""
     path = write_small(tmp_path / "d.npz", 2)
@@ -322,66 +299,6 @@ def test_an_empty_split_says_how_to_go_on(tmp_path: Path, model: Model) -> None:
     assert evaluate(path, model, split="train").confusion.total == 2
     with pytest.raises(ValueError, match="split must be train or test, got 'val'"):
         evaluate(path, model, split="val")  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize(
-    ("changed", "said"),
-    [
-        ({"preprocessing": Preprocessing(size=SIZE, fit="crop")}, "crop"),
-        ({"preprocessing": Preprocessing(size=4), "w": np.zeros((48, 1))}, "pictures with size 4"),
-        ({"classes": ("noncat", "dog")}, "dog"),
-        ({"classes": ("cat", "noncat")}, "cat"),
-    ],
-    ids=["fit", "size", "class", "turned about"],
-)
-def test_a_dataset_prepared_otherwise_is_refused(
-    small_dataset: Path, model: Model, changed: dict[str, object], said: str
-) -> None:
-    """A model meets only pictures made as those it was trained on, and its own classes."""
-    other = dataclasses.replace(model, **changed)  # type: ignore[arg-type]
-    with pytest.raises(DatasetError, match=said):
-        evaluate(small_dataset, other)
-    with pytest.raises((DatasetError, ModelError), match=said):
-        compare(small_dataset, model, other)
-
-
-def test_weights_of_another_size_are_refused(small_dataset: Path, tmp_path: Path) -> None:
-    """A notebook's too."""
-    np.savez(tmp_path / "other.npz", w=np.zeros(3 * 4 * 4), b=0)
-    with pytest.raises(DatasetError, match="the model's pictures with size 4"):
-        evaluate(small_dataset, tmp_path / "other.npz")
-
-
-def test_a_dataset_prepared_anew_is_the_same_data(
-    small_dataset: Path, small_pictures: Path, tmp_path: Path
-) -> None:
-    """From the same pictures with the same options, wherever they are; with another seed it is not.
-
-    Nor where only a label was corrected.
-    """
-    catclf.train(small_dataset, tmp_path / "m.npz", Settings(iterations=5))
-    moved, anew = shutil.copytree(small_pictures, tmp_path / "moved"), tmp_path / "anew.npz"
-    size = Preprocessing(size=SIZE)
-
-    def other_data(seed: int = 0) -> str | None:
-        catclf.prepare([moved], anew, preprocessing=size, test_split=0.25, seed=seed)
-        return evaluate(anew, tmp_path / "m.npz").other_data
-
-    assert other_data() is None
-    assert other_data(seed=1) == str(small_dataset)
-    (moved / "cat" / "00.png").rename(moved / "noncat" / "corrected.png")
-    assert other_data() == str(small_dataset)
-
-
-def test_other_data_and_leaks_are_told(small_dataset: Path, tmp_path: Path) -> None:
-    """A model may be evaluated on what it was not trained on; what it was trained on is counted."""
-    path = tmp_path / "model.npz"
-    catclf.train(small_dataset, path, catclf.Settings(iterations=5))
-    assert evaluate(small_dataset, path).other_data is None
-    assert evaluate(small_dataset, path).also_in_train == 0
-    other = write_small(tmp_path / "other.npz", 2, 4, also_in_train=2)
-    assert evaluate(other, path).other_data == str(small_dataset)
-    assert evaluate(other, path).also_in_train == 2
 
 
 # ------------------------------------------------------------------------------ two models
@@ -425,75 +342,3 @@ def test_each_of_two_models_is_evaluated_as_alone(
         assert found.confusion == alone.confusion
         assert found.order_log_losses == alone.order_log_losses
         assert found.probabilities.tolist() == alone.probabilities.tolist()
-
-
-# ------------------------------------------------------------------------------ the table
-
-shares = st.floats(0, 1)
-labeled_predictions = st.builds(
-    LabeledPrediction, st.text(), st.text(), st.text(), shares, st.floats(0, allow_nan=False)
-)
-
-
-def rows_of(path: Path) -> list[dict[str, str]]:
-    """Read a table as any other program does."""
-    with open(path, encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file, strict=True))
-
-
-def test_a_line_a_picture_in_the_order_given(small_dataset: Path, tmp_path: Path) -> None:
-    """The class that the probability is of stands in every line; numbers keep every bit."""
-    path = tmp_path / "p.csv"
-    result = evaluate(small_dataset, answering([]), predictions=path)
-    header, first, *_ = path.read_text(encoding="utf-8").splitlines()
-    assert header == "file,label,predicted,positive,probability,loss"
-    assert first == f"{result.names[0]},cat,noncat,cat,0.5,0.6931471805599453"
-    assert [row["file"] for row in rows_of(path)] == result.names
-
-
-@given(predictions=st.lists(labeled_predictions, max_size=5), positive=st.text())
-def test_any_predictions_are_read_back(
-    predictions: list[LabeledPrediction], positive: str, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    """One line each, whatever their names hold; numbers are the same to the last bit."""
-    path = tmp_path_factory.getbasetemp() / "any-predictions.csv"
-    write_predictions(path, predictions, positive)
-    read = rows_of(path)
-    assert len(path.read_bytes().splitlines()) == 1 + len(read) == 1 + len(predictions)
-    for row, prediction in zip(read, predictions, strict=True):
-        names = (prediction.name, prediction.label, prediction.predicted, positive)
-        told = (row["file"], row["label"], row["predicted"], row["positive"])
-        assert told == tuple(map(printable, names))
-        assert float(row["probability"]) == prediction.probability
-        assert float(row["loss"]) == prediction.loss
-
-
-def test_names_that_are_no_utf_8_are_escaped(tmp_path: Path, model: Model) -> None:
-    """Those of pictures and of classes, as a dataset may hold them."""
-    names = [os.fsdecode(b"caf\xe9\x1b[31m.png"), "猫.png"]
-    classes = ("no\ncat", os.fsdecode(b"ca\xff"))
-    path = write_small(tmp_path / "d.npz", 2, classes=classes, test_labels=[0, 1], test_names=names)
-    with open_dataset(path) as dataset:
-        [result] = evaluate_models(dataset, [model], "test")
-    write_predictions(tmp_path / "p.csv", result.predictions(), result.classes[1])
-    rows = rows_of(tmp_path / "p.csv")
-    assert [row["file"] for row in rows] == ["caf\\udce9\\x1b[31m.png", "猫.png"]
-    assert [row["label"] for row in rows] == ["no\\ncat", "ca\\udcff"]
-
-
-def test_a_table_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
-    """Where the predictions end in an error, an older table stays, and nothing lies beside it."""
-    path, sure = tmp_path / "p.csv", LabeledPrediction("a.png", "cat", "cat", 0.75, 0.29)
-    write_predictions(path, [sure], "cat")
-    before = path.read_bytes()
-
-    def broken() -> Iterator[LabeledPrediction]:
-        yield sure
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        write_predictions(path, broken(), "cat")
-    assert path.read_bytes() == before
-    assert os.listdir(tmp_path) == ["p.csv"]
-    with pytest.raises(CatclfError, match="a folder, not a file"):
-        write_predictions(tmp_path, [sure], "cat")
