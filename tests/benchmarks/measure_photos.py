@@ -19,6 +19,7 @@ from catclf.backbone import EFFICIENTNET_LITE0 as NETWORK
 from catclf.backbone import Backbone
 from catclf.features import Preprocessing
 from catclf.model import Model, save_model
+from catclf.neighbors import KEPT, draw_neighbors
 from catclf.pictures.reading import read_picture
 from catclf.workers import available_cores
 
@@ -111,9 +112,14 @@ def column_seconds(photos: Path, backbone: Backbone) -> float:
 def cold_row(many: Path, folder: Path, network: Path, backbone: Backbone) -> Row:
     """Predict one photograph, from a cold start."""
     preprocessing = Preprocessing(backbone=backbone)
-    w = np.random.default_rng(0).normal(size=(preprocessing.n_x, 1))
+    rng = np.random.default_rng(0)
+    w = rng.normal(size=(preprocessing.n_x, 1))
     model, photo = folder / "model.npz", next(many.rglob("*.jpg"))
-    save_model(model, Model(w, 0.0, ("noncat", "cat"), preprocessing))
+    columns = rng.integers(0, 256, (KEPT, preprocessing.n_x), np.uint8)
+    names = [f"photographs/cat/{i:03}.jpg" for i in range(KEPT)]
+    neighbors = draw_neighbors(columns, np.arange(KEPT, dtype=np.uint8) % 2, names)
+    trained = Model(w, 0.0, ("noncat", "cat"), preprocessing, neighbors=neighbors)
+    save_model(model, trained)
     predict = process(PREDICT, "predict", "-q", "-m", model, photo)
     bare, ours, ratio = in_turns(process(BARE, network), predict, rounds=21)
     return Row(
