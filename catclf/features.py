@@ -98,8 +98,17 @@ class Preprocessing:
     backbone: Backbone | None = None
 
     def __post_init__(self) -> None:
+        if self.features not in FEATURES:
+            raise ValueError(
+                f"features must be one of {', '.join(FEATURES)}, got {self.features!r}; a network "
+                "is given as `backbone`, which catclf.load_backbone returns"
+            )
         check_ranges(self)
         backbone = self.backbone
+        if backbone is not None and not hasattr(backbone, "network"):
+            raise ValueError(
+                f"backbone must be what catclf.load_backbone returns, got {backbone!r}"
+            )
         if self.size is None:
             object.__setattr__(self, "size", 64 if backbone is None else backbone.size)
         if backbone is not None:

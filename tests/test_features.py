@@ -353,6 +353,14 @@ def backbone() -> Backbone:
     return small_backbone(8)
 
 
+def test_a_network_is_given_as_a_backbone() -> None:
+    """By its name alone it is refused, with what to do."""
+    with pytest.raises(ValueError, match=r"a network is given as `backbone`, which catclf.load_ba"):
+        Preprocessing(features="efficientnet-lite0")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="^backbone must be what catclf.load_backbone returns"):
+        Preprocessing(backbone="efficientnet-lite0")  # type: ignore[arg-type]
+
+
 def test_a_backbone_sets_size_and_features(backbone: Backbone) -> None:
     """Its own; pictures are kept in 64 x 64 whatever it takes."""
     found = Preprocessing(fit="crop", backbone=backbone)
