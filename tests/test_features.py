@@ -1,4 +1,4 @@
-"""The features of a picture: its pixels, or histograms of its edges and colors."""
+"""The features of a picture: pixels, histograms of edges and colors, a network's output."""
 
 from __future__ import annotations
 
@@ -18,15 +18,13 @@ from skimage.feature import hog
 import catclf
 from catclf.backbone import Backbone
 from catclf.columns import unroll
-from catclf.features import (
+from catclf.features import Preprocessing, column, column_and_evidence
+from catclf.hog_color import (
     DECIMALS_OF_A_DIRECTION,
     DIRECTIONS,
-    Preprocessing,
     block_histograms,
     cells,
     colors,
-    column,
-    column_and_evidence,
     edges,
     gradients,
     votes,
