@@ -17,6 +17,7 @@ assumed.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -72,6 +73,8 @@ class Model:
         Some of the columns it was trained on, where they are a backbone's.
     weights_only
         Whether its file holds w and b alone: classes and preprocessing are then assumed.
+    path
+        The file it was read from; None where it was not.
     """
 
     w: Array
@@ -81,6 +84,7 @@ class Model:
     training: Training | None = None
     neighbors: Neighbors | None = None
     weights_only: bool = False
+    path: str | None = None
 
     @property
     def positive(self) -> str:
@@ -126,6 +130,8 @@ class Model:
         ------
         PictureError
             Where the picture cannot be read.
+        CatclfError
+            Where onnxruntime, which a model of a backbone needs, is not there.
         ValueError
             Where the features have no places: hog-color, and a backbone whose output is no map.
         """
@@ -152,6 +158,8 @@ class Model:
         ------
         PictureError
             Where a picture cannot be read.
+        CatclfError
+            Where onnxruntime, which a model of a backbone needs, is not there.
         TypeError, ValueError
             For what is no picture, and for an array of another shape or type.
         """
@@ -285,7 +293,8 @@ def read_model(path: AnyPath) -> Model:
         training = Training.from_record(record)
         if training is not None:
             training = replace(training, costs=costs, test_log_losses=test_log_losses, state=state)
-        return Model(w, b, classes, preprocessing, training, _neighbors(npz, w.size))
+        neighbors = _neighbors(npz, w.size)
+        return Model(w, b, classes, preprocessing, training, neighbors, path=os.fspath(path))
 
 
 def _weights_only_model(npz: Npz) -> Model:
