@@ -17,7 +17,6 @@ assumed.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -294,7 +293,7 @@ def read_model(path: AnyPath) -> Model:
         if training is not None:
             training = replace(training, costs=costs, test_log_losses=test_log_losses, state=state)
         neighbors = _neighbors(npz, w.size)
-        return Model(w, b, classes, preprocessing, training, neighbors, path=os.fspath(path))
+        return Model(w, b, classes, preprocessing, training, neighbors, path=npz.where)
 
 
 def _weights_only_model(npz: Npz) -> Model:
@@ -303,7 +302,8 @@ def _weights_only_model(npz: Npz) -> Model:
         size = size_of(w.size)
     except ValueError as error:
         raise ModelError(str(error), npz.where, "Save w for square RGB pictures.") from None
-    return Model(w, b, WEIGHTS_ONLY_CLASSES, Preprocessing(size=size), weights_only=True)
+    preprocessing = Preprocessing(size=size)
+    return Model(w, b, WEIGHTS_ONLY_CLASSES, preprocessing, weights_only=True, path=npz.where)
 
 
 def _weights(npz: Npz) -> tuple[Array, float]:

@@ -115,7 +115,7 @@ def test_a_limit_on_processes_is_named(
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(os, "fork", refuse)
-    with pytest.raises(CatclfError, match="^cannot start another process") as caught:
+    with pytest.raises(CatclfError, match=r"^cannot start another process") as caught:
         Pool(pid, 2)
     assert str(caught.value.fix).startswith(fix)
 
