@@ -51,6 +51,7 @@ NORMALIZATIONS: dict[Normalization, tuple[tuple[float, ...], tuple[float, ...]]]
 EFFICIENTNET_LITE0 = "efficientnet-lite0"  # the network that we bring (`catclf.efficientnet`)
 EFFICIENTNET_LITE0_DIGEST = "6139f5d58dcc94948ec7c6be9be65531e619a207b8f9ad166cc9b74856bc8c34"
 RMS_AT_255 = 3.6
+MAX_WORDS = 300  # characters of onnxruntime's own
 MAX_BATCH = 64  # of a network that takes so many pictures at once: one is repeated so often
 EXPORT_OUTPUT = "Export it with an output of float32: (n, d), or a map (n, d, h, w)."
 INSTALL = "Install it: pip install 'catclf[photos]'."
@@ -344,8 +345,9 @@ def _not_run(error: Exception) -> CatclfError:
         if found := re.search(pattern, words):
             words = f", which {plain.format(*found.groups())}"
             break
-    else:
-        words = f" ({words[-300:]})"
+    else:  # what matters most stands at the end
+        cut = len(words) - MAX_WORDS
+        words = f" ({words if cut <= 0 else '... ' + words[words.find(' ', cut) + 1 :]})"
     return CatclfError(
         f"onnxruntime {onnxruntime.__version__} does not run the network{words}",
         fix="Update it (pip install -U onnxruntime), or take the network exported with an older "

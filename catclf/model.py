@@ -72,6 +72,8 @@ class Model:
         Some of the columns it was trained on, where they are a backbone's.
     weights_only
         Whether its file holds w and b alone: classes and preprocessing are then assumed.
+    path
+        The file it was read from; None where it was not.
     """
 
     w: Array
@@ -81,6 +83,7 @@ class Model:
     training: Training | None = None
     neighbors: Neighbors | None = None
     weights_only: bool = False
+    path: str | None = None
 
     @property
     def positive(self) -> str:
@@ -126,6 +129,8 @@ class Model:
         ------
         PictureError
             Where the picture cannot be read.
+        CatclfError
+            Where onnxruntime, which a model of a backbone needs, is not there.
         ValueError
             Where the features have no places: hog-color, and a backbone whose output is no map.
         """
@@ -152,6 +157,8 @@ class Model:
         ------
         PictureError
             Where a picture cannot be read.
+        CatclfError
+            Where onnxruntime, which a model of a backbone needs, is not there.
         TypeError, ValueError
             For what is no picture, and for an array of another shape or type.
         """
@@ -285,7 +292,8 @@ def read_model(path: AnyPath) -> Model:
         training = Training.from_record(record)
         if training is not None:
             training = replace(training, costs=costs, test_log_losses=test_log_losses, state=state)
-        return Model(w, b, classes, preprocessing, training, _neighbors(npz, w.size))
+        neighbors = _neighbors(npz, w.size)
+        return Model(w, b, classes, preprocessing, training, neighbors, path=npz.where)
 
 
 def _weights_only_model(npz: Npz) -> Model:
@@ -294,7 +302,8 @@ def _weights_only_model(npz: Npz) -> Model:
         size = size_of(w.size)
     except ValueError as error:
         raise ModelError(str(error), npz.where, "Save w for square RGB pictures.") from None
-    return Model(w, b, WEIGHTS_ONLY_CLASSES, Preprocessing(size=size), weights_only=True)
+    preprocessing = Preprocessing(size=size)
+    return Model(w, b, WEIGHTS_ONLY_CLASSES, preprocessing, weights_only=True, path=npz.where)
 
 
 def _weights(npz: Npz) -> tuple[Array, float]:

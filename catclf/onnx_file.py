@@ -26,10 +26,12 @@ from catclf.backbone import (
 )
 from catclf.efficientnet import WEIGHTS_PACKAGE, efficientnet_lite0, import_onnx
 from catclf.errors import AnyPath, CatclfError, printable
+from catclf.fields import Range
 from catclf.files import HEAD_BYTES, Expected, read_regular
 
 MAX_BYTES = 500 * 2**20
 MAX_SIZE = 1024
+SIZES = Range(whole=True, least=1, most=MAX_SIZE)
 ONNX = Expected(
     "an ONNX file",
     "Name a whole network in ONNX's format, as torch.onnx.export writes it.",
@@ -85,8 +87,8 @@ def load_backbone(
     ValueError
         For a `size` that is not 1 to 1024, or a `normalize` that is not known.
     """
-    if size is not None and not 1 <= size <= MAX_SIZE:
-        raise ValueError(f"size must be at least 1 and at most {MAX_SIZE}, got {size}")
+    if size is not None and (complaint := SIZES.complaint(size)) is not None:
+        raise ValueError(f"size {complaint}, got {size!r}")
     if normalize is not None and normalize not in NORMALIZATIONS:
         raise ValueError(f"normalize must be one of {', '.join(NORMALIZATIONS)}, got {normalize!r}")
     if features == EFFICIENTNET_LITE0:
@@ -98,7 +100,7 @@ def load_backbone(
         source = f"the package {WEIGHTS_PACKAGE.replace('_', '-')}"
     else:
         network = read_regular(features, MAX_BYTES, CatclfError, ONNX.missing)
-        source = where = os.fspath(features)
+        source = where = os.fsdecode(features)
     name = os.path.basename(where)
     if where != EFFICIENTNET_LITE0 and name in RESERVED:
         raise CatclfError(f"is called as the features {name} are", where, "Rename the file.")
@@ -164,7 +166,7 @@ def _inspected(
         batch=batch,
         output=output,
         n_outputs=channels,
-        signed=not _never_negative(model.graph, output),
+        signed=bool(min(first.min(), second.min()) < 0) or not _never_negative(model.graph, output),
         places=(places[0], places[1]) if places and places != [1, 1] else None,
         network=network,
     )
@@ -195,9 +197,11 @@ def _input_of(inputs: list[Any]) -> tuple[int | None, int | None, bool]:
     [image] = inputs
     shape = [each if isinstance(each, int) else None for each in image.shape]
     shown = f"{image.type} ({_listed([*map(str, image.shape)])})"
-    if image.type != "tensor(float)" or len(shape) != 4 or 3 not in (shape[1], shape[3]):
+    channels = {shape[1], shape[3]} if len(shape) == 4 else set()
+    if image.type != "tensor(float)" or not (3 in channels or channels == {None}):
         raise CatclfError(f"its input is {shown}, no pictures", fix=EXPORT_INPUT)
-    batch, channels_last = shape[0], shape[1] != 3
+    # Where no axis is fixed, it is in ONNX's own order.
+    batch, channels_last = shape[0], shape[3] == 3 and shape[1] != 3
     sides = {side for side in (shape[1:3] if channels_last else shape[2:]) if side is not None}
     if len(sides) > 1:
         raise CatclfError(f"takes pictures that are not square: {shown}", fix=EXPORT_INPUT)
@@ -285,4 +289,4 @@ def _least_of(clip: Any, graph: Any) -> float:
             elif node is clip and attribute.name == "min":  # before opset 11
                 return float(attribute.f)
     least = constants.get(clip.input[1]) if len(clip.input) > 1 else None
-    return float("-inf") if least is None else float(numpy_helper.to_array(least))
+    return float("-inf") if least is None else float(numpy_helper.to_array(least).min())

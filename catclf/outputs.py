@@ -20,6 +20,7 @@ from catclf.files import FileKind, file_kind
 if TYPE_CHECKING:
     from pathlib import Path
 
+UNCHANGED = "; nothing was changed"
 MAX_PREFIX_BYTES = 120  # of an output's name in its temporary file's; file systems allow 255
 
 
@@ -76,17 +77,19 @@ def check_output(
                 raise CatclfError("is an input too", path, "Write to another file.")
         if output.st_size > 0 and not force and not _is_of_kind(target, kind):
             fix = "Write to another file, or replace this one with `force`."
-            raise CatclfError(f"exists, and is not {kind.value}; nothing was changed", path, fix)
+            raise CatclfError(f"exists, and is not {kind.value}{UNCHANGED}", path, fix)
 
 
 def check_folder(folder: AnyPath) -> None:
     """Check, before the work, that outputs can be written into a folder.
 
-    CatclfError where they cannot, or where it is missing and does not lie below the current one.
-    Nothing is changed.
+    CatclfError where they cannot, where it has no name, or where it is missing and does not lie
+    below the current one. Nothing is changed.
     """
     from pathlib import Path  # as in `_target`
 
+    if not os.fspath(folder):
+        raise CatclfError("the folder to write to has no name", fix="Name it, or . for this one.")
     try:
         _try_to_write(Path(os.path.realpath(folder), "output"))
     except OSError as error:
@@ -191,7 +194,7 @@ def unwritable(error: OSError, path: AnyPath) -> CatclfError:
     what, fix = reasons.get(
         error.errno or 0, (f"cannot be written ({error.strerror or error})", "Write elsewhere.")
     )
-    return CatclfError(f"{what}; nothing was changed", path, fix)
+    return CatclfError(f"{what}{UNCHANGED}", path, fix)
 
 
 def _target(path: AnyPath) -> Path:

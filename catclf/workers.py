@@ -13,6 +13,7 @@ and see the memory of this process; elsewhere they are spawned, and the function
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 import pickle
@@ -176,9 +177,11 @@ class _Worker:
                 warnings.simplefilter("ignore", DeprecationWarning)
                 self.process.start()
         except OSError as error:
+            limit = (
+                "open files: ulimit -n" if error.errno == errno.EMFILE else "processes: ulimit -u"
+            )
             raise CatclfError(
-                f"cannot start another process ({error.strerror})",
-                fix="Allow more processes: ulimit -u.",
+                f"cannot start another process ({error.strerror})", fix=f"Allow more {limit}."
             ) from error
         finally:
             theirs.close()

@@ -37,6 +37,7 @@ from catclf.backbone import (
 )
 from catclf.errors import CatclfError, ModelError, PictureError
 from catclf.features import Preprocessing
+from catclf.model import Model, save_model
 from catclf.onnx_file import load_backbone
 from catclf.workers import map_in_order
 from networks import Shape, backbone_of, network_of, picture_shape, small_backbone, small_network
@@ -527,8 +528,32 @@ def test_predict_without_onnxruntime_says_so_at_once(
     catclf.train(data, model)
     open_session.cache_clear()
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    with pytest.raises(CatclfError, match=r"^a network needs onnxruntime"):
+    with pytest.raises(CatclfError, match=r"m\.npz: a network needs onnxruntime"):
         catclf.predict(pictures, model)
+
+
+@pytest.mark.parametrize(
+    ("network", "what", "fix"),
+    [
+        (external(), "refers to other files", "Train the model again, or fetch the file again."),
+        (small_network()[:-30], "does not run the network", "Update it"),
+        (small_network(12), "does not run the network", "Update it"),  # opened it is
+    ],
+)
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_network_that_does_not_run_is_told_by_the_model_s_file(
+    pictures: Path, tmp_path: Path, network: bytes, what: str, fix: str, workers: int
+) -> None:
+    """Which is all that whoever predicts has; a model from memory has none."""
+    preprocessing = Preprocessing(backbone=stranger(network))
+    model = Model(np.zeros((preprocessing.n_x, 1)), 0.0, ("a", "b"), preprocessing)
+    save_model(tmp_path / "m.npz", model)
+    for used, where in ((tmp_path / "m.npz", str(tmp_path / "m.npz")), (model, None)):
+        with pytest.raises(CatclfError, match=what) as caught:
+            list(catclf.predict([pictures] * 4, used, workers=workers))
+        assert caught.value.where == where
+        assert caught.value.fix is not None
+        assert caught.value.fix.startswith(fix)
 
 
 @pytest.fixture(autouse=True)

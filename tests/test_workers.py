@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import faulthandler
 import gc
 import itertools
@@ -99,6 +100,24 @@ def test_it_is_computed_by_as_many_processes_as_asked_for() -> None:
     slow = set(map_in_order(pid, range(4), 2, item_ms=12))  # a few of them are worth a worker
     assert len(slow) == 2
     assert os.getpid() not in slow
+
+
+@pytest.mark.parametrize(
+    ("number", "fix"),
+    [(errno.EMFILE, "Allow more open files: ulimit -n."), (errno.EAGAIN, "Allow more processes: ")],
+)
+def test_a_limit_on_processes_is_named(
+    monkeypatch: pytest.MonkeyPatch, number: int, fix: str
+) -> None:
+    """By the `ulimit` that raises it: a process takes open files, too."""
+
+    def refuse() -> int:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fork", refuse)
+    with pytest.raises(CatclfError, match=r"^cannot start another process") as caught:
+        Pool(pid, 2)
+    assert str(caught.value.fix).startswith(fix)
 
 
 def test_in_a_daemonic_process_all_is_computed_there() -> None:

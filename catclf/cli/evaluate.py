@@ -55,7 +55,8 @@ def command(dataset: str, model: tuple[str, ...], format: str, quiet: bool, **op
     DATASET is a file that prepare wrote; without it, data/dataset.npz. The accuracy is shown with
     its 95 % interval, and held against that of always predicting the more frequent class; of a
     model trained with --class-weight balanced it is the balanced accuracy, against 50 %. Of a model
-    of a network's features, test pictures that are unlike the training pictures are listed.
+    of a network's features, the test pictures that are unlike the training pictures are counted,
+    and the least similar listed; --format json lists all.
     """
     if len(model) > 2:
         raise click.UsageError(f"--model names {len(model)} models; at most two are compared.")
@@ -206,11 +207,15 @@ def lines_of(evaluation: Evaluation) -> Iterator[str]:
     if evaluation.similarities is not None:
         unlike = evaluation.unlike_indices()
         below = f"unlike the training pictures (similarity below {number(evaluation.floor)})"
-        yield f"\n{below}: {len(unlike)} of {counts.total}"
+        yield f"\n{below}: {len(unlike)} of {counts.total}" + "," * bool(unlike)
+        if unlike:
+            yield "the least similar first:"
         for index in unlike[:NAMED_PICTURES]:
             label = printable(evaluation.classes[evaluation.labels[index]])
             similarity = number(float(evaluation.similarities[index]))
             yield f"  {similarity}, label {label}: {printable(evaluation.names[index])}"
+        if (more := len(unlike) - NAMED_PICTURES) > 0:
+            yield f"  and {more} more; --format json names all"
 
 
 def _heading(evaluation: Evaluation) -> list[str]:

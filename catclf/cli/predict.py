@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
-from itertools import chain
+from itertools import chain, count
 from typing import BinaryIO
 
 import click
@@ -19,7 +19,7 @@ from catclf.cli.options import (
     option,
     quiet_option,
 )
-from catclf.cli.output import EXIT_UNREADABLE, Display, counted, error_text, note
+from catclf.cli.output import EXIT_UNREADABLE, Display, Results, counted, error_text, note
 from catclf.columns import Order
 from catclf.errors import CatclfError, printable
 from catclf.files import HEAD_BYTES, Expected
@@ -66,9 +66,9 @@ Examples:
     metavar="FOLDER",
     help="Also write each picture to FOLDER as a PNG, with its evidence by place over it: orange "
     "speaks for the positive class, blue against. The strongest place of each picture has full "
-    "color. Not for hog-color.",
+    "color. Not for hog-color, nor for a network whose output is no map.",
 )
-@partial(force_option, replaces="a file of another kind in FOLDER")
+@partial(force_option, replaces="files of another kind in FOLDER, photographs too")
 @quiet_option
 @click.pass_context
 def command(
@@ -92,7 +92,8 @@ def command(
 
     Of a model of a network's features, csv and jsonl also have each picture's similarity to the
     training pictures, 0 to 1, and the three nearest of them. A picture is unlike them where 99 % of
-    them have a higher similarity to the others; text then says so in a line more.
+    them have a higher similarity to the others; text then says so in a line more. With --evidence,
+    csv and jsonl also have the PNG's path.
 
     Pictures that cannot be read are reported, and the others are predicted. The exit code is then
     3, or 1 if no picture can be read.
@@ -104,9 +105,16 @@ def command(
     listed = () if files_from is None else paths_in(_open_list(ctx, files_from), files_from)
     loaded = load_model(model, order, classes)
     note(f"Model: {printable(model)}, {described(loaded, order)}", quiet)
-    show = {"text": show_text, "csv": show_csv, "jsonl": show_json}[format]
+    draws, results = evidence is not None, Results()
+    forms: dict[str, Callable[[Prediction, Neighbors | None], str]] = {
+        "text": as_text,
+        "csv": partial(as_csv, draws=draws),
+        "jsonl": partial(as_json, draws=draws),
+    }
+    # Whoever reads the results may have seen enough of them, but the PNG files are results too.
+    write = results.write if draws else click.echo
     if format == "csv":
-        click.echo(csv_line(csv_header(loaded.classes, loaded.neighbors)))
+        write(csv_line(csv_header(loaded.classes, loaded.neighbors, draws)))
     done = failed = drawn = 0
     for prediction in predict(
         chain((sys.stdin.buffer if name == STDIN else name for name in image), listed),
@@ -116,7 +124,10 @@ def command(
         force=force,
         observer=Display("pictures", quiet=quiet),
     ):
-        show(prediction, loaded.neighbors)
+        if format == "text" and prediction.error is not None:
+            note(f"Error: {error_text(prediction.error)}")
+        else:
+            write(forms[format](prediction, loaded.neighbors))
         done += 1
         failed += prediction.error is not None
         drawn += prediction.evidence is not None
@@ -126,6 +137,7 @@ def command(
         saved = f"{printable(evidence)}: {counted(drawn, 'PNG file')} saved"
         positive = printable(loaded.positive)
         note(f"{saved}; orange speaks for {positive}, blue against", quiet)
+        results.finish()
     if failed:
         ctx.exit(EXIT_UNREADABLE if failed < done else 1)
 
@@ -170,30 +182,31 @@ def described(model: Model, order: Order | None) -> str:
     )
 
 
-def show_text(prediction: Prediction, neighbors: Neighbors | None) -> None:
-    """Write ``file: class, P(class) = confidence``, or the error on stderr.
+def as_text(prediction: Prediction, neighbors: Neighbors | None) -> str:
+    """Return ``file: class, P(class) = confidence`` of a picture that could be read.
 
     A line more says where it is unlike the training pictures.
     """
-    if prediction.error is not None:
-        note(f"Error: {error_text(prediction.error)}")
-    else:
-        predicted = printable(prediction.predicted or "")
-        click.echo(
-            f"{printable(prediction.name)}: {predicted}, "
-            f"P({predicted}) = {prediction.confidence:.4f}"
-        )
+    name, predicted = printable(prediction.name), printable(prediction.predicted or "")
+    text = f"{name}: {predicted}, P({predicted}) = {prediction.confidence:.4f}"
     if neighbors is not None and prediction.unlike:
         nearest = prediction.nearest[0]
-        click.echo(
-            f"  unlike the training pictures ({prediction.similarity:.4f}, 99 % have "
-            f"{neighbors.floor:.4f}); nearest: {printable(nearest.name)} "
-            f"({printable(nearest.label)})"
+        similarity, floor = told_apart(prediction.similarity or 0.0, neighbors.floor)
+        text += (
+            f"\n  unlike the training pictures (similarity {similarity}, below {floor}); "
+            f"nearest: {printable(nearest.name)} ({printable(nearest.label)})"
         )
+    return text
 
 
-def show_json(prediction: Prediction, neighbors: Neighbors | None) -> None:
-    """Write a JSON object, with null for what an unreadable picture does not have."""
+def told_apart(one: float, other: float) -> tuple[str, str]:
+    """Return two different numbers with four decimals, or as many as show that they differ."""
+    texts = ((f"{one:.{decimals}f}", f"{other:.{decimals}f}") for decimals in count(4))
+    return next((a, b) for a, b in texts if a != b)
+
+
+def as_json(prediction: Prediction, neighbors: Neighbors | None, draws: bool) -> str:
+    """Return a JSON object, with null for what an unreadable picture does not have."""
     record: dict[str, object] = {
         "file": prediction.name,
         "predicted": prediction.predicted,
@@ -211,21 +224,23 @@ def show_json(prediction: Prediction, neighbors: Neighbors | None) -> None:
             "unlike": prediction.unlike,
             "nearest": nearest or None,
         }
-    click.echo(json.dumps(record))
+    if draws:
+        record["evidence"] = prediction.evidence
+    return json.dumps(record)
 
 
-def csv_header(classes: tuple[str, str], neighbors: Neighbors | None) -> list[str]:
+def csv_header(classes: tuple[str, str], neighbors: Neighbors | None, draws: bool) -> list[str]:
     """Return the names of the columns, one for the probability of each class."""
     names = ["file", "predicted", "confidence", *(f"P({name})" for name in classes), "error"]
     if neighbors is not None:
         names += ["similarity", "unlike"]
         for rank in range(1, NEAREST + 1):
             names += [f"nearest_{rank}", f"nearest_{rank}_class", f"nearest_{rank}_similarity"]
-    return names
+    return [*names, "evidence"] if draws else names
 
 
-def show_csv(prediction: Prediction, neighbors: Neighbors | None) -> None:
-    """Write a line of CSV, with nothing between the commas where JSON has null."""
+def as_csv(prediction: Prediction, neighbors: Neighbors | None, draws: bool) -> str:
+    """Return a line of CSV, with nothing between the commas where JSON has null."""
     probabilities = prediction.probabilities
     cells = [
         prediction.name,
@@ -238,7 +253,9 @@ def show_csv(prediction: Prediction, neighbors: Neighbors | None) -> None:
         unlike = None if prediction.unlike is None else json.dumps(prediction.unlike)
         nearest = prediction.nearest or ((None,) * len(Neighbor._fields),) * NEAREST
         cells += [prediction.similarity, unlike, *chain.from_iterable(nearest)]
-    click.echo(csv_line(cells))
+    if draws:
+        cells.append(prediction.evidence)
+    return csv_line(cells)
 
 
 def error_of(prediction: Prediction) -> str | None:

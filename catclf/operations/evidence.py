@@ -8,7 +8,7 @@ from pathlib import PurePath
 from catclf.errors import AnyPath, CatclfError
 from catclf.features import Preprocessing
 from catclf.files import EVIDENCE_SUFFIX, FileKind
-from catclf.outputs import check_folder, check_output, replacing
+from catclf.outputs import UNCHANGED, check_folder, check_output, replacing
 from catclf.pictures.reading import STREAM_NAME
 
 NAMELESS = "picture"
@@ -28,6 +28,7 @@ class EvidenceFolder:
         check_folder(folder)
         self._folder, self._force = folder, force
         self._numbers: dict[str, int] = {}  # the highest of each name, in lower case
+        self._written = 0
 
     def write(self, png: bytes, picture: str, root: AnyPath | None) -> str:
         """Write the evidence of a picture, and return its path.
@@ -37,9 +38,18 @@ class EvidenceFolder:
         where another file stands there.
         """
         path = os.path.join(self._folder, self._free(_names(picture, root)) + EVIDENCE_SUFFIX)
-        check_output(path, FileKind.EVIDENCE, [picture], force=self._force)
-        with replacing(path) as temporary:
-            temporary.write_bytes(png)
+        try:
+            check_output(path, FileKind.EVIDENCE, [picture], force=self._force)
+            with replacing(path) as temporary:
+                temporary.write_bytes(png)
+        except CatclfError as error:
+            if not self._written:
+                raise
+            what = (
+                f"{error.what.removesuffix(UNCHANGED)}; PNG files written before: {self._written}"
+            )
+            raise CatclfError(what, error.where, error.fix) from error
+        self._written += 1
         return path
 
     def _free(self, names: list[str]) -> str:

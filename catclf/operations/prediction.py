@@ -10,10 +10,10 @@ from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
 from catclf.columns import Pixels
-from catclf.errors import AnyPath, PictureError
+from catclf.errors import AnyPath, CatclfError, ModelError, PictureError
 from catclf.features import column, column_and_evidence
 from catclf.logistic import sigmoid
-from catclf.model import Model, load_model
+from catclf.model import TRAIN_AGAIN, Model, load_model
 from catclf.neighbors import Neighbor
 from catclf.observer import Observer
 from catclf.pictures.folders import find_pictures
@@ -98,7 +98,7 @@ def predict(
         positive class, blue against it, the stronger the more; see `Model.evidence`. The strongest
         place of each picture has the full color. Its file is called as the picture.
     force
-        Replace what stands in this folder and is no such PNG.
+        Replace what stands in this folder under such a name, whatever it is.
     observer
         Receives the files in searched folders that are no pictures.
 
@@ -113,9 +113,9 @@ def predict(
     ModelError
         Where the model's file cannot be used.
     CatclfError
-        Where onnxruntime, which a model of a backbone needs, is not there; where the features have
-        no places of which there is evidence, or the folder cannot be written to; while iterating,
-        where a PNG cannot be written.
+        Where onnxruntime, which a model of a backbone needs, is not there, or does not run its
+        network; where the features have no places of which there is evidence, or the folder cannot
+        be written to; while iterating, where a PNG cannot be written.
     TypeError
         For what is no picture and no iterable; while iterating, for an item that is no picture.
     ValueError
@@ -131,7 +131,10 @@ def predict(
     if model.preprocessing.backbone is not None:
         from catclf.backbone import open_session  # here, for others to start without
 
-        open_session(model.preprocessing.backbone.network)  # once, for all workers that are forked
+        try:  # once, for all workers that are forked
+            open_session(model.preprocessing.backbone.network)
+        except CatclfError as error:
+            raise _of_network(error, model) from error
     found = _found(one_or_many(images), observer or Observer())
     return _predictions(found, model, threshold, workers, folder)
 
@@ -186,7 +189,16 @@ def _answer(
     except PictureError as error:
         told = PictureError(error.what, error.where or name, error.fix)
         return Prediction(name, None, None, told), None, root
+    except CatclfError as error:
+        raise _of_network(error, model) from error
     return _prediction(model, threshold, name, x), png, root
+
+
+def _of_network(error: CatclfError, model: Model) -> CatclfError:
+    """Return an error of a model's network, of which whoever predicts knows the model's file."""
+    # A ModelError is for whoever has the network; the others are for whoever runs it.
+    fix = TRAIN_AGAIN if isinstance(error, ModelError) else error.fix
+    return type(error)(error.what, model.path, fix)
 
 
 def _prediction(model: Model, threshold: float, name: str, x: Pixels) -> Prediction:

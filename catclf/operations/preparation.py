@@ -183,9 +183,11 @@ def prepare(
     with Listener(observer, progress, "pictures") as listener, ExitStack() as files:
         listing = list_sources(paths, files, listener, label_from, arrays)
         pictured = [p.pixels for p in listing.pictures if isinstance(p.pixels, str)]
-        check_output(output, FileKind.DATASET, [*paths, *pictured], force=force)
+        backbone = preprocessing.backbone
+        inputs = [*paths, *pictured, *([] if backbone is None else [backbone.source])]
+        check_output(output, FileKind.DATASET, inputs, force=force)
         if skipped is not None:
-            check_output(skipped, FileKind.SKIPPED, [*paths, *pictured], force=force)
+            check_output(skipped, FileKind.SKIPPED, inputs, force=force)
             if is_same_file(skipped, output):
                 raise CatclfError("is the dataset too", skipped, "Write to another file.")
         where = os.fspath(paths[0]) if len(paths) == 1 else None

@@ -5,7 +5,7 @@ page.html has the sections, page.css how they look, and the scripts beside them 
     data       the results, and how numbers and names are written out
     fitting    a picture of any size -> the model's size        (as catclf/pictures/pixels.py)
     decoding   a file -> a picture, by the browser
-    features   pixels -> a column of X                          (as catclf/features.py)
+    features   pixels -> a column of X         (as catclf/features.py, catclf/hog_color.py)
     network    pixels -> the last map of EfficientNet-Lite0     (as catclf/efficientnet.py)
     backbone   a map -> a column of X, and evidence by place    (as catclf/backbone.py)
     neighbors  a column -> the training pictures it is like     (as catclf/neighbors.py)

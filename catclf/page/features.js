@@ -1,4 +1,5 @@
-// Pixels become a column of X, as catclf/features.py does it; its docstrings name the source.
+// Pixels become a column of X, as catclf/features.py and catclf/hog_color.py do it; the docstrings
+// of the latter name the source.
 
 const DIRECTIONS = 18;
 const CELLS = 8; // a side

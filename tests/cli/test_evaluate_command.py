@@ -72,11 +72,16 @@ def test_what_is_told_of_one_and_of_two_models_in_json(
     assert (both["mcnemar_p"], both["significant"]) == (compared.p_value, compared.significant)
 
 
-@pytest.mark.parametrize(("floor", "count"), [(0, 0), (1, 6)])
+@pytest.mark.parametrize(
+    ("count", "after"), [(0, []), (1, []), (5, []), (6, ["  and 1 more; --format json names all"])]
+)
 def test_test_pictures_unlike_the_training_pictures_are_listed(
-    backbone_dataset: Path, backbone_model: Path, floor: float, count: int
+    backbone_dataset: Path, backbone_model: Path, count: int, after: list[str]
 ) -> None:
-    """How many, and the first five; in JSON all of them, the least similar first."""
+    """How many, the first five, and how many more; in JSON all, the least similar first."""
+    known = catclf.evaluate(backbone_dataset, backbone_model).similarities
+    assert known is not None
+    floor = [*sorted(known.tolist()), 1.0][count]
     model = with_floor(backbone_model, floor)
     words = ["evaluate", backbone_dataset, "-m", model]
     found = catclf.evaluate(backbone_dataset, model)
@@ -95,11 +100,13 @@ def test_test_pictures_unlike_the_training_pictures_are_listed(
     ]
     _, listed = results(*words).split("\nunlike the training pictures (similarity below ")
     assert listed.splitlines() == [
-        f"{floor:.4f}): {count} of 6",
+        f"{floor:.4f}): {count} of 6" + "," * bool(count),
+        *(["the least similar first:"] if count else []),
         *(
             f"  {each['similarity']:.4f}, label {each['label']}: {each['name']}"
             for each in told["unlike"][:5]
         ),
+        *after,
     ]
 
 

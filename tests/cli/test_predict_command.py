@@ -4,21 +4,29 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 import shutil
 import subprocess
+import sys
 from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import catclf
+from catclf.backbone import open_session
 from catclf.cli.output import error_text
+from catclf.cli.predict import as_text
 from catclf.errors import CatclfError
 from catclf.files import FileKind, file_kind
 from catclf.model import load_model, save_model
+from catclf.neighbors import Neighbors
+from catclf.operations.prediction import Prediction
 from cli.conftest import with_floor
-from command_line import CATCLF, invoke, records, results
+from command_line import CATCLF, invoke, records, results, run
 
 
 @pytest.mark.parametrize("form", ["csv", "jsonl"])
@@ -121,8 +129,47 @@ def test_text_tells_where_a_picture_is_unlike_the_training_pictures(
     answers = catclf.predict(["0.png", "1.png"], backbone_model)
     for line, answer in zip(lines[1::2], answers, strict=True):
         assert line == (
-            f"  unlike the training pictures ({answer.similarity:.4f}, 99 % have 1.0000); "
+            f"  unlike the training pictures (similarity {answer.similarity:.4f}, below 1.0000); "
             f"nearest: \\x1b.png ({answer.nearest[0].label})"
+        )
+
+
+@given(
+    seed=st.integers(0, 99),
+    shape=st.tuples(st.integers(5, 9), st.integers(1, 30)),
+    floor=st.floats(0, 1) | st.sampled_from([0.0, 1e-5, 1e-9, 2e-16]),
+    near=st.booleans(),
+)
+def test_the_line_never_lies(seed: int, shape: tuple[int, int], floor: float, near: bool) -> None:
+    """It is there where a picture is below the floor, however little, and its numbers show it."""
+    columns = np.random.default_rng(seed).integers(0, 256, shape, np.uint8)
+    kept, column = columns[1:], columns[:1]
+    labels = np.arange(len(kept), dtype=np.uint8) % 2
+    names = [f"{i}.png" for i in range(len(kept))]
+    neighbors = Neighbors(kept, labels, names, np.arange(len(kept)), floor=0.0)
+    [similarity] = neighbors.similarities(column)
+    if near:
+        floor = float(min(1.0, max(0.0, similarity + floor)))
+    neighbors = dataclasses.replace(neighbors, floor=floor)
+    likeness = neighbors.likeness(column, ("noncat", "cat"))
+    answer = Prediction("a.png", "cat", {"noncat": 0.25, "cat": 0.75}, None, *likeness)
+    first, *more = as_text(answer, neighbors).splitlines()
+    assert first == "a.png: cat, P(cat) = 0.7500"
+    assert bool(more) == (similarity < floor)
+    for line in more:
+        found = re.fullmatch(
+            r"  unlike the training pictures \(similarity (0\.\d{4,}), below ([01]\.\d{4,})\); "
+            r"nearest: (\d)\.png \((noncat|cat)\)",
+            line,
+        )
+        assert found is not None
+        told, below = float(found[1]), float(found[2])
+        assert told < below or found[1] < found[2]
+        assert max(abs(told - similarity), abs(below - floor)) <= 0.00005 + 1e-12
+        row = int(found[3])
+        assert (neighbors.cosines(column)[0, row], labels[row]) == (
+            neighbors.cosines(column).max(),
+            ("noncat", "cat").index(found[4]),
         )
 
 
@@ -242,6 +289,61 @@ def test_evidence_is_written_beside_the_result(
         said = "e: 3 PNG files saved; orange speaks for cat, blue against\n"
         assert result.stderr.endswith(said) is not bool(quiet)
     assert sorted(os.listdir("e")) == [f"{n}.png.evidence.png" for n in (0, 1, 3)]
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+@pytest.mark.parametrize("which", ["model", "backbone_model"])
+def test_records_name_the_evidence(
+    pictures: Path,
+    which: str,
+    form: str,
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Last, where it is asked for; nothing of a picture that cannot be read."""
+    monkeypatch.chdir(tmp_path)
+    words = ["predict", pictures, "-m", request.getfixturevalue(which), "--format", form]
+    shown = records(form, invoke(*words, "--evidence", "e").stdout)
+    assert [list(each)[-1] for each in shown] == ["evidence"] * 4
+    written = [each.pop("evidence") for each in shown]
+    assert written[2] is None
+    assert written[:2] + written[3:] == [
+        os.path.join("e", name) for name in sorted(os.listdir("e"))
+    ]
+    assert shown == records(form, invoke(*words).stdout)
+
+
+@pytest.mark.parametrize("form", ["text", "csv", "jsonl"])
+@pytest.mark.slow
+def test_evidence_is_written_where_nobody_reads_the_results(
+    pictures: Path, model: Path, tmp_path: Path, form: str
+) -> None:
+    """All of it, as behind `| head -1`: exit 0. On a full disk too, which then is the error."""
+    reading, broken = os.pipe()
+    os.close(reading)
+    words = ["predict", pictures, "-m", model, "--format", form, "--evidence"]
+    ended = run(*words, "e", stdout=broken, cwd=tmp_path)
+    os.close(broken)
+    assert (ended.returncode, len(os.listdir(tmp_path / "e"))) == (0, 3)
+    if os.path.exists("/dev/full"):
+        with open("/dev/full", "wb") as full:
+            ended = run(*words, "f", stdout=full, cwd=tmp_path)
+        assert (ended.returncode, len(os.listdir(tmp_path / "f"))) == (1, 3)
+        assert "the results cannot be written" in ended.stderr
+
+
+def test_a_network_that_does_not_run_is_told_by_the_models_file(
+    pictures: Path, backbone_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And by what whoever has the model alone can do."""
+    open_session.cache_clear()
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    refused = invoke("predict", pictures, "-m", backbone_model).exception
+    assert isinstance(refused, CatclfError)
+    assert refused.where == str(backbone_model)
+    assert refused.what.startswith("a network needs onnxruntime, which cannot be loaded")
+    assert refused.fix == "Install it: pip install 'catclf[photos]'."
 
 
 def test_evidence_takes_no_other_files_place(

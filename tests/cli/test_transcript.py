@@ -16,12 +16,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import catclf
 from catclf.cli.output import error_text
 from catclf.errors import CatclfError
 from command_line import invoke
 from datasets import write_small
+from networks import small_network
 
 COLUMNS = 80
 TRANSCRIPT = Path(__file__).with_name("transcript.md")
@@ -46,7 +48,7 @@ def shown(command: str) -> Iterator[str]:
 
 @pytest.fixture
 def folder(small_pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Work among pictures, some of them spoiled, a dataset of noise, and a notebook's weights."""
+    """Work among pictures, some spoiled, a dataset of noise, a network, a notebook's weights."""
     monkeypatch.chdir(tmp_path)
     shutil.copytree(small_pictures, "pets")
     for split, numbers in (("train", range(8)), ("test", range(7, 10))):
@@ -58,6 +60,8 @@ def folder(small_pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     Path("odd/test/cat/cut.png").write_bytes(Path("pets/cat/00.png").read_bytes()[:70])
     Path("odd/train/cat/notes.txt").touch()
     write_small(Path("noise.npz"), 40, size=2, seed=2)
+    Path("small.onnx").write_bytes(small_network(8, outputs=40))
+    Image.radial_gradient("L").save("disc.png")
     np.savez("weights.npz", w=np.random.default_rng(0).normal(size=192), b=-0.5)
 
 

@@ -227,6 +227,7 @@ def test_a_folder_that_will_not_do_is_refused_first(
     for folder, said in (
         ("pets/cat/00.png", "part of the path is a file, not a folder; nothing was changed"),
         (str(elsewhere / "no" / "e"), "no such folder"),
+        ("", "^the folder to write to has no name\nName it, or . for this one.$"),
     ):
         with pytest.raises(CatclfError, match=said):
             predict("pets", model, evidence=folder)
@@ -262,4 +263,6 @@ def test_no_file_is_half_written(
         drawn(model, ["pets"] * 2, workers=workers)
     assert said in str(caught.value)
     assert isinstance(caught.value, CatclfError) is bool(said)
+    assert "nothing was changed" not in str(caught.value)
+    assert ("; PNG files written before: 3\n" in str(caught.value)) is bool(said)
     assert sorted(os.listdir("e")) == [f"cat-0{n}.png{EVIDENCE_SUFFIX}" for n in range(3)]

@@ -15,7 +15,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from catclf import CatclfError, CatclfWarning, DatasetError, PictureError, Preprocessing, prepare
+from catclf import (
+    CatclfError,
+    CatclfWarning,
+    DatasetError,
+    PictureError,
+    Preprocessing,
+    load_backbone,
+    prepare,
+)
 from catclf.columns import unroll
 from catclf.dataset import open_dataset
 from catclf.observer import Observer, Skipped
@@ -23,6 +31,7 @@ from catclf.pictures.reading import read_picture
 from catclf.splits import hold_out
 from conftest import Recorder
 from corpus.course_hdf5 import good_course, pixels
+from networks import small_network
 from operations.conftest import SETTINGS, contents, draw, names
 from scenes import COPIES, save_copy, scene
 
@@ -240,6 +249,16 @@ def test_a_source_is_never_overwritten(
     with pytest.raises(CatclfError, match="is an input too"):
         prepare([source], target, preprocessing=SETTINGS)
     assert source.read_bytes() == before
+
+
+def test_a_network_is_never_overwritten(pets: Path, tmp_path: Path) -> None:
+    """It is an input too, though it holds no pictures."""
+    path = tmp_path / "net.onnx"
+    path.write_bytes(small_network())
+    preprocessing = Preprocessing(backbone=load_backbone(path))
+    with pytest.raises(CatclfError, match="is an input too"):
+        prepare([pets], path, preprocessing=preprocessing, force=True)
+    assert path.read_bytes() == small_network()
 
 
 def test_a_place_that_cannot_be_written_to_is_an_error(pets: Path, tmp_path: Path) -> None:
