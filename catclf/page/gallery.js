@@ -105,8 +105,11 @@ function evidence(shown) {
 
 function pixelsOfPicture({ column, pixels }) {
   const unrolled = bytesOf(pixels === null ? column : pixels);
-  const n = unrolled.length / 3;
-  return Uint8Array.from(unrolled, (_, i) => unrolled[(i % 3) * n + Math.floor(i / 3)]);
+  const result = new Uint8Array(unrolled.length);
+  for (let from = 0, c = 0; c < 3; c++) {
+    for (let to = c; to < result.length; to += 3) result[to] = unrolled[from++];
+  }
+  return result;
 }
 
 function showStepsOf(shown) {
