@@ -55,6 +55,10 @@ function signed(value, digits = Math.max(0, 2 - Math.floor(Math.log10(Math.abs(v
   return `${value > 0 ? "+" : ""}${decimal(value, digits)}`;
 }
 
+function sentence(text) {
+  return text[0].toUpperCase() + text.slice(1);
+}
+
 function counted(count, what) {
   return `${count} ${what}${count === 1 ? "" : "s"}`;
 }

@@ -27,37 +27,30 @@ function evidenceWords() {
 }
 
 function backboneWords() {
-  const { wrong, right } = DATA.test;
+  const { wrong, right, missing_evidence: missing } = DATA.test;
   const shown = [...wrong, ...right];
-  const missing = shown.filter(({ evidence }) => evidence === null).length;
   const words = [];
-  if (missing < shown.length) {
+  if (shown.some(({ evidence }) => evidence !== null)) {
     words.push(
-      "Beside each picture it stands again, with its evidence over it, what its places add to z: ",
+      "Each picture stands twice, the second time in gray with its evidence over it, what its places add to z: ",
       colorKey(),
       ". ",
     );
   }
-  if (missing) words.push(missingWords(missing, shown.length));
+  if (DATA.preprocessing.places === null) {
+    words.push(
+      "There is no evidence by place: the output of this network is not a map of the picture. ",
+    );
+  }
+  words.push(...missing.map((each) => `${sentence(each)} `));
   if (NEIGHBORS !== null) {
     words.push(
-      `Below it are its nearest training pictures, of the ${NEIGHBORS.names.length} that the model ` +
-        `keeps. Where its similarity to these is below ${NEIGHBORS.floor.toFixed(2)} it is unlike them. `,
+      `Below each picture are its nearest training pictures, of the ${NEIGHBORS.names.length} that ` +
+        "the model keeps. Where its similarity to these is below " +
+        `${NEIGHBORS.floor.toFixed(2)} it is unlike them. ${namesOnlyWords()}`,
     );
   }
   return words;
-}
-
-// Why evidence is left out.
-function missingWords(missing, count) {
-  if (DATA.preprocessing.places === null) {
-    return "There is no evidence by place: the output of this network is not a map of the picture. ";
-  }
-  const which = missing < count ? ` of ${missing} of these pictures` : "";
-  return (
-    `The evidence${which} is left out: 'catclf report' computes it from a picture's own file, and ` +
-    "did not find that, or not as it was prepared, or had no onnxruntime to run the network. "
-  );
 }
 
 function shownOf(what, shown, count) {
