@@ -32,7 +32,8 @@ function backboneWords() {
   const words = [];
   if (shown.some(({ evidence }) => evidence !== null)) {
     words.push(
-      "Each picture stands twice, the second time in gray with its evidence over it, what its places add to z: ",
+      `Each picture ${missing.length ? "whose evidence is known " : ""}stands twice, the second ` +
+        "time in gray with its evidence over it, what its places add to z: ",
       colorKey(),
       ". ",
     );
