@@ -35,9 +35,11 @@ def command(dataset: str, model: str, output: str, force: bool, quiet: bool) -> 
 
     DATASET is a file that prepare wrote; without it, data/dataset.npz. The page is one HTML file
     for any browser: how good the model is on the test split, its mistakes, its weights as
-    pictures, and each step from a picture to its probability. It needs no internet connection. It
-    holds up to 24 of the test pictures and their names; of a network's features also the up to 500
-    training pictures that the model keeps.
+    pictures, or of a network's features the training pictures that speak most for each class, and
+    each step from a picture to its probability. It needs no internet connection. It classifies
+    photos by itself, unless the features are those of a network of your own. It holds up to 24 of
+    the test pictures and their names; of a network's features also the up to 500 training pictures
+    that the model keeps.
     """
     written = report(dataset, model, output, force=force)
     if written.test is None:
@@ -47,6 +49,8 @@ def command(dataset: str, model: str, output: str, force: bool, quiet: bool) -> 
             click.echo(line)
         if written.test.doubt is not None:
             note(f"Warning: {with_flags(written.test.doubt)}")
+    for warning in written.warnings:
+        note(f"Warning: {warning}")
     if written.pictures or written.train_names:
         note(f"The page holds {_held(written)}: mind whom you give it to.", quiet)
     click.echo(

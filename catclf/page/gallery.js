@@ -27,37 +27,31 @@ function evidenceWords() {
 }
 
 function backboneWords() {
-  const { wrong, right } = DATA.test;
+  const { wrong, right, missing_evidence: missing } = DATA.test;
   const shown = [...wrong, ...right];
-  const missing = shown.filter(({ evidence }) => evidence === null).length;
   const words = [];
-  if (missing < shown.length) {
+  if (shown.some(({ evidence }) => evidence !== null)) {
     words.push(
-      "Beside each picture it stands again, with its evidence over it, what its places add to z: ",
+      `Each picture ${missing.length ? "whose evidence is known " : ""}stands twice, the second ` +
+        "time in gray with its evidence over it, what its places add to z: ",
       colorKey(),
       ". ",
     );
   }
-  if (missing) words.push(missingWords(missing, shown.length));
+  if (DATA.preprocessing.places === null) {
+    words.push(
+      "There is no evidence by place: the output of this network is not a map of the picture. ",
+    );
+  }
+  words.push(...missing.map((each) => `${sentence(each)} `));
   if (NEIGHBORS !== null) {
     words.push(
-      `Below it are its nearest training pictures, of the ${NEIGHBORS.names.length} that the model ` +
-        `keeps. Where its similarity to these is below ${NEIGHBORS.floor.toFixed(2)} it is unlike them. `,
+      `Below each picture are its nearest training pictures, of the ${NEIGHBORS.names.length} that ` +
+        "the model keeps. Where its similarity to these is below " +
+        `${NEIGHBORS.floor.toFixed(2)} it is unlike them. ${namesOnlyWords()}`,
     );
   }
   return words;
-}
-
-// Why evidence is left out.
-function missingWords(missing, count) {
-  if (DATA.preprocessing.places === null) {
-    return "There is no evidence by place: the output of this network is not a map of the picture. ";
-  }
-  const which = missing < count ? ` of ${missing} of these pictures` : "";
-  return (
-    `The evidence${which} is left out: 'catclf report' computes it from a picture's own file, and ` +
-    "did not find that, or not as it was prepared, or had no onnxruntime to run the network. "
-  );
 }
 
 function shownOf(what, shown, count) {
@@ -105,8 +99,11 @@ function evidence(shown) {
 
 function pixelsOfPicture({ column, pixels }) {
   const unrolled = bytesOf(pixels === null ? column : pixels);
-  const n = unrolled.length / 3;
-  return Uint8Array.from(unrolled, (_, i) => unrolled[(i % 3) * n + Math.floor(i / 3)]);
+  const result = new Uint8Array(unrolled.length);
+  for (let from = 0, c = 0; c < 3; c++) {
+    for (let to = c; to < result.length; to += 3) result[to] = unrolled[from++];
+  }
+  return result;
 }
 
 function showStepsOf(shown) {

@@ -33,13 +33,19 @@ function likenessOf(column) {
   return { similarity, unlike: similarity < NEIGHBORS.floor, nearest };
 }
 
+// Why there are no pictures of them, where there are none.
+function namesOnlyWords() {
+  if (NEIGHBORS === null || NEIGHBORS.pictures !== null) return "";
+  return "This dataset is not the one that the model was trained on: there are their names only. ";
+}
+
 // One of them: its picture where that is known, its name, its class, and how similar it is.
 function neighborFigure({ index, cosine }) {
   const { names, labels, pictures } = NEIGHBORS;
   return figure(
     [
       named(names[index]),
-      ": ",
+      create("br"),
       unbroken(named(DATA.classes[labels[index]]), ","),
       " ",
       unbroken(`similarity ${cosine.toFixed(2)}`),
@@ -48,14 +54,19 @@ function neighborFigure({ index, cosine }) {
   );
 }
 
-// A JPEG is drawn as soon as the browser has decoded it. It is no image of an address, so that the
-// page's policy lets none in.
+// JPEGs are drawn one after the other once the page is open, which 84 of them would delay. They are
+// no images of an address, so that the page's policy lets none in.
+let lastDrawn = new Promise((resolve) => addEventListener("load", resolve));
+
 function jpegCanvas(base64, label) {
   const canvas = create("canvas", { class: "picture", role: "img", "aria-label": label });
-  createImageBitmap(new Blob([bytesOf(base64)], { type: "image/jpeg" })).then((bitmap) => {
-    Object.assign(canvas, { width: bitmap.width, height: bitmap.height });
-    canvas.getContext("2d").drawImage(bitmap, 0, 0);
-    bitmap.close();
-  });
+  lastDrawn = lastDrawn.then(() => drawJpeg(canvas, base64));
   return canvas;
+}
+
+async function drawJpeg(canvas, base64) {
+  const bitmap = await createImageBitmap(new Blob([bytesOf(base64)], { type: "image/jpeg" }));
+  Object.assign(canvas, { width: bitmap.width, height: bitmap.height });
+  canvas.getContext("2d").drawImage(bitmap, 0, 0);
+  bitmap.close();
 }

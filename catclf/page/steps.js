@@ -5,6 +5,12 @@
 let current = null;
 
 function listenForSteps() {
+  const ways = [DATA.test && "choose a picture above", CLASSIFIES && "try a photo"].filter(Boolean);
+  if (ways.length === 0) {
+    for (const each of [byId("steps"), document.querySelector("nav [href='#steps']")]) each.remove();
+    return;
+  }
+  fill("steps-choose", sentence(`${ways.join(", or ")}.`));
   const features = named(DATA.preprocessing.features_name);
   fill("step-features", ...(OF_BACKBONE ? ["(", features, "),"] : [unbroken("(", features, "),")]));
   fill("step-positive", probabilityOf(POSITIVE));
@@ -80,10 +86,13 @@ function drawPlaces() {
   const { places = null, pixels, neuron } = current;
   byId("step-wx").closest("figure").hidden = places === null;
   if (places === null) return;
+  const maps = byId("step-wx");
   if (neuron !== TRAINED) {
-    fill("step-wx", create("p", { class: "soft" }, "It is known for the trained w only."));
+    maps.style.minHeight = `${maps.offsetHeight}px`; // nothing below it moves
+    fill("step-wx", create("p", { class: "soft" }, "By place it is known for the trained w only."));
     return;
   }
+  maps.style.minHeight = "";
   const limit = limitOf([places]);
   fill("step-wx", overlaidCanvas(pixels, places, limit, "w times x by place"), legend(limit));
 }

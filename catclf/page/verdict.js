@@ -10,6 +10,7 @@ function showVerdict() {
       "How good the model is, is not known: the dataset has no test split",
       "Only pictures that it was not trained on can tell.",
     ];
+    byId("accuracy").remove();
     return showWords(headline, [why, onTrain, otherData()]);
   }
   const isBalanced = test.judged.name === "balanced accuracy";

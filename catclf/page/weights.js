@@ -59,10 +59,7 @@ function showExtremes() {
       : "No weight has a place or a color to be shown by, and the model keeps no training pictures.",
   );
   if (!kept.length) return byId("weight-pictures").remove();
-  if (NEIGHBORS.pictures === null) {
-    const why = "This dataset is not the one that the model was trained on: there are their names.";
-    byId("weights-text").append(` ${why}`);
-  }
+  byId("weights-text").append(` ${namesOnlyWords()}`);
   const z = kept.map((column) => forward(TRAINED, column).z);
   const order = [...z.keys()].sort((i, j) => z[j] - z[i]);
   const count = Math.min(EXTREMES_SHOWN, Math.floor(order.length / 2));
@@ -82,7 +79,8 @@ function extremeFigure(index, z) {
   return figure(
     [
       named(names[index]),
-      ": label ",
+      create("br"),
+      "label ",
       unbroken(named(DATA.classes[labels[index]]), ","),
       " ",
       unbroken(`z = ${decimal(z, 2)}`),

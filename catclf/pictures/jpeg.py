@@ -103,11 +103,11 @@ def decode_jpeg(data: bytes, preprocessing: Preprocessing) -> DecodedPicture:
     return DecodedPicture(image, jpeg.exif, (jpeg.width / reduction, jpeg.height / reduction))
 
 
-def encode_jpeg(pixels: NDArray[np.uint8]) -> bytes:
+def encode_jpeg(pixels: NDArray[np.uint8], quality: int = 75) -> bytes:
     """Return pixels (height, width, 3) as a JPEG that is small, and good enough to look at."""
     stream = BytesIO()
     image = Image.fromarray(np.ascontiguousarray(pixels))
-    image.save(stream, "JPEG", quality=75, optimize=True)  # 1.3 kB of 64 x 64
+    image.save(stream, "JPEG", quality=quality, optimize=True)  # by 75, 1.3 kB of 64 x 64
     return stream.getvalue()
 
 

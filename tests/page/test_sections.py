@@ -95,6 +95,14 @@ def test_the_verdict_is_that_of_evaluate(page: Page, evaluation: Evaluation) -> 
     assert "Its accuracy on the 240 pictures it was trained on is " in lines
 
 
+def test_percentages_are_rounded_as_in_the_terminal(page: Page) -> None:
+    """An exact half becomes even."""
+    fractions = [i / 32 for i in range(33)] + [i / 3200 for i in range(100)] + [2 / 3, 1e-9]
+    shown = page.evaluate("(fractions) => fractions.map(percent)", fractions)
+    assert shown == [percent(fraction) for fraction in fractions]
+    assert percent(21 / 32) == "65.62\u00a0%"
+
+
 def test_the_words_follow_the_numbers(page: Page) -> None:
     """Surely means that the whole interval lies on one side of the constant; weak, nearer to it."""
     for value, (low, high), words in (
