@@ -353,7 +353,7 @@ def backbone() -> Backbone:
 
 def test_a_network_is_given_as_a_backbone() -> None:
     """By its name alone it is refused, with what to do."""
-    with pytest.raises(ValueError, match=r"a network is given as `backbone`, which catclf\.load_b"):
+    with pytest.raises(ValueError, match=r"by the backbone that catclf\.load_backbone returns$"):
         Preprocessing(features="efficientnet-lite0")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"^backbone must be what catclf\.load_b"):
         Preprocessing(backbone="efficientnet-lite0")  # type: ignore[arg-type]
