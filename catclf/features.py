@@ -70,8 +70,8 @@ class Preprocessing:
     def __post_init__(self) -> None:
         if self.features not in FEATURES:
             raise ValueError(
-                f"features must be one of {', '.join(FEATURES)}, got {self.features!r}; a network's "
-                "are given by the backbone that catclf.load_backbone returns"
+                f"features must be one of {', '.join(FEATURES)}, got {self.features!r}; those of a "
+                "network are given by the backbone that catclf.load_backbone returns"
             )
         check_ranges(self)
         backbone = self.backbone
