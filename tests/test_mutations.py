@@ -23,7 +23,7 @@ pytestmark = pytest.mark.slow
 CHILD_SECONDS = 300  # of a child for all its files: a hang, and no measurement
 
 
-def run(kind: str, files: list[Path], count: int = 300) -> None:
+def run(kind: str, files: list[Path], count: int = 200) -> None:
     """Read mutations of the files in a process of their own."""
     command = [sys.executable, "-W", "error", str(SCRIPT), kind, str(count), *map(str, files)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=CHILD_SECONDS)
@@ -87,4 +87,4 @@ def test_mutated_course_files(options: dict[str, Any], user_block: int, tmp_path
 
 def test_mutated_real_course_files(course_files: list[Path]) -> None:
     """The course's own training file: fewer, since those that are read have 209 pictures."""
-    run("course", course_files[:1], 100)
+    run("course", course_files[:1], 60)
