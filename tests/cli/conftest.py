@@ -12,7 +12,7 @@ import pytest
 import catclf
 from catclf.model import save_model
 from catclf.training import Settings
-from networks import small_backbone
+from networks import prepare_small
 
 
 @pytest.fixture(scope="module")
@@ -34,10 +34,7 @@ def model(small_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 @pytest.fixture(scope="module")
 def backbone_dataset(small_pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Prepare the small pictures by a small backbone: 18 to train on, 6 to test."""
-    path = tmp_path_factory.mktemp("backbone") / "dataset.npz"
-    preprocessing = catclf.Preprocessing(backbone=small_backbone())
-    catclf.prepare(small_pictures, path, preprocessing=preprocessing, test_split=0.25)
-    return path
+    return prepare_small(small_pictures, tmp_path_factory.mktemp("backbone") / "dataset.npz")
 
 
 @pytest.fixture(scope="module")

@@ -25,16 +25,13 @@ from catclf.operations.page_backbone import (
     neighbors_data,
     network_data,
 )
-from networks import small_backbone
+from networks import prepare_small, small_backbone
 
 
 @pytest.fixture(scope="module")
 def dataset(small_pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Prepare the small pictures by a small network."""
-    path = tmp_path_factory.mktemp("backbone") / "d.npz"
-    preprocessing = catclf.Preprocessing(backbone=small_backbone())
-    catclf.prepare(small_pictures, path, preprocessing=preprocessing, test_split=0.25)
-    return path
+    return prepare_small(small_pictures, tmp_path_factory.mktemp("backbone") / "d.npz")
 
 
 @pytest.fixture(scope="module")
