@@ -11,6 +11,7 @@ from catclf.errors import DatasetError as DatasetError
 from catclf.errors import DivergenceError as DivergenceError
 from catclf.errors import ModelError as ModelError
 from catclf.errors import PictureError as PictureError
+from catclf.errors import SettingsError as SettingsError
 from catclf.features import Preprocessing as Preprocessing
 from catclf.metrics import Confusion as Confusion
 from catclf.metrics import Judged as Judged

@@ -182,18 +182,18 @@ class Backbone:
     def column_and_evidence(self, pixels: Pixels, w: Array) -> tuple[Pixels, Array]:
         """Return a picture's transposed column, and what each of its places adds to ``w.T x``.
 
-        They are (1, n_x) and (height, width). Each byte of the column is divided among the places
-        in proportion to the map that it is the mean of, so that the places add up to exactly what
-        the column does. Raises as `column`.
+        They are (1, n_x) and (k, height, width), of w (n_x, k). Each byte of the column is divided
+        among the places in proportion to the map that it is the mean of, so that the places add up
+        to exactly what the column does. Raises as `column`.
         """
         found = self.map(pixels)  # (n_outputs, height, width)
         v = mean_over_places(found)
         column = self._column(v)
-        added = column[0] / 255 * w[:, 0]  # (n_x,)
+        added = column[0] / 255 * w.T  # (k, n_x)
         if self.signed:  # of both parts of an output one is 0
-            added = added[: self.n_outputs] + added[self.n_outputs :]
-        seen = added != 0  # of an output of 0 there is nothing to divide
-        shares = added[seen] / (v[seen] * found[0].size)
+            added = added[:, : self.n_outputs] + added[:, self.n_outputs :]
+        seen = added.any(axis=0)  # of an output of 0 there is nothing to divide
+        shares = added[:, seen] / (v[seen] * found[0].size)
         return column, np.tensordot(shares, found[seen].astype(np.float64), axes=1)
 
     def _column(self, v: Array) -> Pixels:

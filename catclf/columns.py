@@ -81,15 +81,17 @@ def unroll(pictures: Pixels) -> Pixels:
 
 
 def reorder(w: NDArray[np.float64], order: Order) -> NDArray[np.float64]:
-    """Return weights (n_x, 1) for X unrolled in planes, given weights for X in `order`.
+    """Return weights (n_x, k) for X unrolled in planes, given weights for X in `order`.
 
     A notebook's ``X.reshape(m, -1).T`` keeps the three colors of a pixel together
     (interleaved). The two orders hold the same features, permuted.
     """
     if order == "planes":
         return w
-    size = size_of(w.size)
-    return np.ascontiguousarray(w.reshape(size, size, 3).transpose(2, 0, 1)).reshape(-1, 1)
+    n_x, k = w.shape
+    size = size_of(n_x)
+    planes = w.reshape(size, size, 3, k).transpose(2, 0, 1, 3)
+    return np.ascontiguousarray(planes).reshape(n_x, k)
 
 
 def size_of(n_x: int) -> int:

@@ -5,7 +5,7 @@
     train_columns_checksums    (ceil(m / 256),) uint32: the CRC-32 of each 256 rows of columns
     train_pixels, train_pixels_checksums    (m, 3 kept_size kept_size) uint8, where the features are
                                not the pixels themselves; see `Preprocessing.kept_size`
-    train_labels, train_names  (m,) uint8, 0 or 1; (m,) UTF-8
+    train_labels, train_names  (m,) uint8, of more than 256 classes uint16; (m,) UTF-8
     test_...                   the same
     backbone     (bytes,) uint8: the ONNX file whose output the columns are, where they are one's
     digest       SHA-256 of the train split's columns and labels, in hexadecimal
@@ -43,8 +43,9 @@ from catclf.columns import BLOCK_EXAMPLES, n_blocks
 from catclf.errors import AnyPath, DatasetError
 from catclf.features import Preprocessing
 from catclf.files import PREPARED
+from catclf.logistic import Labels, one_hot
 from catclf.npz import NewNpz, Npz, create_npz, decode_names, encode_names, open_npz
-from catclf.splits import as_pair, class_counts
+from catclf.splits import as_classes, as_labels, class_counts
 from catclf.workers import available_memory, shared_zeros
 
 FORMAT = "catclf-dataset"
@@ -132,7 +133,9 @@ class Split:
     pixels
         The pictures unrolled (m, 3 kept_size kept_size); where these are the features, `columns`.
     labels
-        (m,), 0 or 1.
+        (m,), the index of each one's class.
+    n_classes
+        The number of classes.
     read_names
         Reads what each picture is called.
     also_in_train
@@ -141,7 +144,8 @@ class Split:
 
     columns: StoredRows
     pixels: StoredRows
-    labels: NDArray[np.uint8]
+    labels: Labels
+    n_classes: int
     read_names: Callable[[], list[str]]
     also_in_train: int
 
@@ -154,9 +158,9 @@ class Split:
         return self.labels.size
 
     @property
-    def counts(self) -> tuple[int, int]:
+    def counts(self) -> tuple[int, ...]:
         """How many pictures each class has, in the order of the labels."""
-        return class_counts(self.labels)
+        return class_counts(self.labels, self.n_classes)
 
     @cached_property
     def X(self) -> NDArray[np.uint8]:
@@ -165,8 +169,8 @@ class Split:
 
     @property
     def Y(self) -> NDArray[np.float64]:
-        """The labels (1, m)."""
-        return self.labels.astype(np.float64).reshape(1, -1)
+        """The labels, 0 or 1: (1, m) of two classes, else (classes, m)."""
+        return one_hot(self.labels, self.n_classes)
 
     @cached_property
     def names(self) -> list[str]:
@@ -185,7 +189,7 @@ class Dataset:
     created_by
         The program that wrote it, and its version; empty where the file does not tell.
     classes
-        (negative, positive): the class at index 0 has label 0.
+        In the order of their labels; of two the first is the negative, the second the positive.
     preprocessing
         How its pictures became columns.
     digest
@@ -196,7 +200,7 @@ class Dataset:
 
     path: str
     created_by: str
-    classes: tuple[str, str]
+    classes: tuple[str, ...]
     preprocessing: Preprocessing
     digest: str
     train: Split
@@ -231,7 +235,7 @@ def open_dataset(path: AnyPath, *, keep: bool = False) -> Iterator[Dataset]:
 
 def _read_dataset(npz: Npz, keep: bool) -> Dataset:
     record = npz.record(FORMAT, FORMAT_VERSION)
-    classes, created_by = as_pair(record.get("classes")), record.get("created_by")
+    classes, created_by = as_classes(record.get("classes")), record.get("created_by")
     digest = npz.array("digest")
     if classes is None or digest.dtype != "S64" or digest.shape != ():
         raise npz.damaged("names no two classes, or no digest")
@@ -246,24 +250,38 @@ def _read_dataset(npz: Npz, keep: bool) -> Dataset:
         classes=classes,
         preprocessing=preprocessing,
         digest=digest.item().decode("ascii", "replace"),
-        train=_read_split(npz, keep, "train", preprocessing, 0),
-        test=_read_split(npz, keep, "test", preprocessing, record.get("also_in_train")),
+        train=_read_split(npz, keep, "train", len(classes), preprocessing, 0),
+        test=_read_split(
+            npz, keep, "test", len(classes), preprocessing, record.get("also_in_train")
+        ),
     )
 
 
 def _read_split(
-    npz: Npz, keep: bool, split: str, preprocessing: Preprocessing, also: object
+    npz: Npz,
+    keep: bool,
+    split: str,
+    n_classes: int,
+    preprocessing: Preprocessing,
+    also: object,
 ) -> Split:
     labels = npz.array(f"{split}_labels")
     m = labels.size
-    if labels.dtype != np.uint8 or labels.ndim != 1 or (m and labels.max() > 1):
-        raise npz.damaged("labels must be 0 or 1", f"{split}_labels")
+    if (
+        labels.dtype != as_labels((), n_classes).dtype
+        or labels.ndim != 1
+        or (m and labels.max() >= n_classes)
+    ):
+        allowed = "0 or 1" if n_classes == 2 else f"0 to {n_classes - 1}, {n_classes} classes"
+        raise npz.damaged(f"labels must be {allowed}", f"{split}_labels")
     if type(also) is not int or not 0 <= also <= m:
         raise npz.damaged(f"also_in_train must be 0 to {m}, got {also!r:.20}", "record")
     pixels = columns = StoredRows(npz, f"{split}_columns", (m, preprocessing.n_x), keep)
     if preprocessing.features != "pixels":
         pixels = StoredRows(npz, f"{split}_pixels", (m, preprocessing.pixel_n_x), keep)
-    return Split(columns, pixels, labels, partial(_read_names, npz, f"{split}_names", m), also)
+    return Split(
+        columns, pixels, labels, n_classes, partial(_read_names, npz, f"{split}_names", m), also
+    )
 
 
 def _read_names(npz: Npz, array: str, m: int) -> list[str]:
@@ -277,14 +295,14 @@ def _read_names(npz: Npz, array: str, m: int) -> list[str]:
 class NewSplit:
     """A split of a dataset about to be written.
 
-    `blocks` are the columns of X as rows, (k, n_x) uint8 at a time, `labels` (m,) uint8, 0 or 1,
-    and `names` what each picture is called; the train split holds `also_in_train` of them too.
-    Where the features are not the pixels, `pixel_blocks` are the pictures unrolled,
-    (k, 3 kept_size kept_size) at a time.
+    `blocks` are the columns of X as rows, (n, n_x) uint8 at a time, `labels` (m,) as
+    `catclf.splits.as_labels` returns them, and `names` what each picture is called; the train split
+    holds `also_in_train` of them too. Where the features are not the pixels, `pixel_blocks` are the
+    pictures unrolled, (n, 3 kept_size kept_size) at a time.
     """
 
     blocks: Iterable[NDArray[np.uint8]]
-    labels: NDArray[np.uint8]
+    labels: Labels
     names: Sequence[str]
     also_in_train: int = 0
     pixel_blocks: Iterable[NDArray[np.uint8]] = ()
@@ -292,7 +310,7 @@ class NewSplit:
 
 def write_dataset(
     path: AnyPath,
-    classes: tuple[str, str],
+    classes: tuple[str, ...],
     preprocessing: Preprocessing,
     train: NewSplit,
     test: NewSplit,
@@ -323,8 +341,7 @@ def _write_split(npz: NewNpz, name: str, split: NewSplit, preprocessing: Preproc
         shape = (m, preprocessing.pixel_n_x)
         for _ in npz.add_rows(f"{name}_pixels", shape, split.pixel_blocks):
             pass
-    labels = split.labels.astype(np.uint8)
-    digest.update(labels.data)
-    npz.add(f"{name}_labels", labels)
+    digest.update(split.labels.data)
+    npz.add(f"{name}_labels", split.labels)
     npz.add(f"{name}_names", encode_names(split.names))
     return digest.hexdigest()

@@ -67,6 +67,12 @@ class CatclfWarning(UserWarning):
     """What may mislead a user, and perhaps how to fix it."""
 
 
+class SettingsError(CatclfError):
+    """A setting that does not go with the data, as a threshold with more than two classes."""
+
+    exit_code = 2  # as of wrong usage
+
+
 class PictureError(CatclfError):
     """A picture that cannot be read, or cannot be read to its end."""
 

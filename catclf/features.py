@@ -218,16 +218,18 @@ def column_and_evidence(
 ) -> tuple[Pixels, Array]:
     """Return a picture's transposed column, and what each of its places adds to ``w.T x``.
 
-    Both add up to the same; see `Preprocessing.places`. ValueError where the features have none;
-    CatclfError as `Backbone.map` raises it.
+    The latter is (k, rows, columns), of w (n_x, k), and both add up to the same; see
+    `Preprocessing.places`. ValueError where the features have none; CatclfError as `Backbone.map`
+    raises it.
     """
     if preprocessing.places is None:
         raise ValueError(f"{preprocessing.features_name} features have no places")
     if preprocessing.backbone is not None:
         return preprocessing.backbone.column_and_evidence(pixels, w)
     size, x = preprocessing.size, column(pixels, preprocessing)
-    added = (x[0] / 255 * w[:, 0]).reshape(3, size, size).sum(axis=0)
-    evidence = np.zeros(preprocessing.places)
-    block = np.arange(size) * len(evidence) // size
-    np.add.at(evidence, np.ix_(block, block), added)
+    added = (x[0] / 255 * w.T).reshape(-1, 3, size, size).sum(axis=1)  # (k, size, size)
+    evidence = np.zeros((len(added), *preprocessing.places))
+    block = np.arange(size) * preprocessing.places[0] // size
+    for neuron, added_to in enumerate(evidence):
+        np.add.at(added_to, np.ix_(block, block), added[neuron])
     return x, evidence

@@ -68,6 +68,8 @@ NPY_SIGNATURE = b"\x93NUMPY"
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 SKIPPED_HEADER = ("file", "reason")
 PREDICTIONS_HEADER = ("file", "label", "predicted", "positive", "probability", "loss")
+# Of more than two classes; a column for the probability of each follows.
+CLASS_PREDICTIONS_HEADER = ("file", "label", "predicted", "confidence", "loss")
 EVIDENCE_SUFFIX = ".evidence.png"
 EVIDENCE_MARK = ("Software", "catclf-evidence")  # a keyword and its text
 # The text stands behind a PNG's header, of 25 bytes, and its own length (PNG specification, 5.3).
@@ -114,6 +116,7 @@ _SIGNATURES = (
         FileKind.REPORT,
     ),
     (",".join(PREDICTIONS_HEADER).encode() + rb"\n", FileKind.PREDICTIONS),
+    (",".join(CLASS_PREDICTIONS_HEADER).encode() + rb',"?P\(', FileKind.PREDICTIONS),
     (",".join(SKIPPED_HEADER).encode() + rb"\n", FileKind.SKIPPED),
     (_EVIDENCE, FileKind.EVIDENCE),
 )

@@ -1,14 +1,15 @@
-"""The lecture's mathematics: one neuron, its loss, its cost, and their derivatives.
+"""The lecture's mathematics: one neuron, or one a class, its loss, cost, and their derivatives.
 
-Conventions, as on the slides. `m` examples of `n_x` features each:
+Conventions, as on the slides. `m` examples of `n_x` features each, and `k` neurons: one for two
+classes, else one a class.
 
     X  (n_x, m)   one example a column
-    Y  (1, m)     labels, 0 or 1
-    w  (n_x, 1)   weights;  b  a number, the bias
-    Z  (1, m)     logits, w.T @ X + b
-    A  (1, m)     probabilities, sigmoid(Z)
-    dZ (1, m)     derivative of each example's loss by its logit
-    dw (n_x, 1)   derivative of the cost by w;  db  by b
+    Y  (k, m)     labels, 0 or 1; of several neurons the 1 of a column is its class's
+    w  (n_x, k)   weights;  b  (k, 1)  biases
+    Z  (k, m)     logits, w.T @ X + b
+    A  (k, m)     probabilities: sigmoid(Z) of one neuron, softmax(Z) of several
+    dZ (k, m)     derivative of each example's loss by its logits
+    dw (n_x, k)   derivative of the cost by w;  db  (k, 1)  by b
 
 Costs and losses are in nats.
 """
@@ -19,16 +20,22 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
+Labels = NDArray[np.unsignedinteger[Any]]  # (m,): of each example, the index of its class
 LossName = Literal["cross-entropy", "squared-error"]
 ClassWeight = Literal["none", "balanced"]
 CLASS_WEIGHTS: tuple[ClassWeight, ...] = ("none", "balanced")
 DOT_NUMBERS = 8192
+
+
+def forward(w: Array, b: Array, X: Array) -> Array:
+    """Return the logits ``Z = w.T @ X + b``, (k, m)."""
+    return w.T @ X + b
 
 
 @np.errstate(over="ignore")  # exp(1000) is inf, and 1 / (1 + inf) is the right answer: 0
@@ -43,6 +50,17 @@ def sigmoid(Z: Array, out: Array | None = None) -> Array:
     return np.divide(1, A, out=out)
 
 
+def softmax(Z: Array, out: Array | None = None) -> Array:
+    """Return ``exp(Z) / sum(exp(Z))`` of logits (..., k, m), column by column.
+
+    It is written to `out`, for which Z itself will do; to a new array where that is None.
+    """
+    A: Array = np.subtract(Z, Z.max(axis=-2, keepdims=True), out=out)  # exp(1000) would be inf
+    A = np.exp(A, out=out)
+    A /= A.sum(axis=-2, keepdims=True)
+    return A
+
+
 def cross_entropy(Z: Array, Y: Array) -> Array:
     """Return the loss ``-(Y log A + (1 - Y) log(1 - A))`` of each example, from its logit.
 
@@ -53,8 +71,18 @@ def cross_entropy(Z: Array, Y: Array) -> Array:
     return loss
 
 
+def softmax_cross_entropy(Z: Array, Y: Array) -> Array:
+    """Return the loss ``-log A_y`` of each example, (..., 1, m), from its logits (..., k, m).
+
+    y is its class, the one whose Y is 1. In terms of Z it is ``log sum(exp(Z - Z_y))``.
+    """
+    Z_y = np.sum(Y * Z, axis=-2, keepdims=True)
+    loss: Array = np.logaddexp.reduce(Z - Z_y, axis=-2, keepdims=True)
+    return loss
+
+
 def cross_entropy_dZ(A: Array, Y: Array) -> Array:
-    """Return the derivative of `cross_entropy` by Z: ``dL/dA * dA/dZ = A - Y``."""
+    """Return the derivative of both by Z: ``dL/dA * dA/dZ = A - Y``."""
     return A - Y
 
 
@@ -71,13 +99,15 @@ def squared_error_dZ(A: Array, Y: Array) -> Array:
 
 @dataclass(frozen=True)
 class Loss:
-    """A loss, its derivative, and how sharply it can bend.
+    """A loss, the activation before it, its derivative, and how sharply it can bend.
 
-    `of` is ``(Z, Y) -> (1, m)``, the loss of each example; `dZ` is ``(A, Y) -> (1, m)``, its
-    derivative by the logit; `curvature` is its largest absolute second derivative by the logit,
-    which bounds the rates at which the cost cannot rise (`catclf.descent.rates.safe_rate`).
+    `activation` is ``(Z, out) -> A``; `of` is ``(Z, Y) -> (1, m)``, the loss of each example; `dZ`
+    is ``(A, Y) -> (k, m)``, its derivative by the logits; `curvature` is the largest absolute
+    second derivative by the logits, in any direction, which bounds the rates at which the cost
+    cannot rise (`catclf.descent.rates.safe_rate`).
     """
 
+    activation: Callable[[Array, Array | None], Array]
     of: Callable[[Array, Array], Array]
     dZ: Callable[[Array, Array], Array]
     curvature: float
@@ -85,33 +115,59 @@ class Loss:
 
 LOSSES: dict[LossName, Loss] = {
     # d^2 L / dZ^2 = A (1 - A), at most 1/4.
-    "cross-entropy": Loss(cross_entropy, cross_entropy_dZ, 1 / 4),
+    "cross-entropy": Loss(sigmoid, cross_entropy, cross_entropy_dZ, 1 / 4),
     # For Y = 0 it is A^2 (1 - A) (2 - 3 A), and mirrored for Y = 1: at most 0.0770 at A = 0.386.
-    "squared-error": Loss(squared_error, squared_error_dZ, 0.0771),
+    "squared-error": Loss(sigmoid, squared_error, squared_error_dZ, 0.0771),
 }
+# d^2 L / dZ^2 = diag(A) - A A^T, whose eigenvalues are at most 1/2 (Boehning, 1992).
+SOFTMAX_LOSS = Loss(softmax, softmax_cross_entropy, cross_entropy_dZ, 1 / 2)
 
 
-def forward(w: Array, b: float, X: Array) -> Array:
-    """Return the logits ``Z = w.T @ X + b``, (1, m)."""
-    return w.T @ X + b
+def loss_of(name: LossName, k: int) -> Loss:
+    """Return a loss of k neurons: one has a sigmoid, several have the softmax and cross-entropy."""
+    return LOSSES[name] if k == 1 else SOFTMAX_LOSS
 
 
-def backward(X: Array, dZ: Array) -> tuple[Array, float]:
-    """Return ``dw = X @ dZ.T / m``, (n_x, 1), and ``db = sum(dZ) / m``."""
+def activation(Z: Array) -> Array:
+    """Return the probabilities A of logits Z (k, m)."""
+    return loss_of("cross-entropy", len(Z)).activation(Z, None)
+
+
+def by_class(A: Array) -> Array:
+    """Return the probability of each class, (classes, m): one neuron's A is that of label 1."""
+    return np.concatenate([1 - A, A]) if len(A) == 1 else A
+
+
+def n_neurons(n_classes: int) -> int:
+    """Return k: one neuron tells two classes apart, more have one each."""
+    return 1 if n_classes == 2 else n_classes
+
+
+def one_hot(labels: Labels, n_classes: int) -> Array:
+    """Return Y (k, m) of labels (m,), the indices of classes."""
+    if n_neurons(n_classes) == 1:
+        return labels.astype(np.float64).reshape(1, -1)
+    Y: Array = (labels == np.arange(n_classes)[:, np.newaxis]).astype(np.float64)
+    return Y
+
+
+def backward(X: Array, dZ: Array) -> tuple[Array, Array]:
+    """Return ``dw = X @ dZ.T / m``, (n_x, k), and ``db = sum(dZ) / m``, (k, 1)."""
     m = X.shape[1]
-    return X @ dZ.T / m, float(dZ.sum()) / m
+    return X @ dZ.T / m, dZ.sum(axis=1, keepdims=True) / m
 
 
-def example_weights(Y: Array, class_weight: ClassWeight) -> Array:
+def example_weights(labels: Labels, n_classes: int, class_weight: ClassWeight) -> Array:
     """Return what each example counts in the cost, 1 on average: (1, m), or (1, 1) where all alike.
 
-    ``none``: all count 1. ``balanced``: each counts ``m / (2 m_class)``, so that both classes count
-    half. Y is (1, m).
+    ``none``: all count 1. ``balanced``: each counts ``m / (classes m_class)``, so that all classes
+    count alike; where one is absent, all examples do. Labels are (m,).
     """
-    m, positives = Y.size, float(Y.sum())
-    if class_weight == "none" or positives in (0, m):
+    m_class = np.bincount(labels, minlength=n_classes)
+    if class_weight == "none" or not m_class.all():
         return np.ones((1, 1))
-    return np.where(Y == 1, m / (2 * positives), m / (2 * (m - positives)))
+    weights: Array = labels.size / (n_classes * m_class)
+    return weights[labels].reshape(1, -1)
 
 
 def dot(v: Array, w: Array) -> float:
@@ -127,7 +183,7 @@ def dot(v: Array, w: Array) -> float:
 
 def l2_penalty(w: Array, l2: float) -> float:
     """Return the penalty ``l2 / 2 * |w|^2``."""
-    return l2 / 2 * dot(w[:, 0], w[:, 0]) if l2 else 0.0
+    return l2 / 2 * sum(dot(w_i, w_i) for w_i in w.T) if l2 else 0.0
 
 
 def cost(
@@ -139,7 +195,7 @@ def cost(
 ) -> float:
     """Return ``J``: the mean loss over the m examples, plus the penalty ``l2 / 2 * |w|^2``.
 
-    Z and Y are (1, m), `weights` as `example_weights` returns them. `penalty` is as `l2_penalty`
+    Z and Y are (k, m), `weights` as `example_weights` returns them. `penalty` is as `l2_penalty`
     computes it; gram has its own way to |w|.
     """
-    return float((weights * LOSSES[loss].of(Z, Y)).mean()) + penalty
+    return float((weights * loss_of(loss, len(Z)).of(Z, Y)).mean()) + penalty

@@ -1,11 +1,12 @@
 """How good predictions are: counts, rates and their uncertainty.
 
-Labels and predictions are flat arrays of m entries, 0 or 1; `scores` are logits or probabilities
-of the positive class. A rate whose denominator is 0 is None, never a made-up number.
+Labels and predictions are flat arrays of m entries, the indices of classes; `scores` are logits or
+probabilities of the positive class. A rate whose denominator is 0 is None, never a made-up number.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import isnan, log, sqrt
@@ -13,37 +14,37 @@ from math import isnan, log, sqrt
 import numpy as np
 from numpy.typing import NDArray
 
+from catclf.errors import SettingsError
+from catclf.logistic import Array, Labels, by_class, one_hot
+
+DEFAULT_THRESHOLD = 0.5
 Z_95 = 1.959963984540054  # the normal quantile that leaves 2.5 % on either side
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Confusion:
-    """Counts of the four outcomes; 'positive' is the class whose label is 1.
+    """How many examples of each class are predicted to be of each class.
+
+    Lists are in the order of the labels. Of two classes, the four outcomes and the rates in the
+    singular are of the positive class, whose label is 1.
 
     Parameters
     ----------
-    true_positives, false_positives
-        Of the examples predicted positive, those that are and those that are not.
-    false_negatives, true_negatives
-        Of the examples predicted negative, those that are positive and those that are not.
+    matrix
+        (classes, classes): a row for each label, a column for each class predicted.
     """
 
-    true_positives: int
-    false_positives: int
-    false_negatives: int
-    true_negatives: int
+    matrix: NDArray[np.int64]
 
     @property
     def total(self) -> int:
         """The number of examples."""
-        return (
-            self.true_positives + self.false_positives + self.false_negatives + self.true_negatives
-        )
+        return int(self.matrix.sum())
 
     @property
     def correct(self) -> int:
         """The number of examples predicted right."""
-        return self.true_positives + self.true_negatives
+        return int(self.matrix.trace())
 
     @property
     def accuracy(self) -> float | None:
@@ -51,49 +52,109 @@ class Confusion:
         return _ratio(self.correct, self.total)
 
     @property
+    def recalls(self) -> list[float | None]:
+        """Of each class, the fraction of its examples that are predicted to be of it."""
+        return _ratios(self.matrix.diagonal(), self.matrix.sum(axis=1))
+
+    @property
+    def precisions(self) -> list[float | None]:
+        """Of each class, the fraction of the examples predicted to be of it that are."""
+        return _ratios(self.matrix.diagonal(), self.matrix.sum(axis=0))
+
+    @property
+    def f1s(self) -> list[float | None]:
+        """Of each class, the harmonic mean of precision and recall."""
+        both = self.matrix.sum(axis=0) + self.matrix.sum(axis=1)
+        return _ratios(2 * self.matrix.diagonal(), both)
+
+    @property
+    def balanced_accuracy(self) -> float | None:
+        """Mean of the recalls; None where a class has no example."""
+        return mean_of(self.recalls)
+
+    @property
+    def true_positives(self) -> int:
+        """How many positives are predicted positive."""
+        return int(self.matrix[1, 1])
+
+    @property
+    def false_positives(self) -> int:
+        """How many negatives are predicted positive."""
+        return int(self.matrix[0, 1])
+
+    @property
+    def false_negatives(self) -> int:
+        """How many positives are predicted negative."""
+        return int(self.matrix[1, 0])
+
+    @property
+    def true_negatives(self) -> int:
+        """How many negatives are predicted negative."""
+        return int(self.matrix[0, 0])
+
+    @property
     def precision(self) -> float | None:
         """Fraction of the predicted positives that are positive."""
-        return _ratio(self.true_positives, self.true_positives + self.false_positives)
+        return self.precisions[1]
 
     @property
     def recall(self) -> float | None:
         """Fraction of the positives that are predicted positive."""
-        return _ratio(self.true_positives, self.true_positives + self.false_negatives)
+        return self.recalls[1]
 
     @property
     def specificity(self) -> float | None:
         """Fraction of the negatives that are predicted negative: the recall of their class."""
-        return _ratio(self.true_negatives, self.true_negatives + self.false_positives)
-
-    @property
-    def balanced_accuracy(self) -> float | None:
-        """Mean of the recalls of both classes."""
-        if self.recall is None or self.specificity is None:
-            return None
-        return (self.recall + self.specificity) / 2
+        return self.recalls[0]
 
     @property
     def f1(self) -> float | None:
-        """Harmonic mean of precision and recall."""
-        wrong = self.false_positives + self.false_negatives
-        return _ratio(2 * self.true_positives, 2 * self.true_positives + wrong)
+        """Harmonic mean of the precision and the recall of the positives."""
+        return self.f1s[1]
 
 
 def _ratio(part: int, whole: int) -> float | None:
     return part / whole if whole else None
 
 
-def confusion(labels: NDArray[np.uint8], predicted: NDArray[np.uint8]) -> Confusion:
-    """Count the four outcomes of predictions (m,) against labels (m,)."""
+def _ratios(parts: NDArray[np.int64], wholes: NDArray[np.int64]) -> list[float | None]:
+    return [_ratio(*each) for each in zip(parts.tolist(), wholes.tolist(), strict=True)]
+
+
+def mean_of(rates: Sequence[float | None]) -> float | None:
+    """Return the mean of the rates of all classes, the macro average; None where one is None."""
+    defined = [rate for rate in rates if rate is not None]
+    return sum(defined) / len(rates) if len(defined) == len(rates) else None
+
+
+def confusion(labels: Labels, predicted: Labels, n_classes: int = 2) -> Confusion:
+    """Count predictions (m,) against labels (m,)."""
     if labels.shape != predicted.shape:
         raise ValueError(f"shapes must be equal, got {labels.shape} and {predicted.shape}")
-    positive, said = labels == 1, predicted == 1
-    return Confusion(
-        true_positives=int(np.count_nonzero(positive & said)),
-        false_positives=int(np.count_nonzero(~positive & said)),
-        false_negatives=int(np.count_nonzero(positive & ~said)),
-        true_negatives=int(np.count_nonzero(~positive & ~said)),
-    )
+    cells = np.ravel_multi_index((labels, predicted), (n_classes, n_classes))
+    counts = np.bincount(cells, minlength=n_classes**2)
+    return Confusion(counts.reshape(n_classes, n_classes))
+
+
+def refuse_threshold(threshold: float, classes: Sequence[str]) -> None:
+    """Raise SettingsError for a threshold with more than two classes."""
+    if threshold != DEFAULT_THRESHOLD and len(classes) > 2:
+        what = f"a threshold is for two classes, and these are {len(classes)}"
+        fix = "Leave out `threshold`: the most probable class is predicted."
+        raise SettingsError(what, fix=fix)
+
+
+def predicted_labels(probabilities: Array, threshold: float = DEFAULT_THRESHOLD) -> Labels:
+    """Return the labels (m,) predicted, given the probabilities (m, classes).
+
+    Of two classes the positive one where its probability is above the threshold; of more the one
+    with the highest probability, the first where several have it.
+    """
+    if probabilities.shape[1] == 2:
+        predicted: Labels = (probabilities[:, 1] > threshold).astype(np.uint8)
+    else:
+        predicted = np.argmax(probabilities, axis=1).astype(np.uint16)
+    return predicted
 
 
 def wilson_interval(correct: int, total: int) -> tuple[float, float]:
@@ -121,16 +182,15 @@ def balanced_interval(counts: Confusion) -> tuple[float, float] | None:
     and in 96 % on average, counted exactly for recalls from 5 to 95 %.
     """
     center = variance = 0.0
-    for right, wrong in (
-        (counts.true_negatives, counts.false_positives),
-        (counts.true_positives, counts.false_negatives),
-    ):
-        if right + wrong == 0:
+    n_classes = len(counts.matrix)
+    examples = counts.matrix.sum(axis=1).tolist()
+    for right, total in zip(counts.matrix.diagonal().tolist(), examples, strict=True):
+        if total == 0:
             return None
-        n = right + wrong + 2
+        n = total + 2
         p = (right + 1) / n
-        center += p / 2
-        variance += p * (1 - p) / n / 4
+        center += p / n_classes
+        variance += p * (1 - p) / n / n_classes**2
     half = Z_95 * sqrt(variance)
     return max(0.0, center - half), min(1.0, center + half)
 
@@ -161,7 +221,7 @@ class Judged:
 
     @property
     def constant_class(self) -> str:
-        """Which class it always predicts: ``the more frequent class``, or any ``one class``."""
+        """Which class it always predicts: ``the most frequent class``, or any ``one class``."""
         return "the more frequent class" if self.name == "accuracy" else "one class"
 
     @property
@@ -197,16 +257,14 @@ class Judged:
         return f"{self.verdict}, but low" if self.surely_better else self.verdict
 
 
-def majority_rate(labels: NDArray[np.uint8]) -> float:
-    """Return the accuracy of always predicting the more frequent class of labels (m,)."""
-    positive = float(np.mean(labels == 1))
-    return max(positive, 1 - positive)
+def class_shares(labels: Labels, n_classes: int) -> Array:
+    """Return the fraction of labels (m,) that each class has: the mean of Y, by class."""
+    return by_class(one_hot(labels, n_classes).mean(axis=1, keepdims=True))[:, 0]
 
 
-def constant_log_loss(labels: NDArray[np.uint8]) -> float:
-    """Return the log loss of one probability for all: the share of positives among labels (m,)."""
-    positive = float(np.mean(labels == 1))
-    return sum(-p * log(p) for p in (positive, 1 - positive) if 0 < p < 1)
+def constant_log_loss(shares: Array) -> float:
+    """Return the log loss of the same probabilities for all examples: the classes' shares."""
+    return float(sum(-p * log(p) for p in shares.tolist() if 0 < p < 1))
 
 
 @dataclass(frozen=True)
@@ -223,9 +281,7 @@ class CalibrationBin:
     interval: tuple[float, float]
 
 
-def calibration(
-    labels: NDArray[np.uint8], probabilities: NDArray[np.float64], bins: int
-) -> list[CalibrationBin]:
+def calibration(labels: Labels, probabilities: Array, bins: int) -> list[CalibrationBin]:
     """Return the bins of a reliability diagram, in ascending order of their probability.
 
     Labels and probabilities are (m,); the numbers of examples in two bins differ by one at most.
@@ -261,7 +317,7 @@ def mcnemar_p(only_first: int, only_second: int) -> float:
     return min(1.0, float(Fraction(2 * tail, 2**n)))
 
 
-def area_under_curve(labels: NDArray[np.uint8], scores: NDArray[np.float64]) -> float | None:
+def area_under_curve(labels: Labels, scores: Array) -> float | None:
     """Return the chance that a positive scores above a negative, ties counting half.
 
     It is the area under the ROC curve, from the ranks of the scores (Mann and Whitney, 1947).
@@ -272,16 +328,14 @@ def area_under_curve(labels: NDArray[np.uint8], scores: NDArray[np.float64]) -> 
 
 
 @np.errstate(invalid="ignore")  # 0 / 0 where a class is absent
-def areas_under_curves(
-    labels: NDArray[np.uint8], scores: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Return `area_under_curve` of each row of labels and scores, (k, m); nan where it is None."""
-    k, m = scores.shape
+def areas_under_curves(labels: Labels, scores: Array) -> Array:
+    """Return `area_under_curve` of each row of labels and scores, (n, m); nan where it is None."""
+    n, m = scores.shape
     order = np.argsort(scores, axis=1)
     ordered = np.take_along_axis(scores, order, axis=1)
     positive = np.take_along_axis(np.broadcast_to(labels, scores.shape), order, axis=1) == 1
     # Tied scores share their mean rank: that of the first and the last of them.
-    edge = np.ones((k, m + 1), dtype=bool)
+    edge = np.ones((n, m + 1), dtype=bool)
     edge[:, 1:-1] = ordered[:, 1:] != ordered[:, :-1]
     place = np.arange(m)
     first = np.maximum.accumulate(np.where(edge[:, :-1], place, 0), axis=1)
@@ -289,5 +343,5 @@ def areas_under_curves(
     positives = positive.sum(axis=1)
     rank_sums = np.sum(positive * ((first + last) / 2 + 1), axis=1)
     wins = rank_sums - positives * (positives + 1) / 2
-    areas: NDArray[np.float64] = wins / (positives * (m - positives))
+    areas: Array = wins / (positives * (m - positives))
     return areas

@@ -3,11 +3,11 @@
 The file is an .npz that anyone can open (`catclf.npz`):
 
     record               JSON: format, version, classes, preprocessing, dataset, settings, results
-    w (n_x, 1) float64   b () float64
+    w (n_x, k) float64   b (k,) float64, of two classes (n_x, 1) and ()
     costs, iterations    the recorded costs, and before which update each was computed
     backbone             (bytes,) uint8: the ONNX file whose output the features are, if they are
-    neighbors            (k, n_x) uint8: training columns, with neighbor_labels, neighbor_names,
-                         neighbor_rows (k,) and neighbor_floor () (`catclf.neighbors`)
+    neighbors            (kept, n_x) uint8: training columns, with neighbor_labels, neighbor_names,
+                         neighbor_rows (kept,) and neighbor_floor () (`catclf.neighbors`)
     test_log_losses      on the test split, where there is one, before the last of these updates
     state_*              what a resumed run needs besides w and b
 
@@ -17,27 +17,27 @@ assumed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from catclf.columns import Order, reorder, size_of
-from catclf.errors import AnyPath, ModelError, printable
+from catclf.errors import AnyPath, ModelError, SettingsError, printable
 from catclf.features import Preprocessing, column, column_and_evidence
 from catclf.files import Expected, FileKind
-from catclf.logistic import Array, dot, sigmoid
+from catclf.logistic import Array, activation, by_class, dot, n_neurons
 from catclf.neighbors import NEAREST, Neighbors
 from catclf.npz import Npz, create_npz, decode_names, encode_names, open_npz
-from catclf.splits import as_pair
+from catclf.splits import as_classes, as_labels
 from catclf.training import Training
 
 if TYPE_CHECKING:
     from catclf.pictures.reading import Picture
 
-WEIGHTS_ONLY_CLASSES = ("class 0", "class 1")
 FORMAT = "catclf-model"
 FORMAT_VERSION = 1
 TRAIN_AGAIN = "Train the model again, or fetch the file again."
@@ -59,11 +59,12 @@ class Model:
     Parameters
     ----------
     w
-        Weights (n_x, 1), for columns divided by 255.
+        Weights (n_x, k), for columns divided by 255: of one neuron for two classes, else of one a
+        class.
     b
-        Bias.
+        Biases (k, 1).
     classes
-        (negative, positive): the class at index 0 has label 0.
+        In the order of their labels; of two the first is the negative, the second the positive.
     preprocessing
         How a picture becomes a column.
     training
@@ -77,8 +78,8 @@ class Model:
     """
 
     w: Array
-    b: float
-    classes: tuple[str, str]
+    b: Array
+    classes: tuple[str, ...]
     preprocessing: Preprocessing
     training: Training | None = None
     neighbors: Neighbors | None = None
@@ -86,44 +87,50 @@ class Model:
     path: str | None = None
 
     @property
-    def positive(self) -> str:
-        """The class whose probability is reported."""
-        return self.classes[1]
-
-    @property
     def w_norm(self) -> float:
         """The Euclidean norm of w: finite, though the squares of its entries may not be."""
         largest = float(np.abs(self.w).max())
-        scaled = self.w[:, 0] / (largest or 1)
-        return largest * float(np.sqrt(dot(scaled, scaled)))
+        scaled = self._w_of_each / (largest or 1)
+        return largest * float(np.sqrt(sum(dot(w_i, w_i) for w_i in scaled)))
+
+    @cached_property
+    def _w_of_each(self) -> Array:
+        """The weights of each neuron, (k, n_x)."""
+        return np.ascontiguousarray(self.w.T)
 
     def logits(self, columns: NDArray[np.uint8]) -> Array:
-        """Return the logits (m,) of the columns of X given as rows (m, n_x) uint8.
+        """Return the logits Z (k, m) of the columns of X given as rows (m, n_x) uint8.
 
         One column at a time, in one order: a picture's probability then does not depend, in its
         last bits, on the other columns, nor on the number of threads.
         """
-        w = self.w[:, 0]
-        return np.array([dot(w, x / 255) + self.b for x in columns])
+        Z = np.empty((len(self.b), len(columns)))
+        for z, column_of_X in zip(Z.T, columns, strict=True):
+            x = column_of_X / 255
+            z[:] = [dot(w_i, x) for w_i in self._w_of_each]
+        return Z + self.b
 
-    def probability(self, pixels: NDArray[np.uint8]) -> float:
-        """Return the probability of the positive class of one picture (size, size, 3)."""
-        return float(sigmoid(self.logits(column(pixels, self.preprocessing)))[0])
+    def probabilities(self, columns: NDArray[np.uint8]) -> Array:
+        """Return the probabilities (m, classes) of the columns of X given as rows (m, n_x)."""
+        return by_class(activation(self.logits(columns))).T
 
-    def evidence(self, image: Picture) -> Array:
-        """Return what each place of a picture adds to its logit, beside b.
+    def evidence(self, image: Picture, class_name: str | None = None) -> Array:
+        """Return what each place of a picture adds to a logit, beside b.
 
         Parameters
         ----------
         image
             As for `predict_proba`.
+        class_name
+            Of more than two classes, the one whose logit; None for the class predicted. Of two
+            there is one logit, and what is above 0 speaks for the positive class.
 
         Returns
         -------
         numpy.ndarray
             In rows and columns of the picture as the model sees it: of pixels 8 x 8 blocks, of a
             backbone the places of its map. All of them add up to the logit less b; what is above 0
-            speaks for the positive class.
+            speaks for the class.
 
         Raises
         ------
@@ -132,15 +139,29 @@ class Model:
         CatclfError
             Where onnxruntime, which a model of a backbone needs, is not there.
         ValueError
-            Where the features have no places: hog-color, and a backbone whose output is no map.
+            Where the features have no places: hog-color, and a backbone whose output is no map; and
+            for a `class_name` that is none of more than two classes.
         """
         from catclf.pictures.reading import pixels_of
 
+        if class_name is not None and (len(self.b) == 1 or class_name not in self.classes):
+            raise ValueError(f"class_name must be one of more than two classes, got {class_name!r}")
         pixels = pixels_of(image, self.preprocessing)
-        return column_and_evidence(pixels, self.preprocessing, self.w)[1]
+        return self.column_and_evidence(pixels, class_name)[1]
+
+    def column_and_evidence(
+        self, pixels: NDArray[np.uint8], class_name: str | None = None
+    ) -> tuple[NDArray[np.uint8], Array]:
+        """Return the transposed column of a picture (size, size, 3), and its `evidence`."""
+        x, evidence = column_and_evidence(pixels, self.preprocessing, self.w)  # of every neuron
+        if len(self.b) == 1:
+            return x, evidence[0]
+        if class_name is None:
+            return x, evidence[int(np.argmax(self.logits(x)))]
+        return x, evidence[self.classes.index(class_name)]
 
     def predict_proba(self, images: Picture | Iterable[Picture]) -> Array:
-        """Return the probabilities (k, 2) of k pictures, columns in the order of `classes`.
+        """Return the probabilities (m, classes) of m pictures, columns in the order of `classes`.
 
         Parameters
         ----------
@@ -165,9 +186,11 @@ class Model:
         # A model can be trained and evaluated without Pillow.
         from catclf.pictures.reading import one_or_many, pixels_of
 
-        pixels = (pixels_of(image, self.preprocessing) for image in one_or_many(images))
-        positive = np.array([self.probability(picture) for picture in pixels], dtype=np.float64)
-        return np.column_stack([1 - positive, positive])
+        found = [
+            self.probabilities(column(pixels_of(image, self.preprocessing), self.preprocessing))
+            for image in one_or_many(images)
+        ]
+        return np.concatenate([np.empty((0, len(self.classes))), *found])
 
     def __repr__(self) -> str:
         preprocessing = self.preprocessing
@@ -178,10 +201,10 @@ class Model:
             )
         else:
             how = "weights only" if self.weights_only else "not told how it was trained"
-        return (
-            f"<Model {self.classes[0]!r} or {self.classes[1]!r}: size {preprocessing.size}, "
-            f"n_x {preprocessing.n_x}, {how}>"
-        )
+        classes = f"of {len(self.classes)} classes"
+        if len(self.classes) == 2:
+            classes = " or ".join(map(repr, self.classes))
+        return f"<Model {classes}: size {preprocessing.size}, n_x {preprocessing.n_x}, {how}>"
 
 
 def save_model(path: AnyPath, model: Model) -> None:
@@ -199,7 +222,7 @@ def save_model(path: AnyPath, model: Model) -> None:
     )
     with create_npz(path, record) as npz:
         npz.add("w", model.w)
-        npz.add("b", np.float64(model.b))
+        npz.add("b", np.squeeze(model.b))
         npz.add("costs", np.array(list(costs.values()), dtype=np.float64))
         npz.add("test_log_losses", np.array(list(test_log_losses.values()), dtype=np.float64))
         npz.add("iterations", np.array(list(costs), dtype=np.int64))
@@ -216,7 +239,7 @@ def save_model(path: AnyPath, model: Model) -> None:
 
 
 def load_model(
-    path: AnyPath, order: Order | None = None, classes: tuple[str, str] | None = None
+    path: AnyPath, order: Order | None = None, classes: Sequence[str] | None = None
 ) -> Model:
     """Read a model, ours or a weights-only ``np.savez(path, w=w, b=b)``.
 
@@ -228,7 +251,7 @@ def load_model(
         Only for a weights-only file, and required there: how the notebook unrolled its pictures.
         'planes', or 'interleaved' for ``X.reshape(m, -1).T``. `catclf.evaluate` finds out.
     classes
-        Only for a weights-only file: the names of its classes, (negative, positive).
+        Only for a weights-only file: the names of its classes, of two the negative first.
 
     Returns
     -------
@@ -245,7 +268,7 @@ def load_model(
 
 
 def completed(
-    model: Model, path: AnyPath, order: Order | None, classes: tuple[str, str] | None
+    model: Model, path: AnyPath, order: Order | None, classes: Sequence[str] | None
 ) -> Model:
     """Return a model as it was read, a weights-only one with what it does not tell."""
     if model.weights_only and order is not None:
@@ -260,9 +283,24 @@ def completed(
     return model
 
 
-def unrolled(model: Model, order: Order, classes: tuple[str, str] | None = None) -> Model:
-    """Return a weights-only model as of pictures that were unrolled in an order."""
-    return replace(model, w=reorder(model.w, order), classes=classes or model.classes)
+def unrolled(model: Model, order: Order, classes: Sequence[str] | None = None) -> Model:
+    """Return a weights-only model as of pictures that were unrolled in an order.
+
+    SettingsError where `classes` are not as many as it tells apart.
+    """
+    named = model.classes if classes is None else tuple(classes)
+    if len(named) != len(model.classes):
+        raise SettingsError(
+            f"tells {len(model.classes)} classes apart, and {len(named)} are named",
+            model.path,
+            "Name as many `classes`.",
+        )
+    return replace(model, w=reorder(model.w, order), classes=named)
+
+
+def nameless(n_classes: int) -> tuple[str, ...]:
+    """Return what the classes of a weights-only model are called."""
+    return tuple(f"class {label}" for label in range(n_classes))
 
 
 def read_model(path: AnyPath) -> Model:
@@ -278,11 +316,13 @@ def read_model(path: AnyPath) -> Model:
         except ValueError as error:
             what = f"its preprocessing is unknown: {error!s:.160}"
             raise ModelError(what, path, "Update catclf, or train the model again.") from None
-        if preprocessing.n_x != w.size:
-            raise npz.damaged(f"{w.size} weights, for pictures of {preprocessing.n_x} features")
-        classes = as_pair(record.get("classes"))
+        if preprocessing.n_x != len(w):
+            raise npz.damaged(f"{len(w)} weights, for pictures of {preprocessing.n_x} features")
+        classes = as_classes(record.get("classes"))
         if classes is None:
             raise npz.damaged("names no two classes")
+        if n_neurons(len(classes)) != len(b):
+            raise npz.damaged(f"names {len(classes)} classes, for {len(b)} neurons")
         costs, test_log_losses = _costs(npz)
         state = {
             name.removeprefix("state_"): _real(npz, name)
@@ -292,36 +332,41 @@ def read_model(path: AnyPath) -> Model:
         training = Training.from_record(record)
         if training is not None:
             training = replace(training, costs=costs, test_log_losses=test_log_losses, state=state)
-        neighbors = _neighbors(npz, w.size)
+        neighbors = _neighbors(npz, len(w), len(classes))
         return Model(w, b, classes, preprocessing, training, neighbors, path=npz.where)
 
 
 def _weights_only_model(npz: Npz) -> Model:
     w, b = _weights(npz)
     try:
-        size = size_of(w.size)
+        size = size_of(len(w))
     except ValueError as error:
         raise ModelError(str(error), npz.where, "Save w for square RGB pictures.") from None
     preprocessing = Preprocessing(size=size)
-    return Model(w, b, WEIGHTS_ONLY_CLASSES, preprocessing, weights_only=True, path=npz.where)
+    classes = nameless(max(2, len(b)))
+    return Model(w, b, classes, preprocessing, weights_only=True, path=npz.where)
 
 
-def _weights(npz: Npz) -> tuple[Array, float]:
+def _weights(npz: Npz) -> tuple[Array, Array]:
+    """Return w (n_x, k) and b (k, 1)."""
     for name in ("w", "b"):
         if name not in npz:
             if len(npz.members) == 1:
                 npz.array(*npz.members)  # an error where it is a pickle, as of a dict
             raise ModelError(f"holds no {name}", npz.where, MODEL.fix)
     w, b = _real(npz, "w"), _real(npz, "b")
-    if w.size == 0 or w.shape not in ((w.size,), (w.size, 1), (1, w.size)):
-        raise ModelError(f"w must have the shape (n_x, 1), got {w.shape}", npz.where, MODEL.fix)
-    if b.size != 1:
-        raise ModelError(f"b must be one number, got the shape {b.shape}", npz.where, MODEL.fix)
-    w, bias = np.ascontiguousarray(w, dtype=np.float64).reshape(-1, 1), float(b.reshape(-1)[0])
+    k = 1 if w.shape in ((w.size,), (1, w.size)) else w.shape[-1]
+    if w.size == 0 or w.ndim > 2 or k == 2:
+        what = "w must have the shape (n_x, 1), or of more than two classes (n_x, classes)"
+        raise ModelError(f"{what}, got {w.shape}", npz.where, MODEL.fix)
+    if b.size != k:
+        numbers = "one number" if k == 1 else f"{k} numbers, as w has columns"
+        raise ModelError(f"b must be {numbers}, got the shape {b.shape}", npz.where, MODEL.fix)
+    w, b = (np.ascontiguousarray(each, np.float64) for each in (w.reshape(-1, k), b.reshape(k, 1)))
     with np.errstate(over="ignore"):  # pixels are at most 1: no logit is beyond this sum
-        if not np.isfinite(np.abs(w).sum() + abs(bias)):
+        if not np.isfinite(np.abs(w).sum() + np.abs(b).sum()):
             raise npz.damaged("w and b are too large to be added up")
-    return w, bias
+    return w, b
 
 
 def _real(npz: Npz, name: str) -> NDArray[Any]:
@@ -335,20 +380,21 @@ def _real(npz: Npz, name: str) -> NDArray[Any]:
     return array
 
 
-def _neighbors(npz: Npz, n_x: int) -> Neighbors | None:
+def _neighbors(npz: Npz, n_x: int, n_classes: int) -> Neighbors | None:
     if "neighbors" not in npz:
         return None
     columns, labels, names, rows, floor = (
         npz.array(name)
         for name in ("neighbors", *(f"neighbor_{n}" for n in ("labels", "names", "rows", "floor")))
     )
-    k = len(columns) if columns.ndim else 0
+    kept = len(columns) if columns.ndim else 0
     if (
-        columns.shape != (k, n_x)
-        or k <= NEAREST
-        or any(each.shape != (k,) for each in (labels, names, rows))
-        or not columns.dtype == labels.dtype == np.uint8
-        or labels.max() > 1
+        columns.shape != (kept, n_x)
+        or kept <= NEAREST
+        or any(each.shape != (kept,) for each in (labels, names, rows))
+        or columns.dtype != np.uint8
+        or labels.dtype != as_labels((), n_classes).dtype
+        or labels.max() >= n_classes
         or names.dtype.kind != "S"
         or rows.dtype != np.int64
         or rows[0] < 0

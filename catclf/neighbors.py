@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catclf.columns import Columns, Pixels
+from catclf.logistic import Labels
 
 KEPT = 500  # columns, at most: with 200 or 1000 false alarms and catches differ little
 NEAREST = 3  # named; by the third, since a single odd training picture makes nothing familiar
@@ -53,17 +54,17 @@ class Neighbors:
     Parameters
     ----------
     columns
-        As rows (k, n_x) uint8.
+        As rows (kept, n_x) uint8.
     labels, names
-        Of each (k,), its label 0 or 1, and what the picture is called.
+        Of each (kept,), the index of its class, and what the picture is called.
     rows
-        Which rows of the train split they are (k,), in order.
+        Which rows of the train split they are (kept,), in order.
     floor
         The similarity below which a picture is unlike them.
     """
 
     columns: Pixels
-    labels: NDArray[np.uint8]
+    labels: Labels
     names: list[str]
     rows: NDArray[np.int64]
     floor: float
@@ -80,7 +81,7 @@ class Neighbors:
         return squares(self._columns)
 
     def cosines(self, columns: Pixels) -> Array:
-        """Return the cosines of columns, as rows (m, n_x), to the kept ones: (m, k).
+        """Return the cosines of columns, as rows (m, n_x), to the kept ones: (m, kept).
 
         That of a column of zeros, which has no direction, is 0.
         """
@@ -96,7 +97,7 @@ class Neighbors:
         """Return how like them pictures are, by their columns as rows (m, n_x): (m,)."""
         return highest(self.cosines(columns), NEAREST)
 
-    def likeness(self, column: Pixels, classes: tuple[str, str]) -> Likeness:
+    def likeness(self, column: Pixels, classes: tuple[str, ...]) -> Likeness:
         """Return how like them a picture is, by its transposed column (1, n_x)."""
         [cosines] = self.cosines(column)
         best = np.argsort(-cosines, kind="stable")[:NEAREST]
@@ -114,14 +115,12 @@ def squares(columns: Array) -> Array:
 
 
 def highest(cosines: Array, rank: int) -> Array:
-    """Return the highest cosine of each row (m, k), the second highest, or that of any rank."""
+    """Return the highest cosine of each row (m, kept), the second highest, or that of any rank."""
     result: Array = np.partition(cosines, -rank, axis=1)[:, -rank]
     return result
 
 
-def draw_neighbors(
-    columns: Columns, labels: NDArray[np.uint8], names: list[str]
-) -> Neighbors | None:
+def draw_neighbors(columns: Columns, labels: Labels, names: list[str]) -> Neighbors | None:
     """Draw the columns to keep of a train split; None where there are too few to compare.
 
     As many of each class, where it has as many, at random, and always the same ones.
@@ -136,7 +135,7 @@ def draw_neighbors(
     return replace(drawn, floor=float(np.quantile(among, FLOOR_QUANTILE, method="lower")))
 
 
-def drawn_rows(labels: NDArray[np.uint8]) -> NDArray[np.int64]:
+def drawn_rows(labels: Labels) -> NDArray[np.int64]:
     """Return which examples are kept, in order."""
     rng = np.random.default_rng(0)
     drawn = (rng.permutation(np.flatnonzero(labels == label))[:KEPT] for label in np.unique(labels))

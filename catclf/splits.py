@@ -1,8 +1,8 @@
-"""The two classes, and which examples are duplicates, trained on, held out, or left out.
+"""The classes, and which examples are duplicates, trained on, held out, or left out.
 
 Duplicates are pictures with identical pixels, and near-copies (`catclf.near_copies`). They stay
 together in every split and fold: a picture that is trained on is never held out as well. But
-near-copies of two labels, and the pictures of one scene, are different pictures.
+near-copies of several labels, and the pictures of one scene, are different pictures.
 """
 
 from __future__ import annotations
@@ -15,13 +15,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from catclf.errors import DatasetError, name_some, printable
+from catclf.logistic import Labels
 from catclf.observer import Observer
 
 SplitName = Literal["train", "test"]
-Labels = NDArray[np.uint8]
+MAX_CLASSES = 1000
 MAX_CLASS_BYTES = 1000
 MAX_RATIO = 4  # of the classes' pictures: beyond it accuracy says little
 LISTED_CLASSES = 20  # in a message
@@ -55,7 +56,7 @@ class Duplicates:
 
     @property
     def contradictory(self) -> bool:
-        """Whether they have two labels."""
+        """Whether they have several labels."""
         return len(set(self.labels)) > 1
 
 
@@ -66,10 +67,15 @@ def fingerprint(column: NDArray[np.uint8]) -> bytes:
     return hashlib.sha256(column.data).digest()
 
 
-def class_counts(labels: Labels) -> tuple[int, int]:
-    """Return how many of labels (m,) are 0, and how many 1."""
-    positives = int(np.count_nonzero(labels))
-    return labels.size - positives, positives
+def as_labels(indices: ArrayLike, n_classes: int) -> Labels:
+    """Return the indices of classes as labels (m,): uint8, of more than 256 classes uint16."""
+    labels: Labels = np.asarray(indices, dtype=np.min_scalar_type(n_classes - 1))
+    return labels
+
+
+def class_counts(labels: Labels, n_classes: int) -> tuple[int, ...]:
+    """Return how many of labels (m,) are 0, how many 1, and so on."""
+    return tuple(np.bincount(labels, minlength=n_classes).tolist())
 
 
 def duplicate_groups(pictures: Iterable[Hashable]) -> list[list[int]]:
@@ -124,12 +130,12 @@ def kept_together(
 ) -> list[Hashable]:
     """Return what is equal for pictures that no split parts: near-copies under one label.
 
-    Under two as well where identical ones have both.
+    Under several as well where identical ones have them.
     """
     pictures = list(zip(firsts, fingerprints, labels.tolist(), strict=True))
     label_of: dict[bytes, int] = {}
-    both = {first for first, each, label in pictures if label_of.setdefault(each, label) != label}
-    return [(first, None if first in both else label) for first, _, label in pictures]
+    mixed = {first for first, each, label in pictures if label_of.setdefault(each, label) != label}
+    return [(first, None if first in mixed else label) for first, _, label in pictures]
 
 
 def find_duplicates(
@@ -197,11 +203,11 @@ def hold_out(
 ) -> NDArray[np.bool_]:
     """Return (m,): a fraction of each class at random, of whole groups, one at least left behind.
 
-    A group with two labels counts as its first example's class.
+    A group with several labels counts as its first example's class.
     """
     rng = np.random.default_rng(seed)
     held_out = np.zeros(labels.size, dtype=bool)
-    for label in (0, 1):
+    for label in range(_n_labels(labels)):
         own = [group for group in groups if labels[group[0]] == label]
         wanted = round(fraction * sum(map(len, own)))
         taken = 0
@@ -224,7 +230,7 @@ def divide_into_folds(
     fold_of = np.empty((repeats, labels.size), dtype=np.intp)
     for repeat in range(repeats):
         rng = np.random.default_rng([seed, repeat])
-        sizes = np.zeros((2, folds), dtype=np.intp)  # by class
+        sizes = np.zeros((_n_labels(labels), folds), dtype=np.intp)  # by class
         shuffled = [groups[i] for i in rng.permutation(len(groups))]
         for group in sorted(shuffled, key=len, reverse=True):
             own = sizes[labels[group[0]]]
@@ -242,10 +248,17 @@ def stratified_sample(labels: Labels, sample: int | None, seed: int) -> NDArray[
     if sample is None or sample >= labels.size:
         return np.arange(labels.size)
     rng = np.random.default_rng(seed)
-    positives, negatives = np.flatnonzero(labels == 1), np.flatnonzero(labels == 0)
-    wanted = round(sample * positives.size / labels.size)
-    taken = [rng.permutation(positives)[:wanted], rng.permutation(negatives)[: sample - wanted]]
+    taken, left = [], labels.size  # of which `sample` are still to be taken
+    for label in reversed(range(_n_labels(labels))):
+        own = np.flatnonzero(labels == label)
+        wanted = round(sample * own.size / left)
+        taken.append(rng.permutation(own)[:wanted])
+        sample, left = sample - wanted, left - own.size
     return np.sort(np.concatenate(taken))
+
+
+def _n_labels(labels: Labels) -> int:
+    return int(labels.max(initial=0)) + 1
 
 
 def choose_classes(
@@ -253,16 +266,17 @@ def choose_classes(
     positive: str | None,
     where: str | None = None,
     order: Sequence[str] = (),
-) -> tuple[str, str]:
-    """Return (negative, positive): the classes in the order of their labels.
+) -> tuple[str, ...]:
+    """Return the classes in the order of their labels, given the class of each picture.
 
-    The class `positive`, where given, against all others. Otherwise, of two classes, the negative
-    is one whose name says so, as non-cat, no cat, negative or background do, or whose other is
-    called positive; else the first in `order`, by which their source numbers them, or where that
-    lacks one, in sorted order. DatasetError for one class, more than two without `positive`, or a
-    `positive` that is none of them.
+    With `positive`, that class against all others, and last. Otherwise in `order`, by which their
+    source numbers them, or where that lacks one, in sorted order; but of two classes the first is
+    one whose name says that it is the negative, as non-cat, no cat, negative or background do, or
+    whose other is called positive. DatasetError for one class, more than MAX_CLASSES, one of
+    several that has a single picture, or a `positive` that is none of them.
     """
-    found = sorted(set(names))
+    pictures = Counter(names)
+    found = sorted(pictures)
     for name in found:
         if len(os.fsencode(name)) > MAX_CLASS_BYTES:
             what = f"the class name {name[:20]!r}... is longer than {MAX_CLASS_BYTES} bytes"
@@ -281,13 +295,25 @@ def choose_classes(
             )
         others = [name for name in found if name != positive]
         return (others[0] if len(others) == 1 else f"non-{positive}"), positive
-    if len(found) > 2:
-        fix = f"Choose one against all others, for example `positive` {found[0]!r}."
-        raise DatasetError(f"{len(found)} classes: {listed}", where, fix)
-    first, second = sorted(found, key=order.index) if set(found) <= set(order) else found
-    if _is_negative(second, first) and not _is_negative(first, second):
-        return second, first
-    return first, second
+    if len(found) > MAX_CLASSES:
+        fix = (
+            "Look at what gives the classes (`label_from`), or choose one against all others, for "
+            f"example `positive` {found[0]!r}."
+        )
+        raise DatasetError(f"{len(found)} classes, at most {MAX_CLASSES}: {listed}", where, fix)
+    if set(found) <= set(order):
+        found.sort(key=order.index)
+    if len(found) == 2:
+        first, second = found
+        swapped = _is_negative(second, first) and not _is_negative(first, second)
+        return (second, first) if swapped else (first, second)
+    if single := [name for name in found if pictures[name] == 1]:
+        raise DatasetError(
+            f"a single picture of {name_some(single)}: none is left to test the class",
+            where,
+            "Add pictures of it, or take it out.",
+        )
+    return tuple(found)
 
 
 _NEGATIVE = re.compile("no|not|non|none|neg|negative|others?|background|normal|false", re.I)
@@ -308,25 +334,23 @@ def _is_negative(name: str, other: str) -> bool:
     )
 
 
-def as_pair(stored: object) -> tuple[str, str] | None:
-    """Return what a file holds as its classes; None where that is no pair of different names."""
-    if not isinstance(stored, list) or len(stored) != 2:
+def as_classes(stored: object) -> tuple[str, ...] | None:
+    """Return what a file holds as its classes; None where they are not two or more names."""
+    if not isinstance(stored, list) or not 2 <= len(stored) <= MAX_CLASSES:
         return None
-    negative, positive = stored
-    if not (isinstance(negative, str) and isinstance(positive, str)) or negative == positive:
+    if not all(isinstance(name, str) and name for name in stored):
         return None
-    return (negative, positive) if negative and positive else None
+    return tuple(stored) if len(set(stored)) == len(stored) else None
 
 
-def warn_of_imbalance(
-    labels: NDArray[np.uint8], classes: tuple[str, str], observer: Observer
-) -> None:
-    """Warn where one class has more than MAX_RATIO times the other's examples."""
-    counts = sorted(zip(class_counts(labels), classes, strict=True))
-    (fewer, rare), (more, frequent) = counts
+def warn_of_imbalance(labels: Labels, classes: tuple[str, ...], observer: Observer) -> None:
+    """Warn where one class has more than MAX_RATIO times another's examples."""
+    counts = sorted(zip(class_counts(labels, len(classes)), classes, strict=True))
+    (fewer, rare), *_, (more, frequent) = counts
     if more > MAX_RATIO * fewer:
+        alike = "both classes count half" if len(classes) == 2 else "all classes count alike"
         observer.warning(
             f"{more} pictures are {printable(frequent)} and only {fewer} {printable(rare)}\n"
             "Look at the balanced accuracy and the recall of each class.\n"
-            "With `class_weight` balanced both classes count half, in the verdict too."
+            f"With `class_weight` balanced {alike}, in the verdict too."
         )

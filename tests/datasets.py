@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from catclf.backbone import Backbone
 from catclf.dataset import NewSplit, write_dataset
 from catclf.features import Preprocessing
+from catclf.splits import as_labels
 
 Pixels = NDArray[np.uint8]
 CLASSES = ("noncat", "cat")
@@ -22,7 +23,7 @@ def write_small(
     m: int = 20,
     n_test: int = 0,
     size: int = 8,
-    classes: tuple[str, str] = CLASSES,
+    classes: tuple[str, ...] = CLASSES,
     features: Literal["pixels", "hog-color"] = "pixels",
     seed: int = 0,
     *,
@@ -37,7 +38,7 @@ def write_small(
 ) -> Path:
     """Write a dataset of m pictures to train on and n_test to test, and return its path.
 
-    Columns, (m, n_x), are noise drawn by the seed, labels 0 and 1 by turns, and names ``0.png`` and
+    Columns, (m, n_x), are noise drawn by the seed, labels of all classes by turns, and names ``0.png`` and
     so on, unless they are given; then m and n_test are their number. Where there is a backbone,
     they are taken for its features.
     """
@@ -61,7 +62,7 @@ def write_small(
             pixels = [rng.integers(0, 256, (m, preprocessing.pixel_n_x), dtype=np.uint8)]
         return NewSplit(
             [columns],
-            np.asarray(np.arange(m) % 2 if labels is None else labels, np.uint8),
+            as_labels(np.arange(m) % len(classes) if labels is None else labels, len(classes)),
             [f"{i}.png" for i in range(m)] if names is None else names,
             also,
             pixels,

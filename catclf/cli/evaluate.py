@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import click
@@ -203,7 +203,7 @@ def lines_of(evaluation: Evaluation) -> Iterator[str]:
     if worst:
         yield "\npredicted wrong, the most confident first:"
     for picture in worst:
-        yield prediction_line(picture, positive)
+        yield prediction_line(picture, evaluation.classes)
     if evaluation.similarities is not None:
         unlike = evaluation.unlike_indices()
         below = f"unlike the training pictures (similarity below {number(evaluation.floor)})"
@@ -312,10 +312,11 @@ def comparison_lines(compared: Comparison) -> Iterator[str]:
         yield "Their difference is not significant: it may be chance."
 
 
-def prediction_line(picture: LabeledPrediction, positive: str) -> str:
+def prediction_line(picture: LabeledPrediction, classes: Sequence[str]) -> str:
     """Return a line about a picture whose label and prediction disagree."""
+    of = classes[1] if len(classes) == 2 else picture.predicted
     return (
-        f"  P({printable(positive)}) = {picture.probability:.4f}, "
+        f"  P({printable(of)}) = {picture.probability:.4f}, "
         f"label {printable(picture.label)}: {printable(picture.name)}"
     )
 

@@ -19,7 +19,7 @@ from catclf.errors import CatclfError, DatasetError
 from catclf.fields import MAX_COUNT, Range, range_of
 from catclf.files import PREPARED, FileKind, file_kind
 from catclf.outputs import is_same_file
-from catclf.splits import as_pair
+from catclf.splits import as_classes
 
 F = TypeVar("F", bound=Callable[..., Any])
 S = TypeVar("S")
@@ -168,20 +168,20 @@ class Numbers(click.ParamType):  # type: ignore[type-arg]
         return tuple(dict.fromkeys(numbers))
 
 
-class ClassPair(click.ParamType):  # type: ignore[type-arg]
-    """The names of two classes with a comma between them, the negative first."""
+class ClassNames(click.ParamType):  # type: ignore[type-arg]
+    """The names of classes with commas between them, in the order of their labels."""
 
     name = "classes"
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[str, str]:
-        """Return both names; a usage error where there are not two different ones."""
+    ) -> tuple[str, ...]:
+        """Return the names; a usage error where there are not two different ones or more."""
         names = value.split(",") if isinstance(value, str) else list(value)
-        pair = as_pair([name.strip() for name in names])
-        if pair is None:
+        classes = as_classes([name.strip() for name in names])
+        if classes is None:
             self.fail(f"{value!r} does not name two classes, such as noncat,cat.", param, ctx)
-        return pair
+        return classes
 
 
 def dataset_argument(function: F) -> F:
@@ -285,7 +285,7 @@ def model_options(many: bool = False) -> Callable[[F], F]:
             type=Number(Range(least=0, most=1)),
             default=0.5,
             metavar="P",
-            help="Predict the positive class where its probability is above P.",
+            help="Of two classes: predict the positive one where its probability is above P.",
         ),
         option(
             "--order",
@@ -297,9 +297,10 @@ def model_options(many: bool = False) -> Callable[[F], F]:
         option(
             "--classes",
             group="Model",
-            type=ClassPair(),
-            metavar="NEG,POS",
-            help="Only for a weights-only .npz: the names of its classes.",
+            type=ClassNames(),
+            metavar="NAMES",
+            help="Only for a weights-only .npz: the names of its classes, as noncat,cat; of more "
+            "than two in the order of its columns.",
         ),
     )
 

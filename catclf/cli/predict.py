@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import chain, count
 from typing import BinaryIO
@@ -77,7 +77,7 @@ def command(
     model: str,
     threshold: float,
     order: Order | None,
-    classes: tuple[str, str] | None,
+    classes: tuple[str, ...] | None,
     files_from: str | None,
     format: str,
     evidence: str | None,
@@ -108,7 +108,7 @@ def command(
     draws, results = evidence is not None, Results()
     forms: dict[str, Callable[[Prediction, Neighbors | None], str]] = {
         "text": as_text,
-        "csv": partial(as_csv, draws=draws),
+        "csv": partial(as_csv, draws=draws, n_classes=len(loaded.classes)),
         "jsonl": partial(as_json, draws=draws),
     }
     # Whoever reads the results may have seen enough of them, but the PNG files are results too.
@@ -135,8 +135,8 @@ def command(
         raise CatclfError("lists no pictures", files_from, LIST.fix)
     if evidence is not None:
         saved = f"{printable(evidence)}: {counted(drawn, 'PNG file')} saved"
-        positive = printable(loaded.positive)
-        note(f"{saved}; orange speaks for {positive}, blue against", quiet)
+        speaks_for = loaded.classes[1] if len(loaded.classes) == 2 else "the class predicted"
+        note(f"{saved}; orange speaks for {printable(speaks_for)}, blue against", quiet)
         results.finish()
     if failed:
         ctx.exit(EXIT_UNREADABLE if failed < done else 1)
@@ -229,7 +229,7 @@ def as_json(prediction: Prediction, neighbors: Neighbors | None, draws: bool) ->
     return json.dumps(record)
 
 
-def csv_header(classes: tuple[str, str], neighbors: Neighbors | None, draws: bool) -> list[str]:
+def csv_header(classes: Sequence[str], neighbors: Neighbors | None, draws: bool) -> list[str]:
     """Return the names of the columns, one for the probability of each class."""
     names = ["file", "predicted", "confidence", *(f"P({name})" for name in classes), "error"]
     if neighbors is not None:
@@ -239,14 +239,14 @@ def csv_header(classes: tuple[str, str], neighbors: Neighbors | None, draws: boo
     return [*names, "evidence"] if draws else names
 
 
-def as_csv(prediction: Prediction, neighbors: Neighbors | None, draws: bool) -> str:
+def as_csv(prediction: Prediction, neighbors: Neighbors | None, draws: bool, n_classes: int) -> str:
     """Return a line of CSV, with nothing between the commas where JSON has null."""
     probabilities = prediction.probabilities
     cells = [
         prediction.name,
         prediction.predicted,
         prediction.confidence,
-        *((None, None) if probabilities is None else probabilities.values()),
+        *((None,) * n_classes if probabilities is None else probabilities.values()),
         error_of(prediction),
     ]
     if neighbors is not None:

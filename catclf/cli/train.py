@@ -270,11 +270,12 @@ def _result_lines(trained: Trained) -> Iterator[str]:
     for evaluation in filter(None, (trained.train, trained.test)):
         counts = evaluation.confusion
         yield from accuracy_lines(evaluation)
-        negative, positive = map(printable, evaluation.classes)
-        yield (
-            f"  recall of {negative} {percent(counts.specificity)}, "
-            f"of {positive} {percent(counts.recall)}"
-        )
+        if len(evaluation.classes) == 2:
+            negative, positive = map(printable, evaluation.classes)
+            yield (
+                f"  recall of {negative} {percent(counts.specificity)}, "
+                f"of {positive} {percent(counts.recall)}"
+            )
 
 
 def _fields(trained: Trained, output: str, display: TrainingDisplay) -> dict[str, object]:

@@ -171,7 +171,7 @@ def as_record(tuned: Tuned, suspects: int) -> dict[str, object]:
         "chosen": None if tuned.chosen is None else _named(search, asdict(tuned.chosen)),
         "edges": tuned.edges,
         "scores": [_named(search, asdict(score)) for score in tuned.scores],
-        "positive": tuned.positive,
+        "positive": tuned.classes[1],
         "suspects_withheld": withheld,
         "suspects": [] if withheld else tuned.out_of_fold[:suspects],
     }
@@ -212,7 +212,7 @@ def lines_of(tuned: Tuned, suspects: int) -> Iterator[str]:
     elif suspects:
         yield "\npictures whose held-out label is least probable:"
         for picture in tuned.out_of_fold[:suspects]:
-            yield prediction_line(picture, tuned.positive)
+            yield prediction_line(picture, tuned.classes)
 
 
 def _verdict(tuned: Tuned) -> Iterator[str]:
@@ -224,7 +224,10 @@ def _verdict(tuned: Tuned) -> Iterator[str]:
         beats = "The best setting surely beats"
     elif best.log_loss < tuned.constant_log_loss:
         beats = "The best setting does not surely beat"
-    yield f"{beats} the constant prediction P({printable(tuned.positive)}) = {tuned.constant:.4f}"
+    constant = "of the classes' shares"
+    if len(tuned.classes) == 2:
+        constant = f"P({printable(tuned.classes[1])}) = {tuned.constant[1]:.4f}"
+    yield f"{beats} the constant prediction {constant}"
     yield (
         f"({tuned.search.names['log-loss']} {best.log_loss:.4f} +- {best.log_loss_error:.4f}, "
         f"the constant's {tuned.constant_log_loss:.4f})."

@@ -124,7 +124,7 @@ class Cluster:
         sums, test_sums = (partial(self._sums, split) for split in ("train", "test"))
         return Streaming(problem, state, sums, test_sums)
 
-    def _sums(self, split: str, w: Array, b: float) -> Sums:
+    def _sums(self, split: str, w: Array, b: Array) -> Sums:
         if self.client.status != "running":
             self._look()
         shards = self.shards[: len(divide(splits_of(self.problem)[split].m, self.n_workers))]
@@ -252,7 +252,7 @@ def read(shard: Shard) -> Shard:
 
 
 @named()
-def sums_of(shard: Shard, split: str, w: Array, b: float) -> Sums:
+def sums_of(shard: Shard, split: str, w: Array, b: Array) -> Sums:
     """Return the sums over a shard's examples of a split."""
     return shard.splits[split](w, b)
 
@@ -314,8 +314,8 @@ class Shard:
                 pixels[rows] = block
             columns = pixels
             self.kept_bytes += n_bytes
-        y, weights = whole.y[run].copy(), whole.weights[run].copy()
-        return replace(whole, columns=columns, y=y, weights=weights)
+        labels, weights = whole.labels[run].copy(), whole.weights[run].copy()
+        return replace(whole, columns=columns, labels=labels, weights=weights)
 
 
 def splits_of(problem: Problem) -> dict[str, Problem]:

@@ -85,21 +85,47 @@ def _add_products(x: Pixels, d: NDArray[np.float32], dw: NDArray[np.float32]) ->
 
 
 @_compiled()
+def _sigmoid_loss(Z: float, Y: float, weight: float, squared_error: bool) -> tuple[float, float]:
+    """Return an example's loss and dZ, times its weight, from the logit of one neuron."""
+    A = 1 / (1 + math.exp(-Z))
+    if squared_error:
+        return weight * (A - Y) ** 2 / 2, weight * (A - Y) * A * (1 - A)
+    away = (1 - 2 * Y) * Z  # the loss is log(1 + exp(away))
+    loss = max(away, 0.0) + math.log1p(math.exp(-abs(away)))
+    return weight * loss, weight * (A - Y)
+
+
+@_compiled()
+def _softmax_loss(Z: Array, Y: Array, weight: float, dZ: Array) -> float:
+    """Return an example's loss, and set its dZ (k,), times its weight, from k neurons' logits."""
+    top, right, total = Z.max(), 0.0, 0.0
+    for i in range(Z.size):
+        dZ[i] = math.exp(Z[i] - top)
+        total += dZ[i]
+        right += Y[i] * (Z[i] - top)
+    for i in range(Z.size):
+        dZ[i] = weight * (dZ[i] / total - Y[i])
+    return weight * (math.log(total) - right)
+
+
+@_compiled()
 def _block_sums(
     pixels: Pixels,
-    y: Array,
+    Y: Array,
     weights: Array,
     w: NDArray[np.float32],
-    b: float,
+    b: Array,
     squared_error: bool,
     scale: float,
     dw: NDArray[np.int64],
-) -> tuple[float, float]:
+) -> tuple[float, Array]:
     """Return the sums of the loss and of dZ, and add that of ``dZ x`` to dw; see `Kernel`."""
-    block_dw = np.zeros(dw.size, np.float32)
-    z, d = np.zeros(ROWS, np.float32), np.zeros(ROWS, np.float32)
-    last = np.zeros((ROWS, dw.size), np.uint8)  # a last few rows; the others count nothing
-    loss = db = 0.0
+    k, n_x = dw.shape
+    block_dw = np.zeros((k, n_x), np.float32)
+    z, d = np.zeros((k, ROWS), np.float32), np.zeros((k, ROWS), np.float32)
+    dZ = np.zeros(k)
+    last = np.zeros((ROWS, n_x), np.uint8)  # a last few rows; the others count nothing
+    loss, db = 0.0, np.zeros(k)
     for start in range(0, len(pixels), ROWS):
         rows = min(ROWS, len(pixels) - start)
         if rows == ROWS:
@@ -107,46 +133,48 @@ def _block_sums(
         else:
             last[:rows] = pixels[start:]
             x = last
-        _logits(x, w, z)
+        for i in range(k):
+            _logits(x, w[i], z[i])
         d[:] = 0
-        for k in range(rows):
-            Z, Y, weight = z[k] + b, y[start + k], weights[start + k]
-            A = 1 / (1 + math.exp(-Z))
-            if squared_error:
-                loss += weight * (A - Y) ** 2 / 2
-                dZ = weight * (A - Y) * A * (1 - A)
+        for row in range(rows):
+            at = start + row
+            if k == 1:
+                Z = z[0, row] + b[0, 0]
+                row_loss, dZ[0] = _sigmoid_loss(Z, Y[0, at], weights[at], squared_error)
             else:
-                away = (1 - 2 * Y) * Z  # the loss is log(1 + exp(away))
-                loss += weight * (max(away, 0.0) + math.log1p(math.exp(-abs(away))))
-                dZ = weight * (A - Y)
+                row_loss = _softmax_loss(z[:, row] + b[:, 0], Y[:, at], weights[at], dZ)
+            loss += row_loss
             db += dZ
-            d[k] = dZ
-        _add_products(x, d, block_dw)
-    for j in range(dw.size):
-        dw[j] += np.int64(np.rint(block_dw[j] * scale))
+            d[:, row] = dZ
+        for i in range(k):
+            _add_products(x, d[i], block_dw[i])
+    for i in range(k):
+        for j in range(n_x):
+            dw[i, j] += np.int64(np.rint(block_dw[i, j] * scale))
     return loss, db
 
 
 def numba_kernel(
-    block: Block, w: NDArray[np.float32], b: float, dw: NDArray[np.int64]
-) -> tuple[float, float]:
+    block: Block, w: NDArray[np.float32], b: Array, dw: NDArray[np.int64]
+) -> tuple[float, Array]:
     """Compute the sums of a block by compiled code; see `catclf.descent.sums.Kernel`."""
     pixels = block.pixels.view()
     pixels.flags.writeable = False  # as in a file: one type of array, compiled once
-    y, weights = np.array(block.y), np.array(block.weights)  # contiguous, whatever they were
+    Y, weights = np.array(block.Y), np.array(block.weights)  # contiguous, whatever they were
     squared_error = block.loss == "squared-error"
-    return _block_sums(pixels, y, weights, w, b, squared_error, block.scale, dw)
+    return _block_sums(pixels, Y, weights, w, b, squared_error, block.scale, dw)
 
 
 def _prepare() -> None:
     """Compile, or load what was compiled: before the threads, and before an iteration is timed."""
-    one = np.zeros(1)
-    block = Block(np.zeros((1, 1), np.uint8), one, one, "cross-entropy", 1.0)
+    one = np.zeros((1, 1))
+    block = Block(np.zeros((1, 1), np.uint8), one, one[0], "cross-entropy", 1.0)
+    arguments = block, np.zeros((1, 1), np.float32), one, np.zeros((1, 1), np.int64)
     try:
-        numba_kernel(block, np.zeros(1, np.float32), 0.0, np.zeros(1, np.int64))
+        numba_kernel(*arguments)
     except Exception:  # whatever reading, or writing, what is kept may raise
         globals().update(UNCACHED)
-        numba_kernel(block, np.zeros(1, np.float32), 0.0, np.zeros(1, np.int64))
+        numba_kernel(*arguments)
 
 
 class ThreadSums:
@@ -155,11 +183,11 @@ class ThreadSums:
     def __init__(self, examples: Examples, threads: int | None = None) -> None:
         threads = threads or available_cores()
         self.examples = examples
-        self.runs = divide(len(examples.y), PARTS_A_THREAD * threads)
+        self.runs = divide(len(examples.labels), PARTS_A_THREAD * threads)
         self.pool = ThreadPoolExecutor(threads)
         _prepare()
 
-    def __call__(self, w: Array, b: float) -> Sums:
-        """Return the sums over all examples, given w (n_x, 1) and b."""
+    def __call__(self, w: Array, b: Array) -> Sums:
+        """Return the sums over all examples, given w (n_x, k) and b (k, 1)."""
         summed = partial(self.examples.sums, numba_kernel, scaled(w), b)
         return reduce(add, self.pool.map(summed, self.runs))

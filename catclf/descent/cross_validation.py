@@ -1,10 +1,10 @@
-"""Cross-validation of many settings at once, as rows of the gram method's recurrence.
+"""Cross-validation of many settings at once, as trainings of the gram method's recurrence.
 
-Every setting on every fold is one row, so an iteration of all of them is one matrix product. An
-example held out of a fold counts nothing in that row's update, but its logit is followed all the
-same: the held-out loss is known along the iterations, and their number is chosen at no extra
-training. One more row for each setting trains on all examples, as `train` will: a setting is chosen
-only where that does not diverge either.
+Every setting on every fold is a training, and an iteration of all of them is one matrix product. An
+example held out of a fold counts nothing in that training's update, but its logits are followed all
+the same: the held-out loss is known along the iterations, and their number is chosen at no extra
+training. One more training for each setting is on all examples, as `train` will be: a setting is
+chosen only where that does not diverge either.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from catclf.descent.gram import Recurrence
 from catclf.descent.loop import divergence_factor
-from catclf.logistic import Array, ClassWeight, cross_entropy, sigmoid
+from catclf.logistic import Array, ClassWeight, Labels, by_class, loss_of, one_hot
 from catclf.metrics import areas_under_curves
 from catclf.observer import Observer
 
@@ -34,7 +34,7 @@ class Score:
     """The cross-validated result of one learning rate and penalty, after some iterations.
 
     Means over the folds of the held-out pictures, nan where it diverged; with balanced class
-    weights both classes count half: the balanced accuracy, and a balanced log loss. Their standard
+    weights all classes count alike: the balanced accuracy, and a balanced log loss. Their standard
     errors are over the folds of one repeat: to divide the same pictures again and again makes no
     mean more certain of other pictures.
 
@@ -47,7 +47,8 @@ class Score:
     log_loss, log_loss_error
         Mean cross-entropy in nats, and its standard error.
     auc, auc_error
-        Area under the ROC curve, and its standard error.
+        Area under the ROC curve, of more than two classes the mean of each against the rest, and
+        its standard error.
     diverged
         Whether a training overflowed, or ended above where it began.
     """
@@ -80,43 +81,45 @@ def compared_iterations(iterations: int) -> list[int]:
 
 
 class CrossValidation:
-    """Every setting on every fold of every repeat, and on all pictures: rows of one recurrence.
+    """Every setting on every fold of every repeat, and on all pictures: t trainings at once.
 
-    `K` is ``X.T @ X`` (m, m), `Y` the labels (1, m), `settings` the learning rate and penalty of
-    each, and `fold_of` (repeats, m) the fold that holds each example out. Row ``s * runs + r *
-    folds + f`` is setting s, trained without fold f of repeat r; the last of a setting's ``runs =
-    repeats * folds + 1`` rows is trained on all pictures.
+    `K` is ``X.T @ X`` (m, m), `labels` (m,) are the indices of `n_classes` classes, `settings` the
+    learning rate and penalty of each, and `fold_of` (repeats, m) the fold that holds each example
+    out. Training ``s * runs + r * folds + f`` is of setting s, without fold f of repeat r; the last
+    of a setting's ``runs = repeats * folds + 1`` is on all pictures.
     """
 
     def __init__(
         self,
         K: Array,
-        Y: Array,
+        labels: Labels,
         settings: Sequence[tuple[float, float]],
         fold_of: NDArray[np.intp],
         class_weight: ClassWeight = "none",
+        n_classes: int = 2,
     ) -> None:
-        self.Y, self.settings = Y, settings
+        self.labels, self.settings, self.n_classes = labels, settings, n_classes
+        self.Y = one_hot(labels, n_classes)  # (k, m)
         self.repeats, self.folds = len(fold_of), int(fold_of.max()) + 1
         divided = [fold == np.arange(self.folds)[:, None] for fold in fold_of]
-        held_out = np.concatenate([*divided, np.zeros((1, Y.size), dtype=bool)])
+        held_out = np.concatenate([*divided, np.zeros((1, labels.size), dtype=bool)])
         self.runs = len(held_out)
         self.folds_by_size = _folds_by_size(held_out[:-1])
-        self.held_out = np.tile(held_out, (len(settings), 1))  # (k, m)
-        self.weight = _shares(~self.held_out, Y, class_weight)  # (k, m)
-        self.held_weight = _shares(self.held_out, Y, class_weight)
+        self.held_out = np.tile(held_out, (len(settings), 1))  # (t, m)
+        self.weight = _shares(~self.held_out, by_class(self.Y), class_weight)  # (t, m)
+        self.held_weight = _shares(self.held_out, by_class(self.Y), class_weight)
         rate, self.l2 = (
-            np.repeat([setting[i] for setting in settings], self.runs).reshape(-1, 1)
-            for i in (0, 1)
-        )
-        self.recurrence = Recurrence(K, Y, rate, self.l2, self.weight, "cross-entropy")
+            np.repeat([setting[i] for setting in settings], self.runs) for i in (0, 1)
+        )  # (t,)
+        self.loss = loss_of("cross-entropy", len(self.Y))
+        self.recurrence = Recurrence(K, self.Y, rate, self.l2, self.weight, "cross-entropy")
 
     def logits(self) -> Array:
-        """Return (k, m)."""
+        """Return (t, k, m)."""
         return self.recurrence.U + self.recurrence.b
 
     def out_of_fold(self, iterations: int) -> tuple[Array, Array]:
-        """Train so long, and return the probability and the loss of each example, (m,).
+        """Train so long, and return each example's probabilities (m, classes) and loss (m,).
 
         Both are means over the trainings that held the example out: one in every repeat.
         """
@@ -124,9 +127,10 @@ class CrossValidation:
             self.recurrence.step()
         Z = self.logits()
         times = self.held_out.sum(axis=0)
-        probability: Array = np.sum(self.held_out * sigmoid(Z), axis=0) / times
-        loss: Array = np.sum(self.held_out * cross_entropy(Z, self.Y), axis=0) / times
-        return probability, loss
+        held_out = self.held_out[:, np.newaxis]  # (t, 1, m)
+        A: Array = np.sum(held_out * self.loss.activation(Z, None), axis=0) / times
+        loss: Array = np.sum(held_out * self.loss.of(Z, self.Y), axis=0) / times
+        return by_class(A).T, loss[0]
 
     @np.errstate(over="ignore", invalid="ignore")  # what overflows is frozen and shown
     def run(self, compared: list[int], observer: Observer) -> Curves:
@@ -137,23 +141,23 @@ class CrossValidation:
         checks = iter(compared)
         due = next(checks)
         frozen = np.zeros(len(self.weight), dtype=bool)
+        first = math.log(self.n_classes)  # every training's first cost
         loss, accuracy, auc, cost = [], [], [], []
         for done in range(1, compared[-1] + 1):
             self.recurrence.step()
             if done == due:
                 Z = self.logits()
-                each = cross_entropy(Z, self.Y)
-                squares = np.sum(self.recurrence.U * self.recurrence.C, axis=1)  # |w|^2
-                costs = np.sum(self.weight * each, axis=1) + self.l2[:, 0] / 2 * squares
-                overflowing = ~(costs < OVERFLOW_FACTOR * math.log(2)) & ~frozen
+                each = self.loss.of(Z, self.Y)[:, 0]  # (t, m)
+                squares = np.sum(self.recurrence.U * self.recurrence.C, axis=(1, 2))  # |w|^2
+                costs = np.sum(self.weight * each, axis=1) + self.l2 / 2 * squares
+                overflowing = ~(costs < OVERFLOW_FACTOR * first) & ~frozen
                 if overflowing.any():
                     self.recurrence.freeze(overflowing)
                     frozen |= overflowing
                 costs[frozen] = np.inf
                 cost.append(costs)
                 loss.append(np.sum(self.held_weight * each, axis=1))
-                right = (Z > 0) == (self.Y == 1)
-                accuracy.append(np.sum(self.held_weight * right, axis=1))
+                accuracy.append(np.sum(self.held_weight * self._right(Z), axis=1))
                 auc.append(self._areas(Z))
                 due = next(checks, 0)
             observer.progress(done, compared[-1])
@@ -168,20 +172,33 @@ class CrossValidation:
             np.reshape(accuracy, by_run)[..., :-1].reshape(by_fold),
             np.reshape(auc, by_fold),
             np.reshape(cost, by_run),
+            first,
         )
 
+    def _right(self, Z: Array) -> NDArray[np.bool_]:
+        """Return (t, m): whether each example is predicted right."""
+        predicted = Z[:, 0] > 0 if len(self.Y) == 1 else np.argmax(Z, axis=1)
+        right: NDArray[np.bool_] = predicted == self.labels
+        return right
+
     def _areas(self, Z: Array) -> Array:
-        """Return (settings, runs - 1): the area under the ROC curve of each fold."""
-        by_setting = Z.reshape(len(self.settings), self.runs, -1)
+        """Return (settings, runs - 1): the area under the ROC curve of each fold.
+
+        Of several neurons, the mean of each class against the rest.
+        """
+        scores = Z if len(self.Y) == 1 else self.loss.activation(Z, None)  # (t, k, m)
+        k = scores.shape[1]
+        by_setting = scores.reshape(len(self.settings), self.runs, k, -1)
         areas = np.empty((len(self.settings), self.runs - 1))
         for runs, examples in self.folds_by_size:
-            scores = by_setting[:, runs[:, None], examples]  # (settings, runs, held out)
-            labels = np.broadcast_to(self.Y[0, examples], scores.shape)
-            held_out = scores.shape[-1]
+            held_out = by_setting[:, runs[:, None], :, examples]  # (runs, held out, settings, k)
+            held_out = held_out.transpose(2, 0, 3, 1)  # (settings, runs, k, held out)
+            labels = np.broadcast_to(self.Y[:, examples].swapaxes(0, 1), held_out.shape)
+            size = examples.shape[1]
             found = areas_under_curves(
-                labels.reshape(-1, held_out).astype(np.uint8), scores.reshape(-1, held_out)
+                labels.reshape(-1, size).astype(np.uint8), held_out.reshape(-1, size)
             )
-            areas[:, runs] = found.reshape(len(self.settings), -1)
+            areas[:, runs] = found.reshape(len(self.settings), len(runs), k).mean(axis=2)
         return areas
 
 
@@ -192,14 +209,18 @@ def _folds_by_size(held_out: NDArray[np.bool_]) -> list[tuple[NDArray[np.intp], 
     return [(runs, np.nonzero(held_out[runs])[1].reshape(len(runs), -1)) for runs in together]
 
 
-def _shares(chosen: NDArray[np.bool_], Y: Array, class_weight: ClassWeight) -> Array:
-    """Return (k, m): what each chosen example counts in a mean over its row; 0 for the others."""
+def _shares(chosen: NDArray[np.bool_], of_class: Array, class_weight: ClassWeight) -> Array:
+    """Return (t, m): what each chosen example counts in a mean over its row; 0 for the others.
+
+    `of_class` (classes, m) is 1 where an example is of a class.
+    """
     if class_weight == "none":
         shares: Array = chosen / np.maximum(chosen.sum(axis=1, keepdims=True), 1)
         return shares
-    positive, negative = chosen & (Y == 1), chosen & (Y == 0)
-    shares = positive / np.maximum(2 * positive.sum(axis=1, keepdims=True), 1)
-    shares += negative / np.maximum(2 * negative.sum(axis=1, keepdims=True), 1)
+    shares = np.zeros(chosen.shape)
+    for of_this in of_class == 1:
+        own = chosen & of_this
+        shares += own / np.maximum(len(of_class) * own.sum(axis=1, keepdims=True), 1)
     return shares
 
 
@@ -208,7 +229,7 @@ class Curves:
     """Along the iterations: held-out means, and the costs of the trainings.
 
     `loss`, `accuracy` and `auc` are (iterations, settings, repeats, folds); `cost` is (iterations,
-    settings, runs), that of the training on all pictures last.
+    settings, runs), that of the training on all pictures last; all began at `first_cost`.
     """
 
     settings: Sequence[tuple[float, float]]
@@ -217,11 +238,12 @@ class Curves:
     accuracy: Array
     auc: Array
     cost: Array
+    first_cost: float
 
     def sound(self) -> NDArray[np.bool_]:
         """Return (iterations, settings): whether no training diverged, by here or to the end."""
         factors = [divergence_factor(iterations) for iterations in self.iterations]
-        below = self.cost.max(axis=2) <= math.log(2) * np.array(factors)[:, None]
+        below = self.cost.max(axis=2) <= self.first_cost * np.array(factors)[:, None]
         sound: NDArray[np.bool_] = below & below[-1]
         return sound
 

@@ -17,8 +17,8 @@ Z is u + b, and b is updated as ever. No X is left in the loop: an iteration cos
 multiplications instead of 2 n_x m, 118 times fewer for 209 pictures of 12288 numbers. At the end
 ``w = X c``, once. The iterates are the lecture's, in another order of summation.
 
-Several trainings on one X (rates, penalties, folds) are rows of one U and one C, and their
-iterations one matrix product.
+All k neurons, and several trainings on one X (rates, penalties, folds), are rows of one U and one
+C, and their iterations one matrix product.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from catclf.columns import Columns, blocks
 from catclf.descent.problem import Problem, State, StateError
 from catclf.descent.rates import largest_eigenvalue, rate_below
-from catclf.logistic import Array, LossName, cost, dot, sigmoid
+from catclf.logistic import Array, LossName, cost, dot, loss_of
 
 EXACT_FEATURES = 1024  # taken at once into K: as many as float32 can sum exactly
 EXAMPLES_AT_ONCE = 16  # taken at once into w: 1.5 MB of float64, which a core's cache holds
@@ -46,10 +46,10 @@ def gram_matrix(columns: Columns, others: Columns | None = None) -> Array:
     """
     pixels = columns[:]
     other_pixels = pixels if others is None else others[:]
-    k, (m, n_x) = len(other_pixels), pixels.shape
-    K = np.zeros((k, m))
-    product = np.empty((k, m), np.float32)
-    sums, other_sums = np.zeros((m, 1)), np.zeros((k, 1))  # of a picture's pixels less 128
+    n, (m, n_x) = len(other_pixels), pixels.shape
+    K = np.zeros((n, m))
+    product = np.empty((n, m), np.float32)
+    sums, other_sums = np.zeros((m, 1)), np.zeros((n, 1))  # of a picture's pixels less 128
     for start in range(0, n_x, EXACT_FEATURES):
         features = slice(start, start + EXACT_FEATURES)
         some = np.subtract(pixels[:, features], np.float32(128))  # (m, EXACT_FEATURES)
@@ -82,7 +82,7 @@ def gram_safe_rate(K: Array, problem: Problem) -> float:
 
 
 def primal_weights(columns: Columns, C: Array) -> Array:
-    """Return the weights ``X @ C.T`` (n_x, k) of k rows of dual coefficients C (k, m)."""
+    """Return the weights ``X @ C.T`` (n_x, k) of k neurons' dual coefficients C (k, m)."""
     w = np.zeros((columns.shape[1], len(C)))
     for rows, block in blocks(columns, EXAMPLES_AT_ONCE):
         w += block.T.astype(np.float64) @ C[:, rows].T
@@ -90,49 +90,53 @@ def primal_weights(columns: Columns, C: Array) -> Array:
 
 
 class Recurrence:
-    """k descents at once on one K (m, m): the recurrence of the module's docstring, row by row.
+    """t trainings of k neurons at once on one K (m, m): the recurrence of the module's docstring.
 
-    Rates and penalties are (k, 1). `weight` (k, m), or (1, 1) for all alike, is what each example
-    counts in a training's mean; 0 for those held out of a fold, whose logits are followed all the
-    same. U is ``w.T @ X`` (k, m), C the dual coefficients (k, m), b the biases (k, 1).
+    Y is (k, m), learning rates and penalties (t,). `weight` (t, m), or (1, m) for all alike, is
+    what each example counts in a training's mean; 0 for those held out of a fold, whose logits are
+    followed all the same. U is ``w.T @ X`` (t, k, m), C the dual coefficients (t, k, m), b the
+    biases (t, k, 1).
     """
 
     @np.errstate(over="ignore", invalid="ignore")  # as in the loop
     def __init__(
         self, K: Array, Y: Array, rate: Array, l2: Array, weight: Array, loss: LossName
     ) -> None:
-        k, m = len(rate), len(K)
+        t, (k, m) = len(rate), Y.shape
         self.K, self.Y, self.loss = K, Y, loss
-        self.scale = rate * weight  # (k, m) or (k, 1): lr / m
-        self.shrink = 1 - rate * l2 if np.any(l2) else None  # (k, 1)
-        self.U, self.C, self.b = np.zeros((k, m)), np.zeros((k, m)), np.zeros((k, 1))
+        self.activation = loss_of(loss, k).activation
+        rate, l2 = rate.reshape(t, 1, 1), l2.reshape(t, 1, 1)
+        self.scale = rate * weight[:, np.newaxis]  # (t, 1, m): lr / m
+        self.shrink = 1 - rate * l2 if np.any(l2) else None  # (t, 1, 1)
+        self.U, self.C, self.b = np.zeros((t, k, m)), np.zeros((t, k, m)), np.zeros((t, k, 1))
         # The loop writes here: no allocation in an iteration.
-        self.A, self.dZ, self.dU = np.empty((k, m)), np.empty((k, m)), np.empty((k, m))
-        self.db = np.empty((k, 1))
+        self.A, self.dZ, self.dU = np.empty((t, k, m)), np.empty((t, k, m)), np.empty((t, k, m))
+        self.db = np.empty((t, k, 1))
+        self.dZ_rows, self.dU_rows = self.dZ.reshape(t * k, m), self.dU.reshape(t * k, m)
 
     def step(self) -> None:
         A, dZ = self.A, self.dZ
         Z = np.add(self.U, self.b, out=A)
-        sigmoid(Z, out=A)
+        self.activation(Z, A)
         np.subtract(A, self.Y, out=dZ)
         if self.loss == "squared-error":  # dZ = (A - Y) A (1 - A)
             dZ *= A
             np.subtract(1, A, out=A)
             dZ *= A
         dZ *= self.scale  # lr / m dZ
-        np.matmul(dZ, self.K, out=self.dU)
+        np.matmul(self.dZ_rows, self.K, out=self.dU_rows)
         if self.shrink is not None:
             self.U *= self.shrink
             self.C *= self.shrink
         self.U -= self.dU
         self.C -= dZ
-        dZ.sum(axis=1, keepdims=True, out=self.db)
+        dZ.sum(axis=2, keepdims=True, out=self.db)
         self.b -= self.db
 
-    def freeze(self, rows: NDArray[np.bool_]) -> None:
-        """Set some trainings (k,) to 0 and leave them there; the others go on."""
-        self.scale = np.where(rows[:, None], 0.0, self.scale)
-        self.U[rows] = self.C[rows] = self.b[rows] = 0.0
+    def freeze(self, trainings: NDArray[np.bool_]) -> None:
+        """Set some trainings (t,) to 0 and leave them there; the others go on."""
+        self.scale = np.where(trainings[:, np.newaxis, np.newaxis], 0.0, self.scale)
+        self.U[trainings] = self.C[trainings] = self.b[trainings] = 0.0
 
 
 class Gram:
@@ -146,14 +150,15 @@ class Gram:
         self.recurrence = Recurrence(
             gram_matrix(problem.columns),
             problem.Y,
-            rate=np.array([[settings.rate]]),
-            l2=np.array([[settings.l2]]),
+            rate=np.array([settings.rate]),
+            l2=np.array([settings.l2]),
             weight=self.weights / problem.m,
             loss=settings.loss,
         )
         if state is not None:
-            run = self.recurrence
-            run.U[0], run.C[0], run.b[:] = state["u"], state["c"], state["b"]
+            run, shape = self.recurrence, problem.Y.shape
+            run.U[0], run.C[0] = state["u"].reshape(shape), state["c"].reshape(shape)
+            run.b[0] = state["b"]
         if problem.test is not None:
             self.K_test = gram_matrix(problem.columns, problem.test.columns)  # (m_test, m)
 
@@ -163,13 +168,13 @@ class Gram:
         return before
 
     def cost(self) -> float:
-        Z = self.recurrence.U + self.recurrence.b
+        Z = self.recurrence.U[0] + self.recurrence.b[0]  # (k, m)
         return cost(Z, self.problem.Y, self.settings.loss, self._penalty(), self.weights)
 
     def test_log_loss(self) -> float | None:
         if (test := self.problem.test) is None:
             return None
-        Z = self.recurrence.C @ self.K_test.T + self.recurrence.b  # (1, m_test)
+        Z = self.recurrence.C[0] @ self.K_test.T + self.recurrence.b[0]  # (k, m_test)
         return cost(Z, test.Y)
 
     def safe_rate(self) -> float:
@@ -179,16 +184,16 @@ class Gram:
         """Return ``l2 / 2 |w|^2``: |w|^2 is ``w.T X c``, and w.T X is u."""
         if self.settings.l2 == 0:
             return 0.0
-        return self.settings.l2 / 2 * dot(self.recurrence.U[0], self.recurrence.C[0])
+        both = zip(self.recurrence.U[0], self.recurrence.C[0], strict=True)
+        return self.settings.l2 / 2 * sum(dot(u, c) for u, c in both)
 
-    def parameters(self) -> tuple[Array, float]:
-        return primal_weights(self.problem.columns, self.recurrence.C), float(
-            self.recurrence.b[0, 0]
-        )
+    def parameters(self) -> tuple[Array, Array]:
+        C, b = self.recurrence.C[0], self.recurrence.b[0]
+        return primal_weights(self.problem.columns, C), b.copy()
 
     def state(self) -> dict[str, Array]:
-        """Return what a resumed run needs besides w and b: u and c, (m,)."""
-        return {"u": self.recurrence.U[0].copy(), "c": self.recurrence.C[0].copy()}
+        """Return what a resumed run needs besides w and b: u and c, (k m,)."""
+        return {"u": self.recurrence.U[0].flatten(), "c": self.recurrence.C[0].flatten()}
 
 
 def _refuse_unfit(problem: Problem, state: State) -> None:
@@ -197,5 +202,5 @@ def _refuse_unfit(problem: Problem, state: State) -> None:
     if "start" in state:  # of catclf 0.1, which could begin from other weights
         raise StateError("a run that began from other weights cannot be resumed")
     for name in ("u", "c"):
-        if name not in state or state[name].shape != (problem.m,):
-            raise StateError(f"{name} must be ({problem.m},)")
+        if name not in state or state[name].shape != (problem.Y.size,):
+            raise StateError(f"{name} must be ({problem.Y.size},)")

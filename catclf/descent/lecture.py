@@ -9,14 +9,13 @@ import numpy as np
 from catclf.descent.problem import Problem, State
 from catclf.descent.rates import safe_rate
 from catclf.logistic import (
-    LOSSES,
     Array,
     LossName,
     backward,
     cost,
     forward,
     l2_penalty,
-    sigmoid,
+    loss_of,
 )
 
 
@@ -25,54 +24,58 @@ class _Examples:
 
     def __init__(self, problem: Problem) -> None:
         self.x = [[pixel / 255 for pixel in column] for column in problem.columns[:].tolist()]
-        self.y: list[float] = problem.Y[0].tolist()
+        self.y: list[list[float]] = problem.Y.T.tolist()  # of each, the k labels
         self.weight: list[float] = problem.example_weights[0].tolist()
 
 
 class Iterative:
-    """Gradient descent with one loop over the examples and one, inside it, over the features.
+    """Gradient descent with a loop over the examples, the neurons, and inside, the features.
 
     It shares no formula with the other methods, so that it can check them; see
     `catclf.descent.problem.Method`.
     """
 
     def __init__(self, problem: Problem, state: State | None = None) -> None:
-        w, self.b = problem.start(state)
-        self.w: list[float] = w[:, 0].tolist()
+        w, b = problem.start(state)
+        self.w: list[list[float]] = w.T.tolist()  # of each neuron, its n_x weights
+        self.b: list[float] = b[:, 0].tolist()
         self.examples = _Examples(problem)
         self.test = None if problem.test is None else _Examples(problem.test)
-        self.m, self.n_x = problem.m, problem.n_x
+        self.m, self.n_x, self.k = problem.m, problem.n_x, problem.k
         self.problem, self.settings = problem, problem.settings
 
     def step(self, with_cost: bool) -> float | None:
         lr, l2 = self.settings.rate, self.settings.l2
         before = self.cost() if with_cost else None
-        dw = [0.0] * self.n_x
-        db = 0.0
+        dw = [[0.0] * self.n_x for _ in range(self.k)]
+        db = [0.0] * self.k
         for i in range(self.m):
             x = self.examples.x[i]
-            z = self._z(x)
-            a = 1 / (1 + math.exp(-z)) if z >= 0 else math.exp(z) / (1 + math.exp(z))
-            dz = a - self.examples.y[i]
-            if self.settings.loss == "squared-error":
-                dz *= a * (1 - a)
-            dz *= self.examples.weight[i]
+            a = probabilities([self._z(neuron, x) for neuron in range(self.k)])
+            for neuron in range(self.k):
+                dz = a[neuron] - self.examples.y[i][neuron]
+                if self.settings.loss == "squared-error":
+                    dz *= a[neuron] * (1 - a[neuron])
+                dz *= self.examples.weight[i]
+                for j in range(self.n_x):
+                    dw[neuron][j] += x[j] * dz
+                db[neuron] += dz
+        for neuron in range(self.k):
             for j in range(self.n_x):
-                dw[j] += x[j] * dz
-            db += dz
-        for j in range(self.n_x):
-            self.w[j] = (1 - lr * l2) * self.w[j] - lr * dw[j] / self.m
-        self.b -= lr * db / self.m
+                w = self.w[neuron][j]
+                self.w[neuron][j] = (1 - lr * l2) * w - lr * dw[neuron][j] / self.m
+            self.b[neuron] -= lr * db[neuron] / self.m
         return before
 
-    def _z(self, x: list[float]) -> float:
-        z = self.b
+    def _z(self, neuron: int, x: list[float]) -> float:
+        z = self.b[neuron]
+        w = self.w[neuron]
         for j in range(self.n_x):
-            z += self.w[j] * x[j]
+            z += w[j] * x[j]
         return z
 
     def cost(self) -> float:
-        penalty = self.settings.l2 / 2 * sum(w * w for w in self.w)
+        penalty = self.settings.l2 / 2 * sum(w * w for neuron in self.w for w in neuron)
         return self._mean_loss(self.examples, self.settings.loss) + penalty
 
     def test_log_loss(self) -> float | None:
@@ -81,23 +84,34 @@ class Iterative:
     def _mean_loss(self, examples: _Examples, loss: LossName) -> float:
         total = 0.0
         for x, y, weight in zip(examples.x, examples.y, examples.weight, strict=True):
-            z = self._z(x)
+            z = [self._z(neuron, x) for neuron in range(self.k)]
             if loss == "squared-error":
-                a = 1 / (1 + math.exp(-z)) if z >= 0 else math.exp(z) / (1 + math.exp(z))
-                total += weight * (a - y) ** 2 / 2
+                total += weight * (probabilities(z)[0] - y[0]) ** 2 / 2
+            elif self.k == 1:
+                total += weight * (max(z[0], 0) + math.log1p(math.exp(-abs(z[0]))) - y[0] * z[0])
             else:
-                total += weight * (max(z, 0) + math.log1p(math.exp(-abs(z))) - y * z)
+                highest = max(z)
+                sum_of_exp = sum(math.exp(each - highest) for each in z)
+                total += weight * (highest + math.log(sum_of_exp) - z[y.index(1)])
         return total / len(examples.x)
 
     def safe_rate(self) -> float:
         """Return `catclf.descent.rates.safe_rate`: by vectorized code, a moment's work."""
         return safe_rate(self.problem)
 
-    def parameters(self) -> tuple[Array, float]:
-        return np.array(self.w).reshape(-1, 1), self.b
+    def parameters(self) -> tuple[Array, Array]:
+        return np.array(self.w).T, np.array(self.b).reshape(-1, 1)
 
     def state(self) -> dict[str, Array]:
         return {}
+
+
+def probabilities(z: list[float]) -> list[float]:
+    """Return the sigmoid of one neuron's logit, the softmax of several'."""
+    if len(z) == 1:
+        return [1 / (1 + math.exp(-z[0])) if z[0] >= 0 else math.exp(z[0]) / (1 + math.exp(z[0]))]
+    exp = [math.exp(each - max(z)) for each in z]
+    return [each / sum(exp) for each in exp]
 
 
 class Vectorized:
@@ -106,19 +120,20 @@ class Vectorized:
     def __init__(self, problem: Problem, state: State | None = None) -> None:
         self.w, self.b = problem.start(state)
         self.X = problem.columns[:].T / 255  # (n_x, m)
-        self.Y = problem.Y  # (1, m)
+        self.Y = problem.Y  # (k, m)
         self.weights = problem.example_weights  # (1, m)
         self.problem, self.settings = problem, problem.settings
+        self.loss = loss_of(self.settings.loss, problem.k)
         if problem.test is not None:
             self.X_test = problem.test.columns[:].T / 255
 
     def step(self, with_cost: bool) -> float | None:
-        lr, l2, loss = self.settings.rate, self.settings.l2, self.settings.loss
-        Z = forward(self.w, self.b, self.X)  # (1, m)
+        lr, l2 = self.settings.rate, self.settings.l2
+        Z = forward(self.w, self.b, self.X)  # (k, m)
         before = self._cost(Z) if with_cost else None
-        A = sigmoid(Z)
-        dZ = self.weights * LOSSES[loss].dZ(A, self.Y)
-        dw, db = backward(self.X, dZ)  # (n_x, 1)
+        A = self.loss.activation(Z, None)
+        dZ = self.weights * self.loss.dZ(A, self.Y)
+        dw, db = backward(self.X, dZ)  # (n_x, k), (k, 1)
         self.w = (1 - lr * l2) * self.w - lr * dw
         self.b = self.b - lr * db
         return before
@@ -138,7 +153,7 @@ class Vectorized:
     def safe_rate(self) -> float:
         return safe_rate(self.problem, self.X)
 
-    def parameters(self) -> tuple[Array, float]:
+    def parameters(self) -> tuple[Array, Array]:
         return self.w, self.b
 
     def state(self) -> dict[str, Array]:

@@ -55,7 +55,7 @@ def descend(
     saved, pause = monotonic(), CHECKPOINT_SECONDS
     rise: tuple[float, int] | None = None  # the first: a cost, and after how many iterations
 
-    def stand(w: Array, b: float, at: int, cost: float, test_log_loss: float | None) -> Stand:
+    def stand(w: Array, b: Array, at: int, cost: float, test_log_loss: float | None) -> Stand:
         recorded = replace(
             training,
             iterations=at,
@@ -110,7 +110,7 @@ def descend(
         raise failed.error from failed.error.__cause__
     final = ended.training.cost
     # Weights that cannot be added up are no model, though every example may be on its side.
-    if not (math.isfinite(final) and np.isfinite(np.abs(ended.w).sum() + abs(ended.b))):
+    if not (math.isfinite(final) and np.isfinite(np.abs(ended.w).sum() + np.abs(ended.b).sum())):
         raise _diverged(costs, math.inf, done, settings)
     if done == settings.iterations and final > divergence_factor(done) * costs.get(0, final):
         raise _diverged(costs, final, done, settings)

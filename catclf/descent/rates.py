@@ -10,7 +10,7 @@ import numpy as np
 
 from catclf.columns import BLOCK_EXAMPLES, blocks
 from catclf.descent.problem import Problem
-from catclf.logistic import LOSSES, Array, dot
+from catclf.logistic import Array, dot, loss_of
 
 
 def safe_rate(problem: Problem, X: Array | None = None) -> float:
@@ -43,9 +43,9 @@ def _divided(problem: Problem) -> Iterator[tuple[slice, Array]]:
 
 def rate_below(square: float, problem: Problem) -> float:
     """Return the safe rate of a problem whose ``s^2`` is known; see `safe_rate`."""
-    curvature, l2 = LOSSES[problem.settings.loss].curvature, problem.settings.l2
+    curvature = loss_of(problem.settings.loss, problem.k).curvature
     # The power method approaches s from below: 1 % keeps the rate on the safe side.
-    return 0.99 * 2 / (curvature * square / problem.m + l2)
+    return 0.99 * 2 / (curvature * square / problem.m + problem.settings.l2)
 
 
 @np.errstate(invalid="ignore", divide="ignore")  # of a product that is 0

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from catclf.descent.problem import IterationError, Problem, State
 from catclf.descent.rates import safe_rate
-from catclf.descent.sums import Examples, NumpyKernel, Sum, Sums, divide, scaled
+from catclf.descent.sums import Examples, NumpyKernel, Sum, Sums, Whole, divide, scaled
 from catclf.errors import CatclfError
-from catclf.logistic import Array, l2_penalty
+from catclf.logistic import Array, l2_penalty, n_neurons
 from catclf.workers import CAN_FORK, Pool, available_cores, shared_zeros
 
 MAX_EXAMPLES_RATED = 2000  # the safe rate reads the data 21 times, in one process
@@ -43,7 +43,7 @@ class Streaming:
         if sums is None:
             sums, test_sums = sums_by("numpy", problem)
         self.sums, self.test_sums = sums, test_sums
-        self.before: tuple[Array, float, float] | None = None
+        self.before: tuple[Array, Array, float] | None = None
 
     def step(self, with_cost: bool) -> float | None:
         """Update w and b once; return the cost before the update where it is asked for.
@@ -84,8 +84,8 @@ class Streaming:
         """Return `catclf.descent.rates.safe_rate`; None where that would take long."""
         return safe_rate(self.problem) if self.problem.m <= MAX_EXAMPLES_RATED else None
 
-    def parameters(self) -> tuple[Array, float]:
-        """Return w, (n_x, 1), and b."""
+    def parameters(self) -> tuple[Array, Array]:
+        """Return w, (n_x, k), and b, (k, 1)."""
         return self.w, self.b
 
     def state(self) -> dict[str, Array]:
@@ -123,16 +123,17 @@ class ProcessSums:
 
     def __init__(self, examples: Examples, workers: int | None = None) -> None:
         m, n_x = examples.columns.shape
+        k = n_neurons(examples.n_classes)
         self.runs = divide(m, (workers or available_cores()) if CAN_FORK else 1)
-        self.w, self.b = shared_zeros((n_x,), np.float32), shared_zeros((1,), np.float64)
-        self.dw = shared_zeros((len(self.runs), n_x), np.int64)
+        self.w, self.b = shared_zeros((k, n_x), np.float32), shared_zeros((k, 1), np.float64)
+        self.dw = shared_zeros((len(self.runs), k, n_x), np.int64)
         # The workers' function does not refer to the pool: they end when nothing else does.
         function = partial(_sums_of_run, examples, self.runs, self.w, self.b, self.dw)
         self.pool = Pool(function, len(self.runs))
 
-    def __call__(self, w: Array, b: float) -> Sums:
-        """Return the sums over all examples, given w (n_x, 1) and b."""
-        self.w[:], self.b[0] = scaled(w), b
+    def __call__(self, w: Array, b: Array) -> Sums:
+        """Return the sums over all examples, given w (n_x, k) and b (k, 1)."""
+        self.w[:], self.b[:] = scaled(w), b
         answers = self.pool.map(range(len(self.runs)))
         found = zip(self.dw, answers, strict=True)
         return reduce(add, [Sums(dw, db, loss) for dw, (db, loss) in found])
@@ -145,8 +146,8 @@ def _sums_of_run(
     b: NDArray[np.float64],
     dw: NDArray[np.int64],
     number: int,
-) -> tuple[int | float, int | float]:
+) -> tuple[Whole, int | float]:
     """Leave the sum of ``dZ x`` in ``dw[number]``, and return those of dZ and of the loss."""
-    kernel = NumpyKernel(w.size)
-    sums = examples.sums(kernel, w, float(b[0]), runs[number], out=dw[number])
+    kernel = NumpyKernel(w.shape[1])
+    sums = examples.sums(kernel, w, b, runs[number], out=dw[number])
     return sums.db, sums.loss

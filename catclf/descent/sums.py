@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from catclf.columns import BLOCK_EXAMPLES, Columns, Pixels, blocks, n_blocks
 from catclf.descent.problem import Problem
-from catclf.logistic import LOSSES, Array, LossName, sigmoid
+from catclf.logistic import Array, Labels, LossName, loss_of, one_hot
 
 FRACTION_BITS = 60  # behind the point, in the sums of dZ and of the loss
 MAX_WHOLE = 1e200  # a larger sum of losses is infinite to us: such a descent has diverged
@@ -38,49 +38,54 @@ KERNELS = ("numpy", "numba")
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Examples that one kernel sums over: their pixels (k, n_x), labels and weights (k,), the loss.
+    """Examples that one kernel sums over: pixels (examples, n_x), Y (k, examples), weights, loss.
 
-    The sum of ``dZ x`` is multiplied by `scale` before it is rounded.
+    The weights are (examples,). The sum of ``dZ x`` is multiplied by `scale` before it is rounded.
     """
 
     pixels: Pixels
-    y: Array
+    Y: Array
     weights: Array
     loss: LossName
     scale: float
 
 
-Kernel = Callable[[Block, NDArray[np.float32], float, NDArray[np.int64]], tuple[float, float]]
-"""``(block, w, b, dw) -> (loss, db)``: the sums of one block, w (n_x,) for pixels 0 to 255.
+Kernel = Callable[[Block, NDArray[np.float32], Array, NDArray[np.int64]], tuple[float, Array]]
+"""``(block, w, b, dw) -> (loss, db)``: the sums of one block, w (k, n_x) for pixels 0 to 255.
 
-The sum of ``dZ x``, scaled and rounded, is added to dw (n_x,); those of the loss and of dZ are
-returned.
+b is (k, 1). The sum of ``dZ x``, scaled and rounded, is added to dw (k, n_x); those of the loss and
+of dZ (k,) are returned.
 """
+
+Whole = tuple[int | float, ...]
+"""Sums (k,) as whole numbers; inf or nan where they overflowed."""
 
 
 @dataclass(frozen=True)
 class Sums:
     """Sums over some of the examples, as whole numbers.
 
-    `dw` (n_x,) is that of ``dZ x``, pixels 0 to 255, times `dw_scale`; `db` and `loss` are those of
-    dZ and of the loss, times ``2^FRACTION_BITS``; inf or nan where they overflowed.
+    `dw` (k, n_x) is that of ``dZ x``, pixels 0 to 255, times `dw_scale`; `db` (k,) and `loss` are
+    those of dZ and of the loss, times ``2^FRACTION_BITS``; inf or nan where they overflowed.
     """
 
     dw: NDArray[np.int64]
-    db: int | float
+    db: Whole
     loss: int | float
 
     def __add__(self, other: Sums) -> Sums:
-        return Sums(self.dw + other.dw, self.db + other.db, self.loss + other.loss)
+        db = tuple(map(add, self.db, other.db))
+        return Sums(self.dw + other.dw, db, self.loss + other.loss)
 
-    def means(self, m: int) -> tuple[float, Array, float]:
-        """Return the mean loss, dw (n_x, 1) and db, given the sums over all m examples."""
-        dw = self.dw.reshape(-1, 1) / (dw_scale(m) * 255 * m)
-        return _fraction(self.loss) / m, dw, _fraction(self.db) / m
+    def means(self, m: int) -> tuple[float, Array, Array]:
+        """Return the mean loss, dw (n_x, k) and db (k, 1), given the sums over all m examples."""
+        dw = self.dw.T / (dw_scale(m) * 255 * m)
+        db = np.array([[_fraction(each)] for each in self.db]) / m
+        return _fraction(self.loss) / m, dw, db
 
 
-Sum = Callable[[Array, float], Sums]
-"""``(w, b) -> Sums``: the sums over all examples, w (n_x, 1)."""
+Sum = Callable[[Array, Array], Sums]
+"""``(w, b) -> Sums``: the sums over all examples, w (n_x, k) and b (k, 1)."""
 
 
 def dw_scale(m: int) -> float:
@@ -93,9 +98,9 @@ def dw_scale(m: int) -> float:
 
 
 def scaled(w: Array) -> NDArray[np.float32]:
-    """Return weights (n_x, 1) as (n_x,) float32, for pixels 0 to 255."""
+    """Return weights (n_x, k) as (k, n_x) float32, for pixels 0 to 255."""
     with np.errstate(over="ignore"):  # as in the loop
-        return (w[:, 0] / 255).astype(np.float32)
+        return np.ascontiguousarray((w / 255).astype(np.float32).T)
 
 
 def divide(m: int, parts: int) -> list[slice]:
@@ -109,47 +114,49 @@ def divide(m: int, parts: int) -> list[slice]:
 class Examples:
     """Examples to be summed over: those of a problem, or a shard of them.
 
-    `columns` are (k, n_x) uint8, of which the first stands at a multiple of BLOCK_EXAMPLES in the
-    problem; labels and weights (k,). `m` is the number of the problem's examples: it decides the
-    scale.
+    `columns` are (examples, n_x) uint8, of which the first stands at a multiple of BLOCK_EXAMPLES
+    in the problem; labels and weights (examples,). `m` is the number of the problem's examples: it
+    decides the scale.
     """
 
     columns: Columns
-    y: Array
+    labels: Labels
     weights: Array
     loss: LossName
     m: int
+    n_classes: int
 
     @classmethod
     def of(cls, problem: Problem) -> Examples:
         """Return all examples of a problem."""
-        weights = problem.example_weights[0]
-        return cls(problem.columns, problem.Y[0], weights, problem.settings.loss, problem.m)
+        weights, loss = problem.example_weights[0], problem.settings.loss
+        return cls(problem.columns, problem.labels, weights, loss, problem.m, problem.n_classes)
 
     @np.errstate(over="ignore", invalid="ignore")  # as in the loop
     def sums(
         self,
         kernel: Kernel,
         w: NDArray[np.float32],
-        b: float,
+        b: Array,
         run: slice | None = None,
         out: NDArray[np.int64] | None = None,
     ) -> Sums:
         """Return the sums over a run of whole blocks by a kernel; over all where it is None.
 
-        `w` is as `scaled` returns it; dw is left in `out` (n_x,), a new array where it is None.
+        `w` is as `scaled` returns it; dw is left in `out` (k, n_x), a new array where it is None.
         """
-        start, stop, _ = (run or slice(None)).indices(len(self.y))
-        dw = np.empty(w.size, np.int64) if out is None else out
+        start, stop, _ = (run or slice(None)).indices(len(self.labels))
+        dw = np.empty(w.shape, np.int64) if out is None else out
         dw[:] = 0
         scale = dw_scale(self.m)
-        db: int | float = 0
+        db: Whole = (0,) * len(w)
         loss: int | float = 0
         for rows, pixels in blocks(self.columns, BLOCK_EXAMPLES, start, stop):
-            block = Block(pixels, self.y[rows], self.weights[rows], self.loss, scale)
+            Y = one_hot(self.labels[rows], self.n_classes)
+            block = Block(pixels, Y, self.weights[rows], self.loss, scale)
             block_loss, block_db = kernel(block, w, b, dw)
             loss += _whole(block_loss)
-            db += _whole(block_db)
+            db = tuple(map(add, db, map(_whole, block_db.tolist())))
         return Sums(dw, db, loss)
 
 
@@ -167,27 +174,29 @@ class NumpyKernel:
         self.X_T = np.zeros((examples, n_x), np.float32)
 
     def __call__(
-        self, block: Block, w: NDArray[np.float32], b: float, dw: NDArray[np.int64]
-    ) -> tuple[float, float]:
-        """Add to dw, and return the sums of the loss and of dZ."""
-        y, weights, loss = block.y, block.weights, LOSSES[block.loss]
-        Z, dZ = np.empty(len(y)), np.empty(len(y))
-        block_dw = np.zeros(w.size, np.float32)
+        self, block: Block, w: NDArray[np.float32], b: Array, dw: NDArray[np.int64]
+    ) -> tuple[float, Array]:
+        """Add to dw, and return the sums of the loss and of dZ (k,)."""
+        Y, weights, loss = block.Y, block.weights, loss_of(block.loss, len(w))
+        Z, dZ = np.empty(Y.shape), np.empty(Y.shape)
+        block_dw = np.zeros(w.shape, np.float32)
         for rows, pixels in blocks(block.pixels, len(self.X_T)):
             x = self.X_T[: max(MIN_PRODUCT_EXAMPLES, len(pixels))]
             x[: len(pixels)] = pixels
             x[len(pixels) :] = 0
-            z = reduce(add, [x[:, part] @ w[part] for part in self.parts])
-            Z[rows] = z[: len(pixels)]
-            Z[rows] += b
-            dZ[rows] = loss.dZ(sigmoid(Z[rows]), y[rows])
-            dZ[rows] *= weights[rows]
-            d = np.zeros(len(x), np.float32)
-            d[: len(pixels)] = dZ[rows]
-            for part in self.parts:
-                block_dw[part] += d @ x[:, part]
+            for z, w_i in zip(Z, w, strict=True):  # a neuron at a time: see MIN_PRODUCT_EXAMPLES
+                z_rows = reduce(add, [x[:, part] @ w_i[part] for part in self.parts])
+                z[rows] = z_rows[: len(pixels)]
+            Z[:, rows] += b
+            dZ[:, rows] = loss.dZ(loss.activation(Z[:, rows], None), Y[:, rows])
+            dZ[:, rows] *= weights[rows]
+            d = np.zeros((len(w), len(x)), np.float32)
+            d[:, : len(pixels)] = dZ[:, rows]
+            for dw_i, d_i in zip(block_dw, d, strict=True):
+                for part in self.parts:
+                    dw_i[part] += d_i @ x[:, part]
         dw += np.rint(block_dw * block.scale).astype(np.int64)
-        return float(np.sum(weights * loss.of(Z, y))), float(np.sum(dZ))
+        return float(np.sum(weights * loss.of(Z, Y))), dZ.sum(axis=1)
 
 
 def _whole(number: float) -> int | float:

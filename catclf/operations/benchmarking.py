@@ -128,7 +128,8 @@ def benchmark(dataset: AnyPath, observer: Observer | None = None) -> list[Timing
         split = opened.train
         if split.m == 0:
             raise DatasetError("its train split is empty", dataset, "Prepare it with pictures.")
-        whole = Problem(split.columns, split.Y, Settings())
+        n_classes = len(opened.classes)
+        whole = Problem(split.columns, split.labels, Settings(), None, n_classes)
         few = max(1, min(whole.m, ITERATIVE_FEATURES // whole.n_x))
         needs = memory_needs(whole.m, whole.n_x)
         needs["iterative"] = needs["iterative"] * few // whole.m
@@ -146,7 +147,8 @@ def benchmark(dataset: AnyPath, observer: Observer | None = None) -> list[Timing
             timings.append(timing)
         if needs["iterative"] <= available:
             listener.method("iterative", None, None)
-            first = Problem(split.columns[:few], split.Y[:, :few], Settings())
+            some = split.columns[:few], split.labels[:few]
+            first = Problem(*some, Settings(), None, n_classes)
             expected = _costs(start(Choice("vectorized"), first), ITERATIVE_COSTS)
             loops = Choice("iterative")
             timings.append(_time(loops, first, whole.m, "vectorized", expected)[0])

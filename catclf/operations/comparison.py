@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -52,7 +53,7 @@ def compare(
     split: SplitName = "test",
     threshold: float = 0.5,
     order: Order | None = None,
-    classes: tuple[str, str] | None = None,
+    classes: Sequence[str] | None = None,
 ) -> Comparison:
     """Compare two models on a split of a prepared dataset.
 

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections.abc import Sequence
 
 from catclf.backbone import EFFICIENTNET_LITE0
 from catclf.columns import ORDERS, Order
 from catclf.dataset import Dataset
-from catclf.errors import DIGEST_CHARACTERS, AnyPath, DatasetError, printable
+from catclf.errors import (
+    DIGEST_CHARACTERS,
+    AnyPath,
+    DatasetError,
+    name_some,
+    printable,
+)
 from catclf.features import Preprocessing
-from catclf.model import WEIGHTS_ONLY_CLASSES, Model, completed, read_model, unrolled
+from catclf.model import Model, completed, nameless, read_model, unrolled
 
 
 def path_of(model: AnyPath | Model) -> str | None:
@@ -19,7 +26,7 @@ def path_of(model: AnyPath | Model) -> str | None:
 
 
 def read_candidates(
-    model: AnyPath | Model, order: Order | None = None, classes: tuple[str, str] | None = None
+    model: AnyPath | Model, order: Order | None = None, classes: Sequence[str] | None = None
 ) -> list[Model]:
     """Return a model; a weights-only one whose order is not given, by each of ORDERS."""
     if isinstance(model, Model):
@@ -48,11 +55,17 @@ def refuse_mismatch(dataset: Dataset, model: Model) -> None:
             _changed(ours, wanted)
             or f"Prepare it with {_as_parameters(wanted)}, or train a model on this one.",
         )
-    if model.classes not in (dataset.classes, WEIGHTS_ONLY_CLASSES):
-        found, needed = (" and ".join(map(repr, each.classes)) for each in (dataset, model))
+    if model.classes not in (dataset.classes, nameless(len(dataset.classes))):
+        found, needed = (_named(each.classes) for each in (dataset, model))
         what = f"has the classes {found}, the model {needed}"
         fix = "Prepare the dataset as the model's was, or train a model on this one."
         raise DatasetError(what, dataset.path, fix)
+
+
+def _named(classes: Sequence[str]) -> str:
+    if len(classes) == 2:
+        return " and ".join(map(repr, classes))
+    return f"{name_some(classes)} ({len(classes)} in all)"
 
 
 def _changed(ours: Preprocessing, wanted: Preprocessing) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -12,22 +12,34 @@ from catclf.columns import BLOCK_EXAMPLES, ORDERS, Order, blocks
 from catclf.dataset import Dataset, Split, open_dataset
 from catclf.errors import AnyPath, DatasetError
 from catclf.files import FileKind
-from catclf.logistic import Array, ClassWeight, cross_entropy, sigmoid
+from catclf.logistic import Array, ClassWeight, Labels, activation, by_class, loss_of
 from catclf.metrics import (
     Confusion,
     Judged,
     area_under_curve,
     balanced_interval,
+    class_shares,
     confusion,
     constant_log_loss,
-    majority_rate,
+    mean_of,
+    predicted_labels,
+    refuse_threshold,
     wilson_interval,
 )
 from catclf.model import Model
 from catclf.neighbors import Neighbors
 from catclf.operations.advice import features_hint
-from catclf.operations.compatibility import other_data, path_of, read_candidates, refuse_mismatch
-from catclf.operations.prediction_table import LabeledPrediction, write_predictions
+from catclf.operations.compatibility import (
+    other_data,
+    path_of,
+    read_candidates,
+    refuse_mismatch,
+)
+from catclf.operations.prediction_table import (
+    LabeledPrediction,
+    labeled_prediction,
+    write_predictions,
+)
 from catclf.outputs import check_output
 from catclf.splits import SplitName
 
@@ -45,9 +57,9 @@ class Evaluation:
     split
         ``train`` or ``test``.
     classes
-        (negative, positive): the class at index 0 has label 0.
+        In the order of their labels; of two the first is the negative, the second the positive.
     threshold
-        A picture is predicted positive where its probability is above this.
+        Of two classes, a picture is predicted positive where its probability is above this.
     confusion
         How many pictures were predicted right and wrong, by class.
     interval
@@ -55,11 +67,14 @@ class Evaluation:
     balanced_interval
         The 95 % interval of the balanced accuracy; None where a class is absent.
     majority_rate
-        The accuracy of always predicting the more frequent class.
+        The accuracy of always predicting the most frequent class.
     constant_log_loss
-        The log loss of one probability for every picture: the share of the positive class.
+        The log loss of the same probabilities for every picture: the share of each class.
     auc
-        Area under the ROC curve; None where a class is absent.
+        Area under the ROC curve, of more than two classes the mean of `aucs`; None where a class is
+        absent.
+    aucs
+        That of each class against the rest; None where there are no pictures of one of both.
     log_loss
         Mean cross-entropy, in nats, without penalty and class weights.
     also_in_train
@@ -68,9 +83,10 @@ class Evaluation:
         Those of the dataset: ``pixels``, ``hog-color``, or the name of a backbone.
     class_weight
         By which the model was trained: ``none`` or ``balanced``.
-    names, labels, probabilities, losses
-        Of each picture (m,): its name, its label 0 or 1, the probability of the positive class, and
-        the cross-entropy.
+    names, labels, losses
+        Of each picture (m,): its name, the index of its class, and the cross-entropy.
+    probabilities
+        Of each picture and class, (m, classes).
     other_data
         What the model was trained on, where that is not this dataset as it is now.
     order_log_losses
@@ -86,7 +102,7 @@ class Evaluation:
     dataset: str
     model: str | None
     split: str
-    classes: tuple[str, str]
+    classes: tuple[str, ...]
     threshold: float
     confusion: Confusion
     interval: tuple[float, float]
@@ -94,12 +110,13 @@ class Evaluation:
     majority_rate: float
     constant_log_loss: float
     auc: float | None
+    aucs: list[float | None]
     log_loss: float
     also_in_train: int
     features: str
     class_weight: ClassWeight
     names: list[str]
-    labels: NDArray[np.uint8]
+    labels: Labels
     probabilities: Array
     losses: Array
     other_data: str | None = None
@@ -133,7 +150,7 @@ class Evaluation:
     @property
     def verdict(self) -> str:
         """How the model compares with always predicting one class, in a sentence."""
-        if len(self.accuracies) == 1:
+        if np.ptp(self.labels) == 0:
             return f"the {self.split} split has one class only and cannot tell how good a model is"
         return f"the {self.split} {self.judged.name} is {self.judged.verdict}"
 
@@ -143,7 +160,7 @@ class Evaluation:
 
         Nor on the train split: to be right there says little of other pictures.
         """
-        if len(self.accuracies) == 1:
+        if np.ptp(self.labels) == 0:
             return self.verdict
         judged, hint = self.judged, features_hint(self.judged, self.features)
         if self.split == "train" or (judged.surely_better and hint is None):
@@ -152,9 +169,14 @@ class Evaluation:
         return "\n".join(filter(None, (sentence, hint)))
 
     @property
+    def predicted(self) -> Labels:
+        """The index of the class predicted of each picture (m,)."""
+        return predicted_labels(self.probabilities, self.threshold)
+
+    @property
     def right(self) -> NDArray[np.bool_]:
         """Whether each picture (m,) is predicted right."""
-        right: NDArray[np.bool_] = (self.probabilities > self.threshold) == (self.labels == 1)
+        right: NDArray[np.bool_] = self.predicted == self.labels
         return right
 
     def predictions(self) -> Iterator[LabeledPrediction]:
@@ -184,13 +206,13 @@ class Evaluation:
         return [int(index) for index in order if self.similarities[index] < self.floor]
 
     def _prediction(self, index: int) -> LabeledPrediction:
-        probability = float(self.probabilities[index])
-        return LabeledPrediction(
-            name=self.names[index],
-            label=self.classes[int(self.labels[index])],
-            predicted=self.classes[probability > self.threshold],
-            probability=probability,
-            loss=float(self.losses[index]),
+        return labeled_prediction(
+            self.names[index],
+            self.classes,
+            int(self.labels[index]),
+            self.probabilities[index],
+            float(self.losses[index]),
+            self.threshold,
         )
 
     def __repr__(self) -> str:
@@ -210,7 +232,7 @@ def evaluate(
     split: SplitName = "test",
     threshold: float = 0.5,
     order: Order | None = None,
-    classes: tuple[str, str] | None = None,
+    classes: Sequence[str] | None = None,
     predictions: AnyPath | None = None,
     force: bool = False,
 ) -> Evaluation:
@@ -225,7 +247,8 @@ def evaluate(
     split
         Which split.
     threshold
-        A picture is predicted positive where its probability of the positive class is above this.
+        Of two classes, a picture is predicted positive where the probability of the positive class
+        is above this.
     order, classes
         Only for a weights-only file; see `catclf.load_model`. Where `order` is None both orders
         are evaluated, and the result is that of the lower log loss.
@@ -259,7 +282,7 @@ def evaluate(
         _, best = evaluate_candidates(opened, candidates, split, threshold)
     best = replace(best, model=path)
     if predictions is not None:
-        write_predictions(predictions, best.predictions(), best.classes[1])
+        write_predictions(predictions, best.predictions(), best.classes)
     return best
 
 
@@ -271,6 +294,7 @@ def evaluate_candidates(
     DatasetError where the split is empty, or the dataset and the model do not fit together.
     """
     refuse_mismatch(dataset, candidates[0])
+    refuse_threshold(threshold, dataset.classes)
     found = evaluate_models(dataset, candidates, split, threshold)
     losses = [evaluation.log_loss for evaluation in found]
     best = losses.index(min(losses))
@@ -303,7 +327,7 @@ def evaluate_models(
         [model.logits(block) for model in models]
         for _, block in blocks(chosen.columns, BLOCK_EXAMPLES)
     ]
-    logits = [np.concatenate(parts) for parts in zip(*by_block, strict=True)]
+    logits = [np.concatenate(parts, axis=1) for parts in zip(*by_block, strict=True)]
     return [
         _evaluation(dataset, model, split, chosen, Z, threshold)
         for model, Z in zip(models, logits, strict=True)
@@ -313,9 +337,13 @@ def evaluate_models(
 def _evaluation(
     dataset: Dataset, model: Model, split: SplitName, chosen: Split, Z: Array, threshold: float
 ) -> Evaluation:
-    losses = cross_entropy(Z, chosen.labels.astype(np.float64))
-    probabilities = sigmoid(Z)
-    counts = confusion(chosen.labels, (probabilities > threshold).astype(np.uint8))
+    n_classes = len(dataset.classes)
+    [losses] = loss_of("cross-entropy", len(Z)).of(Z, chosen.Y)
+    probabilities = by_class(activation(Z)).T
+    predicted = predicted_labels(probabilities, threshold)
+    counts = confusion(chosen.labels, predicted, n_classes)
+    shares = class_shares(chosen.labels, n_classes)
+    aucs = _aucs(chosen.labels, Z, probabilities)
     return Evaluation(
         dataset=dataset.path,
         model=None,
@@ -325,9 +353,10 @@ def _evaluation(
         confusion=counts,
         interval=wilson_interval(counts.correct, counts.total),
         balanced_interval=balanced_interval(counts),
-        majority_rate=majority_rate(chosen.labels),
-        constant_log_loss=constant_log_loss(chosen.labels),
-        auc=area_under_curve(chosen.labels, Z),  # logits do not tie where probabilities saturate
+        majority_rate=float(shares.max()),
+        constant_log_loss=constant_log_loss(shares),
+        auc=mean_of(aucs),
+        aucs=aucs,
         log_loss=float(losses.mean()),
         also_in_train=chosen.also_in_train,
         features=dataset.preprocessing.features_name,
@@ -337,6 +366,17 @@ def _evaluation(
         probabilities=probabilities,
         losses=losses,
     )
+
+
+def _aucs(labels: Labels, Z: Array, probabilities: Array) -> list[float | None]:
+    """Return the area under the ROC curve of each class against the rest."""
+    if len(Z) == 1:  # logits do not tie where probabilities saturate
+        return [area_under_curve(labels, Z[0])] * 2
+    one_against_rest = (labels == label for label in range(len(Z)))
+    return [
+        area_under_curve(is_of_class.astype(np.uint8), scores)
+        for is_of_class, scores in zip(one_against_rest, probabilities.T, strict=True)
+    ]
 
 
 def _similarities(split: Split, neighbors: Neighbors) -> Array:

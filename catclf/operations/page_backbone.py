@@ -103,7 +103,7 @@ def evidence_of_file(
         return CatclfError(what, name, "Prepare from picture files to see it.")
     try:
         pixels = read_picture(name, model.preprocessing)
-        found, evidence = backbone.column_and_evidence(pixels, model.w)
+        found, [evidence] = backbone.column_and_evidence(pixels, model.w)
     except PictureError as error:
         return PictureError(error.what, name, PUT_BACK)
     except CatclfError as error:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from catclf.columns import Pixels
 from catclf.errors import AnyPath, CatclfError, ModelError, PictureError
-from catclf.features import column, column_and_evidence
-from catclf.logistic import sigmoid
+from catclf.features import column
+from catclf.metrics import DEFAULT_THRESHOLD, predicted_labels, refuse_threshold
 from catclf.model import TRAIN_AGAIN, Model, load_model
 from catclf.neighbors import Neighbor
 from catclf.observer import Observer
@@ -74,7 +74,7 @@ def predict(
     images: Picture | Iterable[Picture],
     model: Model | AnyPath,
     *,
-    threshold: float = 0.5,
+    threshold: float = DEFAULT_THRESHOLD,
     workers: int | None = None,
     evidence: AnyPath | None = None,
     force: bool = False,
@@ -90,13 +90,14 @@ def predict(
     model
         A model, or its file.
     threshold
-        A picture is predicted positive where its probability is above this.
+        Of two classes, a picture is predicted positive where its probability is above this.
     workers
         How many processes decode pictures; None for one for each core.
     evidence
         A folder to write each picture to as a PNG, with its evidence over it: orange speaks for the
-        positive class, blue against it, the stronger the more; see `Model.evidence`. The strongest
-        place of each picture has the full color. Its file is called as the picture.
+        positive class, of more than two for the class predicted, blue against it, the stronger the
+        more; see `Model.evidence`. The strongest place of each picture has the full color. Its file
+        is called as the picture.
     force
         Replace what stands in this folder under such a name, whatever it is.
     observer
@@ -112,6 +113,8 @@ def predict(
     ------
     ModelError
         Where the model's file cannot be used.
+    SettingsError
+        For a threshold with more than two classes.
     CatclfError
         Where onnxruntime, which a model of a backbone needs, is not there, or does not run its
         network; where the features have no places of which there is evidence, or the folder cannot
@@ -123,6 +126,7 @@ def predict(
     """
     if not isinstance(model, Model):
         model = load_model(model)
+    refuse_threshold(threshold, model.classes)
     folder = None
     if evidence is not None:
         from catclf.operations.evidence import EvidenceFolder  # here, for predict to start without
@@ -182,7 +186,7 @@ def _answer(
         if draws:
             from catclf.pictures.evidence import evidence_png
 
-            x, evidence = column_and_evidence(pixels, preprocessing, model.w)
+            x, evidence = model.column_and_evidence(pixels)
             png = evidence_png(pixels, evidence)
         else:
             x = column(pixels, preprocessing)
@@ -202,9 +206,9 @@ def _of_network(error: CatclfError, model: Model) -> CatclfError:
 
 
 def _prediction(model: Model, threshold: float, name: str, x: Pixels) -> Prediction:
-    probability = float(sigmoid(model.logits(x))[0])
-    probabilities = dict(zip(model.classes, (1 - probability, probability), strict=True))
-    predicted = model.classes[probability > threshold]
+    found = model.probabilities(x)
+    predicted = model.classes[predicted_labels(found, threshold)[0]]
+    probabilities = dict(zip(model.classes, found[0].tolist(), strict=True))
     if model.neighbors is None:
         return Prediction(name, predicted, probabilities)
     likeness = model.neighbors.likeness(x, model.classes)

@@ -18,6 +18,7 @@ from catclf.dataset import NewSplit, write_dataset
 from catclf.errors import AnyPath, CatclfError, DatasetError, PictureError, name_some, printable
 from catclf.features import Preprocessing, column
 from catclf.files import SKIPPED_HEADER, FileKind
+from catclf.logistic import Labels
 from catclf.near_copies import first_of_each
 from catclf.observer import Listener, Observer, Skipped
 from catclf.operations.staging import Staged, scratch_beside
@@ -29,6 +30,7 @@ from catclf.sources.labeled import Labeled
 from catclf.sources.names import class_name
 from catclf.splits import (
     Duplicates,
+    as_labels,
     assign_to_test,
     choose_classes,
     class_counts,
@@ -43,6 +45,7 @@ DEFAULT_TEST_SPLIT = 0.2
 LEFT_OUT = "pictures left out, since they cannot be read"
 IN_TRAIN_TOO = "test pictures with a copy or near-copy in the train split"
 UNDER_BOTH = "pictures with a copy or near-copy under the other label"
+UNDER_OTHERS = "pictures with a copy or near-copy under another label"  # of more than two
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,11 +57,11 @@ class Prepared:
     path
         The dataset's file.
     classes
-        (negative, positive), in the order of their labels.
+        In the order of their labels; of two the first is the negative, the second the positive.
     counts
         ``counts[split][label]``: how many pictures.
     others
-        Where several classes have the label 0: how many pictures of each.
+        Where `positive` made several classes one, of label 0: how many pictures of each.
     unreadable
         What was wrong with each picture that could not be read.
     skipped
@@ -70,8 +73,8 @@ class Prepared:
     """
 
     path: str
-    classes: tuple[str, str]
-    counts: dict[str, tuple[int, int]]
+    classes: tuple[str, ...]
+    counts: dict[str, tuple[int, ...]]
     others: dict[str, int] = field(repr=False)
     unreadable: list[PictureError] = field(repr=False)
     skipped: list[Skipped] = field(repr=False)
@@ -85,7 +88,7 @@ class Prepared:
 
     @property
     def contradictory(self) -> int:
-        """How many pictures are under both labels, or nearly."""
+        """How many pictures are under several labels, or nearly."""
         return sum(len(each.names) for each in self.duplicates if each.contradictory)
 
 
@@ -122,9 +125,9 @@ def prepare(
     preprocessing
         How a picture becomes a column; the default is 64x64, squashed.
     positive
-        The class whose label is 1; all others are 0. Of two classes the default is the one whose
-        name does not negate the other (noncat, no cat, background), else the second by
-        the numbers of arrays' labels, or in sorted order.
+        The class whose label is 1; all others are 0. Without it, classes have the order of their
+        arrays' labels, or sorted order, but of two the positive is the one whose name does not
+        negate the other (noncat, no cat, background).
     label_from
         What says the class of a picture in a folder: ``layout``, the class folders, and split
         folders, that are found there; ``top``, the first folder below the source; ``parent``, the
@@ -214,7 +217,10 @@ def prepare(
             listener.progress(done, len(listing.pictures))
         if listing.skipped:
             listener.skipped(listing.skipped)
-        labels = np.array([p.class_name == classes[1] for p in pictures], dtype=np.uint8)
+        label_of = {name: label for label, name in enumerate(classes)}
+        if positive is not None:  # the others have the label 0
+            label_of = {classes[1]: 1}
+        labels = as_labels([label_of.get(p.class_name, 0) for p in pictures], len(classes))
         given = [picture.split for picture in pictures]
         if test_split and "train" in given and "test" not in given:
             listener.warning(
@@ -250,11 +256,16 @@ def prepare(
             left_out = [(each.where, each.what) for each in unreadable]
             left_out += [(each.path, each.kind) for each in listing.skipped]
             write_csv(skipped, SKIPPED_HEADER, left_out)
-        others = Counter(each.class_name for each in pictures if each.class_name != classes[1])
+        others: Counter[str] = Counter()
+        if positive is not None:
+            others.update(each.class_name for each in pictures if each.class_name != classes[1])
         prepared = Prepared(
             path=os.fspath(output),
             classes=classes,
-            counts={"train": class_counts(labels[~in_test]), "test": class_counts(labels[in_test])},
+            counts={
+                "train": class_counts(labels[~in_test], len(classes)),
+                "test": class_counts(labels[in_test], len(classes)),
+            },
             others=dict(sorted(others.items())) if len(others) > 1 else {},
             unreadable=unreadable,
             skipped=listing.skipped,
@@ -278,7 +289,8 @@ def _warn_of_pictures(prepared: Prepared, observer: Observer) -> None:
         )
     if prepared.contradictory:
         first = next(each.names for each in prepared.duplicates if each.contradictory)
-        observer.warning(f"{UNDER_BOTH}: {prepared.contradictory} (first {name_some(first)})")
+        under = UNDER_BOTH if len(prepared.classes) == 2 else UNDER_OTHERS
+        observer.warning(f"{under}: {prepared.contradictory} (first {name_some(first)})")
 
 
 def _told_apart(
@@ -331,12 +343,15 @@ def _read_row(
 
 
 def _warn_of_untested(
-    labels: NDArray[np.uint8], classes: tuple[str, str], is_given: bool, observer: Observer
+    labels: Labels, classes: tuple[str, ...], is_given: bool, observer: Observer
 ) -> None:
     """Warn of classes that the labels of the test split do not hold, be it given or drawn."""
-    untested = [name for label, name in enumerate(classes) if not np.any(labels == label)]
+    counts = class_counts(labels, len(classes))
+    untested = [name for name, count in zip(classes, counts, strict=True) if not count]
     if untested:
         named = " nor of ".join(map(printable, untested))
+        if len(classes) > 2:
+            named = name_some(untested)
         to = "the test split" if is_given else "the class" if len(untested) == 1 else "the classes"
         observer.warning(
             f"the test split has no picture of {named}, and cannot tell how good a model is\n"
@@ -345,13 +360,13 @@ def _warn_of_untested(
 
 
 def _refuse_empty_class(
-    labels: NDArray[np.uint8],
-    classes: tuple[str, str],
+    labels: Labels,
+    classes: tuple[str, ...],
     unreadable: list[PictureError],
     where: str | None,
 ) -> None:
-    for label, name in enumerate(classes):
-        if not np.any(labels == label):
+    for name, count in zip(classes, class_counts(labels, len(classes)), strict=True):
+        if not count:
             left_out = ""
             if unreadable:
                 first = unreadable[0]

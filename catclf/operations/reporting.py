@@ -142,9 +142,8 @@ def report(
         if chosen.weights_only:  # its pictures are those of the dataset
             chosen = replace(chosen, preprocessing=opened.preprocessing)
         shown = _shown_pictures(opened, chosen, evaluation) if split == "test" else ()
-        negative, positive = opened.classes
         texts = {
-            "title": f"{positive} or {negative}: what the model learned",
+            "title": f"{_title(opened.classes)}: what the model learned",
             "n_x": str(opened.preprocessing.n_x),
             "origin": "black" if opened.preprocessing.features == "pixels" else "all features 0",
         }
@@ -156,6 +155,10 @@ def report(
     seen = named if has_pictures(opened, chosen) else 0
     warnings = tuple(_warnings(shown))
     return Reported(os.fspath(output), len(page), len(shown), test, named, seen, warnings)
+
+
+def _title(classes: Sequence[str]) -> str:
+    return f"{classes[1]} or {classes[0]}" if len(classes) == 2 else f"{len(classes)} classes"
 
 
 @dataclass(frozen=True, eq=False)
@@ -215,15 +218,15 @@ def _data(
             "places": None if backbone is None else backbone.places,
         },
         "model": {
-            "w": encoded(model.w),
-            "b": model.b,
+            "w": encoded(model.w.T),  # neuron after neuron
+            "b": model.b[:, 0].tolist(),
             "loss": settings.loss,
             "learning_rate": settings.rate,
             "l2": settings.l2,
             "class_weight": settings.class_weight,
             "cost_is_log_loss": _is_log_loss(settings, dataset, other_data is None),
         },
-        "n_x": model.w.size,
+        "n_x": len(model.w),
         "limits": {"pixels": MAX_PAGE_PIXELS, "reduction_margin": REDUCTION_MARGINS[2]},
         "mean": encoded(_mean_column(dataset.train.columns)),
         "train": None
@@ -254,15 +257,14 @@ def _predict_command(model_path: str | None) -> str:
 
 def _is_log_loss(settings: Settings, dataset: Dataset, is_known: bool) -> bool:
     """Tell whether the cost is the log loss; `is_known` is whether it was of this train split."""
-    negatives, positives = dataset.train.counts
-    alike = settings.class_weight == "none" or (is_known and negatives == positives)
+    alike = settings.class_weight == "none" or (is_known and len(set(dataset.train.counts)) == 1)
     return settings.loss == "cross-entropy" and settings.l2 == 0 and alike
 
 
 def _test_data(
     dataset: Dataset, model: Model, test: Evaluation, shown: Sequence[_Shown]
 ) -> dict[str, object]:
-    total = test.confusion.total
+    total, counts = test.confusion.total, dataset.test.counts
     bins = min(MAX_BINS, max(1, total // PICTURES_A_BIN))
     judged = test.judged
     names = names_below(test.names, dataset.train.names)
@@ -283,7 +285,7 @@ def _test_data(
         },
         "hint": features_hint(judged, test.features),
         "majority_rate": test.majority_rate,
-        "majority_class": test.classes[int(2 * np.count_nonzero(test.labels) > total)],
+        "majority_class": test.classes[counts.index(max(counts))],
         "log_loss": _finite(test.log_loss),
         "constant_log_loss": test.constant_log_loss,
         "auc": test.auc,
@@ -291,9 +293,9 @@ def _test_data(
         "unlike": len(test.unlike_indices()),
         "order": next(iter(test.order_log_losses), None),
         "labels": encoded(test.labels),
-        "probabilities": encoded(test.probabilities),
+        "probabilities": encoded(test.probabilities[:, 1]),
         "calibration": [
-            asdict(each) for each in calibration(test.labels, test.probabilities, bins)
+            asdict(each) for each in calibration(test.labels, test.probabilities[:, 1], bins)
         ],
         "wrong": shown_wrong,
         "right": shown_right,
@@ -313,8 +315,8 @@ def _shown_data(
     return {
         "name": names[index],
         "label": int(test.labels[index]),
-        "probability": float(test.probabilities[index]),
-        "logit": _finite(float(model.logits(shown.column)[0])),
+        "probability": float(test.probabilities[index, 1]),
+        "logit": _finite(float(model.logits(shown.column)[0, 0])),
         "column": encoded(shown.column),
         "pixels": None
         if split.pixels is split.columns

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 from typing import NamedTuple
 
-import numpy as np
-
 from catclf.dataset import Dataset
 from catclf.descent import KERNELS, METHODS, State
 from catclf.errors import AnyPath, CatclfError, ModelError, printable
@@ -27,7 +25,7 @@ class Resumed(NamedTuple):
     def state(self) -> State:
         """Where its descent stands."""
         model = self.model
-        return {"w": model.w, "b": np.array(model.b), **self.training.state}
+        return {"w": model.w, "b": model.b, **self.training.state}
 
 
 def to_resume(resume: bool | Model, path: AnyPath, observer: Observer) -> Resumed | None:

@@ -48,7 +48,7 @@ class Search:
         ``best``, or ``one-se`` for the simplest within one standard error of the best (Breiman et
         al., Classification and Regression Trees, 1984).
     class_weight
-        ``balanced``: both classes count half, in the trainings and in the held-out means, which are
+        ``balanced``: all classes count alike, in the trainings and in the held-out means, which are
         the balanced accuracy and the balanced log loss then.
 
     Raises
@@ -88,8 +88,8 @@ class Search:
 class Tuned:
     """The scores of all settings, the one chosen, and what they rest on.
 
-    The constant is the prediction of one and the same probability for every picture: the share of
-    the positive class, or a half where both classes count half.
+    The constant is the prediction of the same probabilities for every picture: the share of each
+    class, or equal ones where all classes count alike.
 
     Parameters
     ----------
@@ -103,17 +103,18 @@ class Tuned:
         The one chosen; None where none has a lower log loss than the constant, or the search was
         interrupted.
     majority_rate
-        The accuracy of always predicting the more frequent class.
+        The accuracy of always predicting the most frequent class.
     constant, constant_log_loss
-        The constant's probability and log loss: the balanced one where both classes count half.
+        The constant's probabilities, by class, and log loss: the balanced one where all classes
+        count alike.
     m, total
         How many pictures were used, and how many the train split has.
     features
         What the columns hold: ``pixels``, ``hog-color``, or the output of a backbone, by its name.
     safe_rate
         The learning rate up to which the cost cannot rise on this data, without a penalty.
-    positive
-        The class whose probability is reported.
+    classes
+        In the order of their labels; of two the first is the negative, the second the positive.
     out_of_fold
         Each picture's prediction by trainings that held it out, the largest loss first.
     interrupted
@@ -127,13 +128,13 @@ class Tuned:
     scores: list[Score] = field(repr=False)
     chosen: Score | None
     majority_rate: float
-    constant: float
+    constant: list[float]
     constant_log_loss: float
     m: int
     total: int
     features: str
     safe_rate: float
-    positive: str
+    classes: tuple[str, ...]
     out_of_fold: list[LabeledPrediction] = field(repr=False)
     interrupted: bool = False
     warnings: list[str] = field(default_factory=list)
@@ -168,7 +169,7 @@ class Tuned:
             self.search.names["accuracy"],
             best.accuracy,
             (best.accuracy - error, best.accuracy + error),
-            0.5 if balanced else self.majority_rate,
+            1 / len(self.classes) if balanced else self.majority_rate,
         )
 
     @property

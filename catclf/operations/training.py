@@ -28,7 +28,14 @@ from catclf.descent import (
     round_down,
     safe_rate,
 )
-from catclf.errors import AnyPath, CatclfError, DatasetError, DivergenceError, ModelError
+from catclf.errors import (
+    AnyPath,
+    CatclfError,
+    DatasetError,
+    DivergenceError,
+    ModelError,
+    SettingsError,
+)
 from catclf.files import FileKind
 from catclf.model import Model, save_model
 from catclf.neighbors import Neighbors, draw_neighbors
@@ -141,6 +148,8 @@ def train(
         `output` is of a training that is not finished.
     ClusterError
         Where the cluster's workers cannot be used, or its scheduler is gone.
+    SettingsError
+        For the loss squared-error with more than two classes.
     CatclfError
         Where `output` cannot be written, is the dataset, or is a file of another kind.
     ValueError
@@ -161,11 +170,12 @@ def train(
         if resume is not True and not force:
             refuse_unfinished(output)
         opened = held.enter_context(open_dataset(dataset, keep=True))
-        _refuse_one_class(opened)
+        _refuse_absent_class(opened)
         before = Settings() if old is None else old.training.settings
         settings = settings or before
         if settings.learning_rate is None:
             settings = replace(settings, learning_rate=before.learning_rate)
+        _refuse_loss(settings, opened)
         problem = problem_of(opened, settings)
         backend: ThisMachine | Cluster = ThisMachine()
         if client is not None:
@@ -254,10 +264,10 @@ def _evaluated(
 
 def problem_of(dataset: Dataset, settings: Settings) -> Problem:
     """Return the problem of fitting a dataset's train split, and its test split beside it."""
-    test = None
+    test, n_classes = None, len(dataset.classes)
     if dataset.test.m:
-        test = Problem(dataset.test.columns, dataset.test.Y, Settings())
-    return Problem(dataset.train.columns, dataset.train.Y, settings, test)
+        test = Problem(dataset.test.columns, dataset.test.labels, Settings(), None, n_classes)
+    return Problem(dataset.train.columns, dataset.train.labels, settings, test, n_classes)
 
 
 @dataclass(frozen=True)
@@ -371,8 +381,20 @@ def _refuse_too_large(method: str, problem: Problem, dataset: Dataset) -> None:
         )
 
 
-def _refuse_one_class(dataset: Dataset) -> None:
-    labels = dataset.train.labels
-    if labels.size == 0 or labels.min() == labels.max():
-        what = f"its train split holds {labels.size} pictures, not of both classes"
-        raise DatasetError(what, dataset.path, "Prepare it with pictures of both.")
+def _refuse_absent_class(dataset: Dataset) -> None:
+    counts = dataset.train.counts
+    if not all(counts):
+        every = "both classes" if len(counts) == 2 else f"all {len(counts)} classes"
+        what = f"its train split holds {sum(counts)} pictures, not of {every}"
+        fix = "Prepare it with pictures of both." if len(counts) == 2 else "Prepare it anew."
+        raise DatasetError(what, dataset.path, fix)
+
+
+def _refuse_loss(settings: Settings, dataset: Dataset) -> None:
+    n_classes = len(dataset.classes)
+    if settings.loss == "squared-error" and n_classes > 2:
+        raise SettingsError(
+            f"squared-error is a loss of two classes, and these are {n_classes}",
+            dataset.path,
+            "Use `loss` cross-entropy.",
+        )

@@ -16,14 +16,19 @@ from catclf.descent.cross_validation import CrossValidation, compared_iterations
 from catclf.descent.gram import gram_matrix, gram_safe_rate
 from catclf.errors import AnyPath, CatclfError, DatasetError
 from catclf.files import FileKind
-from catclf.logistic import Array
-from catclf.metrics import constant_log_loss, majority_rate
+from catclf.logistic import Array, Labels, n_neurons
+from catclf.metrics import class_shares, constant_log_loss
 from catclf.near_copies import first_of_each, hashes
 from catclf.observer import Listener, Observer
-from catclf.operations.prediction_table import LabeledPrediction, write_predictions
+from catclf.operations.prediction_table import (
+    LabeledPrediction,
+    labeled_prediction,
+    write_predictions,
+)
 from catclf.operations.search import Search, Tuned, write_config
 from catclf.outputs import check_output, is_same_file
 from catclf.splits import (
+    class_counts,
     divide_into_folds,
     duplicate_groups,
     fingerprint,
@@ -36,7 +41,7 @@ from catclf.training import Settings
 from catclf.workers import available_memory
 
 SAFE_RATE_FACTORS = (1 / 4, 1 / 2, 1, 2, 4)  # of the learning rates tried by default
-BYTES_A_TRAINING = 12 * 8  # by example: a dozen arrays (k, m) in float64
+BYTES_A_TRAINING = 12 * 8  # by example and neuron: a dozen arrays (t, k, m) in float64
 BLOCK_BYTES = 2**24  # read at once
 
 
@@ -93,33 +98,38 @@ def tune(
     if output is not None and tuned.chosen is not None:
         write_config(output, tuned, tuned.chosen)
     if predictions is not None and not tuned.interrupted:
-        write_predictions(predictions, tuned.out_of_fold, tuned.positive)
+        write_predictions(predictions, tuned.out_of_fold, tuned.classes)
     return tuned
 
 
 def _tuned(dataset: AnyPath, search: Search, observer: Observer) -> Tuned:
     with open_dataset(dataset) as opened:
         sampled = stratified_sample(opened.train.labels, search.sample, search.seed)
-        _refuse_too_many(opened.path, sampled.size, search)
+        _refuse_too_many(opened.path, sampled.size, len(opened.classes), search)
         columns = np.concatenate([*_rows_at(opened.train.columns, sampled)])
         names = [opened.train.names[i] for i in sampled]
         labels, classes, total = opened.train.labels[sampled], opened.classes, opened.train.m
         groups = _groups(opened.train.pixels, sampled, labels, names, observer)
-    _refuse_too_few(opened.path, labels, groups, search.folds, sampled.size < total)
+    n_classes = len(classes)
+    _refuse_too_few(opened.path, labels, groups, n_classes, search.folds, sampled.size < total)
     if search.class_weight == "none":
         warn_of_imbalance(labels, classes, observer)
     K = gram_matrix(columns)
-    Y = labels.astype(np.float64).reshape(1, -1)
-    problem = Problem(columns, Y, Settings(class_weight=search.class_weight))
+    asked = Settings(class_weight=search.class_weight)
+    problem = Problem(columns, labels, asked, None, n_classes)
     safe = gram_safe_rate(K, problem)
     if not search.learning_rates:
         rates = tuple(round_down(factor * safe) for factor in SAFE_RATE_FACTORS)
         search = replace(search, learning_rates=rates)
     fold_of = divide_into_folds(groups, labels, search.folds, search.repeats, search.seed)
-    validation = CrossValidation(K, Y, search.settings(), fold_of, search.class_weight)
+    weighted = search.class_weight, n_classes
+    validation = CrossValidation(K, labels, search.settings(), fold_of, *weighted)
     curves = validation.run(compared_iterations(search.iterations), observer)
     balanced = search.class_weight == "balanced"
-    constant = math.log(2) if balanced else constant_log_loss(labels)  # its log loss
+    shares = class_shares(labels, n_classes)
+    if balanced:
+        shares = np.full(n_classes, 1 / n_classes)
+    constant = constant_log_loss(shares)
     settings = range(len(curves.settings))
     scores = sorted(
         (curves.best(index, search.metric, constant) for index in settings),
@@ -145,22 +155,23 @@ def _tuned(dataset: AnyPath, search: Search, observer: Observer) -> Tuned:
         search=search,
         scores=scores,
         chosen=chosen,
-        majority_rate=majority_rate(labels),
-        constant=0.5 if balanced else float(labels.mean()),
+        majority_rate=float(class_shares(labels, n_classes).max()),
+        constant=shares.tolist(),
         constant_log_loss=constant,
         m=labels.size,
         total=total,
         features=opened.preprocessing.features_name,
         safe_rate=safe,
-        positive=classes[1],
+        classes=classes,
         out_of_fold=[],
         interrupted=interrupted,
     )
     if interrupted:
         return tuned
-    out_of_fold = CrossValidation(
-        K, Y, [(best.learning_rate, best.l2)], fold_of, search.class_weight
-    ).out_of_fold(best.iterations)
+    setting = [(best.learning_rate, best.l2)]
+    out_of_fold = CrossValidation(K, labels, setting, fold_of, *weighted).out_of_fold(
+        best.iterations
+    )
     return replace(tuned, out_of_fold=_worst_first(names, labels, classes, *out_of_fold))
 
 
@@ -186,7 +197,7 @@ def _rows_at(stored: Columns, indices: NDArray[np.intp]) -> Iterator[NDArray[np.
 def _groups(
     pixels: StoredRows,
     sampled: NDArray[np.intp],
-    labels: NDArray[np.uint8],
+    labels: Labels,
     names: list[str],
     observer: Observer,
 ) -> list[list[int]]:
@@ -206,24 +217,18 @@ def _groups(
 
 def _worst_first(
     names: list[str],
-    labels: NDArray[np.uint8],
-    classes: tuple[str, str],
-    probability: Array,
+    labels: Labels,
+    classes: tuple[str, ...],
+    probabilities: Array,
     loss: Array,
 ) -> list[LabeledPrediction]:
     return [
-        LabeledPrediction(
-            name=names[i],
-            label=classes[labels[i]],
-            predicted=classes[int(probability[i] > 0.5)],
-            probability=float(probability[i]),
-            loss=float(loss[i]),
-        )
+        labeled_prediction(names[i], classes, int(labels[i]), probabilities[i], float(loss[i]))
         for i in np.argsort(-loss, kind="stable")
     ]
 
 
-def _refuse_too_many(path: str, m: int, search: Search) -> None:
+def _refuse_too_many(path: str, m: int, n_classes: int, search: Search) -> None:
     quarter = available_memory() // 4
     fit = math.isqrt(quarter // 12)  # K and what it is made of, as descent.choice counts for gram
     if m > fit:
@@ -235,7 +240,7 @@ def _refuse_too_many(path: str, m: int, search: Search) -> None:
         )
     rates = len(search.learning_rates) or len(SAFE_RATE_FACTORS)
     trainings = rates * len(search.l2) * (search.folds * search.repeats + 1)
-    if trainings * m * BYTES_A_TRAINING > quarter:
+    if trainings * n_neurons(n_classes) * m * BYTES_A_TRAINING > quarter:
         raise DatasetError(
             f"{trainings} trainings at once on {m} pictures do not fit into a quarter of the "
             "memory",
@@ -245,10 +250,14 @@ def _refuse_too_many(path: str, m: int, search: Search) -> None:
 
 
 def _refuse_too_few(
-    path: str, labels: NDArray[np.uint8], groups: list[list[int]], folds: int, sampled: bool
+    path: str,
+    labels: Labels,
+    groups: list[list[int]],
+    n_classes: int,
+    folds: int,
+    sampled: bool,
 ) -> None:
-    positive = sum(labels[group[0]] == 1 for group in groups)
-    fewest = min(positive, len(groups) - positive)
+    fewest = min(class_counts(labels[[group[0] for group in groups]], n_classes))
     if fewest < folds:
         once = ", copies counted once" if len(groups) < labels.size else ""
         fix = f"Use `folds` {fewest}" if fewest >= 2 else "Prepare it with more pictures"

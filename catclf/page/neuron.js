@@ -1,6 +1,6 @@
 // The model: one neuron. Forward, and beneath it the derivatives; names as on the slides.
 
-const TRAINED = { w: floatsOf(DATA.model.w), b: DATA.model.b };
+const TRAINED = { w: floatsOf(DATA.model.w), b: DATA.model.b[0] };
 const MEAN = bytesOf(DATA.mean); // the mean column of the train split, in whole levels
 const NOTHING = new Uint8Array(N_X);
 

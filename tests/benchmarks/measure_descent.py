@@ -96,7 +96,7 @@ if sys.argv[1] == "notebook":
     lecture_loop.descend(X, Y, 0.005, 1)
     pids = [os.getpid()]
 else:
-    method = METHODS["streaming"](Problem(columns, Y, Settings()), None)
+    method = METHODS["streaming"](Problem(columns, labels_of(Y), Settings()), None)
     method.step(False)
     pids = [os.getpid(), *(worker.process.pid for worker in method.sums.pool._workers)]
 lines = [line for pid in pids for line in open(f"/proc/{pid}/smaps_rollup")]
@@ -115,7 +115,7 @@ def measure_iteration(folder: Path) -> list[Row]:
     rows = []
     for m in (4000, 20000):
         columns, Y = pictures(m)
-        method = METHODS["streaming"](Problem(columns, Y, Settings()), None)
+        method = METHODS["streaming"](Problem(columns, labels_of(Y), Settings()), None)
         X = columns.T / 255
 
         def reference(X: Array = X, Y: Array = Y) -> object:
@@ -178,7 +178,7 @@ def time_method(name: str, m: int) -> tuple[float, float]:
 
     def start() -> None:
         nonlocal method
-        method = METHODS[name](Problem(columns, Y, Settings()), None)
+        method = METHODS[name](Problem(columns, labels_of(Y), Settings()), None)
 
     def iterate() -> None:
         assert method is not None

@@ -88,7 +88,7 @@ def in_memory(columns: Pixels, Y: Array, bandwidth: float) -> list[Row]:
     """Return a row for each kernel, and one that compares them."""
     m, X = len(columns), columns.T / 255
     methods = {
-        kernel: start(Choice("streaming", kernel), Problem(columns, Y, SETTINGS))
+        kernel: start(Choice("streaming", kernel), Problem(columns, labels_of(Y), SETTINGS))
         for kernel in KERNELS
     }
     rows = []

@@ -35,7 +35,9 @@ class Fit:
 
 def trained(method: str, columns: Pixels, Y: Array, settings: Settings) -> Stand:
     """Descend in memory."""
-    return descend(METHODS[method](Problem(columns, Y, settings), None), Training(settings))
+    return descend(
+        METHODS[method](Problem(columns, labels_of(Y), settings), None), Training(settings)
+    )
 
 
 def gram(columns: Pixels, Y: Array) -> Fit:

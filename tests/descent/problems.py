@@ -15,7 +15,7 @@ from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
 from catclf.descent import METHODS, Problem, Stand, State, descend
-from catclf.logistic import CLASS_WEIGHTS, LOSSES, ClassWeight, LossName
+from catclf.logistic import CLASS_WEIGHTS, LOSSES, ClassWeight, Labels, LossName
 from catclf.training import Settings, Training
 
 Array = NDArray[np.float64]
@@ -48,7 +48,12 @@ def problem_of(
     columns = np.random.default_rng(m).integers(0, 256, (m, n_x), dtype=np.uint8)
     Y = (np.arange(m) % 3 == 0).astype(np.float64).reshape(1, m)
     asked = Settings(0.05, 12, l2, loss, every=1, class_weight=class_weight)
-    return Problem(columns, Y, asked)
+    return Problem(columns, labels_of(Y), asked)
+
+
+def labels_of(Y: Array) -> Labels:
+    """Return the labels (m,) that Y (1, m) holds."""
+    return Y[0].astype(np.uint8)
 
 
 def half_and_half(m: int) -> Array:
@@ -65,7 +70,7 @@ def run(
     **options: Any,
 ) -> Stand:
     """Descend by a method's name, from where another descent stands or from zero."""
-    problem = Problem(columns, Y, settings)
+    problem = Problem(columns, labels_of(Y), settings)
     if resumed is None:
         return descend(METHODS[method](problem, None), Training(settings), **options)
     return descend(METHODS[method](problem, state_of(resumed)), resumed.training, **options)

@@ -59,7 +59,7 @@ def test_golden_descent(
     way: Way, loss: LossName, l2: float, w: tuple[float, float], b: float, cost: float
 ) -> None:
     """After three steps, w, b and the cost are the true ones up to a few roundings."""
-    method = way(Problem(COLUMNS, LABELS, Settings(0.5, l2=l2, loss=loss)))
+    method = way(Problem(COLUMNS, labels_of(LABELS), Settings(0.5, l2=l2, loss=loss)))
     for _ in range(3):
         method.step(with_cost=False)
     assert method.parameters()[0][:, 0].tolist() == pytest.approx(w, rel=1e-14)
@@ -73,7 +73,7 @@ def test_an_iteration_is_the_lectures_four_lines(make_columns: ColumnsMaker) -> 
     columns, Y = make_columns(m, 30), half_and_half(m)
     w: Array = np.random.default_rng(1).normal(size=(30, 1))
     b = 0.4
-    problem = Problem(columns, Y, Settings(learning_rate=alpha))
+    problem = Problem(columns, labels_of(Y), Settings(learning_rate=alpha))
     method = Vectorized(problem, {"w": w, "b": np.array(b)})
     X = columns.T / 255
     for _ in range(5):
@@ -94,7 +94,8 @@ def test_the_penalty_is_in_the_cost_and_not_on_b(way: Way, loss: LossName) -> No
     """It adds l2 / 2 |w|^2 to the cost, shrinks w by 1 - lr l2, and leaves b as it is."""
     state = {"w": np.array([[3.0], [-4.0]]), "b": np.array(2.0)}
     plain, penalized = (
-        way(Problem(COLUMNS, LABELS, Settings(0.5, l2=l2, loss=loss)), state) for l2 in (0.0, 0.2)
+        way(Problem(COLUMNS, labels_of(LABELS), Settings(0.5, l2=l2, loss=loss)), state)
+        for l2 in (0.0, 0.2)
     )
     assert penalized.cost() - plain.cost() == pytest.approx(0.1 * 25, rel=1e-13)
     for method in (plain, penalized):

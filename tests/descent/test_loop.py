@@ -74,7 +74,7 @@ def test_costs_are_those_before_each_every_th_update(
     assert training.costs == heard.costs
     assert heard.calls == [(done, iterations) for done in range(1, iterations + 1)]
 
-    stepper = METHODS["vectorized"](Problem(columns, Y, settings), None)
+    stepper = METHODS["vectorized"](Problem(columns, labels_of(Y), settings), None)
     for iteration in range(iterations):
         before = stepper.cost()
         stepper.step(with_cost=False)
@@ -307,7 +307,7 @@ def test_an_iteration_that_fails_leaves_the_last_whole_one(
     """With the costs recorded before it; it is returned where the user wanted to stop anyway."""
     columns, Y = make_columns(6, 9), half_and_half(6)
     training = Training(Settings(0.01, 20, every=3))
-    method = failing_after(6, Problem(columns, Y, training.settings))
+    method = failing_after(6, Problem(columns, labels_of(Y), training.settings))
     saved: list[Stand] = []
     stopped = Recorder(stop_after=stop_after)
     if stop_after is None:
@@ -327,7 +327,9 @@ def test_an_iteration_that_fails_at_once_leaves_nothing(
 ) -> None:
     """There is nothing new to be saved."""
     training, saved = Training(Settings(0.01, 20)), list[Stand]()
-    method = failing_after(calls, Problem(make_columns(6, 9), half_and_half(6), training.settings))
+    method = failing_after(
+        calls, Problem(make_columns(6, 9), labels_of(half_and_half(6)), training.settings)
+    )
     with pytest.raises(DatasetError, match="is gone"):
         descend(method, training, checkpoint=saved.append)
     assert not saved
@@ -338,7 +340,7 @@ def test_a_w_of_another_shape_is_refused(
     shape: tuple[int, ...], make_columns: ColumnsMaker
 ) -> None:
     """StateError tells the shape required, then the shape given."""
-    problem = Problem(make_columns(5, 12), half_and_half(5), Settings())
+    problem = Problem(make_columns(5, 12), labels_of(half_and_half(5)), Settings())
     message = f"w must be (12, 1), got {shape}"
     with pytest.raises(StateError, match=f"^{re.escape(message)}$"):
         problem.start({"w": np.zeros(shape), "b": np.array(0.0)})

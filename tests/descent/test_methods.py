@@ -82,7 +82,9 @@ def test_a_step_goes_down_the_slope_of_the_cost(
     """An update, divided by the rate, is the cost's gradient by central differences."""
     columns, Y, rate, h = make_columns(5, 7), half_and_half(5), 0.5, 1e-5
     X = columns.T / 255
-    stepper = METHODS[method](Problem(columns, Y, Settings(rate, l2=l2, loss=loss)), None)
+    stepper = METHODS[method](
+        Problem(columns, labels_of(Y), Settings(rate, l2=l2, loss=loss)), None
+    )
     for _ in range(3):  # away from zero, where the penalty has no slope
         stepper.step(with_cost=False)
     w, b = stepper.parameters()
@@ -108,7 +110,7 @@ def test_the_first_cost_is_that_of_knowing_nothing(
 ) -> None:
     """From w = 0, b = 0 every probability is 1/2, whatever the pictures and the penalty."""
     stepper = METHODS[method](
-        Problem(make_columns(6, 9), half_and_half(6), Settings(l2=3, loss=loss)), None
+        Problem(make_columns(6, 9), labels_of(half_and_half(6)), Settings(l2=3, loss=loss)), None
     )
     expected = {"cross-entropy": math.log(2), "squared-error": 1 / 8}[loss]
     assert stepper.cost() == pytest.approx(expected, rel=1e-12)
@@ -119,7 +121,9 @@ def test_the_first_cost_is_that_of_knowing_nothing(
 def test_a_step_computes_no_cost_unasked(method: str, make_columns: ColumnsMaker) -> None:
     """A cost is given where it is asked for, and asking changes no iterate."""
     columns, Y = make_columns(6, 9), half_and_half(6)
-    asked, unasked = (METHODS[method](Problem(columns, Y, Settings()), None) for _ in range(2))
+    asked, unasked = (
+        METHODS[method](Problem(columns, labels_of(Y), Settings()), None) for _ in range(2)
+    )
     for _ in range(4):
         assert asked.step(with_cost=True) is not None
         assert unasked.step(with_cost=False) is None
@@ -145,7 +149,7 @@ def test_a_resumed_descent_is_the_uninterrupted_one(
 @every_method
 def test_a_state_of_another_problem_is_refused(method: str, make_columns: ColumnsMaker) -> None:
     """A method judges for itself what it was given to resume from."""
-    problem = Problem(make_columns(6, 9), half_and_half(6), Settings(iterations=3))
+    problem = Problem(make_columns(6, 9), labels_of(half_and_half(6)), Settings(iterations=3))
     for m, n_x in ((6, 12), (5, 9)):
         began = run(method, make_columns(m, n_x), half_and_half(m), Settings(iterations=2))
         if n_x != 9 or method == "gram":  # the others need nothing that depends on m
@@ -160,7 +164,7 @@ def test_the_starting_point_is_left_alone(method: str, make_columns: ColumnsMake
     state = state_of(run(method, columns, Y, Settings(iterations=5)))
     given: dict[str, NDArray[Any]] = {"columns": columns, "Y": Y, **state}
     kept = {name: array.copy() for name, array in given.items()}
-    METHODS[method](Problem(columns, Y, Settings()), state).step(with_cost=True)
+    METHODS[method](Problem(columns, labels_of(Y), Settings()), state).step(with_cost=True)
     assert all(np.array_equal(given[name], kept[name]) for name in given)
 
 
@@ -192,7 +196,7 @@ def test_test_log_losses_are_those_of_w_and_b_on_the_test_split(
     settings = Settings(0.1, 9, 0.2, loss, every=4, class_weight=class_weight)
     test_columns, Y_test = make_columns(5, 12, seed=9), np.array([[0.0, 1, 1, 1, 1]])
     test = Problem(test_columns, Y_test, Settings())
-    problem = Problem(make_columns(7, 12), half_and_half(7), settings, test)
+    problem = Problem(make_columns(7, 12), labels_of(half_and_half(7)), settings, test)
     training = descend(METHODS[method](problem, None), Training(settings)).training
     near = TOLERANCE[method]
     X_test = test_columns.T / 255
@@ -215,7 +219,7 @@ def test_every_method_knows_the_safe_rate(
     """2 / L of the weighted data, by whatever way is cheap; a cost at it never rises."""
     columns, Y = make_columns(9, 12), np.array([[1.0, 1, 0, 0, 0, 0, 0, 0, 0]])
     settings = Settings(0.1, 200, 0.1, loss, 1, class_weight)
-    problem = Problem(columns, Y, settings)
+    problem = Problem(columns, labels_of(Y), settings)
     L = gradient_lipschitz(columns, loss, 0.1, problem.example_weights)
     rate = METHODS[method](problem, None).safe_rate()
     assert rate is not None

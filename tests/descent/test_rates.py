@@ -34,7 +34,7 @@ def test_safe_rate_is_just_below_two_over_L(
     bound = 2 / gradient_lipschitz(columns, loss, l2)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(rates, "BLOCK_EXAMPLES", block)
-        rate = safe_rate(Problem(columns, Y, Settings(loss=loss, l2=l2)))
+        rate = safe_rate(Problem(columns, labels_of(Y), Settings(loss=loss, l2=l2)))
     assert 0.9899 * bound <= rate <= bound
 
 
@@ -88,7 +88,9 @@ def test_the_bound_is_no_idle_one() -> None:
     Y = np.append(half_and_half(198), [[1.0, 1.0]], axis=1)  # the best w is near 0, where L is met
     bound = 2 / gradient_lipschitz(columns, "cross-entropy", 0)
     for share, rises in ((0.99, False), (1.1, True)):
-        stepper = METHODS["vectorized"](Problem(columns, Y, Settings(share * bound)), None)
+        stepper = METHODS["vectorized"](
+            Problem(columns, labels_of(Y), Settings(share * bound)), None
+        )
         costs = [stepper.step(with_cost=True) for _ in range(50)]
         assert bool(np.diff(np.array(costs, dtype=np.float64)).max() > 1e-14) == rises
 

@@ -166,7 +166,9 @@ def test_where_arrays_lie_in_memory_changes_no_bit(make_columns: ColumnsMaker) -
     """Weights and pixels at odd addresses, as in a file or shared memory, sum to the same."""
     columns, (w, b) = make_columns(300, 12288), parameters(12288)
     Y = np.arange(300.0).reshape(1, 300) % 2
-    expected = Examples.of(Problem(columns, Y, Settings())).sums(NumpyKernel(w.size), scaled(w), b)
+    expected = Examples.of(Problem(columns, labels_of(Y), Settings())).sums(
+        NumpyKernel(w.size), scaled(w), b
+    )
     for offset in (1, 4, 12):
         raw = np.zeros(columns.size + offset, np.uint8)
         moved = raw[offset:].reshape(columns.shape)

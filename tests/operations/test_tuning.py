@@ -106,7 +106,7 @@ def test_what_would_diverge_on_all_pictures_is_not_chosen(course_dataset: Path) 
     for score in filter(None, [tuned.chosen, *tuned.scores]):
         if not score.diverged:
             alone = Settings(score.learning_rate, score.iterations, score.l2)
-            descend(METHODS["gram"](Problem(columns, Y, alone), None), Training(alone))
+            descend(METHODS["gram"](Problem(columns, labels_of(Y), alone), None), Training(alone))
 
 
 def test_repeats_tell_an_error_and_each_picture_once(small_dataset: Path) -> None:
