@@ -103,13 +103,14 @@ def evidence_of_file(
         return CatclfError(what, name, "Prepare from picture files to see it.")
     try:
         pixels = read_picture(name, model.preprocessing)
-        found, [evidence] = backbone.column_and_evidence(pixels, model.w)
+        found, by_neuron = backbone.column_and_evidence(pixels, model.w)
     except PictureError as error:
         return PictureError(error.what, name, PUT_BACK)
     except CatclfError as error:
         return error
     if not np.array_equal(found, column):
         return PictureError("the file is not what was prepared", name, PUT_BACK)
+    evidence: NDArray[np.float64] = by_neuron[0]
     return evidence
 
 
