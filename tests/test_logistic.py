@@ -12,8 +12,10 @@ from hypothesis.extra import numpy as hnp
 from catclf.logistic import (
     DOT_NUMBERS,
     LOSSES,
+    SOFTMAX_LOSS,
     Array,
     LossName,
+    activation,
     backward,
     cost,
     cross_entropy,
@@ -21,7 +23,12 @@ from catclf.logistic import (
     example_weights,
     forward,
     l2_penalty,
+    loss_of,
+    n_neurons,
+    one_hot,
     sigmoid,
+    softmax,
+    softmax_cross_entropy,
     squared_error,
 )
 from descent.problems import any_loss, both_losses
@@ -37,6 +44,31 @@ GOLDEN = [
     (-37.0, 8.533047625744065438290e-17, 8.533047625744065802e-17, 37.00000000000000008533048),
     (1e3, 1.0, 1000.0, 0.0),  # off by 5e-435: below the smallest number
     (-1e3, 0.0, 0.0, 1000.0),
+]
+# (Z, softmax, cross-entropy for each label), from Python's decimal likewise: e = z.exp(), s their
+# sum, a = e / s; (s / e).ln().
+GOLDEN_SOFTMAX = [
+    (
+        (1.0, 2.0, 3.0),
+        (0.09003057317038045799802, 0.2447284710547976524729596, 0.6652409557748218895290183),
+        (2.407605964444380304482920, 1.407605964444380304482920, 0.4076059644443803044829199),
+    ),
+    (
+        (37.0, 0.0, 0.0),
+        (
+            0.9999999999999998293390475,
+            8.533047625744064338020014e-17,
+            8.533047625744064338020014e-17,
+        ),
+        (1.706609525148813013229806e-16, 37.00000000000000017066095, 37.00000000000000017066095),
+    ),
+    (
+        (-37.0, 0.0, 0.0),
+        (4.266523812872032715106770e-17, 0.4999999999999999786673809, 0.4999999999999999786673809),
+        (37.69314718055994535208247, 0.6931471805599453520824703, 0.6931471805599453520824703),
+    ),
+    ((1e3, 0.0, -1e3), (1.0, 0.0, 0.0), (0.0, 1000.0, 2000.0)),  # off by 5e-435
+    ((1e3, 1e3, 1e3), (1 / 3, 1 / 3, 1 / 3), (1.098612288668109691395245,) * 3),
 ]
 
 
@@ -66,6 +98,18 @@ def test_golden_values(z: float, a: float, loss_0: float, loss_1: float) -> None
     assert squared == pytest.approx([a**2 / 2, (1 - a) ** 2 / 2], rel=8 * EPS, abs=EPS**2)
 
 
+@pytest.mark.parametrize(("Z", "A", "losses"), GOLDEN_SOFTMAX)
+def test_golden_values_of_softmax(
+    Z: tuple[float, ...], A: tuple[float, ...], losses: tuple[float, ...]
+) -> None:
+    """The probabilities, and the loss for each label, to a few roundings, also next to 0."""
+    column = np.array(Z).reshape(3, 1)
+    assert softmax(column)[:, 0].tolist() == pytest.approx(A, rel=4 * EPS, abs=0)
+    found = softmax_cross_entropy(np.tile(column, 3), np.eye(3))  # an example of each class
+    assert found.shape == (1, 3)
+    assert found[0].tolist() == pytest.approx(losses, rel=4 * EPS, abs=0)
+
+
 @given(st.floats())
 def test_sigmoid_of_anything_is_a_probability(z: float) -> None:
     """Any number, infinite ones included, gives a number from 0 to 1; nan stays nan."""
@@ -89,6 +133,43 @@ def test_sigmoid_in_place_is_the_same(example: tuple[Array, Array]) -> None:
     assert np.array_equal(Z, kept)
     assert sigmoid(Z, out=Z) is Z
     assert np.array_equal(Z, A)
+
+
+@given(st.integers(1, 5), st.integers(1, 4), st.floats(-600, 600), st.integers(0, 99))
+def test_softmax_gives_probabilities_and_heeds_no_constant(
+    k: int, m: int, constant: float, seed: int
+) -> None:
+    """They add up to 1; what is added to all logits of an example changes neither A nor its loss.
+
+    `out` may be the logits themselves, also of several trainings at once.
+    """
+    rng = np.random.default_rng(seed)
+    Z, Y = rng.normal(0, 5, (2, k, m)), np.eye(k)[rng.integers(0, k, m)].T
+    A = softmax(Z)
+    assert A.sum(axis=1) == pytest.approx(np.ones((2, m)), rel=4 * EPS)
+    assert softmax(Z + constant) == pytest.approx(A, abs=1e-12)
+    loss = softmax_cross_entropy(Z, Y)
+    assert softmax_cross_entropy(Z + constant, Y) == pytest.approx(loss, abs=1e-12)
+    assert np.array_equal(softmax(Z[1]), A[1])
+    assert softmax(Z, out=Z) is Z
+    assert np.array_equal(Z, A)
+
+
+def test_one_neuron_has_a_sigmoid_and_several_the_softmax() -> None:
+    """Of two neurons it is the sigmoid of their logits' difference."""
+    Z = np.linspace(-9, 9, 21).reshape(1, -1)
+    assert np.array_equal(activation(Z), sigmoid(Z))
+    both = activation(np.concatenate([Z, np.zeros_like(Z)]))
+    assert both[:1] == pytest.approx(sigmoid(Z), rel=8 * EPS)
+    assert both[1:] == pytest.approx(sigmoid(-Z), rel=8 * EPS)
+    assert [n_neurons(n_classes) for n_classes in (2, 3, 1000)] == [1, 3, 1000]
+
+
+def test_one_hot_labels_are_the_slides_Y() -> None:
+    """Of two classes the labels themselves; of more a row a class, in which its own are 1."""
+    labels = np.array([2, 0, 1, 0], np.uint8)
+    assert one_hot(labels, 3).tolist() == [[0, 1, 0, 1], [0, 0, 1, 0], [1, 0, 0, 0]]
+    assert one_hot(labels[1:], 2).tolist() == [[0, 1, 0]]
 
 
 def test_cross_entropy_is_the_slides() -> None:
@@ -136,6 +217,40 @@ def test_gradients_equal_central_differences(loss: LossName, l2: float) -> None:
     assert db == pytest.approx((J(w, b + h) - J(w, b - h)) / (2 * h), rel=0, abs=1e-9)
 
 
+@pytest.mark.parametrize("l2", [0.0, 0.7])
+def test_gradients_of_three_neurons_equal_central_differences(l2: float) -> None:
+    """Those of softmax and cross-entropy too, by every weight and bias."""
+    rng, h = np.random.default_rng(0), 1e-5
+    X, w, b = rng.random((7, 5)), rng.normal(size=(7, 3)), rng.normal(size=(3, 1))
+    Y = one_hot(np.array([0, 2, 1, 1, 2], np.uint8), 3)
+
+    def J(w: Array, b: Array) -> float:
+        return cost(forward(w, b, X), Y, penalty=l2 / 2 * float(np.vdot(w, w)))
+
+    dw, db = backward(X, SOFTMAX_LOSS.dZ(softmax(forward(w, b, X)), Y))
+    assert (dw.shape, db.shape) == (w.shape, b.shape)
+    for at in np.ndindex(w.shape):
+        step = np.zeros_like(w)
+        step[at] = h
+        slope = (J(w + step, b) - J(w - step, b)) / (2 * h)
+        assert dw[at] + l2 * w[at] == pytest.approx(slope, rel=0, abs=1e-9)
+    for at in np.ndindex(b.shape):
+        step = np.zeros_like(b)
+        step[at] = h
+        assert db[at] == pytest.approx((J(w, b + step) - J(w, b - step)) / (2 * h), abs=1e-9)
+
+
+@given(st.integers(2, 5), st.integers(0, 99))
+def test_softmax_bends_by_a_half_at_most(k: int, seed: int) -> None:
+    """No second derivative in any direction exceeds it; that of two equal logits reaches it."""
+    A = softmax(np.random.default_rng(seed).normal(0, 3, (k, 1)))
+    bends = np.linalg.eigvalsh(np.diagflat(A) - A @ A.T)
+    assert bends.max() <= SOFTMAX_LOSS.curvature + EPS
+    Z = np.array([[0.0], [0.0], [-99.0]])
+    A = softmax(Z)
+    assert np.linalg.eigvalsh(np.diagflat(A) - A @ A.T).max() == pytest.approx(1 / 2)
+
+
 @both_losses
 def test_curvature_is_the_sharpest_bend(loss: LossName) -> None:
     """No second derivative on a fine grid exceeds the constant, which exceeds none by 0.2 %."""
@@ -154,6 +269,8 @@ def test_curvature_is_the_sharpest_bend(loss: LossName) -> None:
 def test_every_loss_name_has_a_loss() -> None:
     """What the type promises and what the table holds are the same names."""
     assert set(get_args(LossName)) == set(LOSSES)
+    assert all(loss_of(name, 1) is LOSSES[name] for name in LOSSES)
+    assert loss_of("cross-entropy", 3) is SOFTMAX_LOSS
 
 
 def test_cost_adds_the_penalty_once() -> None:
@@ -164,16 +281,21 @@ def test_cost_adds_the_penalty_once() -> None:
     assert cost(Z, Y, "squared-error", 0.25) == pytest.approx(1 / 8 + 0.25, rel=EPS)
 
 
-@given(labels=st.lists(st.sampled_from([0.0, 1.0]), min_size=1, max_size=30))
-def test_balanced_weights_make_both_classes_count_half(labels: list[float]) -> None:
-    """They are 1 on average; of one class alone all count alike."""
-    Y = np.array([labels])
-    weights = np.broadcast_to(example_weights(Y, "balanced"), Y.shape)
-    assert weights.mean() == pytest.approx(1)
-    if 0 < Y.sum() < Y.size:
-        assert weights[Y == 1].sum() == pytest.approx(Y.size / 2)
-        assert weights[Y == 0].sum() == pytest.approx(Y.size / 2)
-    assert np.array_equal(np.broadcast_to(example_weights(Y, "none"), Y.shape), np.ones(Y.shape))
+@given(n_classes=st.integers(2, 5), data=st.data())
+def test_balanced_weights_make_all_classes_count_alike(n_classes: int, data: st.DataObject) -> None:
+    """Each example ``m / (classes m_class)``, 1 on average; where a class is absent all 1."""
+    drawn = data.draw(st.lists(st.integers(0, n_classes - 1), min_size=1, max_size=30))
+    labels = np.array(drawn, np.uint8)
+    m, m_class = labels.size, np.bincount(labels, minlength=n_classes)
+    found = np.broadcast_to(example_weights(labels, n_classes, "balanced"), (1, m))[0]
+    assert found.mean() == pytest.approx(1)
+    if m_class.all():
+        assert found == pytest.approx(m / (n_classes * m_class[labels]))
+        sums = [found[labels == label].sum() for label in range(n_classes)]
+        assert sums == pytest.approx([m / n_classes] * n_classes)
+    else:
+        assert found.tolist() == [1.0] * m
+    assert example_weights(labels, n_classes, "none").tolist() == [[1.0]]
 
 
 @given(n=st.integers(1, 3 * DOT_NUMBERS), seed=st.integers(0, 99))
@@ -187,4 +309,5 @@ def test_the_penalty_is_half_of_l2_times_the_squared_length() -> None:
     """And 0 without l2, however long w is."""
     w = np.array([[3.0], [-4.0]])
     assert l2_penalty(w, 0.2) == pytest.approx(2.5)
+    assert l2_penalty(np.concatenate([w, w], axis=1), 0.2) == pytest.approx(5.0)
     assert l2_penalty(1e200 * w, 0.0) == 0.0

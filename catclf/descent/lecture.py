@@ -90,9 +90,9 @@ class Iterative:
             elif self.k == 1:
                 total += weight * (max(z[0], 0) + math.log1p(math.exp(-abs(z[0]))) - y[0] * z[0])
             else:
-                highest = max(z)
-                sum_of_exp = sum(math.exp(each - highest) for each in z)
-                total += weight * (highest + math.log(sum_of_exp) - z[y.index(1)])
+                *others, highest = sorted(z)
+                sum_of_exp = sum(math.exp(each - highest) for each in others)
+                total += weight * (highest - z[y.index(1)] + math.log1p(sum_of_exp))
         return total / len(examples.x)
 
     def safe_rate(self) -> float:

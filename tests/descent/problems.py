@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,70 +16,72 @@ from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
 from catclf.descent import METHODS, Problem, Stand, State, descend
-from catclf.logistic import CLASS_WEIGHTS, LOSSES, ClassWeight, Labels, LossName
+from catclf.logistic import CLASS_WEIGHTS, LOSSES, ClassWeight, Labels, LossName, loss_of
 from catclf.training import Settings, Training
 
 Array = NDArray[np.float64]
 Pixels = NDArray[np.uint8]
 every_method = pytest.mark.parametrize("method", METHODS)
 both_losses = pytest.mark.parametrize("loss", LOSSES)
+# A loss and a number of classes: of more than two it is softmax's cross-entropy.
+COSTS: list[tuple[LossName, int]] = [*((loss, 2) for loss in LOSSES), ("cross-entropy", 4)]
+every_loss = pytest.mark.parametrize(("loss", "n_classes"), COSTS)
 every_cost = pytest.mark.parametrize(
-    ("loss", "class_weight"), [(loss, weight) for loss in LOSSES for weight in CLASS_WEIGHTS]
+    ("loss", "n_classes", "class_weight"),
+    [(*cost, class_weight) for cost in COSTS for class_weight in CLASS_WEIGHTS],
 )
 any_loss = st.sampled_from(list(LOSSES))
-any_class_weight = st.sampled_from(CLASS_WEIGHTS)
 
 
 @st.composite
-def problems(draw: st.DrawFn) -> tuple[Pixels, Array]:
-    """Draw columns as rows, (m, n_x) uint8, and labels (1, m)."""
-    m, n_x = draw(st.integers(1, 8)), draw(st.integers(1, 12))
+def problems(draw: st.DrawFn, class_weights: Sequence[ClassWeight] = ("none",)) -> Problem:
+    """Draw a few examples, of two classes or four, and a rate, a penalty and a loss."""
+    (loss, n_classes), m, n_x = (
+        draw(each) for each in (st.sampled_from(COSTS), st.integers(1, 8), st.integers(1, 12))
+    )
     columns = draw(hnp.arrays(np.uint8, (m, n_x)))
-    return columns, draw(hnp.arrays(np.float64, (1, m), elements=st.sampled_from([0.0, 1.0])))
+    labels = draw(hnp.arrays(np.uint8, (m,), elements=st.integers(0, n_classes - 1)))
+    rate, l2 = draw(st.sampled_from([0.01, 0.5])), draw(st.sampled_from([0.0, 0.03, 1.0]))
+    class_weight = draw(st.sampled_from(class_weights))
+    settings = Settings(rate, 60, l2, loss, every=1, class_weight=class_weight)
+    return Problem(columns, labels, settings, None, n_classes)
 
 
 def problem_of(
     m: int,
     n_x: int,
     loss: LossName = "cross-entropy",
+    n_classes: int = 2,
     class_weight: ClassWeight = "none",
     l2: float = 0.0,
 ) -> Problem:
-    """Return a problem of random pixels, a third of the examples positive."""
+    """Return a problem of random pixels; of two classes a third of the examples are positive."""
     columns = np.random.default_rng(m).integers(0, 256, (m, n_x), dtype=np.uint8)
-    Y = (np.arange(m) % 3 == 0).astype(np.float64).reshape(1, m)
+    labels = np.maximum(n_classes - 1 - np.arange(m) % (n_classes + 1), 0).astype(np.uint8)
     asked = Settings(0.05, 12, l2, loss, every=1, class_weight=class_weight)
-    return Problem(columns, labels_of(Y), asked)
+    return Problem(columns, labels, asked, None, n_classes)
 
 
-def labels_of(Y: Array) -> Labels:
-    """Return the labels (m,) that Y (1, m) holds."""
-    return Y[0].astype(np.uint8)
+def with_settings(problem: Problem, **changes: Any) -> Problem:
+    """Return the problem with some of its settings changed."""
+    return replace(problem, settings=replace(problem.settings, **changes))
 
 
-def half_and_half(m: int) -> Array:
-    """Return labels (1, m), 0 and 1 by turns."""
-    return (np.arange(m) % 2).astype(np.float64).reshape(1, m)
+def by_turns(m: int, n_classes: int = 2) -> Labels:
+    """Return labels (m,) of all classes, by turns."""
+    return (np.arange(m) % n_classes).astype(np.uint8)
 
 
-def run(
-    method: str,
-    columns: Pixels,
-    Y: Array,
-    settings: Settings,
-    resumed: Stand | None = None,
-    **options: Any,
-) -> Stand:
+def run(method: str, problem: Problem, resumed: Stand | None = None, **options: Any) -> Stand:
     """Descend by a method's name, from where another descent stands or from zero."""
-    problem = Problem(columns, labels_of(Y), settings)
     if resumed is None:
-        return descend(METHODS[method](problem, None), Training(settings), **options)
+        return descend(METHODS[method](problem, None), Training(problem.settings), **options)
     return descend(METHODS[method](problem, state_of(resumed)), resumed.training, **options)
 
 
 def state_of(stand: Stand) -> State:
     """Return what a method is made of to go on from there, in arrays of its own."""
-    arrays = {"w": stand.w, "b": np.array(stand.b), **stand.training.state}
+    arrays = {"w": stand.w, "b": stand.b, **stand.training.state}
     return {name: array.copy() for name, array in arrays.items()}
 
 
@@ -88,19 +91,18 @@ def same_stand(one: Stand, other: Stand) -> bool:
     trainings = [vars(replace(stand.training, state={})) for stand in (one, other)]
     return (
         one.w.tolist() == other.w.tolist()
-        and one.b == other.b
+        and one.b.tolist() == other.b.tolist()
         and trainings[0] == trainings[1]
         and states[0] == states[1]
     )
 
 
-def gradient_lipschitz(
-    columns: Pixels, loss: LossName, l2: float, weights: Array | float = 1.0
-) -> float:
+def gradient_lipschitz(problem: Problem) -> float:
     """Return L, from the singular values of X with a row of ones, by numpy."""
-    m = len(columns)
-    X = np.vstack([columns.T / 255, np.ones(m)]) * np.sqrt(weights)  # (n_x + 1, m)
-    return LOSSES[loss].curvature * float(np.linalg.norm(X, 2)) ** 2 / m + l2
+    ones = np.ones((1, problem.m))
+    X = np.vstack([problem.columns[:].T / 255, ones]) * np.sqrt(problem.example_weights)
+    curvature = loss_of(problem.settings.loss, problem.k).curvature
+    return curvature * float(np.linalg.norm(X, 2)) ** 2 / problem.m + problem.settings.l2
 
 
 def printed_by_any_threads(program: str) -> list[str]:

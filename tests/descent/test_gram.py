@@ -7,49 +7,52 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 
 from catclf import open_dataset
 from catclf.descent import Problem, StateError
 from catclf.descent.gram import Gram, gram_matrix, primal_weights
-from catclf.logistic import LossName
 from catclf.training import Settings
 from conftest import ColumnsMaker
-from descent.problems import Array, Pixels, any_loss, problems, run
+from descent.problems import by_turns, problems, run, with_settings
 
 
 @pytest.mark.slow
 def test_gram_equals_vectorized_on_the_courses_files(course_dataset: Path) -> None:
     """2000 iterations at 0.005: costs within 1e-12 relative, weights within 1e-10."""
     with open_dataset(course_dataset) as dataset:
-        columns, Y = dataset.train.columns[:], dataset.train.Y
-    gram, vectorized = (run(name, columns, Y, Settings()) for name in ("gram", "vectorized"))
+        problem = Problem(dataset.train.columns[:], dataset.train.labels, Settings())
+    gram, vectorized = (run(name, problem) for name in ("gram", "vectorized"))
     assert gram.training.costs == pytest.approx(vectorized.training.costs, rel=1e-12)
     np.testing.assert_allclose(gram.w, vectorized.w, rtol=0, atol=1e-10)
 
 
-@given(problem=problems(), loss=any_loss, l2=st.sampled_from([0.0, 0.03, 1.0]))
-def test_gram_equals_vectorized(problem: tuple[Pixels, Array], loss: LossName, l2: float) -> None:
+@given(problem=problems())
+def test_gram_equals_vectorized(problem: Problem) -> None:
     """On random data, with every loss and penalty: costs to 1e-12, weights to 1e-10."""
-    settings = Settings(0.05, 60, l2, loss, every=1)
-    gram, vectorized = (run(name, *problem, settings) for name in ("gram", "vectorized"))
+    problem = with_settings(problem, learning_rate=0.05)
+    gram, vectorized = (run(name, problem) for name in ("gram", "vectorized"))
     assert gram.training.costs == pytest.approx(vectorized.training.costs, rel=1e-12)
     assert gram.w == pytest.approx(vectorized.w, abs=1e-10)
     assert gram.b == pytest.approx(vectorized.b, abs=1e-10)
 
 
-def test_weights_without_their_dual_coefficients_are_refused(make_columns: ColumnsMaker) -> None:
+@pytest.mark.parametrize(("n_classes", "numbers"), [(2, 6), (3, 18)])
+def test_weights_without_their_dual_coefficients_are_refused(
+    n_classes: int, numbers: int, make_columns: ColumnsMaker
+) -> None:
     """W alone does not tell c: such a run could not end where an uninterrupted one does."""
-    problem = Problem(make_columns(6, 12), np.array([[0.0, 1, 0, 1, 1, 0]]), Settings())
-    with pytest.raises(StateError, match=r"u must be \(6,\)"):
-        Gram(problem, {"w": np.ones((12, 1)), "b": np.array(0.5)})
+    labels = by_turns(6, n_classes)
+    problem = Problem(make_columns(6, 12), labels, Settings(), None, n_classes)
+    w, b = problem.start(None)
+    with pytest.raises(StateError, match=rf"u must be \({numbers},\)"):
+        Gram(problem, {"w": w, "b": b})
 
 
 def test_a_state_that_began_from_other_weights_is_refused(make_columns: ColumnsMaker) -> None:
     """Catclf 0.1 wrote such states: its w is not X c, so there is nothing to resume from."""
-    problem = Problem(make_columns(6, 12), np.array([[0.0, 1, 0, 1, 1, 0]]), Settings())
-    gram = Gram(problem)
-    state = {"w": np.zeros((12, 1)), "b": np.array(0.0), **gram.state()}
+    problem = Problem(make_columns(6, 12), by_turns(6), Settings())
+    gram, (w, b) = Gram(problem), problem.start(None)
+    state = {"w": w, "b": b, **gram.state()}
     Gram(problem, state)
     with pytest.raises(StateError, match="that began from other weights"):
         Gram(problem, state | {"start": np.ones((12, 1))})

@@ -23,7 +23,14 @@ from catclf.errors import DatasetError, DivergenceError
 from catclf.logistic import Array
 from catclf.training import Settings, Training
 from conftest import ColumnsMaker, Recorder
-from descent.problems import every_method, gradient_lipschitz, half_and_half, run, same_stand
+from descent.problems import (
+    by_turns,
+    every_method,
+    gradient_lipschitz,
+    run,
+    same_stand,
+    with_settings,
+)
 
 
 class Told:
@@ -45,8 +52,8 @@ class Told:
     def safe_rate(self) -> float | None:
         return 0.375
 
-    def parameters(self) -> tuple[Array, float]:
-        return np.zeros((3, 1)), 0.0
+    def parameters(self) -> tuple[Array, Array]:
+        return np.zeros((3, 1)), np.zeros((1, 1))
 
     def state(self) -> dict[str, Array]:
         return {}
@@ -66,15 +73,14 @@ def test_costs_are_those_before_each_every_th_update(
     iterations: int, make_columns: ColumnsMaker
 ) -> None:
     """The observer hears 0, every, 2 * every, ...; what it hears is what is recorded."""
-    columns, Y = make_columns(6, 9), half_and_half(6)
-    settings = Settings(0.01, iterations, every=5)
+    problem = Problem(make_columns(6, 9), by_turns(6), Settings(0.01, iterations, every=5))
     heard = Recorder()
-    training = run("vectorized", columns, Y, settings, observer=heard).training
+    training = run("vectorized", problem, observer=heard).training
     assert list(heard.costs) == list(range(0, iterations, 5))
     assert training.costs == heard.costs
     assert heard.calls == [(done, iterations) for done in range(1, iterations + 1)]
 
-    stepper = METHODS["vectorized"](Problem(columns, labels_of(Y), settings), None)
+    stepper = METHODS["vectorized"](problem, None)
     for iteration in range(iterations):
         before = stepper.cost()
         stepper.step(with_cost=False)
@@ -90,9 +96,9 @@ def test_stop_ends_the_loop_after_the_iteration(
     method: str, after: int, make_columns: ColumnsMaker
 ) -> None:
     """Stopped after some iteration, w and b are what so many iterations give, never half of one."""
-    columns, Y = make_columns(6, 9), half_and_half(6)
-    stopped = run(method, columns, Y, Settings(0.01, 100), observer=Recorder(stop_after=after))
-    short = run(method, columns, Y, Settings(0.01, after))
+    problem = Problem(make_columns(6, 9), by_turns(6), Settings(0.01, 100))
+    stopped = run(method, problem, observer=Recorder(stop_after=after))
+    short = run(method, with_settings(problem, iterations=after))
     assert stopped.training.interrupted
     asked = replace(short.training, settings=stopped.training.settings)
     assert same_stand(stopped, short._replace(training=asked))
@@ -214,22 +220,23 @@ def test_a_resumed_descent_warns_of_a_rise_since_the_last_cost() -> None:
 
 @every_method
 @pytest.mark.parametrize("l2", [0.0, 0.5])
+@pytest.mark.parametrize("n_classes", [2, 3])
 def test_an_overflowing_descent_is_our_error(
-    method: str, l2: float, make_columns: ColumnsMaker
+    method: str, l2: float, n_classes: int, make_columns: ColumnsMaker
 ) -> None:
     """A rate without measure ends in DivergenceError: no numpy warning, no OverflowError."""
-    columns, Y = make_columns(5, 12), np.array([[0.0, 1.0, 1.0, 0.0, 0.0]])
+    labels, settings = np.array([0, 1, 1, 0, 0], np.uint8), Settings(1e308, 50, l2)
+    problem = Problem(make_columns(5, 12), labels, settings, None, n_classes)
     with pytest.raises(DivergenceError, match="is too high"):
-        run(method, columns, Y, Settings(1e308, 50, l2))
+        run(method, problem)
 
 
 def test_a_cost_that_cannot_fall_is_no_divergence(make_columns: ColumnsMaker) -> None:
     """Of pictures that all stand in both classes it moves by rounding alone, not always down."""
-    columns, Y = make_columns(20, 192), np.zeros((1, 20))
-    columns, Y = np.concatenate([columns, columns]), np.concatenate([Y, 1 - Y], axis=1)
-    settings = Settings()
-    assert settings.rate < 2 / gradient_lipschitz(columns, settings.loss, 0)
-    stand = run("vectorized", columns, Y, settings)
+    columns = np.concatenate([make_columns(20, 192)] * 2)
+    problem = Problem(columns, np.repeat([0, 1], 20).astype(np.uint8), Settings())
+    assert problem.settings.rate < 2 / gradient_lipschitz(problem)
+    stand = run("vectorized", problem)
     assert stand.training.cost == pytest.approx(math.log(2), rel=1e-12)
 
 
@@ -242,15 +249,15 @@ def test_a_long_run_is_handed_out_to_be_saved(
 ) -> None:
     """What `checkpoint` gets is a descent that ends there; a cost above the first is not saved."""
     monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0)
-    columns, Y, settings = make_columns(6, 12), half_and_half(6), Settings(0.01, 4)
+    problem = Problem(make_columns(6, 12), by_turns(6), Settings(0.01, 4))
     saved: list[Stand] = []
-    run(method, columns, Y, settings, checkpoint=saved.append)
-    alone = run(method, columns, Y, settings, observer=Recorder(stop_after=1))
+    run(method, problem, checkpoint=saved.append)
+    alone = run(method, problem, observer=Recorder(stop_after=1))
     assert same_stand(saved[0], alone)
     above: list[Stand] = []
-    alike, most = np.full((6, 12), 200, np.uint8), np.array([[0.0, 0, 1, 1, 1, 1]])
+    alike, most = np.full((6, 12), 200, np.uint8), np.array([0, 0, 1, 1, 1, 1], np.uint8)
     with pytest.raises(DivergenceError):
-        run(method, alike, most, Settings(50.0, 1), checkpoint=above.append)
+        run(method, Problem(alike, most, Settings(50.0, 1)), checkpoint=above.append)
     assert above == []
 
 
@@ -290,7 +297,7 @@ def failing_after(calls: int, problem: Problem) -> Streaming:
     """Return a method whose sums cannot be had after so many calls, as when a process is killed."""
     left, (sums, _) = [calls], sums_by("numpy", problem)
 
-    def failing(w: Array, b: float) -> Sums:
+    def failing(w: Array, b: Array) -> Sums:
         left[0] -= 1
         if left[0] < 0:
             raise DatasetError("is gone", fix="Bring it back.")
@@ -305,9 +312,8 @@ def test_an_iteration_that_fails_leaves_the_last_whole_one(
     make_columns: ColumnsMaker, stop_after: int | None
 ) -> None:
     """With the costs recorded before it; it is returned where the user wanted to stop anyway."""
-    columns, Y = make_columns(6, 9), half_and_half(6)
-    training = Training(Settings(0.01, 20, every=3))
-    method = failing_after(6, Problem(columns, labels_of(Y), training.settings))
+    problem = Problem(make_columns(6, 9), by_turns(6), Settings(0.01, 20, every=3))
+    training, method = Training(problem.settings), failing_after(6, problem)
     saved: list[Stand] = []
     stopped = Recorder(stop_after=stop_after)
     if stop_after is None:
@@ -317,7 +323,7 @@ def test_an_iteration_that_fails_leaves_the_last_whole_one(
     else:
         last = descend(method, training, observer=stopped, checkpoint=saved.append)
         assert not saved
-    expected = run("streaming", columns, Y, training.settings, observer=Recorder(stop_after=5))
+    expected = run("streaming", problem, observer=Recorder(stop_after=5))
     assert same_stand(last, expected)
 
 
@@ -327,20 +333,24 @@ def test_an_iteration_that_fails_at_once_leaves_nothing(
 ) -> None:
     """There is nothing new to be saved."""
     training, saved = Training(Settings(0.01, 20)), list[Stand]()
-    method = failing_after(
-        calls, Problem(make_columns(6, 9), labels_of(half_and_half(6)), training.settings)
-    )
+    method = failing_after(calls, Problem(make_columns(6, 9), by_turns(6), training.settings))
     with pytest.raises(DatasetError, match="is gone"):
         descend(method, training, checkpoint=saved.append)
     assert not saved
 
 
-@pytest.mark.parametrize("shape", [(12,), (13, 1), ()])
+@pytest.mark.parametrize(
+    ("n_classes", "k", "shape"), [(2, 1, (12,)), (2, 1, (13, 1)), (2, 1, ()), (3, 3, (12, 1))]
+)
 def test_a_w_of_another_shape_is_refused(
-    shape: tuple[int, ...], make_columns: ColumnsMaker
+    n_classes: int, k: int, shape: tuple[int, ...], make_columns: ColumnsMaker
 ) -> None:
-    """StateError tells the shape required, then the shape given."""
-    problem = Problem(make_columns(5, 12), labels_of(half_and_half(5)), Settings())
-    message = f"w must be (12, 1), got {shape}"
+    """StateError tells the shape required, then the shape given; of b too."""
+    problem = Problem(make_columns(5, 12), by_turns(5, n_classes), Settings(), None, n_classes)
+    w, b = problem.start(None)
+    message = f"w must be (12, {k}), got {shape}"
     with pytest.raises(StateError, match=f"^{re.escape(message)}$"):
-        problem.start({"w": np.zeros(shape), "b": np.array(0.0)})
+        problem.start({"w": np.zeros(shape), "b": b})
+    message = f"b must be ({k}, 1), got ({k},)"
+    with pytest.raises(StateError, match=f"^{re.escape(message)}$"):
+        problem.start({"w": w, "b": b[:, 0]})

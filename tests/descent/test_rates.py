@@ -8,33 +8,21 @@ import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 from catclf.descent import METHODS, Problem, rates, round_down, safe_rate
-from catclf.logistic import LossName
+from catclf.logistic import CLASS_WEIGHTS
 from catclf.training import Settings
 from conftest import ColumnsMaker
-from descent.problems import any_loss, gradient_lipschitz, half_and_half, problems
-
-Array = NDArray[np.float64]
-Pixels = NDArray[np.uint8]
+from descent.problems import COSTS, by_turns, gradient_lipschitz, problems, with_settings
 
 
-@given(
-    loss=any_loss,
-    problem=problems(),
-    l2=st.sampled_from([0.0, 0.1, 10.0]),
-    block=st.integers(1, 9),
-)
-def test_safe_rate_is_just_below_two_over_L(
-    loss: LossName, problem: tuple[Pixels, Array], l2: float, block: int
-) -> None:
+@given(problem=problems(CLASS_WEIGHTS), block=st.integers(1, 9))
+def test_safe_rate_is_just_below_two_over_L(problem: Problem, block: int) -> None:
     """It is at most 2 / L by numpy's singular values, at most 1 % below, in blocks of any size."""
-    columns, Y = problem
-    bound = 2 / gradient_lipschitz(columns, loss, l2)
+    bound = 2 / gradient_lipschitz(problem)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(rates, "BLOCK_EXAMPLES", block)
-        rate = safe_rate(Problem(columns, labels_of(Y), Settings(loss=loss, l2=l2)))
+        rate = safe_rate(problem)
     assert 0.9899 * bound <= rate <= bound
 
 
@@ -48,9 +36,9 @@ def test_safe_rate_of_pictures_of_the_usual_size(make_columns: ColumnsMaker) -> 
     black[:263, :47] = 255
     black[263:, 47:] = 177
     for columns, least in ((make_columns(300, 12288), 0.9899), (black, 0)):
-        bound = 2 / gradient_lipschitz(columns, "cross-entropy", 0)
-        rate = safe_rate(Problem(columns, half_and_half(len(columns)), Settings()))
-        assert least * bound <= rate <= bound
+        problem = Problem(columns, by_turns(len(columns)), Settings())
+        bound = 2 / gradient_lipschitz(problem)
+        assert least * bound <= safe_rate(problem) <= bound
 
 
 @pytest.mark.parametrize(
@@ -64,33 +52,37 @@ def test_golden_safe_rate_of_one_color(
 ) -> None:
     """Where all pictures are one flat color, the rate is 1 % below 2 / L, up to rounding."""
     columns = np.full((6, n_x), pixel, np.uint8)
-    curvatures: dict[LossName, float] = {"cross-entropy": 0.25, "squared-error": 0.0771}
-    for loss, curvature in curvatures.items():
-        problem = Problem(columns, half_and_half(6), Settings(l2=l2, loss=loss))
+    for (loss, n_classes), curvature in zip(COSTS, (0.25, 0.0771, 0.5), strict=True):
+        settings = Settings(l2=l2, loss=loss)
+        problem = Problem(columns, by_turns(6, n_classes), settings, None, n_classes)
         expected = 0.99 * 2 / (curvature * squared_length + l2)
         assert safe_rate(problem) == pytest.approx(expected, rel=1e-12)
 
 
-@given(loss=any_loss, problem=problems(), l2=st.sampled_from([0.0, 0.1, 10.0]))
-def test_the_cost_never_rises_at_the_safe_rate(
-    loss: LossName, problem: tuple[Pixels, Array], l2: float
-) -> None:
+@given(problem=problems(CLASS_WEIGHTS))
+def test_the_cost_never_rises_at_the_safe_rate(problem: Problem) -> None:
     """Iteration by iteration, whatever the data, the cost falls or stays, up to its rounding."""
-    rate = safe_rate(Problem(*problem, Settings(loss=loss, l2=l2)))
-    stepper = METHODS["vectorized"](Problem(*problem, Settings(rate, l2=l2, loss=loss)), None)
+    safe = with_settings(problem, learning_rate=safe_rate(problem))
+    stepper = METHODS["vectorized"](safe, None)
     costs = np.array([stepper.step(with_cost=True) for _ in range(40)], dtype=np.float64)
     assert np.diff(costs).max() <= 1e-14
 
 
-def test_the_bound_is_no_idle_one() -> None:
-    """A tenth above 2 / L the cost of some data does rise: the bound is not just small."""
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_the_bound_is_no_idle_one(n_classes: int) -> None:
+    """A tenth above 2 / L the cost of some data does rise: the bound is not just small.
+
+    Of three neurons where one is as good as absent.
+    """
     columns = np.full((200, 12), 255, np.uint8)
-    Y = np.append(half_and_half(198), [[1.0, 1.0]], axis=1)  # the best w is near 0, where L is met
-    bound = 2 / gradient_lipschitz(columns, "cross-entropy", 0)
+    labels = np.append(by_turns(198), [1, 1]).astype(np.uint8)  # the best w is near 0: L is met
+    problem = Problem(columns, labels, Settings(), None, n_classes)
+    w, b = problem.start(None)
+    b[2:] = -50
+    bound = 2 / gradient_lipschitz(problem)
     for share, rises in ((0.99, False), (1.1, True)):
-        stepper = METHODS["vectorized"](
-            Problem(columns, labels_of(Y), Settings(share * bound)), None
-        )
+        asked = with_settings(problem, learning_rate=share * bound)
+        stepper = METHODS["vectorized"](asked, {"w": w, "b": b})
         costs = [stepper.step(with_cost=True) for _ in range(50)]
         assert bool(np.diff(np.array(costs, dtype=np.float64)).max() > 1e-14) == rises
 
