@@ -20,39 +20,48 @@ from catclf.descent import Choice, compiled, descend, kernel_failure, start
 from catclf.descent.compiled import ThreadSums, numba_kernel
 from catclf.descent.lecture import Vectorized
 from catclf.descent.sums import Block, Examples, NumpyKernel, scaled
-from catclf.logistic import ClassWeight, LossName
+from catclf.logistic import CLASS_WEIGHTS, Array, ClassWeight, LossName
 from catclf.training import Training
 from conftest import ColumnsMaker
-from descent.problems import any_class_weight, any_loss, every_cost, problem_of
+from descent.problems import COSTS, every_cost, problem_of
 
 pytestmark = pytest.mark.slow  # the compiler's start alone takes seconds
 
 
 @given(
-    loss=any_loss,
-    class_weight=any_class_weight,
+    cost=st.sampled_from(COSTS),
+    class_weight=st.sampled_from(CLASS_WEIGHTS),
     m=st.integers(1, 300),
     n_x=st.integers(1, 70),
     b=st.sampled_from([0.0, -3.0, 40.0, -800.0]),
     seed=st.integers(0, 99),
 )
 def test_the_sums_of_a_block_are_numpys(
-    loss: LossName, class_weight: ClassWeight, m: int, n_x: int, b: float, seed: int
+    cost: tuple[LossName, int],
+    class_weight: ClassWeight,
+    m: int,
+    n_x: int,
+    b: float,
+    seed: int,
 ) -> None:
     """Any number of rows and features, logits that saturate too: equal within rounding."""
-    problem = problem_of(m, n_x, loss, class_weight)
-    w = scaled(np.random.default_rng(seed).normal(0, 0.3, (n_x, 1)))
-    examples = Examples.of(problem)
-    ours, numpys = (examples.sums(k, w, b).means(m) for k in (numba_kernel, NumpyKernel(w.size)))
+    problem = problem_of(m, n_x, *cost, class_weight)
+    w = scaled(np.random.default_rng(seed).normal(0, 0.3, (n_x, problem.k)))
+    examples, biases = Examples.of(problem), np.zeros((problem.k, 1))
+    biases[0] = b
+    kernels = numba_kernel, NumpyKernel(n_x)
+    ours, numpys = (examples.sums(kernel, w, biases).means(m) for kernel in kernels)
     for found, expected in zip(ours, numpys, strict=True):
         assert found == pytest.approx(expected, rel=1e-4, abs=1e-6)
 
 
 @every_cost
 @pytest.mark.parametrize("l2", [0.0, 0.1])
-def test_a_descent_is_the_lectures(loss: LossName, class_weight: ClassWeight, l2: float) -> None:
+def test_a_descent_is_the_lectures(
+    loss: LossName, n_classes: int, class_weight: ClassWeight, l2: float
+) -> None:
     """Costs, w and b of a dozen iterations lie within float32's rounding of float64's."""
-    problem = problem_of(700, 48, loss, class_weight, l2)
+    problem = problem_of(700, 48, loss, n_classes, class_weight, l2)
     training = Training(problem.settings)
     found = descend(start(Choice("streaming", "numba"), problem), training)
     expected = descend(Vectorized(problem), training)
@@ -63,12 +72,12 @@ def test_a_descent_is_the_lectures(loss: LossName, class_weight: ClassWeight, l2
 
 @every_cost
 def test_any_number_of_threads_gives_the_same_bits(
-    loss: LossName, class_weight: ClassWeight
+    loss: LossName, n_classes: int, class_weight: ClassWeight
 ) -> None:
     """One thread, many, or shards in the other order: the sums are equal."""
-    problem = problem_of(1700, 31, loss, class_weight)
+    problem = problem_of(1700, 31, loss, n_classes, class_weight)
     examples = Examples.of(problem)
-    w, b = np.random.default_rng(1).normal(0, 0.2, (31, 1)), 0.3
+    w, b = np.random.default_rng(1).normal(0, 0.2, (31, problem.k)), np.full((problem.k, 1), 0.3)
     found = [ThreadSums(examples, threads)(w, b) for threads in (1, 2, 3, 8)]
     bounds = pairwise([0, 512, 1024, 1700])
     parts = [examples.sums(numba_kernel, scaled(w), b, slice(*bound)) for bound in bounds]
@@ -80,14 +89,14 @@ def test_any_number_of_threads_gives_the_same_bits(
 
 def test_where_pixels_lie_and_who_may_write_them_changes_no_bit(make_columns: ColumnsMaker) -> None:
     """Read-only, at any address, labels every second of others: all by code compiled once."""
-    columns, y = make_columns(300, 20), (np.arange(600.0) % 3 == 0)[::2] * 1.0
+    columns, labels = make_columns(300, 20), (np.arange(600) % 3 == 0).astype(np.uint8)[::2]
     frozen = columns.copy()
     frozen.flags.writeable = False
     moved = np.zeros(columns.size + 1, np.uint8)[1:].reshape(columns.shape)
     moved[:] = columns
-    w = np.full((20, 1), 0.1)
+    w, b = np.full((20, 1), 0.1), np.full((1, 1), 0.1)
     expected, *others = (
-        ThreadSums(Examples(each, y, np.ones(300), "cross-entropy", 300))(w, 0.1)
+        ThreadSums(Examples(each, labels, np.ones(300), "cross-entropy", 300, 2))(w, b)
         for each in (columns, frozen, moved)
     )
     assert all(other.dw.tolist() == expected.dw.tolist() for other in others)
@@ -95,9 +104,9 @@ def test_where_pixels_lie_and_who_may_write_them_changes_no_bit(make_columns: Co
     assert len(compiled._block_sums.signatures) == 1  # type: ignore[attr-defined]
 
 
-def _block_sums(*arguments: object) -> tuple[float, float]:
+def _block_sums(*arguments: object) -> tuple[float, Array]:
     """Stand for the function of this name, and compile in a tenth of its time."""
-    return 7.0, 0.0
+    return 7.0, np.zeros(1)
 
 
 @pytest.fixture
@@ -105,13 +114,14 @@ def begin(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[], float
     """Return what a process does at its beginning, which keeps compiled code in a folder."""
     monkeypatch.setattr(config, "CACHE_DIR", str(tmp_path))
     monkeypatch.setattr(compiled, "UNCACHED", {})
-    one = np.ones(1)
-    block = Block(np.ones((1, 1), np.uint8), one, one, "cross-entropy", 1.0)
+    one = np.ones((1, 1))
+    block = Block(np.ones((1, 1), np.uint8), one, one[0], "cross-entropy", 1.0)
+    arguments = block, np.zeros((1, 1), np.float32), one, np.zeros((1, 1), np.int64)
 
     def work() -> float:
         monkeypatch.setattr(compiled, "_block_sums", compiled._compiled()(_block_sums))
         compiled._prepare()
-        return numba_kernel(block, np.zeros(1, np.float32), 0.0, np.zeros(1, np.int64))[0]
+        return numba_kernel(*arguments)[0]
 
     return work
 
@@ -148,8 +158,9 @@ from catclf.descent.sums import Examples
 def save(*args):
     raise OSError(errno.ENOSPC, "No space left on device")
 IndexDataCacheFile.save = save
-examples = Examples(np.ones((9, 5), np.uint8), np.ones(9), np.ones(9), "cross-entropy", 9)
-print(ThreadSums(examples)(np.zeros((5, 1)), 0.0).means(9)[2])
+rows = np.ones((9, 5), np.uint8), np.ones(9, np.uint8), np.ones(9)
+examples = Examples(*rows, "cross-entropy", 9, 2)
+print(ThreadSums(examples)(np.zeros((5, 1)), np.zeros((1, 1))).means(9)[2].item())
 """
 
 

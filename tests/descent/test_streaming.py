@@ -31,18 +31,22 @@ def test_streaming_equals_vectorized_on_the_courses_files(course_dataset: Path) 
     """100 iterations at 0.005: costs within 1e-5 relative."""
     settings = Settings(iterations=100, every=10)
     with open_dataset(course_dataset) as opened:
-        columns, Y = opened.train.columns[:], opened.train.Y
-    streamed, expected = (run(name, columns, Y, settings) for name in ("streaming", "vectorized"))
+        problem = Problem(opened.train.columns[:], opened.train.labels, settings)
+    streamed, expected = (run(name, problem) for name in ("streaming", "vectorized"))
     assert streamed.training.costs == pytest.approx(expected.training.costs, rel=1e-5)
 
 
 @every_cost
 @pytest.mark.parametrize("l2", [0.0, 0.1])
 def test_processes_change_no_bit(
-    loss: LossName, class_weight: ClassWeight, l2: float, monkeypatch: pytest.MonkeyPatch
+    loss: LossName,
+    n_classes: int,
+    class_weight: ClassWeight,
+    l2: float,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """One process, or more than there are blocks: costs, w and b are equal."""
-    problem = problem_of(1000, 27, loss, class_weight, l2)
+    problem = problem_of(1000, 27, loss, n_classes, class_weight, l2)
     found = []
     for cores in (1, 2, 3, 4, 7):
         monkeypatch.setattr(streaming, "available_cores", lambda cores=cores: cores)
@@ -65,7 +69,7 @@ def test_a_file_is_never_read_whole(
             return rows[chosen]
 
     monkeypatch.setattr(streaming, "available_cores", lambda: 1)  # so that `read` is this one's
-    Streaming(Problem(OnDisk(), np.ones((1, 1000)), Settings()), None).step(True)
+    Streaming(Problem(OnDisk(), np.ones(1000, np.uint8), Settings()), None).step(True)
     assert sum(read) == 1000
     assert max(read) <= BLOCK_EXAMPLES
 
@@ -76,7 +80,9 @@ def file(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mon
     if request.param == "read again":
         monkeypatch.setattr(dataset, "available_memory", lambda: 0)
     problem = problem_of(1000, 48)
-    return write_small(tmp_path / "d.npz", size=4, columns=problem.columns[:], labels=problem.Y[0])
+    return write_small(
+        tmp_path / "d.npz", size=4, columns=problem.columns[:], labels=problem.labels
+    )
 
 
 @every_kernel
@@ -109,4 +115,4 @@ def test_a_killed_process_is_an_error_and_no_wrong_sum() -> None:
     by_processes = ProcessSums(Examples.of(problem_of(1300, 12)), 2)
     by_processes.pool._workers[0].process.kill()
     with pytest.raises(CatclfError, match="killed"):
-        by_processes(np.zeros((12, 1)), 0.0)
+        by_processes(np.zeros((12, 1)), np.zeros((1, 1)))
