@@ -85,27 +85,29 @@ def _add_products(x: Pixels, d: NDArray[np.float32], dw: NDArray[np.float32]) ->
 
 
 @_compiled()
-def _sigmoid_loss(Z: float, Y: float, weight: float, squared_error: bool) -> tuple[float, float]:
-    """Return an example's loss and dZ, times its weight, from the logit of one neuron."""
-    A = 1 / (1 + math.exp(-Z))
+def _sigmoid_loss(Z: Array, Y: Array, weight: float, squared_error: bool, dZ: Array) -> float:
+    """Return an example's loss, and set its dZ (1,), both times its weight, from one logit."""
+    A = 1 / (1 + math.exp(-Z[0]))
     if squared_error:
-        return weight * (A - Y) ** 2 / 2, weight * (A - Y) * A * (1 - A)
-    away = (1 - 2 * Y) * Z  # the loss is log(1 + exp(away))
-    loss = max(away, 0.0) + math.log1p(math.exp(-abs(away)))
-    return weight * loss, weight * (A - Y)
+        dZ[0] = weight * (A - Y[0]) * A * (1 - A)
+        return weight * (A - Y[0]) ** 2 / 2
+    dZ[0] = weight * (A - Y[0])
+    away = (1 - 2 * Y[0]) * Z[0]  # the loss is log(1 + exp(away))
+    return weight * (max(away, 0.0) + math.log1p(math.exp(-abs(away))))
 
 
 @_compiled()
 def _softmax_loss(Z: Array, Y: Array, weight: float, dZ: Array) -> float:
-    """Return an example's loss, and set its dZ (k,), times its weight, from k neurons' logits."""
-    top, right, total = Z.max(), 0.0, 0.0
+    """Return an example's loss, and set its dZ (k,), both times its weight, from k logits."""
+    top = Z.argmax()
+    others = right = 0.0  # the sum of the others' exp(Z - Z_top); Z_y
     for i in range(Z.size):
-        dZ[i] = math.exp(Z[i] - top)
-        total += dZ[i]
-        right += Y[i] * (Z[i] - top)
+        dZ[i] = math.exp(Z[i] - Z[top])
+        others += dZ[i] * (i != top)
+        right += Y[i] * Z[i]
     for i in range(Z.size):
-        dZ[i] = weight * (dZ[i] / total - Y[i])
-    return weight * (math.log(total) - right)
+        dZ[i] = weight * (dZ[i] / (1 + others) - Y[i])
+    return weight * (math.log1p(others) + (Z[top] - right))
 
 
 @_compiled()
@@ -123,7 +125,7 @@ def _block_sums(
     k, n_x = dw.shape
     block_dw = np.zeros((k, n_x), np.float32)
     z, d = np.zeros((k, ROWS), np.float32), np.zeros((k, ROWS), np.float32)
-    dZ = np.zeros(k)
+    Z, dZ = np.zeros(k), np.zeros(k)  # of an example
     last = np.zeros((ROWS, n_x), np.uint8)  # a last few rows; the others count nothing
     loss, db = 0.0, np.zeros(k)
     for start in range(0, len(pixels), ROWS):
@@ -137,15 +139,16 @@ def _block_sums(
             _logits(x, w[i], z[i])
         d[:] = 0
         for row in range(rows):
-            at = start + row
+            for i in range(k):
+                Z[i] = z[i, row] + b[i, 0]
+            y, weight = Y[:, start + row], weights[start + row]
             if k == 1:
-                Z = z[0, row] + b[0, 0]
-                row_loss, dZ[0] = _sigmoid_loss(Z, Y[0, at], weights[at], squared_error)
+                loss += _sigmoid_loss(Z, y, weight, squared_error, dZ)
             else:
-                row_loss = _softmax_loss(z[:, row] + b[:, 0], Y[:, at], weights[at], dZ)
-            loss += row_loss
-            db += dZ
-            d[:, row] = dZ
+                loss += _softmax_loss(Z, y, weight, dZ)
+            for i in range(k):
+                db[i] += dZ[i]
+                d[i, row] = dZ[i]
         for i in range(k):
             _add_products(x, d[i], block_dw[i])
     for i in range(k):
