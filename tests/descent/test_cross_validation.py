@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -11,15 +12,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from catclf.descent import cross_validation
+from catclf.descent import Problem, cross_validation
 from catclf.descent.cross_validation import CrossValidation, Curves, Metric, compared_iterations
 from catclf.descent.gram import gram_matrix
-from catclf.logistic import ClassWeight, cross_entropy, sigmoid
+from catclf.logistic import (
+    CLASS_WEIGHTS,
+    ClassWeight,
+    activation,
+    by_class,
+    cross_entropy,
+    loss_of,
+    softmax,
+    softmax_cross_entropy,
+)
 from catclf.metrics import area_under_curve
 from catclf.observer import Observer
 from catclf.training import Settings
 from conftest import Recorder
-from descent.problems import run
+from descent.problems import by_turns, run, with_settings
 
 Array = NDArray[np.float64]
 M = 30
@@ -28,13 +38,13 @@ UNEQUAL = np.arange(M).reshape(1, M) // 2 % 4  # folds of 8 and of 7
 SETTINGS = [(0.02, 0.0), (0.1, 0.0), (0.1, 0.1)]
 
 
-def problem(unequal: bool = False) -> tuple[NDArray[np.uint8], Array]:
-    """Return pictures (m, 12) that differ a little, and labels (1, m), 15 to 15 or 10 to 20."""
-    rng = np.random.default_rng(0)
-    Y = (np.arange(M) % 2).astype(np.float64)
-    columns = rng.integers(0, 200, (M, 12)) + (40 * Y[:, None]).astype(np.int64)
-    Y[:10] *= not unequal
-    return columns.astype(np.uint8), Y.reshape(1, M)
+def problem(unequal: bool = False, n_classes: int = 2) -> Problem:
+    """Return pictures (m, 12) that differ a little; of two classes 15 to 15, or 10 to 20."""
+    labels = by_turns(M, n_classes)
+    noise = np.random.default_rng(0).integers(0, 200, (M, 12))
+    columns = (noise + 40 // (n_classes - 1) * labels[:, None]).astype(np.uint8)
+    labels[:10] *= not unequal
+    return Problem(columns, labels, Settings(), None, n_classes)
 
 
 def validation(
@@ -42,9 +52,11 @@ def validation(
     fold_of: NDArray[np.intp] = THIRDS,
     class_weight: ClassWeight = "none",
     unequal: bool = False,
+    n_classes: int = 2,
 ) -> CrossValidation:
-    columns, Y = problem(unequal)
-    return CrossValidation(gram_matrix(columns), Y, settings, fold_of, class_weight)
+    asked = problem(unequal, n_classes)
+    K = gram_matrix(asked.columns)
+    return CrossValidation(K, asked.labels, settings, fold_of, class_weight, n_classes)
 
 
 def curves_of(*arguments: object, iterations: int = 200, **options: object) -> Curves:
@@ -54,32 +66,41 @@ def curves_of(*arguments: object, iterations: int = 200, **options: object) -> C
 
 
 def alone(
-    held_out: NDArray[np.bool_], settings: Settings, unequal: bool = False
+    held_out: NDArray[np.bool_], settings: Settings, unequal: bool = False, n_classes: int = 2
 ) -> tuple[Array, Array]:
     """Train on the others, and return the logits and labels of what was held out."""
-    columns, Y = problem(unequal)
-    stand = run("vectorized", columns[~held_out], Y[:, ~held_out], settings)
-    return stand.w.T @ (columns[held_out].T / 255) + stand.b, Y[:, held_out]
+    whole = problem(unequal, n_classes)
+    columns = whole.columns[:]
+    others = replace(
+        whole, columns=columns[~held_out], labels=whole.labels[~held_out], settings=settings
+    )
+    w, b, _ = run("vectorized", others)
+    return w.T @ (columns[held_out].T / 255) + b, whole.Y[:, held_out]
 
 
-def test_every_trial_equals_its_own_training() -> None:
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_every_trial_equals_its_own_training(n_classes: int) -> None:
     """Each rate, penalty and fold, trained alone on its pictures: held-out loss within 1e-9."""
     settings = [(0.01, 0.0), (0.1, 0.0), (0.1, 0.5)]
-    curves = validation(settings).run([20, 40, 60], Observer())
+    curves = validation(settings, n_classes=n_classes).run([20, 40, 60], Observer())
     for s, (rate, l2) in enumerate(settings):
         for fold in range(3):
             for index, iterations in enumerate(curves.iterations):
-                Z, Y = alone(THIRDS[0] == fold, Settings(rate, iterations, l2))
-                loss = float(cross_entropy(Z, Y).mean())
+                asked = Settings(rate, iterations, l2)
+                Z, Y = alone(THIRDS[0] == fold, asked, n_classes=n_classes)
+                loss = float(loss_of("cross-entropy", len(Z)).of(Z, Y).mean())
                 assert curves.loss[index, s, 0, fold] == pytest.approx(loss, rel=1e-9)
-                right = float(np.mean((Z > 0) == (Y == 1)))
-                assert curves.accuracy[index, s, 0, fold] == pytest.approx(right)
+                right = (Z > 0) == Y if len(Z) == 1 else Z.argmax(axis=0) == Y.argmax(axis=0)
+                assert curves.accuracy[index, s, 0, fold] == pytest.approx(float(np.mean(right)))
 
 
-def test_the_penalty_counts_where_divergence_is_judged() -> None:
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_the_penalty_counts_where_divergence_is_judged(n_classes: int) -> None:
     """Costs along the way are J(w, b), penalty and all, of every row; the last is all pictures'."""
-    curves = validation([(0.1, 0.5)]).run([7], Observer())
-    whole = run("vectorized", *problem(), Settings(0.1, 7, 0.5))
+    curves = validation([(0.1, 0.5)], n_classes=n_classes).run([7], Observer())
+    asked = with_settings(problem(n_classes=n_classes), learning_rate=0.1, iterations=7, l2=0.5)
+    whole = run("vectorized", asked)
+    assert curves.first_cost == math.log(n_classes)
     assert curves.cost[0, 0, 3] == pytest.approx(whole.training.cost, rel=1e-12)
     assert curves.loss.shape == (1, 1, 1, 3)
 
@@ -100,25 +121,46 @@ def test_the_held_out_means_are_those_of_each_fold(class_weight: ClassWeight) ->
         assert curves.auc[-1, 2, 0, fold] == pytest.approx(auc, rel=1e-12)
 
 
-def test_out_of_fold_means_are_over_the_trainings_that_held_it_out() -> None:
-    """Of each example, the probability and the loss by the trainings that never saw it."""
+@pytest.mark.parametrize("class_weight", CLASS_WEIGHTS)
+def test_held_out_means_of_several_classes(class_weight: ClassWeight) -> None:
+    """As scikit-learn's ``roc_auc_score(multi_class="ovr")``: the mean of each against the rest."""
+    curves = curves_of(SETTINGS, UNEQUAL, class_weight, n_classes=3)
+    for fold in range(4):
+        settings = Settings(0.1, 200, 0.1, class_weight=class_weight)
+        Z, Y = alone(UNEQUAL[0] == fold, settings, n_classes=3)
+        right, loss = Z.argmax(axis=0) == Y.argmax(axis=0), softmax_cross_entropy(Z, Y)[0]
+        parts = Y == 1 if class_weight == "balanced" else np.ones((1, Y.shape[1]), bool)
+        accuracy, mean_loss = (np.mean([each[p].mean() for p in parts]) for each in (right, loss))
+        pairs = zip(Y.astype(np.uint8), softmax(Z), strict=True)
+        auc = np.mean([area_under_curve(*pair) for pair in pairs])
+        assert curves.accuracy[-1, 2, 0, fold] == pytest.approx(accuracy)
+        assert curves.loss[-1, 2, 0, fold] == pytest.approx(mean_loss, rel=1e-9)
+        assert curves.auc[-1, 2, 0, fold] == pytest.approx(auc, rel=1e-12)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_out_of_fold_means_are_over_the_trainings_that_held_it_out(n_classes: int) -> None:
+    """Of each example, the probabilities and the loss by the trainings that never saw it."""
     fold_of = np.stack([np.arange(M) % 3, np.arange(M) // 10])
-    probability, loss = validation([(0.1, 0.5)], fold_of).out_of_fold(25)
-    expected_probability, expected_loss = np.zeros(M), np.zeros(M)
+    run = validation([(0.1, 0.5)], fold_of, n_classes=n_classes)
+    probabilities, loss = run.out_of_fold(25)
+    expected_probabilities, expected_loss = np.zeros((M, n_classes)), np.zeros(M)
     for held_out in (fold == number for fold in fold_of for number in range(3)):
-        Z, Y = alone(held_out, Settings(0.1, 25, 0.5))
-        expected_probability[held_out] += sigmoid(Z)[0] / 2
-        expected_loss[held_out] += cross_entropy(Z, Y)[0] / 2
-    assert probability == pytest.approx(expected_probability, rel=1e-9)
+        Z, Y = alone(held_out, Settings(0.1, 25, 0.5), n_classes=n_classes)
+        expected_probabilities[held_out] += by_class(activation(Z)).T / 2
+        expected_loss[held_out] += loss_of("cross-entropy", len(Z)).of(Z, Y)[0] / 2
+    assert probabilities == pytest.approx(expected_probabilities, rel=1e-9)
     assert loss == pytest.approx(expected_loss, rel=1e-9)
 
 
-def test_a_setting_that_diverges_is_frozen_and_the_others_go_on() -> None:
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_a_setting_that_diverges_is_frozen_and_the_others_go_on(n_classes: int) -> None:
     """It is shown as diverged, and its company's numbers are what they are without it."""
-    together = curves_of([(0.05, 0.0), (50.0, 1.0)])
+    together = curves_of([(0.05, 0.0), (50.0, 1.0)], n_classes=n_classes)
     assert together.best(1, "log-loss").diverged
     assert not together.best(0, "log-loss").diverged
-    assert np.allclose(together.loss[:, :1], curves_of([(0.05, 0.0)]).loss, rtol=1e-12)
+    alone = curves_of([(0.05, 0.0)], n_classes=n_classes)
+    assert np.allclose(together.loss[:, :1], alone.loss, rtol=1e-12)
 
 
 def test_two_settings_that_diverge_leave_a_score_that_says_so() -> None:

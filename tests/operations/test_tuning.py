@@ -102,11 +102,11 @@ def test_what_would_diverge_on_all_pictures_is_not_chosen(course_dataset: Path) 
         course_dataset, Search(learning_rates=(0.002, 0.006, 0.01), l2=(0.0, 1.0), iterations=400)
     )
     with open_dataset(course_dataset) as dataset:
-        columns, Y = dataset.train.columns[:], dataset.train.Y
+        columns, labels = dataset.train.columns[:], dataset.train.labels
     for score in filter(None, [tuned.chosen, *tuned.scores]):
         if not score.diverged:
             alone = Settings(score.learning_rate, score.iterations, score.l2)
-            descend(METHODS["gram"](Problem(columns, labels_of(Y), alone), None), Training(alone))
+            descend(METHODS["gram"](Problem(columns, labels, alone), None), Training(alone))
 
 
 def test_repeats_tell_an_error_and_each_picture_once(small_dataset: Path) -> None:
@@ -165,7 +165,7 @@ def test_rates_are_tried_around_the_safe_one(small_dataset: Path) -> None:
     tuned = tune(small_dataset, QUICK)
     with open_dataset(small_dataset) as dataset:
         split = dataset.train
-        safe = safe_rate(Problem(split.columns[:], split.Y, Settings()))
+        safe = safe_rate(Problem(split.columns[:], split.labels, Settings()))
     assert tuned.safe_rate == pytest.approx(safe, rel=1e-3)
     assert len(tuned.search.learning_rates) == 5
     for rate, factor in zip(tuned.search.learning_rates, (1 / 4, 1 / 2, 1, 2, 4), strict=True):
@@ -197,8 +197,9 @@ def test_held_out_means_are_called_what_they_are(class_weight: ClassWeight, tmp_
     assert tuned.majority_rate == 0.75
     assert tuned.judged.name == search.names["accuracy"] == "balanced " * balanced + "accuracy"
     assert tuned.judged.constant == (0.5 if balanced else 0.75)
-    assert tuned.constant == (0.5 if balanced else 0.25)
-    assert tuned.constant_log_loss == (math.log(2) if balanced else constant_log_loss(labels))
+    assert tuned.constant == ([0.5, 0.5] if balanced else [0.75, 0.25])
+    entropy = constant_log_loss(np.array([0.75, 0.25]))
+    assert tuned.constant_log_loss == (math.log(2) if balanced else entropy)
     if tuned.chosen is not None:
         config = (tmp_path / "t.toml").read_text(encoding="utf-8")
         assert ("# balanced log loss " in config) == ("# balanced accuracy " in config) == balanced
