@@ -46,15 +46,16 @@ NEEDS_SIGSTOP = pytest.mark.skipif(
 )
 
 
-def write(path: Path, seed: int = 0) -> Path:
-    """Write a dataset of noise, a third of it positive."""
+def write(path: Path, seed: int = 0, turns: tuple[int, ...] = (1, 0, 0)) -> Path:
+    """Write a dataset of noise, with these labels by turns: a third of it is positive."""
     rng = np.random.default_rng(seed)
     splits = []
     for m in (M, M_TEST):
         columns = rng.integers(0, 256, (m, 3 * SIZE * SIZE), dtype=np.uint8)
-        labels = (np.arange(m) % 3 == 0).astype(np.uint8)
+        labels = np.resize(turns, m).astype(np.uint8)
         splits.append(NewSplit([columns], labels, [str(i) for i in range(m)]))
-    write_dataset(path, ("noncat", "cat"), Preprocessing(size=SIZE), *splits)
+    classes = ("noncat", "cat", "tree")[: max(turns) + 1]
+    write_dataset(path, classes, Preprocessing(size=SIZE), *splits)
     return path
 
 
@@ -139,7 +140,8 @@ class Trial:
 def bits(trained: Trained) -> tuple[object, ...]:
     """Return w, b and the costs."""
     model, training = trained.model, training_in(trained)
-    return model.w.tolist(), model.b, training.costs, training.test_log_losses, training.cost
+    w, b = model.w.tolist(), model.b.tolist()
+    return w, b, training.costs, training.test_log_losses, training.cost
 
 
 def training_in(trained: Trained) -> Training:
@@ -175,14 +177,17 @@ def notebook(data: Path, tmp_path: Path) -> Iterator[Callable[..., Trial]]:
 
 @pytest.mark.parametrize("number", [1, 3])
 def test_any_number_of_workers_gives_the_bits_of_one_machine(
-    notebook: Callable[..., Trial], number: int
+    notebook: Callable[..., Trial], number: int, tmp_path: Path
 ) -> None:
-    """Both losses, l2 and class weights, on both splits; nothing is left on the cluster."""
+    """Every loss, l2 and class weights, on both splits; nothing is left on the cluster."""
     trial = notebook(number)
     for settings in (SETTINGS, Settings(0.05, 10, 0.01, "squared-error", 4, "balanced")):
         seen = Meanwhile()
         assert bits(trial.train(seen, settings)) == trial.here(settings)
         assert seen.n_workers == number
+    several = replace(trial, data=write(tmp_path / "d.npz", turns=(1, 0, 2)))
+    settings = Settings(0.05, 10, 0.01, every=4, class_weight="balanced")
+    assert bits(several.train(None, settings)) == several.here(settings)
     assert training_of(trial.output).kernel == "numpy"
     wait_until(
         lambda: trial.client.run_on_scheduler(lambda dask_scheduler: not dask_scheduler.tasks)
@@ -510,11 +515,12 @@ def test_a_shard_keeps_its_rows_where_memory_holds_them(
         shared = SharedDataset.of(dataset, SETTINGS)
     shard = Shard(shared, 1, 3, "numpy", versions(["catclf"]))
     w = np.random.default_rng(0).normal(size=(3 * SIZE * SIZE, 1))
-    sums = shard.splits["train"](w, 0.5)
+    b = np.full((1, 1), 0.5)
+    sums = shard.splits["train"](w, b)
     assert (sys.getsizeof(shard) > (768 + 44) * 3 * SIZE * SIZE) == kept
     sent = pickle.dumps(shard)
     monkeypatch.setattr(cluster, "get_worker", lambda: _Worker(None, 0))
     again = pickle.loads(sent)
     assert max(len(sent), sys.getsizeof(again)) < 2000
-    other = again.splits["train"](w, 0.5)
+    other = again.splits["train"](w, b)
     assert (sums.dw.tolist(), sums.db, sums.loss) == (other.dw.tolist(), other.db, other.loss)
