@@ -148,6 +148,6 @@ def _sums_of_run(
     number: int,
 ) -> tuple[Whole, int | float]:
     """Leave the sum of ``dZ x`` in ``dw[number]``, and return those of dZ and of the loss."""
-    kernel = NumpyKernel(w.shape[1])
-    sums = examples.sums(kernel, w, b, runs[number], out=dw[number])
+    k, n_x = w.shape
+    sums = examples.sums(NumpyKernel(n_x, k), w, b, runs[number], out=dw[number])
     return sums.db, sums.loss

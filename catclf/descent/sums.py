@@ -27,9 +27,9 @@ from catclf.logistic import Array, Labels, LossName, loss_of, one_hot
 FRACTION_BITS = 60  # behind the point, in the sums of dZ and of the loss
 MAX_WHOLE = 1e200  # a larger sum of losses is infinite to us: such a descent has diverged
 MAX_MAGNITUDE_BITS = 62  # of the 63 of an int64: the last is for what float32 rounds up
-# Converted, and multiplied, at once: 0.8 MB of float32, well within a core's cache. OpenBLAS splits
-# a product of 460,000 or more between threads, and then rounds by their number.
-PRODUCT_FEATURES = 16 * 12288
+# Converted at once, and multiplications at once: 0.8 MB of float32, well within a core's cache.
+# OpenBLAS splits a product of 260,000 or more between threads, and then rounds by their number.
+PRODUCT_NUMBERS = 16 * 12288
 MAX_PRODUCT_EXAMPLES = 16
 MIN_PRODUCT_EXAMPLES = 2  # a product of one is a dot product, which is split from 10,000 on
 
@@ -167,9 +167,9 @@ class NumpyKernel:
     cache: every byte is read once, where ``X @ dZ.T`` after ``w.T @ X`` reads it twice.
     """
 
-    def __init__(self, n_x: int) -> None:
-        examples = max(MIN_PRODUCT_EXAMPLES, min(MAX_PRODUCT_EXAMPLES, PRODUCT_FEATURES // n_x))
-        features = PRODUCT_FEATURES // examples
+    def __init__(self, n_x: int, k: int) -> None:
+        examples = max(MIN_PRODUCT_EXAMPLES, min(MAX_PRODUCT_EXAMPLES, PRODUCT_NUMBERS // n_x))
+        features = PRODUCT_NUMBERS // (examples * k)
         self.parts = [slice(first, first + features) for first in range(0, n_x, features)]
         self.X_T = np.zeros((examples, n_x), np.float32)
 
@@ -184,17 +184,13 @@ class NumpyKernel:
             x = self.X_T[: max(MIN_PRODUCT_EXAMPLES, len(pixels))]
             x[: len(pixels)] = pixels
             x[len(pixels) :] = 0
-            for z, w_i in zip(Z, w, strict=True):  # a neuron at a time: see MIN_PRODUCT_EXAMPLES
-                z_rows = reduce(add, [x[:, part] @ w_i[part] for part in self.parts])
-                z[rows] = z_rows[: len(pixels)]
-            Z[:, rows] += b
-            dZ[:, rows] = loss.dZ(loss.activation(Z[:, rows], None), Y[:, rows])
-            dZ[:, rows] *= weights[rows]
-            d = np.zeros((len(w), len(x)), np.float32)
+            z = reduce(add, [w[:, part] @ x[:, part].T for part in self.parts])  # (k, examples)
+            Z[:, rows] = z[:, : len(pixels)] + b
+            dZ[:, rows] = weights[rows] * loss.dZ(loss.activation(Z[:, rows], None), Y[:, rows])
+            d = np.zeros(z.shape, np.float32)
             d[:, : len(pixels)] = dZ[:, rows]
-            for dw_i, d_i in zip(block_dw, d, strict=True):
-                for part in self.parts:
-                    dw_i[part] += d_i @ x[:, part]
+            for part in self.parts:
+                block_dw[:, part] += d @ x[:, part]
         dw += np.rint(block_dw * block.scale).astype(np.int64)
         return float(np.sum(weights * loss.of(Z, Y))), dZ.sum(axis=1)
 

@@ -49,7 +49,7 @@ def test_the_sums_of_a_block_are_numpys(
     w = scaled(np.random.default_rng(seed).normal(0, 0.3, (n_x, problem.k)))
     examples, biases = Examples.of(problem), np.zeros((problem.k, 1))
     biases[0] = b
-    kernels = numba_kernel, NumpyKernel(n_x)
+    kernels = numba_kernel, NumpyKernel(n_x, problem.k)
     ours, numpys = (examples.sums(kernel, w, biases).means(m) for kernel in kernels)
     for found, expected in zip(ours, numpys, strict=True):
         assert found == pytest.approx(expected, rel=1e-4, abs=1e-6)

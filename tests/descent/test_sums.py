@@ -65,9 +65,9 @@ def test_any_division_and_any_order_give_the_same_bits(
     examples, (w, b) = Examples.of(problem), parameters(problem)
     bounds = sorted({0, 1100, *(BLOCK_EXAMPLES * min(cut, 4) for cut in cuts)})
     runs = [slice(*pair) for pair in pairwise(bounds)]
-    parts = [examples.sums(NumpyKernel(5), scaled(w), b, run) for run in runs]
+    parts = [examples.sums(NumpyKernel(*w.shape), scaled(w), b, run) for run in runs]
     order.shuffle(parts)
-    assert same(reduce(add, parts), examples.sums(NumpyKernel(5), scaled(w), b))
+    assert same(reduce(add, parts), examples.sums(NumpyKernel(*w.shape), scaled(w), b))
 
 
 def test_a_shard_with_rows_of_its_own_gives_the_sums_of_its_run() -> None:
@@ -77,8 +77,8 @@ def test_a_shard_with_rows_of_its_own_gives_the_sums_of_its_run() -> None:
     rows = whole.columns[256:700], whole.labels[256:], whole.weights[256:]
     shard = Examples(*rows, whole.loss, 700, 3)
     assert same(
-        shard.sums(NumpyKernel(9), scaled(w), b),
-        whole.sums(NumpyKernel(9), scaled(w), b, slice(256, 700)),
+        shard.sums(NumpyKernel(*w.shape), scaled(w), b),
+        whole.sums(NumpyKernel(*w.shape), scaled(w), b, slice(256, 700)),
     )
 
 
@@ -95,7 +95,7 @@ def test_means_equal_the_lectures(
     Z = forward(w, b, X)
     dZ = problem.example_weights * of.dZ(of.activation(Z, None), problem.Y)
     expected_dw, expected_db = backward(X, dZ)
-    mean, dw, db = Examples.of(problem).sums(NumpyKernel(n_x), scaled(w), b).means(m)
+    mean, dw, db = Examples.of(problem).sums(NumpyKernel(*w.shape), scaled(w), b).means(m)
     assert mean == pytest.approx(
         float(np.mean(problem.example_weights * of.of(Z, problem.Y))), rel=1e-5
     )
@@ -110,7 +110,7 @@ def test_more_features_than_one_product_takes() -> None:
     w /= 10
     A = softmax(forward(w, b, X))
     expected_dw, expected_db = backward(X, A - problem.Y)
-    _, dw, db = Examples.of(problem).sums(NumpyKernel(200_001), scaled(w), b).means(3)
+    _, dw, db = Examples.of(problem).sums(NumpyKernel(*w.shape), scaled(w), b).means(3)
     np.testing.assert_allclose(dw, expected_dw, rtol=1e-3, atol=1e-6)
     assert db == pytest.approx(expected_db, rel=1e-3)
 
@@ -123,16 +123,16 @@ def test_the_scale_leaves_room_for_the_largest_sum(m: int) -> None:
 
 
 @pytest.fixture(params=["numpy", pytest.param("numba", marks=pytest.mark.slow)])
-def kernel(request: pytest.FixtureRequest) -> Callable[[int], Kernel]:
-    """Return what makes a kernel for so many features."""
+def kernel(request: pytest.FixtureRequest) -> Callable[[int, int], Kernel]:
+    """Return what makes a kernel for so many features and neurons."""
     if request.param == "numpy":
         return NumpyKernel
     from catclf.descent.compiled import numba_kernel
 
-    return lambda n_x: numba_kernel
+    return lambda n_x, k: numba_kernel
 
 
-def test_the_largest_sum_does_not_overflow(kernel: Callable[[int], Kernel]) -> None:
+def test_the_largest_sum_does_not_overflow(kernel: Callable[[int, int], Kernel]) -> None:
     """White pictures that are all wrong, one class weighted 500 to 1: dw has its sign and size."""
     m = 1000
     labels, white = np.zeros(m, np.uint8), np.full((m, 3), 255, np.uint8)
@@ -140,13 +140,13 @@ def test_the_largest_sum_does_not_overflow(kernel: Callable[[int], Kernel]) -> N
     problem = Problem(white, labels, Settings(class_weight="balanced"))
     w = scaled(np.zeros((3, 1)))
     for b, sign in ((40.0, 1), (-40.0, -1)):
-        _, dw, _ = Examples.of(problem).sums(kernel(3), w, np.array([[b]])).means(m)
+        _, dw, _ = Examples.of(problem).sums(kernel(3, 1), w, np.array([[b]])).means(m)
         assert dw == pytest.approx(np.full((3, 1), sign / 2), rel=1e-5)
     labels[1] = 2
     problem = Problem(white, labels, problem.settings, None, 3)
     for wrong in range(3):  # of the class that all others are said to be
         w, b = scaled(np.zeros((3, 3))), 40.0 * (np.arange(3) == wrong).reshape(3, 1)
-        _, dw, _ = Examples.of(problem).sums(kernel(3), w, b).means(m)
+        _, dw, _ = Examples.of(problem).sums(kernel(3, len(w)), w, b).means(m)
         expected = np.where(np.arange(3) == wrong, 2 / 3, -1 / 3)
         assert dw == pytest.approx(np.tile(expected, (3, 1)), rel=1e-5)
 
@@ -154,14 +154,14 @@ def test_the_largest_sum_does_not_overflow(kernel: Callable[[int], Kernel]) -> N
 @pytest.mark.parametrize("n_classes", [2, 3])
 @pytest.mark.parametrize("bad", [math.inf, -math.inf, math.nan, 1e308])
 def test_what_overflows_is_never_taken_for_a_number(
-    bad: float, n_classes: int, kernel: Callable[[int], Kernel]
+    bad: float, n_classes: int, kernel: Callable[[int, int], Kernel]
 ) -> None:
     """Weights beyond float32: the sum of dZ or the loss is not finite, whoever adds it."""
     problem = problem_of(600, 4, n_classes=n_classes)
     w, b = problem.start(None)
     w[:3, 0] = -bad, bad, bad
     examples = Examples.of(problem)
-    parts = [examples.sums(kernel(4), scaled(w), b, run) for run in divide(600, 3)]
+    parts = [examples.sums(kernel(*w.shape), scaled(w), b, run) for run in divide(600, 3)]
     mean, _, db = reduce(add, parts).means(600)
     assert not (math.isfinite(mean) and np.isfinite(db).all())
 
@@ -180,7 +180,7 @@ def test_where_arrays_lie_in_memory_changes_no_bit(make_columns: ColumnsMaker) -
     columns = make_columns(300, 12288)
     problem = Problem(columns, by_turns(300, 3), Settings(), None, 3)
     w, b = parameters(problem)
-    expected = Examples.of(problem).sums(NumpyKernel(12288), scaled(w), b)
+    expected = Examples.of(problem).sums(NumpyKernel(*w.shape), scaled(w), b)
     for offset in (1, 4, 12):
         raw = np.zeros(columns.size + offset, np.uint8)
         moved = raw[offset:].reshape(columns.shape)
@@ -188,7 +188,7 @@ def test_where_arrays_lie_in_memory_changes_no_bit(make_columns: ColumnsMaker) -
         shifted = np.zeros(w.size + offset, np.float32)[offset:].reshape(3, 12288)
         shifted[:] = scaled(w)
         examples = Examples.of(replace(problem, columns=moved))
-        assert same(examples.sums(NumpyKernel(12288), shifted, b), expected)
+        assert same(examples.sums(NumpyKernel(*w.shape), shifted, b), expected)
 
 
 THREADS_PROGRAM = """
@@ -202,7 +202,7 @@ for m, n_x, n in ((33, 12288, 2), (257, 12288, 2), (5, 300_001, 2), (33, 12288, 
     columns = rng.integers(0, 256, (m, n_x), dtype=np.uint8)
     problem = Problem(columns, (np.arange(m) % n).astype(np.uint8), Settings(), None, n)
     w = scaled(rng.normal(0, 1e-3, (n_x, problem.k)))
-    sums = Examples.of(problem).sums(NumpyKernel(n_x), w, np.full((problem.k, 1), 0.1))
+    sums = Examples.of(problem).sums(NumpyKernel(n_x, problem.k), w, np.full((problem.k, 1), 0.1))
     print(hashlib.sha256(sums.dw.tobytes()).hexdigest(), sums.db, sums.loss)
 """
 
