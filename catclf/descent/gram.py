@@ -32,6 +32,9 @@ from catclf.descent.rates import largest_eigenvalue, rate_below
 from catclf.logistic import Array, LossName, cost, dot, loss_of
 
 EXACT_FEATURES = 1024  # taken at once into K: as many as float32 can sum exactly
+# So few rows are multiplied by K one by one: BLAS copies K for a product of several, which takes as
+# long as three of one (m = 1000, k = 3: 0.42 instead of 0.87 ms).
+FEW_NEURONS = 3
 EXAMPLES_AT_ONCE = 16  # taken at once into w: 1.5 MB of float64, which a core's cache holds
 
 
@@ -112,7 +115,9 @@ class Recurrence:
         # The loop writes here: no allocation in an iteration.
         self.A, self.dZ, self.dU = np.empty((t, k, m)), np.empty((t, k, m)), np.empty((t, k, m))
         self.db = np.empty((t, k, 1))
-        self.dZ_rows, self.dU_rows = self.dZ.reshape(t * k, m), self.dU.reshape(t * k, m)
+        few = t == 1 and k <= FEW_NEURONS
+        rows = (k, 1, m) if few else (t * k, m)
+        self.dZ_rows, self.dU_rows = self.dZ.reshape(rows), self.dU.reshape(rows)
 
     def step(self) -> None:
         A, dZ = self.A, self.dZ
