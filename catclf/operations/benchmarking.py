@@ -131,7 +131,7 @@ def benchmark(dataset: AnyPath, observer: Observer | None = None) -> list[Timing
         n_classes = len(opened.classes)
         whole = Problem(split.columns, split.labels, Settings(), None, n_classes)
         few = max(1, min(whole.m, ITERATIVE_FEATURES // whole.n_x))
-        needs = memory_needs(whole.m, whole.n_x)
+        needs = memory_needs(whole.m, whole.n_x, k=whole.k)
         needs["iterative"] = needs["iterative"] * few // whole.m
         available = available_memory() // 2
         # The reference comes first: the others are compared with its costs, one at a time.

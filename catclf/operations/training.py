@@ -305,11 +305,11 @@ def _choose(
     m, n_x, iterations = problem.m // backend.n_workers, problem.n_x, problem.settings.iterations
     m_test = 0 if problem.test is None else problem.test.m
     kernels = backend.installed_kernels()
-    choice = choose(m, n_x, iterations, m_test, method=method, kernels=kernels)
+    of = partial(choose, m, n_x, iterations, m_test, k=problem.k, method=method)
+    choice = of(kernels=kernels)
     if (failure := backend.kernel_failure(choice.kernel)) is not None:
         observer.warning(f"numba cannot be loaded ({failure}): training goes on without it")
-        kernels = [kernel for kernel in kernels if kernel != choice.kernel]
-        choice = choose(m, n_x, iterations, m_test, method=method, kernels=kernels)
+        choice = of(kernels=[kernel for kernel in kernels if kernel != choice.kernel])
     return choice
 
 
@@ -370,7 +370,7 @@ def _run(
 
 def _refuse_too_large(method: str, problem: Problem, dataset: Dataset) -> None:
     """Raise DatasetError where a method's arrays do not fit into all the memory there is."""
-    needed = memory_needs(problem.m, problem.n_x, dataset.test.m)[method]
+    needed = memory_needs(problem.m, problem.n_x, dataset.test.m, problem.k)[method]
     available = available_memory()
     if needed > available:
         raise DatasetError(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import pytest
 
 from catclf.descent import KERNELS, choice, choose, memory_needs
@@ -10,11 +12,11 @@ from catclf.descent.choice import predict_seconds
 GIB = 2**30
 
 
-def chosen(m: int, iterations: int, memory: int) -> choice.Choice:
+def chosen(m: int, iterations: int, memory: int, k: int = 1) -> choice.Choice:
     """Choose for pictures of 64x64 on a machine with so many bytes available."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(choice, "available_memory", lambda: memory)
-        return choose(m, 12288, iterations)
+        return choose(m, 12288, iterations, k=k)
 
 
 def test_the_courses_run_is_grams() -> None:
@@ -30,6 +32,15 @@ def test_a_matrix_of_products_must_fit_into_a_quarter_of_the_memory() -> None:
     assert chosen(m, iterations, small).method != "gram"
 
 
+def test_what_grows_with_the_classes_must_fit_too() -> None:
+    """Every neuron has its logits, probabilities and derivatives of all examples."""
+    m, iterations, k = 2000, 10**6, 1000
+    between = 4 * memory_needs(m, 12288)["gram"] + 4
+    assert chosen(m, iterations, between).method == "gram"
+    assert chosen(m, iterations, between, k).method == "streaming"
+    assert chosen(m, iterations, 64 * GIB, k).method == "gram"
+
+
 def test_streaming_always_fits() -> None:
     """A million pictures on a small machine stream."""
     assert chosen(1_000_000, 100, GIB).method == "streaming"
@@ -37,10 +48,10 @@ def test_streaming_always_fits() -> None:
 
 def test_the_choice_is_the_smallest_prediction() -> None:
     """With memory for all, the method with the least predicted time is taken, and told."""
-    for m in (10, 209, 2000, 8000):
+    for m, k in product((10, 209, 2000, 8000), (1, 6, 100)):
         for iterations in (1, 100, 10_000):
-            seconds = predict_seconds(m, 12288, iterations)
-            best = chosen(m, iterations, 10_000 * GIB)
+            seconds = predict_seconds(m, 12288, iterations, k=k)
+            best = chosen(m, iterations, 10_000 * GIB, k)
             assert best.seconds == min(seconds.values()) == seconds[best.method]
 
 
