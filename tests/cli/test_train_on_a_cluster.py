@@ -173,6 +173,22 @@ def test_the_usage(dataset: Path, tmp_path: Path) -> None:
     assert "a cluster computes by streaming: leave out --method gram" in method.stderr
 
 
+def test_squared_error_is_for_two_classes(dask: DaskCluster, tmp_path: Path) -> None:
+    """A usage error in plain words, wherever it would be trained, anew or resumed."""
+    dask.use(0)
+    data = write_small(tmp_path / "d.npz", 9, size=2, classes=("cat", "dog", "tree"))
+    output = tmp_path / "m.npz"
+    results("train", data, "-o", output, "--iters", "3")
+    words = ("train", data, "-o", output, "--iters", "5", "--loss", "squared-error")
+    for more in ([], ["--resume"], ["--scheduler", dask.address]):
+        refused = run(*words, *more)
+        assert refused.returncode == 2
+        assert refused.stderr == (
+            f"Error: {data}: squared-error is a loss of two classes, and these are 3\n"
+            "Use --loss cross-entropy.\n"
+        )
+
+
 def test_without_dask_it_says_what_to_install(dataset: Path, tmp_path: Path) -> None:
     """The extra is not there: exit 1, and no traceback."""
     (tmp_path / "distributed.py").write_text("raise ImportError('no Dask')")

@@ -16,7 +16,7 @@ import pytest
 import catclf
 from catclf.columns import reorder
 from catclf.descent import METHODS, Problem, descend
-from catclf.errors import CatclfError, ModelError
+from catclf.errors import CatclfError, ModelError, SettingsError
 from catclf.logistic import CLASS_WEIGHTS, LOSSES, LossName
 from catclf.operations import training as module
 from catclf.training import Settings, Training
@@ -141,6 +141,28 @@ def test_what_is_saved_is_what_is_returned(small_dataset: Path, tmp_path: Path) 
     assert kept.test_accuracy == trained.test.accuracy
     assert (kept.iterations, kept.settings) == (40, settings)
     assert kept.method in METHODS  # which one auto took
+
+
+@every_method
+def test_every_method_trains_the_same_model_of_several_classes(method: str, tmp_path: Path) -> None:
+    """One neuron a class; stopped and resumed from its file, the model is the same to the byte."""
+    dataset = write_small(tmp_path / "d.npz", 15, 6, size=4, classes=("cat", "dog", "tree"))
+    settings = Settings(0.05, 12, 0.01, every=5, class_weight="balanced")
+    paths = reference, path, resumed = [tmp_path / f"{each}.npz" for each in "abc"]
+    catclf.train(dataset, reference, settings, method="iterative", observer=Recorder())
+    trained = catclf.train(dataset, path, settings, method=method, observer=Recorder())
+    near = TOLERANCE[method]
+    w, b = catclf.load_model(reference).w, catclf.load_model(reference).b
+    assert w.shape == (48, 3)
+    assert trained.model.w == pytest.approx(w, rel=near, abs=near)
+    assert trained.model.b == pytest.approx(b, rel=near, abs=near)
+    costs = [list(training_of(each).costs.values()) for each in paths[:2]]
+    assert costs[0][0] == pytest.approx(np.log(3))
+    assert costs[1] == pytest.approx(costs[0], rel=near)
+    stopped = Recorder(stop_after=7)
+    catclf.train(dataset, resumed, settings, method=method, observer=stopped)
+    catclf.train(dataset, resumed, settings, resume=True, observer=Recorder())
+    assert resumed.read_bytes() == path.read_bytes()
 
 
 def test_training_twice_gives_the_same_model(small_dataset: Path, tmp_path: Path) -> None:
@@ -418,6 +440,24 @@ def test_one_class_is_refused(label: int, tmp_path: Path) -> None:
     assert error.value.where == os.fspath(dataset)
     assert error.value.fix is not None
     assert os.listdir(tmp_path) == ["d.npz"]
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_squared_error_is_for_two_classes(resume: bool, tmp_path: Path) -> None:
+    """A usage error, before anything is computed; resumed as well, and a model stays as it was."""
+    dataset = write_small(tmp_path / "d.npz", 9, size=2, classes=("cat", "dog", "tree"))
+    output, settings = tmp_path / "m.npz", Settings(iterations=5, loss="squared-error")
+    if resume:
+        catclf.train(dataset, output, Settings(iterations=3))
+    before = output.read_bytes() if resume else None
+    with pytest.raises(SettingsError) as raised:
+        catclf.train(dataset, output, settings, resume=resume)
+    assert str(raised.value) == (
+        f"{dataset}: squared-error is a loss of two classes, and these are 3\n"
+        "Use `loss` cross-entropy."
+    )
+    assert raised.value.exit_code == 2
+    assert (output.read_bytes() if output.exists() else None) == before
 
 
 @pytest.mark.parametrize("method", ["fast", "gram"])
