@@ -1,7 +1,8 @@
 """Counts and rates are those of their definitions."""
 
-from itertools import pairwise, product
-from math import comb, isnan, log, prod, sqrt
+from collections.abc import Sequence
+from itertools import combinations_with_replacement, pairwise, product
+from math import comb, factorial, isnan, log, prod, sqrt
 
 import numpy as np
 import pytest
@@ -10,6 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
+from catclf.errors import SettingsError
+from catclf.logistic import one_hot, softmax
 from catclf.metrics import (
     Confusion,
     Judged,
@@ -17,10 +20,13 @@ from catclf.metrics import (
     areas_under_curves,
     balanced_interval,
     calibration,
-    confusion,
     class_shares,
+    confusion,
     constant_log_loss,
     mcnemar_p,
+    mean_of,
+    predicted_labels,
+    refuse_threshold,
     wilson_interval,
 )
 
@@ -45,6 +51,12 @@ def outcomes(
     return Confusion(
         np.array([[true_negatives, false_positives], [false_negatives, true_positives]])
     )
+
+
+def by_recall(right: Sequence[int], examples: Sequence[int]) -> Confusion:
+    """Return a confusion with so many right of each class; the others are taken for the next."""
+    wrong = np.subtract(examples, right)
+    return Confusion(np.diag(right) + np.roll(np.diag(wrong), 1, axis=1))
 
 
 def score_bound(correct: int, total: int, low: float, high: float) -> float:
@@ -97,6 +109,71 @@ def test_rates_without_a_denominator_are_none() -> None:
     assert (all_negative.accuracy, all_negative.f1) == (1, None)
 
 
+@given(pairs=st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), max_size=40))
+def test_a_row_a_label_and_a_column_a_class_predicted(pairs: list[tuple[int, int]]) -> None:
+    """Of four classes each cell is what counting by hand gives; the most confused stand first."""
+    labels, predicted = np.array(pairs, dtype=np.uint8).reshape(-1, 2).T
+    counts = confusion(labels, predicted, 4)
+    by_hand = [[pairs.count((y, said)) for said in range(4)] for y in range(4)]
+    assert counts.matrix.tolist() == by_hand
+    assert counts.examples == [sum(row) for row in by_hand]
+    mistakes = {(y, said, pairs.count((y, said))) for y, said in pairs if y != said}
+    confused = counts.most_confused(12)
+    assert (len(confused), set(confused)) == (len(mistakes), mistakes)
+    assert confused == sorted(confused, key=lambda pair: (-pair[2], *pair[:2]))
+    assert counts.most_confused(1) == confused[:1]
+
+
+def test_rates_of_three_classes_are_their_definitions() -> None:
+    """Of each class against the others; and the macro averages their means."""
+    counts = Confusion(np.array([[4, 1, 0], [2, 2, 0], [1, 0, 0]]))
+    assert (counts.accuracy, counts.balanced_accuracy) == (0.6, (4 / 5 + 2 / 4 + 0) / 3)
+    assert counts.recalls == [4 / 5, 2 / 4, 0]
+    assert counts.precisions == [4 / 7, 2 / 3, None]
+    assert counts.f1s == [8 / 12, 4 / 7, 0]
+    assert (counts.macro_precision, counts.macro_f1) == (None, pytest.approx((2 / 3 + 4 / 7) / 3))
+    absent = Confusion(np.array([[4, 1, 0], [2, 2, 1], [0, 0, 0]]))
+    assert (absent.recalls[2], absent.precisions[2], absent.f1s[2]) == (None, 0, 0)
+    undefined = (absent.balanced_accuracy, absent.macro_precision, absent.macro_f1)
+    assert (*undefined, balanced_interval(absent)) == (None,) * 4
+
+
+def test_metrics_are_scikit_learns() -> None:
+    """Of five classes, by an implementation that many trust."""
+    theirs = pytest.importorskip("sklearn.metrics")
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 5, 200).astype(np.uint8)
+    probabilities = softmax(rng.normal(size=(5, 200)) + 2 * one_hot(labels, 5)).T
+    predicted = predicted_labels(probabilities)
+    counts = confusion(labels, predicted, 5)
+    assert counts.matrix.tolist() == theirs.confusion_matrix(labels, predicted).tolist()
+    assert counts.accuracy == theirs.accuracy_score(labels, predicted)
+    ours = (counts.recalls, counts.precisions, counts.f1s)
+    scores = (theirs.recall_score, theirs.precision_score, theirs.f1_score)
+    for rates, score in zip(ours, scores, strict=True):
+        assert rates == pytest.approx(score(labels, predicted, average=None), rel=1e-12)
+        assert mean_of(rates) == pytest.approx(score(labels, predicted, average="macro"))
+    balanced = theirs.balanced_accuracy_score(labels, predicted)
+    assert counts.balanced_accuracy == pytest.approx(balanced, rel=1e-12)
+    aucs = [area_under_curve((labels == i).astype(np.uint8), probabilities[:, i]) for i in range(5)]
+    auc = theirs.roc_auc_score(labels, probabilities, multi_class="ovr")
+    assert mean_of(aucs) == pytest.approx(auc, rel=1e-12)
+    shares = class_shares(labels, 5)
+    constant = theirs.log_loss(labels, np.tile(shares, (200, 1)))
+    assert constant_log_loss(shares) == pytest.approx(constant, rel=1e-12)
+
+
+def test_the_most_probable_class_is_predicted() -> None:
+    """Of two classes above a threshold, which is refused for more; of equal ones the first."""
+    assert predicted_labels(np.array([[0.4, 0.6], [0.5, 0.5]])).tolist() == [1, 0]
+    assert predicted_labels(np.array([[0.4, 0.6]]), 0.6).tolist() == [0]
+    assert predicted_labels(np.array([[0.2, 0.5, 0.3], [0.4, 0.2, 0.4]])).tolist() == [1, 0]
+    refuse_threshold(0.4, ("a", "b"))
+    refuse_threshold(0.5, ("a", "b", "c"))
+    with pytest.raises(SettingsError, match="for two classes, and these are 3"):
+        refuse_threshold(0.4, ("a", "b", "c"))
+
+
 def test_confusion_refuses_unequal_shapes() -> None:
     """Labels and predictions of different pictures are not compared, not even by broadcasting."""
     with pytest.raises(ValueError, match=r"\(3,\) and \(1,\)"):
@@ -136,11 +213,16 @@ def test_wilson_interval_solves_the_score_equation(counted: tuple[int, int]) -> 
     assert low < high
 
 
-@given(hnp.arrays(np.uint8, st.integers(1, 40), elements=st.integers(0, 1)))
-def test_majority_rate_is_the_better_constant_answer(labels: Labels) -> None:
-    """It is the accuracy of the better of the two classifiers that look at nothing."""
-    constant = [confusion(labels, np.full_like(labels, answer)).accuracy for answer in (0, 1)]
-    assert class_shares(labels, 2).max() == pytest.approx(max(a for a in constant if a is not None))
+@given(st.integers(2, 4), st.data())
+def test_shares_are_the_accuracies_of_constant_answers(n_classes: int, data: st.DataObject) -> None:
+    """Each is the accuracy of the classifier that looks at nothing and predicts this class."""
+    label = st.integers(0, n_classes - 1)
+    labels = data.draw(hnp.arrays(np.uint8, st.integers(1, 40), elements=label))
+    constant = [
+        confusion(labels, np.full_like(labels, answer), n_classes).accuracy
+        for answer in range(n_classes)
+    ]
+    assert class_shares(labels, n_classes).tolist() == pytest.approx(constant)
 
 
 @given(scored())
@@ -211,6 +293,39 @@ def test_the_balanced_interval_nearly_always_holds_the_truth(
 
 
 @pytest.mark.parametrize(
+    ("right", "examples", "low", "high"),
+    [
+        ((8, 9, 3), (10, 10, 10), 0.499908, 0.794210),
+        ((2, 2, 1), (2, 2, 2), 0.377094, 1.0),
+        ((5, 0, 40, 1), (10, 5, 50, 1), 0.296337, 0.767389),
+    ],
+)
+def test_the_balanced_interval_of_more_classes(
+    right: tuple[int, ...], examples: tuple[int, ...], low: float, high: float
+) -> None:
+    """Golden values: Price and Bonett's center, and the unbiased variance of each recall."""
+    assert balanced_interval(by_recall(right, examples)) == pytest.approx((low, high), abs=1e-6)
+
+
+@pytest.mark.parametrize("recall", [0.6, 0.9, 0.98])
+@pytest.mark.parametrize(("n_classes", "n"), [(3, 2), (3, 5), (20, 2), (100, 1)])
+def test_the_balanced_interval_of_more_classes_nearly_always_holds_the_truth(
+    n_classes: int, n: int, recall: float
+) -> None:
+    """Of many classes with few examples too: counted exactly, of equal recalls and sizes."""
+    of_one = [comb(n, k) * recall**k * (1 - recall) ** (n - k) for k in range(n + 1)]
+    held = 0.0
+    for right in combinations_with_replacement(range(n + 1), n_classes):
+        times = [right.count(k) for k in range(n + 1)]
+        ways = factorial(n_classes) // prod(map(factorial, times))
+        interval = balanced_interval(by_recall(right, (n,) * n_classes))
+        assert interval is not None
+        chance = ways * prod(p**k for p, k in zip(of_one, times, strict=True))
+        held += chance * (interval[0] <= recall <= interval[1])
+    assert held > 0.93
+
+
+@pytest.mark.parametrize(
     ("interval", "value", "verdict", "weak"),
     [
         ((0.51, 0.6), 0.55, "surely above the majority class (50.00 %)", True),
@@ -234,11 +349,32 @@ def test_a_verdict_is_one_of_three(
     )
 
 
+@pytest.mark.parametrize(
+    ("name", "n_classes", "constant_class"),
+    [
+        ("accuracy", 2, "the more frequent class"),
+        ("accuracy", 3, "the most frequent class"),
+        ("balanced accuracy", 2, "one class"),
+        ("balanced accuracy", 3, "one class"),
+    ],
+)
+def test_what_always_predicts_one_class(name: str, n_classes: int, constant_class: str) -> None:
+    """Two classes are compared, of more one is the most frequent; by chance it may be any."""
+    judged = Judged(name, 0.5, (0.4, 0.6), 1 / n_classes, n_classes)
+    assert judged.constant_class == constant_class
+
+
 def test_the_constants_log_loss_is_the_entropy() -> None:
     """Of one class alone it is 0; of both alike log 2."""
-    assert constant_log_loss(np.array([0, 1, 1, 0], np.uint8)) == pytest.approx(log(2))
-    assert constant_log_loss(np.array([1, 1], np.uint8)) == 0
-    assert constant_log_loss(np.array([0, 0, 0, 1], np.uint8)) == pytest.approx(0.5623351446)
+    for labels, n_classes, entropy in (
+        ([0, 1, 1, 0], 2, log(2)),
+        ([1, 1], 2, 0),
+        ([0, 0, 0, 1], 2, 0.5623351446),
+        ([0, 2, 1], 3, log(3)),
+        ([2, 2, 0, 0], 3, log(2)),
+    ):
+        shares = class_shares(np.array(labels, np.uint8), n_classes)
+        assert constant_log_loss(shares) == pytest.approx(entropy)
 
 
 @given(first=st.integers(0, 200), second=st.integers(0, 200))

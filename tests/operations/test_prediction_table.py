@@ -20,7 +20,7 @@ from catclf.operations.evaluation import evaluate, evaluate_models
 from catclf.operations.prediction_table import LabeledPrediction, write_predictions
 from datasets import CLASSES, write_small
 
-MODEL = Model(np.zeros((192, 1)), 0.0, CLASSES, Preprocessing(size=8))
+MODEL = Model(np.zeros((192, 1)), np.zeros((1, 1)), CLASSES, Preprocessing(size=8))
 shares = st.floats(0, 1)
 labeled_predictions = st.builds(
     LabeledPrediction, st.text(), st.text(), st.text(), shares, st.floats(0, allow_nan=False)
@@ -49,7 +49,7 @@ def test_any_predictions_are_read_back(
 ) -> None:
     """One line each, whatever their names hold; numbers are the same to the last bit."""
     path = tmp_path_factory.getbasetemp() / "any-predictions.csv"
-    write_predictions(path, predictions, positive)
+    write_predictions(path, predictions, ("negative", positive))
     read = rows_of(path)
     assert len(path.read_bytes().splitlines()) == 1 + len(read) == 1 + len(predictions)
     for row, prediction in zip(read, predictions, strict=True):
@@ -67,7 +67,7 @@ def test_names_that_are_no_utf_8_are_escaped(tmp_path: Path) -> None:
     path = write_small(tmp_path / "d.npz", 2, classes=classes, test_labels=[0, 1], test_names=names)
     with open_dataset(path) as dataset:
         [result] = evaluate_models(dataset, [MODEL], "test")
-    write_predictions(tmp_path / "p.csv", result.predictions(), result.classes[1])
+    write_predictions(tmp_path / "p.csv", result.predictions(), result.classes)
     rows = rows_of(tmp_path / "p.csv")
     assert [row["file"] for row in rows] == ["caf\\udce9\\x1b[31m.png", "猫.png"]
     assert [row["label"] for row in rows] == ["no\\ncat", "ca\\udcff"]
@@ -76,7 +76,7 @@ def test_names_that_are_no_utf_8_are_escaped(tmp_path: Path) -> None:
 def test_a_table_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     """Where the predictions end in an error, an older table stays, and nothing lies beside it."""
     path, sure = tmp_path / "p.csv", LabeledPrediction("a.png", "cat", "cat", 0.75, 0.29)
-    write_predictions(path, [sure], "cat")
+    write_predictions(path, [sure], CLASSES)
     before = path.read_bytes()
 
     def broken() -> Iterator[LabeledPrediction]:
@@ -84,8 +84,8 @@ def test_a_table_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        write_predictions(path, broken(), "cat")
+        write_predictions(path, broken(), CLASSES)
     assert path.read_bytes() == before
     assert os.listdir(tmp_path) == ["p.csv"]
     with pytest.raises(CatclfError, match="a folder, not a file"):
-        write_predictions(tmp_path, [sure], "cat")
+        write_predictions(tmp_path, [sure], CLASSES)
