@@ -135,7 +135,7 @@ def _rate_lines(counts: Confusion, classes: tuple[str, ...]) -> Iterator[str]:
         yield f"lowest recalls of {len(classes)} classes (--format json has all):"
     names = {label: shortened(classes[label], NAME_CHARACTERS) for label in labels}
     mean = "macro average"
-    width = max(len(mean), *map(len, names.values()))
+    width = max(map(len, (mean, *names.values())))
     yield f"label  {'class':{width}}  pictures    recall  precision      F1"
     rates = list(zip(counts.examples, counts.recalls, counts.precisions, counts.f1s, strict=True))
     for label, name in names.items():
