@@ -86,8 +86,8 @@ def test_what_is_not_defined_is_said(evaluation: Evaluation) -> None:
     matrix = [[3, 1, 0], [0, 0, 0], [0, 0, 2]]
     lines = told(evaluation, ["a", "\x1b[31m\n", "c"], matrix)
     assert lines[3].split() == ["\\x1b[31m\\n", "0", "0", "0", "-"]
-    assert lines[8].split() == ["macro", "average", "6", "-", "-", "-"]
-    assert lines[9:] == [
+    assert lines[10].split() == ["macro", "average", "6", "-", "-", "-"]
+    assert lines[11:] == [
         "balanced accuracy, macro averages and AUC are not defined: no test pictures of",
         "  \\x1b[31m\\n",
     ]
