@@ -48,7 +48,7 @@ def shown(command: str) -> Iterator[str]:
 
 @pytest.fixture
 def folder(small_pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Work among pictures, some spoiled, datasets of noise and of four classes, a network, weights."""
+    """Work among pictures, some spoiled, two datasets, a network, a notebook's weights."""
     monkeypatch.chdir(tmp_path)
     shutil.copytree(small_pictures, "pets")
     for split, numbers in (("train", range(8)), ("test", range(7, 10))):

@@ -296,21 +296,24 @@ THREE = ("car", "cat", "dog")
 
 
 def three_classes(
-    path: Path, labels: Sequence[int], logits: Sequence[Sequence[float]], **settings: ClassWeight
+    path: Path,
+    labels: Sequence[int],
+    logits: Sequence[tuple[float, float, float]],
+    class_weight: ClassWeight = "none",
 ) -> tuple[Path, Model]:
     """Write a dataset, and return it and a model with these logits (m, 3) of its pictures."""
     columns = 255 * np.eye(len(labels), N_X, dtype=np.uint8)
     write_small(path, 3, classes=THREE, test_columns=columns, test_labels=labels)
     w = np.zeros((N_X, 3))
     w[: len(logits)] = logits
-    training = Training(Settings(**settings))
+    training = Training(Settings(class_weight=class_weight))
     return path, Model(w, np.zeros((3, 1)), THREE, Preprocessing(size=SIZE), training)
 
 
 def test_results_of_three_classes_are_those_counted_by_hand(tmp_path: Path) -> None:
     """Probabilities by softmax; the AUC is the mean of each class against the others."""
     labels = [0, 0, 1, 2]
-    logits = [[3, 0, 0], [0, 2, 0], [1, 4, 1], [2, 1, 0.0]]
+    logits = [(3, 0, 0), (0, 2, 0), (1, 4, 1), (2, 1, 0)]
     result = evaluate(*three_classes(tmp_path / "d.npz", labels, logits))
     probabilities = [np.exp(z) / np.exp(z).sum() for z in np.array(logits)]
     np.testing.assert_allclose(result.probabilities, probabilities, rtol=1e-12)
@@ -333,7 +336,7 @@ def test_results_of_three_classes_are_those_counted_by_hand(tmp_path: Path) -> N
 
 def test_the_most_confidently_wrong_is_sure_of_what_is_predicted(tmp_path: Path) -> None:
     """Not the one of the highest loss, which may but find its own label most improbable."""
-    logits = [[5, 5, -9], [9, -5, 0], [3, 1, 0.0]]
+    logits = [(5, 5, -9), (9, -5, 0), (3, 1, 0)]
     result = evaluate(*three_classes(tmp_path / "d.npz", [2, 2, 1], logits))
     assert result.losses[0] > result.losses[1] > result.losses[2]
     assert [each.name for each in result.worst(3)] == ["1.png", "2.png", "0.png"]
@@ -344,15 +347,15 @@ def test_a_class_without_pictures_leaves_the_accuracy(
     class_weight: ClassWeight, tmp_path: Path
 ) -> None:
     """Which the verdict then is about; means of all classes are not defined, and None."""
-    labels, right = [0] * 10 + [1] * 10, [[1.0, 0, 0]] * 10 + [[0, 1.0, 0]] * 10
-    path, model = three_classes(tmp_path / "d.npz", labels, right, class_weight=class_weight)
+    labels, right = [0] * 10 + [1] * 10, [(1, 0, 0)] * 10 + [(0, 1, 0)] * 10
+    path, model = three_classes(tmp_path / "d.npz", labels, right, class_weight)
     result = evaluate(path, model)
     assert (result.auc, result.aucs) == (None, [1, 1, None])
     assert (result.confusion.balanced_accuracy, result.balanced_interval) == (None, None)
     assert [judged.name for judged in result.accuracies] == ["accuracy"]
     assert result.verdict == "the test accuracy is surely above the majority class (50.00 %)"
     assert result.doubt is None
-    alone = evaluate(*three_classes(tmp_path / "d.npz", [2] * 5, [[0, 0, 1.0]] * 5))
+    alone = evaluate(*three_classes(tmp_path / "d.npz", [2] * 5, [(0, 0, 1)] * 5))
     assert alone.doubt == "the test split has one class only and cannot tell how good a model is"
 
 
@@ -381,7 +384,7 @@ def test_each_picture_that_one_gets_right_alone_is_counted(tmp_path: Path) -> No
     assert compare(path, other, one).only_first == 1
     same = compare(path, one, one)
     assert (same.only_first, same.only_second, same.p_value) == (0, 0, 1)
-    three, sure = three_classes(tmp_path / "d.npz", [0, 1, 2, 2], np.eye(4, 3).tolist())
+    three, sure = three_classes(tmp_path / "d.npz", [0, 1, 2, 2], [(1, 0, 0), (0, 1, 0), (0, 0, 1)])
     unsure = dataclasses.replace(sure, w=np.roll(sure.w, 1, axis=1))
     compared = compare(three, sure, unsure)  # of the last picture's equal logits both say car
     assert (compared.only_first, compared.only_second) == (3, 0)
