@@ -41,6 +41,7 @@ def classes_as_record(evaluation: Evaluation) -> dict[str, object]:
     rates = (counts.examples, counts.recalls, counts.precisions, counts.f1s, evaluation.aucs)
     names = ("examples", "recall", "precision", "f1", "auc")
     return {
+        "majority_class": classes[counts.examples.index(max(counts.examples))],
         "confusion": counts.matrix.tolist(),
         "most_confused": [
             {

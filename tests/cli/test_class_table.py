@@ -98,6 +98,7 @@ def test_all_classes_stand_in_json(evaluation: Evaluation) -> None:
     counts = Confusion(np.array([[3, 1, 0], [0, 0, 0], [1, 1, 0]]))
     changed = replace(evaluation, classes=("a", "b", "c"), confusion=counts, aucs=[0.5, None, 1])
     assert classes_as_record(changed) == {
+        "majority_class": "a",
         "confusion": [[3, 1, 0], [0, 0, 0], [1, 1, 0]],
         "most_confused": [
             {"label": "a", "predicted": "b", "count": 1, "share_of_label": 0.25},
