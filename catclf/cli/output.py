@@ -30,6 +30,8 @@ BAR_FORMAT = "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt}{unit} [{remaining} l
 # (`CatclfError.exit_code`), 2 wrong usage (click), 130 and 143 interrupted (128 + the signal).
 EXIT_UNREADABLE = 3
 
+TEXT_CHARACTERS = 50  # of what a file may hold at any length
+
 # What the library calls a parameter, where its flag has another name.
 FLAGS = {"learning_rate": "--lr", "learning_rates": "--lr", "iterations": "--iters"}
 
@@ -59,6 +61,12 @@ def counted(number: int, what: str) -> str:
 def percent(fraction: float | None) -> str:
     """Return a fraction as a percentage with two decimals; a dash where it is not defined."""
     return "-" if fraction is None else f"{100 * fraction:.2f} %"
+
+
+def shortened(text: str) -> str:
+    """Return a text from outside, printable, and short enough to stand behind a key."""
+    shown = printable(text)
+    return shown if len(shown) <= TEXT_CHARACTERS else f"{shown[: TEXT_CHARACTERS - 3]}..."
 
 
 def as_json(result: object) -> str:
