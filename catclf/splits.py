@@ -257,7 +257,7 @@ def stratified_sample(labels: Labels, sample: int | None, seed: int) -> NDArray[
         return np.arange(labels.size)
     rng = np.random.default_rng(seed)
     taken, left = [], labels.size  # of which `sample` are still to be taken
-    for label in reversed(range(_n_labels(labels))):
+    for label in np.unique(labels)[::-1]:
         own = np.flatnonzero(labels == label)
         wanted = round(sample * own.size / left)
         taken.append(rng.permutation(own)[:wanted])
@@ -304,13 +304,6 @@ def choose_classes(
             )
         others = [name for name in found if name != positive]
         return (others[0] if len(others) == 1 else f"non-{positive}"), positive
-    single = [name for name in found if pictures[name] == 1]
-    if len(found) > MAX_CLASSES:
-        what = f"{len(found)} classes, at most {MAX_CLASSES} ({name_some(found)})"
-        if 2 * len(single) > len(found):
-            what += f"; {len(single)} have a single picture"
-        fix = f"{NO_CLASSES} Or choose one against all others by `positive`."
-        raise DatasetError(what, where, fix)
     if set(found) <= set(order):
         found.sort(key=order.index)
     elif len(found) > 2 and all(map(_NUMBER.fullmatch, found)):
@@ -319,6 +312,13 @@ def choose_classes(
         first, second = found
         swapped = _is_negative(second, first) and not _is_negative(first, second)
         return (second, first) if swapped else (first, second)
+    single = [name for name in found if pictures[name] == 1]
+    if len(found) > MAX_CLASSES:
+        what = f"{len(found)} classes, at most {MAX_CLASSES} ({name_some(found)})"
+        if 2 * len(single) > len(found):
+            what += f"; {len(single)} have a single picture"
+        fix = f"{NO_CLASSES} Or choose one against all others by `positive`."
+        raise DatasetError(what, where, fix)
     if len(single) == 1:
         what = f"the class {single[0]!r} has a single picture: none is left to test it"
         raise DatasetError(what, where, f"Add pictures of it, or take it out. {NO_CLASSES}")

@@ -371,15 +371,19 @@ def _refuse_empty_class(
     unreadable: list[PictureError],
     where: str | None,
 ) -> None:
-    for name, count in zip(classes, class_counts(labels, len(classes)), strict=True):
-        if not count:
-            left_out = ""
-            if unreadable:
-                first = unreadable[0]
-                left_out = (
-                    f"; {len(unreadable)} cannot be read, first "
-                    f"{printable(first.where or '')}: {first.what}"
-                )
-            what = f"no picture of class {name!r} is left to train on{left_out}"
-            fix = f"Add {'readable ' if unreadable else ''}pictures of the class."
-            raise DatasetError(what, where, fix)
+    counts = class_counts(labels, len(classes))
+    empty = [name for name, count in zip(classes, counts, strict=True) if not count]
+    if empty:
+        left_out = ""
+        if unreadable:
+            first = unreadable[0]
+            left_out = (
+                f"; {len(unreadable)} cannot be read, first "
+                f"{printable(first.where or '')}: {first.what}"
+            )
+        named, each = f"class {empty[0]!r}", "the class"
+        if len(empty) > 1 and len(classes) > 2:
+            named, each = f"{len(empty)} classes ({name_some(empty)})", "each"
+        what = f"no picture of {named} is left to train on{left_out}"
+        fix = f"Add {'readable ' if unreadable else ''}pictures of {each}."
+        raise DatasetError(what, where, fix)
