@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import catclf
@@ -145,6 +146,52 @@ def test_positive_says_what_the_rest_is(small_pictures: Path, tmp_path: Path) ->
         "bird": pictures,
         "fish": pictures,
     }
+
+
+def write_classes(folder: Path, counts: list[int]) -> Path:
+    """Write an array of blank pictures, so many of each class, and return the file."""
+    labels = np.repeat(np.arange(len(counts)), counts)
+    pictures = np.random.default_rng(0).integers(0, 256, (len(labels), 4, 4, 3), dtype=np.uint8)
+    np.savez(folder / "a.npz", X=pictures, y=labels)
+    return folder / "a.npz"
+
+
+def test_twenty_classes_are_listed_and_more_by_size(tmp_path: Path) -> None:
+    """The ten largest and the five smallest; JSON has all, and of more than two no positive."""
+    words = ("-o", tmp_path / "d.npz", "--size", "4", "--test-split", "0.5")
+    lines = results("prepare", write_classes(tmp_path, [4] * 20), *words).splitlines()
+    assert lines[1:] == [
+        "label  class    train     test",
+        *(f"{i:>5}  {i:<5}        2        2" for i in range(20)),
+    ]
+    source = write_classes(tmp_path, [*range(2, 102)])
+    lines = results("prepare", source, *words).splitlines()
+    assert lines[1:4] == [
+        "100 classes of 2 to 101 pictures",
+        "label  class    train     test",
+        "   99  99          51       50",
+    ]
+    assert [line.split()[0] for line in lines[3:13]] == [str(i) for i in range(99, 89, -1)]
+    assert lines[13] == "  ...  85 more; --format json names all"
+    assert [line.split()[0] for line in lines[14:]] == ["4", "3", "2", "1", "0"]
+    told = results("info", tmp_path / "d.npz").splitlines()
+    at = told.index("100 classes of 2 to 101 pictures")
+    assert [line.split() for line in told[at : at + 18]] == [line.split() for line in lines[1:]]
+    record = json.loads(results("prepare", source, *words, "--format", "json"))
+    assert record["classes"] == [str(i) for i in range(100)]
+    assert list(record["counts"]["train"]) == record["classes"]
+    assert record["positive"] is None
+
+
+def test_pictures_under_several_labels_are_told_once(small_pictures: Path, tmp_path: Path) -> None:
+    """By their headings, as of two; and the text has no warning of them beside."""
+    for name in ("bird", "cat", "dog"):
+        shutil.copytree(small_pictures / "cat", tmp_path / "pets" / name)
+    done = invoke("prepare", tmp_path / "pets", "-o", tmp_path / "d.npz", "--size", "8")
+    told = done.stderr.splitlines()
+    assert [line.split(":")[0] for line in told] == ["Under several labels"] * 4
+    assert told[3] == "Under several labels: 9 more; --format json names all"
+    assert done.stdout.endswith("\npictures with a copy or near-copy under another label: 36\n")
 
 
 def test_a_class_without_test_pictures_is_told(small_pictures: Path, tmp_path: Path) -> None:
