@@ -74,7 +74,7 @@ HEADINGS = {
     epilog="""\b
 Examples:
   catclf prepare                          the sample in data/sample
-  catclf prepare flowers                  flowers/daisy, flowers/rose, ...: each
+  catclf prepare flowers                  flowers/daisy, flowers/rose, ...
   catclf prepare pets --positive cat      pets/cat, pets/dog, ...: cat or not
   catclf prepare pets --features efficientnet-lite0
   catclf prepare train_catvnoncat.h5 test_catvnoncat.h5""",
