@@ -190,7 +190,7 @@ def command(
       a table of files and labels (CSV, TSV, JSON lines), or the folder it is in
       arrays of pictures and labels (.npz, .npy, HDF5)
 
-    Several sources make one dataset. The default is data/sample.
+    Several sources make one dataset, of 2 to 1000 classes. The default is data/sample.
 
     Splits are known by their names: train, training_set, test_images, val and the like. A
     validation split is the test split where there is no other, and is left out where there is.

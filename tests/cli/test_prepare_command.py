@@ -23,7 +23,7 @@ from scenes import save_copy, scene
 def test_flags_are_the_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each reaches the library, and so do the defaults."""
     asked: list[Any] = []
-    counts = {"train": (1, 2), "test": (3, 4)}
+    counts: dict[str, tuple[int, ...]] = {"train": (1, 2), "test": (3, 4)}
 
     def watched(sources: Any, output: str, **settings: Any) -> Prepared:
         settings.pop("observer")
