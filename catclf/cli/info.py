@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 
 import click
 
-from catclf.cli.class_table import class_lines
+from catclf.cli.class_counts import class_lines
 from catclf.cli.options import Verb, argument, format_option, quiet_option
 from catclf.cli.output import Display, as_json, percent, shortened
 from catclf.dataset import FORMAT_VERSION as DATASET_VERSION

@@ -63,10 +63,15 @@ def percent(fraction: float | None) -> str:
     return "-" if fraction is None else f"{100 * fraction:.2f} %"
 
 
-def shortened(text: str) -> str:
-    """Return a text from outside, printable, and short enough to stand behind a key."""
+def number(value: float | None) -> str:
+    """Return a number with four decimals; a dash where it is not defined."""
+    return "-" if value is None else f"{value:.4f}"
+
+
+def shortened(text: str, characters: int = TEXT_CHARACTERS) -> str:
+    """Return a text from outside, printable, and cut where it is longer than so many characters."""
     shown = printable(text)
-    return shown if len(shown) <= TEXT_CHARACTERS else f"{shown[: TEXT_CHARACTERS - 3]}..."
+    return shown if len(shown) <= characters else f"{shown[: characters - 3]}..."
 
 
 def as_json(result: object) -> str:
@@ -158,7 +163,9 @@ class Display(Observer):
     def clear(self) -> None:
         """Take the bar off its line, until it moves again."""
         if self.bar is not None:
-            self.bar.clear()
+            # In one write: tqdm's clear needs two, between which the cursor is behind the bar, and
+            # a ^C that the terminal shows there wraps.
+            self.bar.display(" " * (len(str(self.bar)) - 1) + "\r")
 
     def stop(self) -> bool:
         """Stop after the first signal."""

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from catclf.backbone import EFFICIENTNET_LITE0, NORMALIZATIONS
-from catclf.cli.class_table import class_lines
+from catclf.cli.class_counts import class_lines
 from catclf.cli.options import (
     INPUT,
     Number,
