@@ -153,8 +153,8 @@ def test_more_than_twenty_classes_are_shown_by_size(tmp_path: Path) -> None:
     labels = np.repeat(np.arange(21), np.arange(2, 23))
     pictures = np.random.default_rng(0).integers(0, 256, (len(labels), 4, 4, 3), dtype=np.uint8)
     np.savez(tmp_path / "a.npz", X=pictures, y=labels)
-    words = ("prepare", tmp_path / "a.npz", "-o", tmp_path / "d.npz", "--size", "4")
-    words = (*words, "--workers", "1", "--test-split", "0.5")
+    options = ("--size", "4", "--workers", "1", "--test-split", "0.5")
+    words = ("prepare", tmp_path / "a.npz", "-o", tmp_path / "d.npz", *options)
     lines = results(*words).splitlines()[1:]
     assert lines[:3] == [
         "21 classes of 2 to 22 pictures",
