@@ -163,7 +163,8 @@ def numba_kernel(
     """Compute the sums of a block by compiled code; see `catclf.descent.sums.Kernel`."""
     pixels = block.pixels.view()
     pixels.flags.writeable = False  # as in a file: one type of array, compiled once
-    Y, weights = np.array(block.Y), np.array(block.weights)  # contiguous, whatever they were
+    # Contiguous and writable, whatever they were: likewise.
+    Y, weights, b = np.array(block.Y), np.array(block.weights), np.array(b)
     squared_error = block.loss == "squared-error"
     return _block_sums(pixels, Y, weights, w, b, squared_error, block.scale, dw)
 
