@@ -61,7 +61,7 @@ Examples:
     Search,
     "class_weight",
     "Settings to try",
-    "balanced: both classes count half in the cost, and in the held-out means, which are the "
+    "balanced: all classes count alike in the cost, and in the held-out means, which are the "
     "balanced accuracy and the balanced log loss then.",
 )
 @setting(Search, "metric", "Choice", "The held-out mean that is to be best.")
@@ -117,8 +117,8 @@ def command(
     DATASET is a file that prepare wrote; without it, data/dataset.npz. Only its train split is
     used. Learning rates and penalties are compared, and the number of iterations along the way.
     Nothing is chosen where no held-out log loss is below that of the constant prediction: the same
-    probability for every picture, which is the share of the positive class, or 0.5 with balanced
-    class weights.
+    probabilities for every picture, which are the classes' shares, or equal with balanced class
+    weights.
     """
     search = taken(Search, options)
     with (
@@ -155,7 +155,7 @@ def command(
 def as_record(tuned: Tuned, suspects: int) -> dict[str, object]:
     """Return the results for JSON; numbers that are not defined are null."""
     search, withheld = tuned.search, _why_withheld(tuned)
-    named = [] if withheld else tuned.out_of_fold[:suspects]
+    named, two = [] if withheld else tuned.out_of_fold[:suspects], len(tuned.classes) == 2
     return {
         "dataset": tuned.dataset,
         "features": tuned.features,
@@ -172,14 +172,14 @@ def as_record(tuned: Tuned, suspects: int) -> dict[str, object]:
         "chosen": None if tuned.chosen is None else _named(search, asdict(tuned.chosen)),
         "edges": tuned.edges,
         "scores": [_named(search, asdict(score)) for score in tuned.scores],
-        "positive": tuned.classes[1],
+        **({"positive": tuned.classes[1]} if two else {"classes": tuned.classes}),
         "suspects_withheld": withheld,
         "suspects": [prediction_as_record(picture) for picture in named],
     }
 
 
 def _named(search: Search, means: dict[str, Any]) -> dict[str, Any]:
-    """Return held-out means by the names that they have: balanced where both classes count half."""
+    """Return held-out means by the names that they have: balanced where all classes count alike."""
     for mean in ("accuracy", "log_loss") if search.class_weight == "balanced" else ():
         means = {name.replace(mean, f"balanced_{mean}"): value for name, value in means.items()}
     return means
@@ -199,6 +199,8 @@ def lines_of(tuned: Tuned, suspects: int) -> Iterator[str]:
     yield f"{'lr':>8} {'l2':>8} {'iters':>7}  {accuracy:>18}  {loss:>17}  {auc:>14}"
     yield from map(_line, tuned.scores)
     yield f"{'constant':>25}  {majority:>9}           {constant:>7.4f}"
+    if len(tuned.classes) > 2:
+        yield f"{'AUC: one class against the rest, mean':>78}"
     if tuned.interrupted:
         return
     if tuned.edges:
@@ -225,10 +227,12 @@ def _verdict(tuned: Tuned) -> Iterator[str]:
         beats = "The best setting surely beats"
     elif best.log_loss < tuned.constant_log_loss:
         beats = "The best setting does not surely beat"
-    constant = "of the classes' shares"
-    if len(tuned.classes) == 2:
-        constant = f"P({printable(tuned.classes[1])}) = {tuned.constant[1]:.4f}"
-    yield f"{beats} the constant prediction {constant}"
+    constant = f"the constant prediction P({printable(tuned.classes[1])}) = {tuned.constant[1]:.4f}"
+    if len(tuned.classes) > 2:
+        balanced = tuned.search.class_weight == "balanced"
+        shares = "equal probabilities" if balanced else "the classes' shares"
+        constant = f"always predicting {shares}"
+    yield f"{beats} {constant}"
     yield (
         f"({tuned.search.names['log-loss']} {best.log_loss:.4f} +- {best.log_loss_error:.4f}, "
         f"the constant's {tuned.constant_log_loss:.4f})."

@@ -200,6 +200,7 @@ def write_config(path: AnyPath, tuned: Tuned, chosen: Score) -> None:
     search = tuned.search
     dataset = _dataset_line(tuned.dataset)
     loss, accuracy, auc = (search.names[metric] for metric in METRICS)
+    against = ", one class against the rest" * (len(tuned.classes) > 2)
     doubt = (
         "" if tuned.surely_better else f"# The best {loss} is not surely below the constant's.\n"
     )
@@ -214,7 +215,7 @@ def write_config(path: AnyPath, tuned: Tuned, chosen: Score) -> None:
 (constant: {tuned.constant_log_loss:.4f}),
 # {accuracy} {chosen.accuracy:.4f} +- {chosen.accuracy_error:.4f} \
 (constant: {tuned.judged.constant:.4f}),
-# {auc} {chosen.auc:.4f} +- {chosen.auc_error:.4f} (constant: 0.5000).
+# {auc} {chosen.auc:.4f} +- {chosen.auc_error:.4f} (constant: 0.5000){against}.
 # Chosen by {search.names[search.metric]}: {RULES[search.rule]}.
 {doubt}
 [train]

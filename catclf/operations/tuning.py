@@ -14,7 +14,7 @@ from catclf.dataset import StoredRows, open_dataset
 from catclf.descent import Problem, round_down
 from catclf.descent.cross_validation import CrossValidation, compared_iterations
 from catclf.descent.gram import gram_matrix, gram_safe_rate
-from catclf.errors import AnyPath, CatclfError, DatasetError
+from catclf.errors import AnyPath, CatclfError, DatasetError, printable
 from catclf.files import FileKind
 from catclf.logistic import Array, Labels, n_neurons
 from catclf.metrics import class_shares, constant_log_loss
@@ -111,7 +111,7 @@ def _tuned(dataset: AnyPath, search: Search, observer: Observer) -> Tuned:
         labels, classes, total = opened.train.labels[sampled], opened.classes, opened.train.m
         groups = _groups(opened.train.pixels, sampled, labels, names, observer)
     n_classes = len(classes)
-    _refuse_too_few(opened.path, labels, groups, n_classes, search.folds, sampled.size < total)
+    _refuse_too_few(opened.path, labels, groups, classes, search.folds, sampled.size < total)
     if search.class_weight == "none":
         warn_of_imbalance(labels, classes, observer)
     K = gram_matrix(columns)
@@ -241,9 +241,10 @@ def _refuse_too_many(path: str, m: int, n_classes: int, search: Search) -> None:
     rates = len(search.learning_rates) or len(SAFE_RATE_FACTORS)
     trainings = rates * len(search.l2) * (search.folds * search.repeats + 1)
     if trainings * n_neurons(n_classes) * m * BYTES_A_TRAINING > quarter:
+        of_classes = f" of {n_classes} classes" * (n_classes > 2)
         raise DatasetError(
-            f"{trainings} trainings at once on {m} pictures do not fit into a quarter of the "
-            "memory",
+            f"{trainings} trainings at once on {m} pictures{of_classes} do not fit into a quarter "
+            "of the memory",
             path,
             "Use fewer `learning_rates`, `l2`, `folds` or `repeats`, or a `sample`.",
         )
@@ -253,17 +254,19 @@ def _refuse_too_few(
     path: str,
     labels: Labels,
     groups: list[list[int]],
-    n_classes: int,
+    classes: tuple[str, ...],
     folds: int,
     sampled: bool,
 ) -> None:
-    fewest = min(class_counts(labels[[group[0] for group in groups]], n_classes))
+    counts = class_counts(labels[[group[0] for group in groups]], len(classes))
+    fewest = min(counts)
     if fewest < folds:
+        of = "a class" if len(classes) == 2 else printable(classes[counts.index(fewest)])
         once = ", copies counted once" if len(groups) < labels.size else ""
         fix = f"Use `folds` {fewest}" if fewest >= 2 else "Prepare it with more pictures"
         raise DatasetError(
             f"{'the sample' if sampled else 'its train split'} has {fewest} different pictures of "
-            f"a class{once}, too few for {folds} folds",
+            f"{of}{once}, too few for {folds} folds",
             path,
             f"{fix}, or a larger `sample`." if sampled else f"{fix}.",
         )
