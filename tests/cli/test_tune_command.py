@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from catclf.cli import tune as module
@@ -56,6 +57,30 @@ def test_tune_in_json(dataset: Path, expected: Tuned, tmp_path: Path) -> None:
     assert [wrong["name"] for wrong in found["suspects"]] == [
         held.name for held in expected.out_of_fold[:5]
     ]
+
+
+def test_tune_on_several_classes(tmp_path: Path) -> None:
+    """Text within 80 columns, and JSON: no positive class, but all; suspects by all classes."""
+    rng, labels = np.random.default_rng(0), np.arange(36) % 3
+    names, columns = ("cat", "dog", "tree"), rng.integers(0, 100, (36, 12), dtype=np.uint8)
+    columns[np.arange(36), labels] += 100
+    path = tmp_path / "d.npz"
+    write_small(path, size=2, columns=columns, labels=labels, classes=names)
+    words = ["tune", path, "-o", tmp_path / "t.toml", "--folds", "3", "--lr", "0.5", "--l2", "0"]
+    lines = results(*words).splitlines()
+    assert all(len(line) <= 80 for line in lines[1:])
+    assert lines[1] == "The best setting surely beats always predicting the classes' shares"
+    assert "AUC: one class against the rest, mean" in " ".join(lines)
+    assert "positive" not in " ".join(lines)
+    found = json.loads(results(*words, "--format", "json", "--class-weight", "balanced"))
+    assert "positive" not in found
+    assert found["classes"] == list(names)
+    assert found["constant_balanced_log_loss"] == pytest.approx(math.log(3))
+    first = found["suspects"][0]
+    assert list(first["probabilities"]) == list(names)
+    assert first["probability"] == first["probabilities"][first["predicted"]]
+    balanced = results(*words, "--class-weight", "balanced").splitlines()[1]
+    assert balanced == "The best setting surely beats always predicting equal probabilities"
 
 
 def test_balanced_means_in_json(tmp_path: Path) -> None:

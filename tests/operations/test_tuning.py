@@ -62,6 +62,45 @@ def test_out_of_fold_losses_are_the_leaderboards(small_dataset: Path, tmp_path: 
     assert mean == pytest.approx(tuned.scores[0].log_loss, rel=1e-9)
 
 
+def test_several_classes_are_tuned_on_as_two_are(tmp_path: Path) -> None:
+    """Held-out losses, probabilities of all classes, and a constant of their shares."""
+    columns = np.random.default_rng(0).integers(0, 200, (30, 12), dtype=np.uint8)
+    labels = np.arange(30) % 5 % 3  # 12, 12 and 6
+    columns[np.arange(30), labels] += 55
+    names, path, table = ("cat", "dog", "tree"), tmp_path / "d.npz", tmp_path / "p.csv"
+    write_small(path, size=2, columns=columns, labels=labels, classes=names)
+    tuned = tune(path, QUICK, predictions=table, output=tmp_path / "t.toml")
+    assert tuned.classes == names
+    assert tuned.constant == [0.4, 0.4, 0.2]
+    assert tuned.majority_rate == 0.4
+    assert tuned.constant_log_loss == constant_log_loss(np.array(tuned.constant))
+    assert tuned.surely_better
+    losses = [held.loss for held in tuned.out_of_fold]
+    assert math.fsum(losses) / 30 == pytest.approx(tuned.scores[0].log_loss, rel=1e-9)
+    for held in tuned.out_of_fold:
+        assert held.probabilities is not None
+        assert sum(held.probabilities.values()) == pytest.approx(1)
+        assert (
+            held.probability
+            == held.probabilities[held.predicted]
+            == max(held.probabilities.values())
+        )
+        assert held.loss == pytest.approx(-math.log(held.probabilities[held.label]))
+    with open(table, encoding="utf-8", newline="") as file:
+        rows = [*csv.DictReader(file)]
+    assert [float(row["loss"]) for row in rows] == losses == sorted(losses, reverse=True)
+    assert [float(rows[0][f"P({name})"]) for name in names] == list(
+        (tuned.out_of_fold[0].probabilities or {}).values()
+    )
+    assert ", one class against the rest." in (tmp_path / "t.toml").read_text(encoding="utf-8")
+    balanced = tune(path, replace(QUICK, class_weight="balanced"))
+    assert balanced.constant == [1 / 3] * 3
+    assert balanced.constant_log_loss == pytest.approx(math.log(3))
+    assert balanced.judged.constant == 1 / 3
+    with pytest.raises(DatasetError, match="has 6 different pictures of tree, too few for 7 folds"):
+        tune(path, Search(folds=7))
+
+
 def test_copies_do_not_make_up_for_too_few_pictures(tmp_path: Path) -> None:
     """Five pictures of a class, twice each, are five to divide."""
     path = write_small(tmp_path / "d.npz", size=2, columns=np.tile(columns_of(10), (2, 1)))
@@ -117,12 +156,18 @@ def test_repeats_tell_an_error_and_each_picture_once(small_dataset: Path) -> Non
 
 
 def test_more_trainings_than_fit_are_refused(
-    small_dataset: Path, monkeypatch: pytest.MonkeyPatch
+    small_dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A thousand repeats take more memory than K."""
+    """A thousand repeats take more memory than K; so do fewer of more classes."""
     monkeypatch.setattr(tuning, "available_memory", lambda: 2**24)
     with pytest.raises(DatasetError, match="trainings at once on 18 pictures do not fit"):
         tune(small_dataset, Search(folds=3, repeats=1000))
+    several = write_small(tmp_path / "d.npz", 18, size=2, classes=tuple("abcdef"))
+    search = Search((0.1,), (0.0,), folds=3, iterations=2, repeats=300)
+    assert tune(small_dataset, search).m == 18
+    told = "901 trainings at once on 18 pictures of 6 classes do not fit"
+    with pytest.raises(DatasetError, match=told):
+        tune(several, search)
 
 
 def test_too_many_pictures_for_the_memory_say_how_many_would_fit(
