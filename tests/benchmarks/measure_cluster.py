@@ -122,8 +122,8 @@ def adding_up() -> Row:
     """Add the sums of 1000 shards, serialized as between processes, flat and in the tree."""
     rng = np.random.default_rng(0)
     sums = [
-        Sums(rng.integers(-(2**50), 2**50, N_X), *map(int, rng.integers(0, 2**62, 2)))
-        for _ in range(SHARDS)
+        Sums(rng.integers(-(2**50), 2**50, (1, N_X)), (int(db),), int(loss))
+        for db, loss in rng.integers(0, 2**62, (SHARDS, 2))
     ]
     sent = [serialize_bytes(each) for each in sums]
 

@@ -12,14 +12,13 @@ import lecture_loop
 import numpy as np
 import peers
 from measuring import N_X, Array, Pixels, Row, course_data, in_turns, pictures, seconds
-from numpy.typing import NDArray
 
 from catclf.descent import METHODS, Method, Problem, choose
-from catclf.logistic import sigmoid
+from catclf.logistic import Labels, one_hot, sigmoid
 from catclf.training import Settings
 
 
-def accuracy(w: Array, b: float, columns: Pixels, labels: NDArray[np.uint8]) -> float:
+def accuracy(w: Array, b: float, columns: Pixels, labels: Labels) -> float:
     """Return the share of pictures predicted right."""
     positive = sigmoid(columns / 255 @ w + b)[:, 0] > 0.5
     return float(np.mean(positive == (labels == 1)))
@@ -27,14 +26,15 @@ def accuracy(w: Array, b: float, columns: Pixels, labels: NDArray[np.uint8]) -> 
 
 def measure_course(folder: Path) -> list[Row]:
     """The course's run: 2000 iterations at 0.005, from pixels to w, b and costs."""
-    columns, Y, test, labels, name = course_data(folder)
+    columns, labels, test, test_labels, name = course_data(folder)
+    Y = one_hot(labels, 2)
 
     def reference() -> tuple[Array, float, list[float]]:
         return lecture_loop.descend(columns.T / 255, Y, 0.005, 2000)
 
     def gram() -> tuple[Array, float, list[float]]:
-        w, b, training = peers.trained("gram", columns, Y, Settings())
-        return w, b, list(training.costs.values())
+        w, b, training = peers.trained("gram", columns, labels, Settings())
+        return w, float(b[0, 0]), list(training.costs.values())
 
     slow, fast, ratio = in_turns(reference, gram)
     (w, _, costs), (w_gram, _, costs_gram) = reference(), gram()
@@ -51,21 +51,21 @@ def measure_course(folder: Path) -> list[Row]:
     ]
 
     def score(fit: peers.Fit) -> str:
-        return f"{accuracy(fit.w, fit.b, test, labels):.1%} on the test split"
+        return f"{accuracy(fit.w, fit.b, test, test_labels):.1%} on the test split"
 
     def memory(fit: str) -> str:
         command = [sys.executable, peers.__file__, fit, str(folder / "pictures.npz")]
         done = subprocess.run(command, check=True, capture_output=True, text=True)
         return f"peak {float(done.stdout):.0f} MiB"
 
-    np.savez(folder / "pictures.npz", columns=columns, Y=Y)
-    ours = f"{score(peers.gram(columns, Y))}, 2000 iterations, {memory('gram')}"
+    np.savez(folder / "pictures.npz", columns=columns, labels=labels)
+    ours = f"{score(peers.gram(columns, labels))}, 2000 iterations, {memory('gram')}"
     for peer, fit in peers.installed().items():
         if peer != "gram":
-            fitted = fit(columns, Y)
+            fitted = fit(columns, labels)
             theirs, fast, ratio = in_turns(
-                lambda fit=fit: fit(columns, Y),  # type: ignore[misc]
-                lambda: peers.gram(columns, Y),
+                lambda fit=fit: fit(columns, labels),  # type: ignore[misc]
+                lambda: peers.gram(columns, labels),
                 rounds=3,
                 rest=0.1,
             )
@@ -89,14 +89,14 @@ import lecture_loop, measuring
 from catclf.descent import METHODS, Problem
 from catclf.training import Settings
 m = int(sys.argv[3])
-columns, Y = measuring.pictures(m)
+columns, labels = measuring.pictures(m)
 if sys.argv[1] == "notebook":
     X = columns.T / 255
     del columns
-    lecture_loop.descend(X, Y, 0.005, 1)
+    lecture_loop.descend(X, labels.reshape(1, m), 0.005, 1)
     pids = [os.getpid()]
 else:
-    method = METHODS["streaming"](Problem(columns, labels_of(Y), Settings()), None)
+    method = METHODS["streaming"](Problem(columns, labels, Settings()), None)
     method.step(False)
     pids = [os.getpid(), *(worker.process.pid for worker in method.sums.pool._workers)]
 lines = [line for pid in pids for line in open(f"/proc/{pid}/smaps_rollup")]
@@ -114,9 +114,9 @@ def measure_iteration(folder: Path) -> list[Row]:
     """One iteration on thousands of pictures, and the memory of the whole process."""
     rows = []
     for m in (4000, 20000):
-        columns, Y = pictures(m)
-        method = METHODS["streaming"](Problem(columns, labels_of(Y), Settings()), None)
-        X = columns.T / 255
+        columns, labels = pictures(m)
+        method = METHODS["streaming"](Problem(columns, labels, Settings()), None)
+        X, Y = columns.T / 255, one_hot(labels, 2)
 
         def reference(X: Array = X, Y: Array = Y) -> object:
             return lecture_loop.descend(X, Y, 0.005, 20)
@@ -143,11 +143,11 @@ def measure_growth(folder: Path) -> list[Row]:
     """How time grows with m and with iterations, by what auto chooses."""
 
     def run(m: int, iterations: int) -> tuple[float, str]:
-        columns, Y = pictures(m)
+        columns, labels = pictures(m)
         settings = Settings(learning_rate=0.001, iterations=iterations, every=iterations)
         name = choose(m, N_X, iterations).method
         took = [
-            seconds(lambda: peers.trained(name, columns, Y, settings))
+            seconds(lambda: peers.trained(name, columns, labels, settings))
             for _ in range(3 if m < 5000 else 1)
         ]
         return median(took), name
@@ -173,12 +173,12 @@ def measure_growth(folder: Path) -> list[Row]:
 
 def time_method(name: str, m: int) -> tuple[float, float]:
     """Return seconds before and after the iterations of a descent, and of an iteration."""
-    columns, Y = pictures(m)
+    columns, labels = pictures(m)
     method: Method | None = None
 
     def start() -> None:
         nonlocal method
-        method = METHODS[name](Problem(columns, labels_of(Y), Settings()), None)
+        method = METHODS[name](Problem(columns, labels, Settings()), None)
 
     def iterate() -> None:
         assert method is not None

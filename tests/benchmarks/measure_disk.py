@@ -19,7 +19,7 @@ from catclf.training import Settings
 import catclf.dataset
 catclf.dataset.available_memory = lambda: 0  # as where the file is larger than memory: not kept
 with open_dataset(sys.argv[1]) as dataset:
-    problem = Problem(dataset.train.columns, dataset.train.Y, Settings())
+    problem = Problem(dataset.train.columns, dataset.train.labels, Settings())
     method = METHODS["streaming"](problem, None)
     method.step(False)
     began = time.perf_counter()

@@ -103,7 +103,6 @@ def cross_validated(path: Path, settings: Settings) -> Curves:
         columns, labels = dataset.train.columns[:], dataset.train.labels
         groups = duplicate_groups(fingerprint(row) for row in dataset.train.pixels[:])
     fold_of = divide_into_folds(groups, labels, FOLDS, REPEATS, seed=0)
-    Y = labels.astype(np.float64).reshape(1, -1)
     pair = (settings.rate, settings.l2)
-    validation = CrossValidation(gram_matrix(columns), Y, [pair], fold_of)
+    validation = CrossValidation(gram_matrix(columns), labels, [pair], fold_of)
     return validation.run([settings.iterations], Observer())

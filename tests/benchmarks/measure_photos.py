@@ -135,7 +135,7 @@ def cold_row(many: Path, folder: Path, network: Path, backbone: Backbone) -> Row
     columns = rng.integers(0, 256, (KEPT, preprocessing.n_x), np.uint8)
     names = [f"photographs/cat/{i:03}.jpg" for i in range(KEPT)]
     neighbors = draw_neighbors(columns, np.arange(KEPT, dtype=np.uint8) % 2, names)
-    trained = Model(w, 0.0, ("noncat", "cat"), preprocessing, neighbors=neighbors)
+    trained = Model(w, np.zeros((1, 1)), ("noncat", "cat"), preprocessing, neighbors=neighbors)
     save_model(model, trained)
     predict = process(PREDICT, "predict", "-q", "-m", model, photo)
     bare, ours, ratio = in_turns(process(BARE, network), predict, rounds=21)

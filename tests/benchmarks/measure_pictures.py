@@ -146,7 +146,7 @@ def measure_cold(folder: Path) -> list[Row]:
         preprocessing = Preprocessing(features=features)
         w = rng.normal(size=(preprocessing.n_x, 1))
         model = folder / f"{features}.npz"
-        save_model(model, Model(w, 0.0, ("noncat", "cat"), preprocessing))
+        save_model(model, Model(w, np.zeros((1, 1)), ("noncat", "cat"), preprocessing))
         predict = [sys.executable, "-c", PREDICT, "predict", "-q", "-m", str(model), str(picture)]
         base, ours, ratio = in_turns(run(imports), run(predict), rounds=21)
         rows.append(

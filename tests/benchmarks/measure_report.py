@@ -39,9 +39,9 @@ def measure_report(folder: Path) -> list[Row]:
 
 def features_row(folder: Path, preprocessing: Preprocessing) -> Row:
     """Report on made-up pictures, in this process."""
-    unrolled, Y = pictures(TRAIN + TEST)
+    unrolled, labels = pictures(TRAIN + TEST)
     images = unrolled.reshape(-1, 3, 64, 64).transpose(0, 2, 3, 1)
-    return report_row(folder, preprocessing, images, images, Y[0].astype(np.uint8), TEST)
+    return report_row(folder, preprocessing, images, images, labels, TEST)
 
 
 def network_rows(folder: Path) -> list[Row]:
@@ -65,9 +65,9 @@ def photographs(preprocessing: Preprocessing) -> tuple[list[Pixels], Pixels]:
     """
     count = NETWORK_TRAIN + NETWORK_TEST
     if not PHOTOS.is_dir():
-        unrolled, Y = pictures(count)
+        unrolled, labels = pictures(count)
         images = unrolled.reshape(-1, 3, 64, 64).transpose(0, 2, 3, 1)
-        return [fit_pixels(image, preprocessing) for image in images], Y[0].astype(np.uint8)
+        return [fit_pixels(image, preprocessing) for image in images], labels
     pairs = zip(*(sorted((PHOTOS / name).iterdir()) for name in ("cat", "dog")), strict=True)
     whole = [read_picture(path, preprocessing) for pair in pairs for path in pair]
     parts = (np.s_[:, :], np.s_[:, ::-1], np.s_[:180, :180], np.s_[44:, 44:])

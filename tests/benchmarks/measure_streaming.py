@@ -14,10 +14,11 @@ from typing import Any
 
 import lecture_loop
 import numpy as np
-from measuring import N_X, Array, Pixels, Row, in_turns, pictures, seconds, write_pictures
+from measuring import N_X, Pixels, Row, in_turns, pictures, seconds, write_pictures
 
 from catclf import open_dataset
 from catclf.descent import KERNELS, Choice, Method, Problem, start
+from catclf.logistic import Labels, one_hot
 from catclf.training import Settings
 from catclf.workers import available_cores
 
@@ -31,7 +32,8 @@ import numpy as np
 from catclf.descent import Problem
 from catclf.descent.sums import Examples
 from catclf.training import Settings
-examples = Examples.of(Problem(np.ones((256, 12288), np.uint8), np.ones((1, 256)), Settings()))
+pixels = np.ones((256, 12288), np.uint8), np.ones(256, np.uint8)
+examples = Examples.of(Problem(*pixels, Settings()))
 began = time.perf_counter()
 from catclf.descent.compiled import ThreadSums
 imported = time.perf_counter()
@@ -76,19 +78,19 @@ def measure_streaming(folder: Path) -> list[Row]:
     bandwidth = measure_bandwidth()
     rows = [Row("reading memory, by all cores", "-", f"{bandwidth / 1e9:.1f} GB/s", "-")]
     for m in (4000, 20000):
-        columns, Y = pictures(m)
-        rows += in_memory(columns, Y, bandwidth)
+        columns, labels = pictures(m)
+        rows += in_memory(columns, labels, bandwidth)
         del columns
     rows.append(from_file(folder, bandwidth))
     rows.append(starts())
     return rows
 
 
-def in_memory(columns: Pixels, Y: Array, bandwidth: float) -> list[Row]:
+def in_memory(columns: Pixels, labels: Labels, bandwidth: float) -> list[Row]:
     """Return a row for each kernel, and one that compares them."""
-    m, X = len(columns), columns.T / 255
+    m, X, Y = len(columns), columns.T / 255, one_hot(labels, 2)
     methods = {
-        kernel: start(Choice("streaming", kernel), Problem(columns, labels_of(Y), SETTINGS))
+        kernel: start(Choice("streaming", kernel), Problem(columns, labels, SETTINGS))
         for kernel in KERNELS
     }
     rows = []
@@ -128,7 +130,7 @@ def from_file(folder: Path, bandwidth: float) -> Row:
     m, path = FILE_EXAMPLES, folder / "pictures.npz"
     write_pictures(path, m)
     with open_dataset(path) as dataset:
-        problem = Problem(dataset.train.columns, dataset.train.Y, SETTINGS)
+        problem = Problem(dataset.train.columns, dataset.train.labels, SETTINGS)
         first = start(Choice("streaming", "numpy"), problem)
         checking = seconds(lambda: first.step(False))
         methods: dict[str, Method] = {

@@ -74,7 +74,7 @@ def measure_threads(folder: Path) -> list[Row]:
     photos = photographs(folder, 1000)
     w = np.random.default_rng(0).normal(size=(N_X, 1))
     model, dataset = folder / "model.npz", folder / "dataset.npz"
-    save_model(model, Model(w, 0.0, ("noncat", "cat"), Preprocessing()))
+    save_model(model, Model(w, np.zeros((1, 1)), ("noncat", "cat"), Preprocessing()))
     write_pictures(dataset, 4000)
     verbs: dict[str, tuple[list[object], list[object]]] = {
         "predict 1,000 photographs": (

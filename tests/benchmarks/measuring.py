@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from catclf import Preprocessing, load_backbone, open_dataset, prepare
 from catclf.dataset import NewSplit, write_dataset
+from catclf.logistic import Labels
 
 SHARED = Path(__file__).parents[3] / "shared"  # beside the checkout; not ours to ship
 COURSE = [SHARED / "catvnoncat" / f"{split}_catvnoncat.h5" for split in ("train", "test")]
@@ -77,20 +78,19 @@ def preprocessings() -> dict[str, Preprocessing]:
     return {**found, NETWORK: Preprocessing(backbone=load_backbone(NETWORK))}
 
 
-def pictures(m: int) -> tuple[Pixels, Array]:
-    """Return m made-up pictures as rows (m, n_x), smooth like photographs, and labels (1, m)."""
+def pictures(m: int) -> tuple[Pixels, Labels]:
+    """Return m made-up pictures as rows (m, n_x), smooth like photographs, and labels (m,)."""
     rng = np.random.default_rng(0)
     coarse = rng.integers(0, 200, (m, 3, 8, 8), dtype=np.uint8)
     rows = coarse.repeat(8, axis=2).repeat(8, axis=3).reshape(m, N_X)
-    labels = (coarse[:, 0].mean(axis=(1, 2)) + rng.normal(0, 5, m) > 100).astype(np.float64)
-    return rows, labels.reshape(1, m)
+    return rows, (coarse[:, 0].mean(axis=(1, 2)) + rng.normal(0, 5, m) > 100).astype(np.uint8)
 
 
 def write_pictures(path: Path, m: int) -> None:
     """Write a dataset of m `pictures`, the same thousand again and again."""
     block, labels = pictures(1000)
     times = m // 1000
-    write_train_split(path, (block for _ in range(times)), np.tile(labels[0], times))
+    write_train_split(path, (block for _ in range(times)), np.tile(labels, times))
 
 
 def write_train_split(
@@ -108,14 +108,14 @@ def write_train_split(
     write_dataset(path, ("noncat", "cat"), preprocessing or Preprocessing(), split, none)
 
 
-def course_data(folder: Path) -> tuple[Pixels, Array, Pixels, NDArray[np.uint8], str]:
+def course_data(folder: Path) -> tuple[Pixels, Labels, Pixels, Labels, str]:
     """Return the course's pictures where they are, else made-up ones of their number."""
     if all(path.exists() for path in COURSE):
         path = folder / "course.npz"
         prepare(COURSE, path)
         with open_dataset(path) as dataset:
             train, test = dataset.train, dataset.test
-            return train.columns[:], train.Y, test.columns[:], test.labels, "the course's files"
-    rows, Y = pictures(259)
-    labels = Y[0, 209:].astype(np.uint8)
-    return rows[:209], Y[:, :209], rows[209:], labels, "209 made-up pictures"
+            files = train.columns[:], train.labels, test.columns[:], test.labels
+            return *files, "the course's files"
+    rows, labels = pictures(259)
+    return rows[:209], labels[:209], rows[209:], labels[209:], "209 made-up pictures"

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catclf.descent import METHODS, Problem, Stand, descend
+from catclf.logistic import Labels
 from catclf.training import Settings, Training
 
 Pixels = NDArray[np.uint8]
@@ -33,35 +34,33 @@ class Fit:
     iterations: int
 
 
-def trained(method: str, columns: Pixels, Y: Array, settings: Settings) -> Stand:
+def trained(method: str, columns: Pixels, labels: Labels, settings: Settings) -> Stand:
     """Descend in memory."""
-    return descend(
-        METHODS[method](Problem(columns, labels_of(Y), settings), None), Training(settings)
-    )
+    return descend(METHODS[method](Problem(columns, labels, settings), None), Training(settings))
 
 
-def gram(columns: Pixels, Y: Array) -> Fit:
+def gram(columns: Pixels, labels: Labels) -> Fit:
     """Run the course's descent: 2000 iterations at 0.005."""
-    w, b, training = trained("gram", columns, Y, Settings())
-    return Fit(w, b, training.iterations)
+    w, b, training = trained("gram", columns, labels, Settings())
+    return Fit(w, float(b[0, 0]), training.iterations)
 
 
-def scikit_learn(solver: str, columns: Pixels, Y: Array) -> Fit:
+def scikit_learn(solver: str, columns: Pixels, labels: Labels) -> Fit:
     """Fit with the defaults of LogisticRegression, but for the solver."""
     from sklearn.linear_model import LogisticRegression
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # reached its iteration limit: so be it
-        fitted = LogisticRegression(solver=solver).fit(columns / 255, Y[0])
+        fitted = LogisticRegression(solver=solver).fit(columns / 255, labels)
     return Fit(fitted.coef_.T, float(fitted.intercept_[0]), int(fitted.n_iter_[0]))
 
 
-def pytorch(columns: Pixels, Y: Array) -> Fit:
+def pytorch(columns: Pixels, labels: Labels) -> Fit:
     """Run the course's descent with torch.optim.SGD on all pictures at once, in float32."""
     import torch
 
     X_T = torch.tensor(columns / 255, dtype=torch.float32)
-    y = torch.tensor(Y[0], dtype=torch.float32)
+    y = torch.tensor(labels, dtype=torch.float32)
     layer = torch.nn.Linear(X_T.shape[1], 1)
     torch.nn.init.zeros_(layer.weight)
     torch.nn.init.zeros_(layer.bias)
@@ -75,9 +74,9 @@ def pytorch(columns: Pixels, Y: Array) -> Fit:
     return Fit(w, float(layer.bias.detach()), 2000)
 
 
-def installed() -> dict[str, Callable[[Pixels, Array], Fit]]:
+def installed() -> dict[str, Callable[[Pixels, Labels], Fit]]:
     """Return the fits that this environment can run, gram first."""
-    fits: dict[str, Callable[[Pixels, Array], Fit]] = {"gram": gram}
+    fits: dict[str, Callable[[Pixels, Labels], Fit]] = {"gram": gram}
     if find_spec("sklearn"):
         fits |= {f"scikit-learn {solver}": partial(scikit_learn, solver) for solver in SOLVERS}
     if find_spec("torch"):
@@ -94,6 +93,6 @@ def peak() -> float:
 
 if __name__ == "__main__":
     with np.load(sys.argv[2]) as stored:
-        columns, Y = stored["columns"], stored["Y"]
-    installed()[sys.argv[1]](columns, Y)
+        columns, labels = stored["columns"], stored["labels"]
+    installed()[sys.argv[1]](columns, labels)
     print(peak())
