@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 
 from catclf import train
+from catclf.descent import Problem
 from catclf.errors import CatclfWarning
 from catclf.observer import Listener, Observer
 from catclf.training import Settings
 from conftest import ColumnsMaker
 from datasets import write_small
-from descent.problems import half_and_half, run, same_stand
+from descent.problems import by_turns, run, same_stand
 
 HEARD = {
     "progress": (1, 2),
@@ -96,10 +97,10 @@ def test_a_caller_overrides_what_it_wants_to_hear(make_columns: ColumnsMaker) ->
         def cost(self, iteration: int, cost: float, test_log_loss: float | None) -> None:
             self.iterations.append(iteration)
 
-    heard, columns, Y = Costs(), make_columns(6, 9), half_and_half(6)
+    heard, settings = Costs(), Settings(0.01, 30, every=10)
+    problem = Problem(make_columns(6, 9), by_turns(6), settings)
     stands = [
-        run("vectorized", columns, Y, Settings(0.01, 30, every=10), observer=observer)
-        for observer in (None, Observer(), heard)
+        run("vectorized", problem, observer=observer) for observer in (None, Observer(), heard)
     ]
     assert heard.iterations == [0, 10, 20]
     assert stands[0].training.iterations == 30

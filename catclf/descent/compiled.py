@@ -90,10 +90,12 @@ def _sigmoid_loss(Z: Array, Y: Array, weight: float, squared_error: bool, dZ: Ar
     A = 1 / (1 + math.exp(-Z[0]))
     if squared_error:
         dZ[0] = weight * (A - Y[0]) * A * (1 - A)
-        return weight * (A - Y[0]) ** 2 / 2
-    dZ[0] = weight * (A - Y[0])
-    away = (1 - 2 * Y[0]) * Z[0]  # the loss is log(1 + exp(away))
-    return weight * (max(away, 0.0) + math.log1p(math.exp(-abs(away))))
+        loss: float = weight * (A - Y[0]) ** 2 / 2
+    else:
+        dZ[0] = weight * (A - Y[0])
+        away = (1 - 2 * Y[0]) * Z[0]  # the loss is log(1 + exp(away))
+        loss = weight * (max(away, 0.0) + math.log1p(math.exp(-abs(away))))
+    return loss
 
 
 @_compiled()
@@ -107,7 +109,8 @@ def _softmax_loss(Z: Array, Y: Array, weight: float, dZ: Array) -> float:
         right += Y[i] * Z[i]
     for i in range(Z.size):
         dZ[i] = weight * (dZ[i] / (1 + others) - Y[i])
-    return weight * (math.log1p(others) + (Z[top] - right))
+    loss: float = weight * (math.log1p(others) + (Z[top] - right))
+    return loss
 
 
 @_compiled()

@@ -11,11 +11,23 @@ from statistics import median
 import lecture_loop
 import numpy as np
 import peers
-from measuring import N_X, Array, Pixels, Row, course_data, in_turns, pictures, seconds
+from measuring import (
+    N_X,
+    SAMPLE,
+    Array,
+    Pixels,
+    Row,
+    course_data,
+    in_turns,
+    pictures,
+    seconds,
+)
 
-from catclf.descent import METHODS, Method, Problem, choose
+from catclf import open_dataset, prepare
+from catclf.descent import METHODS, Method, Problem, choose, descend
+from catclf.descent.gram import Gram
 from catclf.logistic import Labels, one_hot, sigmoid
-from catclf.training import Settings
+from catclf.training import Settings, Training
 
 
 def accuracy(w: Array, b: float, columns: Pixels, labels: Labels) -> float:
@@ -193,6 +205,40 @@ def time_method(name: str, m: int) -> tuple[float, float]:
     starting += seconds(method.parameters)
     print(f"{name:10} {m:6} {starting:7.4f} s + {iteration * 1e3:8.4f} ms", file=sys.stderr)
     return starting, iteration
+
+
+def measure_classes(folder: Path) -> list[Row]:
+    """A training of several classes by gram, beside one of two on the same pictures."""
+    prepare([SAMPLE], folder / "sample.npz", label_from="name")
+    with open_dataset(folder / "sample.npz") as dataset:
+        sample = dataset.train.columns[:], dataset.train.labels
+    rows = []
+    made_up, _ = pictures(2000)
+    for name, columns, labels in (
+        ("the sample", *sample),
+        *((f"made-up, {n} by turns", made_up, np.arange(2000) % n) for n in (3, 6, 100)),
+    ):
+        m, n = len(labels), int(labels.max()) + 1
+        settings = Settings(1e-4, 2000 if m < 1000 else 200)
+        two, several = (
+            Problem(columns, (labels % k).astype(np.uint8), settings, None, k) for k in (2, n)
+        )
+        one, all_of_them, ratio = in_turns(
+            lambda two=two: descend(Gram(two), Training(two.settings)),  # type: ignore[misc]
+            lambda several=several: descend(  # type: ignore[misc]
+                Gram(several), Training(several.settings)
+            ),
+            rest=0.1,
+        )
+        rows.append(
+            Row(
+                f"{n} classes by gram ({name}, m = {m}), {settings.iterations} iterations",
+                f"two classes {one:.3f} s",
+                f"{all_of_them:.3f} s",
+                f"{1 / ratio:.1f}x the time",
+            )
+        )
+    return rows
 
 
 def measure_choice(folder: Path) -> list[Row]:

@@ -11,7 +11,7 @@ from catclf import Observer, open_dataset, prepare, train
 from catclf.descent.cross_validation import CrossValidation, Curves
 from catclf.descent.gram import gram_matrix
 from catclf.features import Preprocessing
-from catclf.metrics import majority_rate, mcnemar_p
+from catclf.metrics import class_shares, mcnemar_p
 from catclf.operations.evaluation import Evaluation
 from catclf.splits import divide_into_folds, duplicate_groups, fingerprint
 from catclf.training import Settings
@@ -84,7 +84,7 @@ def folds_row(folder: Path, name: str) -> Row:
     return Row(
         f"accuracy held out in {FOLDS} folds, {REPEATS} times, with its standard error over the "
         f"folds ({name}, m = {labels.size})",
-        f"majority {majority_rate(labels):.1%}; {shown[0]}",
+        f"majority {class_shares(labels, 2).max():.1%}; {shown[0]}",
         "; ".join(shown[1:]),
         "; ".join(difference(each - accuracies[0]) for each in accuracies[1:]),
     )

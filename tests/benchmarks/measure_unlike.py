@@ -29,7 +29,7 @@ class Pictures:
 
     columns: Pixels
     labels: NDArray[np.uint8]
-    classes: tuple[str, str]
+    classes: tuple[str, ...]
     groups: list[list[int]]
 
     def neighbors(self, kept: NDArray[np.bool_]) -> Neighbors:

@@ -20,7 +20,13 @@ from importlib import metadata
 from pathlib import Path
 
 from measure_cluster import measure_cluster
-from measure_descent import measure_choice, measure_course, measure_growth, measure_iteration
+from measure_descent import (
+    measure_choice,
+    measure_classes,
+    measure_course,
+    measure_growth,
+    measure_iteration,
+)
 from measure_disk import measure_disk, measure_million
 from measure_features import measure_features
 from measure_photos import measure_photos
@@ -45,6 +51,7 @@ MEASUREMENTS: dict[str, Callable[[Path], list[Row]]] = {
     "threads": measure_threads,
     "growth": measure_growth,
     "choice": measure_choice,
+    "classes": measure_classes,
     "tune": measure_tune,
     "features": measure_features,
     "report": measure_report,

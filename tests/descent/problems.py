@@ -36,9 +36,8 @@ any_loss = st.sampled_from(list(LOSSES))
 @st.composite
 def problems(draw: st.DrawFn, class_weights: Sequence[ClassWeight] = ("none",)) -> Problem:
     """Draw a few examples, of two classes or four, and a rate, a penalty and a loss."""
-    (loss, n_classes), m, n_x = (
-        draw(each) for each in (st.sampled_from(COSTS), st.integers(1, 8), st.integers(1, 12))
-    )
+    loss, n_classes = draw(st.sampled_from(COSTS))
+    m, n_x = draw(st.integers(1, 8)), draw(st.integers(1, 12))
     columns = draw(hnp.arrays(np.uint8, (m, n_x)))
     labels = draw(hnp.arrays(np.uint8, (m,), elements=st.integers(0, n_classes - 1)))
     rate, l2 = draw(st.sampled_from([0.01, 0.5])), draw(st.sampled_from([0.0, 0.03, 1.0]))
