@@ -30,6 +30,7 @@ from catclf.errors import AnyPath, ModelError, SettingsError, printable
 from catclf.features import Preprocessing, column, column_and_evidence
 from catclf.files import Expected, FileKind
 from catclf.logistic import Array, activation, by_class, dot, n_neurons
+from catclf.metrics import predicted_labels
 from catclf.neighbors import NEAREST, Neighbors
 from catclf.npz import Npz, create_npz, decode_names, encode_names, open_npz
 from catclf.splits import as_classes, as_labels
@@ -140,12 +141,13 @@ class Model:
             Where onnxruntime, which a model of a backbone needs, is not there.
         ValueError
             Where the features have no places: hog-color, and a backbone whose output is no map; and
-            for a `class_name` that is none of more than two classes.
+            for a `class_name` of two classes, or that is none of more.
         """
         from catclf.pictures.reading import pixels_of
 
         if class_name is not None and (len(self.b) == 1 or class_name not in self.classes):
-            raise ValueError(f"class_name must be one of more than two classes, got {class_name!r}")
+            what = "class_name must be None for two classes, for more one of `classes`"
+            raise ValueError(f"{what}, got {class_name!r}")
         pixels = pixels_of(image, self.preprocessing)
         return self.column_and_evidence(pixels, class_name)[1]
 
@@ -157,7 +159,7 @@ class Model:
         if len(self.b) == 1:
             return x, evidence[0]
         if class_name is None:
-            return x, evidence[int(np.argmax(self.logits(x)))]
+            return x, evidence[predicted_labels(self.probabilities(x))[0]]
         return x, evidence[self.classes.index(class_name)]
 
     def predict_proba(self, images: Picture | Iterable[Picture]) -> Array:

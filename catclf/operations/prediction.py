@@ -62,8 +62,8 @@ class Prediction:
     def confidence(self) -> float | None:
         """The probability of the class predicted; None where the picture could not be read.
 
-        At a threshold of 0.5 it is at least 0.5. At another threshold the class predicted may be
-        the less probable one.
+        Of two classes it is at least 0.5 at a threshold of 0.5; at another threshold the class
+        predicted may be the less probable one. Of more, no other class has a higher one.
         """
         if self.predicted is None or self.probabilities is None:
             return None

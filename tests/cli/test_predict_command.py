@@ -362,8 +362,8 @@ def test_evidence_takes_no_other_files_place(
     assert invoke(*words, "--force").exit_code == 0
     assert file_kind(place) is FileKind.EVIDENCE
     preprocessing = catclf.Preprocessing(size=8, features="hog-color")
-    histograms = catclf.Model(np.zeros((5576, 1)), 0.0, ("a", "b"), preprocessing)
-    save_model("h.npz", histograms)
+    w, b = np.zeros((5576, 1)), np.zeros((1, 1))
+    save_model("h.npz", catclf.Model(w, b, ("a", "b"), preprocessing))
     refused = invoke(*words[:2], "-m", "h.npz", "--evidence", "new").exception
     assert isinstance(refused, CatclfError)
     assert "Prepare with other --features, pixels or efficientnet-lite0" in error_text(refused)
