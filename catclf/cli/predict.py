@@ -65,7 +65,7 @@ Examples:
     type=click.Path(),
     metavar="FOLDER",
     help="Also write each picture to FOLDER as a PNG, with its evidence by place over it: orange "
-    "speaks for the positive class, of more than two for the predicted one, blue against. The "
+    "speaks for the positive class (of more than two for the predicted one), blue against. The "
     "strongest place of each picture has full color. Not for hog-color, nor for a network whose "
     "output is no map.",
 )
@@ -89,7 +89,7 @@ def command(
 
     IMAGE is a picture, a folder to search for pictures, or - for one picture on stdin. Text shows
     the probability of the predicted class, the confidence; csv and jsonl also show those of all
-    classes. Of two classes, at a --threshold other than 0.5, the confidence may be below 0.5.
+    classes. It may be below 0.5 of more than two classes, or at a --threshold other than 0.5.
 
     Of a model of a network's features, csv and jsonl also have each picture's similarity to the
     training pictures, 0 to 1, and the three nearest of them. A picture is unlike them where 99 % of
@@ -137,7 +137,7 @@ def command(
         raise CatclfError("lists no pictures", files_from, LIST.fix)
     if evidence is not None:
         saved = f"{printable(evidence)}: {counted(drawn, 'PNG file')} saved"
-        speaks_for = loaded.classes[1] if len(loaded.classes) == 2 else "the class predicted"
+        speaks_for = loaded.classes[1] if len(loaded.classes) == 2 else "the prediction"
         note(f"{saved}; orange speaks for {printable(speaks_for)}, blue against", quiet)
         results.finish()
     if failed:
