@@ -114,6 +114,7 @@ def test_of_several_classes_records_have_all_in_their_order(
             assert record["error"] == answer.error.what
             assert found == (dict.fromkeys(classes) if form == "csv" else None)
         else:
+            assert found is not None
             assert list(found.items()) == list((answer.probabilities or {}).items())
             assert record["confidence"] == max(found.values())
     assert [record["error"] is None for record in shown] == [True, True, False, True]

@@ -18,6 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+import catclf
 from catclf.columns import Pixels
 from catclf.errors import PictureError, SettingsError
 from catclf.features import Preprocessing, column
@@ -125,6 +126,37 @@ def test_of_several_classes_the_most_probable_is_predicted(
         assert answer.predicted == colors.classes[row.index(max(row))]
         assert answer.confidence == max(row)
     assert {answer.predicted for answer in answers} == {"red", "blue"}
+
+
+def test_scikit_learn_takes_the_probabilities_as_they_are(tmp_path: Path) -> None:
+    """Its metrics of `predict_proba` are `evaluate`'s, a column for each of the classes."""
+    # Here, for the others to start without it.
+    from sklearn.metrics import log_loss, roc_auc_score, top_k_accuracy_score
+
+    rng = np.random.default_rng(0)
+    names = np.array(["tree", "cat", "house", "dog"] * 10)
+    tints = (names[:, np.newaxis] == ["cat", "dog", "tree"]) * 80  # some are predicted wrong
+    noise = rng.integers(0, 176, (40, 1, 1, 3)) + tints[:, np.newaxis, np.newaxis]
+    pictures = noise.astype(np.uint8).repeat(2, axis=1).repeat(2, axis=2)  # of one color each
+    data, preprocessing = tmp_path / "d.npz", Preprocessing(size=1)
+    catclf.prepare(pictures, data, labels=names, preprocessing=preprocessing, test_split=0)
+    model = catclf.train(data, tmp_path / "m.npz").model
+    found = catclf.evaluate(data, model, split="train")
+    P = model.predict_proba(pictures)
+    assert P.tolist() == found.probabilities.tolist()
+    assert model.classes == ("cat", "dog", "house", "tree")
+    assert [model.classes[label] for label in found.labels] == names.tolist()
+    assert 0.5 < found.accuracy < 1
+    for y in (found.labels, names):  # it sorts the names, as they are here
+        assert log_loss(y, P) == pytest.approx(found.log_loss, rel=1e-12)
+        assert roc_auc_score(y, P, multi_class="ovr") == pytest.approx(found.auc, rel=1e-12)
+        assert top_k_accuracy_score(y, P, k=1) == found.accuracy
+    each = roc_auc_score(found.labels, P, multi_class="ovr", average=None)
+    assert each == pytest.approx(found.aucs, rel=1e-12)
+    some = found.labels < 2  # of classes that are absent it is told
+    assert log_loss(found.labels[some], P[some], labels=range(4)) == pytest.approx(
+        found.losses[some].mean(), rel=1e-12
+    )
 
 
 def test_a_threshold_is_for_two_classes(colors: Model, tmp_path: Path) -> None:
