@@ -49,7 +49,7 @@ data, right, file = path.read_bytes(), read_dataset(path), path.open("r+b", buff
 def put(content, start):
     file.seek(start)
     file.write(content[: len(data) - start])
-for start in range(len(data)):
+for start in range(0, len(data), 2):
     kind = rng.choice(["bit", "bit", "zeros", "ones", "byte"])
     length = rng.choice([1, 8, 64, 512]) if kind in ("zeros", "ones") else 1
     damage = {
@@ -253,7 +253,10 @@ def test_what_to_type_is_safe_for_shell_and_terminal(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="limits its memory")
 def test_no_change_to_the_bytes_goes_unseen(tmp_path: Path) -> None:
-    """Bits flipped, bytes overwritten, stretches erased: refused, or of no effect at all."""
+    """Bits flipped, bytes overwritten, stretches erased: refused, or of no effect at all.
+
+    At every second byte.
+    """
     good_prepared(tmp_path / "a.npz")
     path = f"{TESTS}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
     child = subprocess.run(  # which may hang or crash
@@ -265,7 +268,7 @@ def test_no_change_to_the_bytes_goes_unseen(tmp_path: Path) -> None:
     )
     assert child.returncode == 0, f"exit {child.returncode}: {child.stderr}"
     size = (tmp_path / "a.npz").stat().st_size
-    assert int(child.stdout) > size / 2  # the rest are fields of the zip that nobody reads
+    assert int(child.stdout) > size / 4  # the rest are fields of the zip that nobody reads
 
 
 @pytest.mark.parametrize("name", ["record", "digest", *ARRAYS])

@@ -19,6 +19,7 @@ from catclf.descent import choice
 from catclf.errors import CatclfError, DatasetError
 from catclf.operations import training
 from catclf.training import Settings
+from command_line import results
 from conftest import Recorder, training_of
 from datasets import damage, write_small
 
@@ -215,9 +216,8 @@ def test_a_signal_saves_the_model_and_says_how_to_resume(
     done = training_of(model).iterations
     assert f"Interrupted after {done} of 100000000 iterations" in told
     assert told.endswith(f"Resume with: catclf train --resume -o {model}\n")
-    again = [*CLI, "train", str(small_dataset), "-o", str(model), "--lr", "0.0001", "--resume"]
-    resumed = subprocess.run([*again, "--iters", str(done + 10)], capture_output=True, text=True)
-    assert resumed.returncode == 0, resumed.stderr
+    resume = ["train", small_dataset, "-o", model, "--lr", "0.0001", "--resume"]
+    results(*resume, "--iters", done + 10)
     assert training_of(model).iterations == done + 10
 
 

@@ -35,7 +35,7 @@ from corpus.models import (
     loads_or_refuses,
     neighbors_but,
 )
-from corpus.npz import N_X, SIZE, Member, npy, npz, pack, written, wrongly_met
+from corpus.npz import N_X, SIZE, Case, Member, npy, npz, pack, written, wrongly_met
 from descent.problems import printed_by_any_threads
 
 
@@ -454,11 +454,16 @@ def test_order_and_classes_are_only_for_weights_only_models(saved: Path) -> None
 # ------------------------------------------------------------------------ files not to be trusted
 
 
-def test_every_model_of_wrong_contents_is_refused_in_few_words(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def bad_models(tmp_path_factory: pytest.TempPathFactory) -> list[Case]:
+    """Write models of wrong contents into a folder."""
+    return written(tmp_path_factory.mktemp("bad"), bad_contents())
+
+
+def test_every_model_of_wrong_contents_is_refused_in_few_words(bad_models: list[Case]) -> None:
     """By one message; those of `corpus.npz` are refused by the reader."""
-    cases = written(tmp_path, bad_contents())
-    assert len({case.name for case in cases}) == len(cases) > 30
-    assert wrongly_met(cases, load_model, ModelError) == {}
+    assert len({case.name for case in bad_models}) == len(bad_models) > 30
+    assert wrongly_met(bad_models, load_model, ModelError) == {}
 
 
 @pytest.mark.parametrize(
@@ -480,11 +485,10 @@ def test_every_model_of_wrong_contents_is_refused_in_few_words(tmp_path: Path) -
         ("preprocessing-of-the-future", "'rotation'"),
     ],
 )
-def test_the_message_says_what_is_wrong(tmp_path: Path, case: str, said: str) -> None:
+def test_the_message_says_what_is_wrong(bad_models: list[Case], case: str, said: str) -> None:
     """Who runs an old catclf, or has a damaged file, is told just that."""
-    written(tmp_path, [each for each in bad_contents() if each[0] == case])
     with pytest.raises(ModelError) as caught:
-        load_model(tmp_path / f"{case}.npz")
+        load_model(bad_models[0].path.with_name(f"{case}.npz"))
     assert said in str(caught.value)
 
 

@@ -82,7 +82,7 @@ def test_mutated_course_files(options: dict[str, Any], user_block: int, tmp_path
             file.create_dataset(f"{split}_set_x", data=pixels, **options)
             file[f"{split}_set_y"] = np.array([0, 1, 0, 1])
         file["list_classes"] = np.array([b"non-cat", b"cat"])
-    run("course", [path])
+    run("course", [path], 100)
 
 
 def test_mutated_real_course_files(course_files: list[Path]) -> None:

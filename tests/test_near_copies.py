@@ -46,6 +46,18 @@ def rows_of(pictures: list[Image.Image], size: int = 64) -> Rows:
     return unroll(np.array([pixels_of(each, Preprocessing(size=size)) for each in pictures]))
 
 
+@lru_cache
+def scenes() -> list[Image.Image]:
+    """Return the scenes of which copies are made."""
+    return [scene(seed) for seed in range(SCENES)]
+
+
+@lru_cache
+def rows_of_scenes(size: int) -> Rows:
+    """Return them as rows."""
+    return rows_of(scenes(), size)
+
+
 @pytest.mark.parametrize("size", [16, 37, 64, 200])
 @pytest.mark.parametrize("kind", COPIES)
 def test_every_kind_of_copy_is_found(tmp_path: Path, kind: str, size: int) -> None:
@@ -53,13 +65,12 @@ def test_every_kind_of_copy_is_found(tmp_path: Path, kind: str, size: int) -> No
 
     No scene is taken for another.
     """
-    scenes = [scene(seed) for seed in range(SCENES)]
     settings = Preprocessing(size=size)
     copies = [
         read_picture(save_copy(each, kind, tmp_path / f"{i}.jpg"), settings)
-        for i, each in enumerate(scenes)
+        for i, each in enumerate(scenes())
     ]
-    found = grouped(np.concatenate([rows_of(scenes, size), unroll(np.array(copies))]))
+    found = grouped(np.concatenate([rows_of_scenes(size), unroll(np.array(copies))]))
     assert found[:SCENES] == [*range(SCENES)]
     assert all(first in (i, i + SCENES) for i, first in enumerate(found[SCENES:]))
     share = np.mean(np.array(found[SCENES:]) < SCENES)

@@ -150,7 +150,9 @@ class Display(Observer):
     def clear(self) -> None:
         """Take the bar off its line, until it moves again."""
         if self.bar is not None:
-            self.bar.clear()
+            # In one write: tqdm's clear needs two, between which the cursor is behind the bar, and
+            # a ^C that the terminal shows there wraps.
+            self.bar.display(" " * (len(str(self.bar)) - 1) + "\r")
 
     def stop(self) -> bool:
         """Stop after the first signal."""

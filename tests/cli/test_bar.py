@@ -26,7 +26,7 @@ WORDS = {  # of a command line whose bar is drawn many times
     "train auto": f"train d.npz {SETTINGS}",
     "tune": "tune d.npz --iters 35 --folds 3 --lr 0.0005,0.001",
 }
-every_width = pytest.mark.parametrize("columns", [60, 80])
+WIDTHS = [60, 80]
 
 
 @pytest.fixture
@@ -44,29 +44,31 @@ def remains(lines: list[str]) -> list[str]:
     return [line for line in lines if "%|" in line or " left" in line or "^" in line]
 
 
-@every_width
 @pytest.mark.parametrize("verb", WORDS)
-def test_the_screen_shows_notes_and_results_alone(verb: str, columns: int, folder: Path) -> None:
+def test_the_screen_shows_notes_and_results_alone(verb: str, folder: Path) -> None:
     """Whole lines, in their order, and nothing of the bar that was drawn.
 
     From the first bar on, whole, whatever the width, its cost is the last recorded.
     """
     words = WORDS[verb].split()
-    code, written = run_on_terminal(*words, columns=columns, cwd=folder)
-    drawn = BAR.findall(written)
-    assert len(drawn) == len(re.findall(r"\d%\|", written)) >= 24, "none is cut off"
-    assert {unit for _, _, unit, _ in drawn} == {"pictures" if verb == "prepare" else "iterations"}
-    recorded = ""
-    for cost, _, _, _, shown in re.findall(rf"Cost after \D+\d+: ([\d.]+)|{BAR.pattern}", written):
-        recorded = cost or recorded
-        assert cost or shown == recorded
     # Without a terminal there is no bar; notes and results stand in the same order in one pipe.
     piped = run(*words, cwd=folder, stderr=subprocess.STDOUT, env={"PYTHONUNBUFFERED": "1"})
-    assert code == piped.returncode
-    assert screen(written, columns) == wrapped(piped.stdout, columns)
+    for columns in WIDTHS:
+        code, written = run_on_terminal(*words, columns=columns, cwd=folder)
+        drawn = BAR.findall(written)
+        assert len(drawn) == len(re.findall(r"\d%\|", written)) >= 24, "none is cut off"
+        units = {unit for _, _, unit, _ in drawn}
+        assert units == {"pictures" if verb == "prepare" else "iterations"}
+        recorded = ""
+        costs = rf"Cost after \D+\d+: ([\d.]+)|{BAR.pattern}"
+        for cost, _, _, _, shown in re.findall(costs, written):
+            recorded = cost or recorded
+            assert cost or shown == recorded
+        assert code == piped.returncode
+        assert screen(written, columns) == wrapped(piped.stdout, columns)
 
 
-@every_width
+@pytest.mark.parametrize("columns", WIDTHS)
 @pytest.mark.parametrize("verb", ["train", "tune"])
 def test_an_interrupted_bar_leaves_nothing(verb: str, columns: int, folder: Path) -> None:
     """Neither of itself nor of the ^C that the terminal shows."""

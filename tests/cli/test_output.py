@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import io
 import json
 import math
 import re
@@ -89,6 +90,36 @@ def test_no_bar_is_drawn_where_stderr_is_no_terminal(
         display.progress(1, 2)
         assert display.bar is None
     assert "tqdm" not in sys.modules
+
+
+class Terminal(io.StringIO):
+    """Keeps each write to it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.writes: list[str] = []
+
+    def write(self, text: str) -> int:
+        written = super().write(text)  # which refuses bytes
+        self.writes.append(text)
+        return written
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_the_cursor_is_never_left_behind_the_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a terminal would show a ^C at any time, which would wrap to a line of its own."""
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "60")
+    display = Display("iterations", quiet=False)
+    display.progress(1, 3)
+    display.note("a note")
+    shown = [text.strip() for text in terminal.writes if text.strip()]
+    assert ("%|" in shown[0], shown[1:]) == (True, ["a note"])
+    assert [text for text in terminal.writes if text and text[-1] not in "\r\n"] == []
 
 
 PACKAGE = Path(catclf.__file__).parent

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, Request, sync_playwright
 
 import catclf
@@ -85,7 +86,12 @@ def make_report(folder: Path, source: list[Path], preprocessing: catclf.Preproce
     return folder / "report.html"
 
 
-@pytest.fixture(scope="session", params=["pixels", "hog-color"])
+KINDS = ("pixels", "hog-color")
+# Of tests of what has nothing to do with features.
+of_pixels = pytest.mark.parametrize("sample_report", KINDS[:1], indirect=True)
+
+
+@pytest.fixture(scope="session", params=KINDS)
 def sample_report(request: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Report on the sample, by each kind of features; dataset.npz and model.npz stand beside it."""
     folder = tmp_path_factory.mktemp("report")
@@ -99,6 +105,12 @@ def drop(page: Page, data: bytes, name: str = "photo") -> None:
         "#file", {"name": name, "mimeType": "application/octet-stream", "buffer": data}
     )
     page.wait_for_selector("#photo-result > .answer, #photo-error:not(:empty)")
+
+
+def violations(page: Page) -> list[tuple[str, str]]:
+    """Return what axe-core finds wrong, each with its first element; it tells no more, sooner."""
+    found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
+    return [(each["id"], each["nodes"][0]["html"]) for each in found]
 
 
 def decoded(page: Page, data: bytes) -> dict[str, Any]:

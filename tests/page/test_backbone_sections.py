@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 from playwright.sync_api import Page
 
@@ -20,7 +19,7 @@ from catclf.model import Model
 from catclf.operations.page_backbone import PUT_BACK
 from catclf.operations.shown_names import names_below
 from networks import small_network
-from page.conftest import SAMPLE, OpenPage, drop
+from page.conftest import SAMPLE, OpenPage, drop, violations
 from page.test_page import BROKEN_WORDS, SHORT_SCALES, SPLIT, assert_it_fits
 
 pytestmark = pytest.mark.slow
@@ -315,8 +314,7 @@ def test_everyone_can_use_it(made: Made, open_page: OpenPage, width: int, scheme
     assert_it_fits(page)
     assert page.evaluate(SPLIT) == []
     assert page.evaluate(SHORT_SCALES) == []
-    found = Axe().run(page).response["violations"]
-    assert [(each["id"], each["nodes"][0]["html"]) for each in found] == []
+    assert violations(page) == []
     page.locator("#mistakes .card").nth(1).focus()
     page.keyboard.press("Enter")
     assert page.evaluate("document.activeElement.id") == "steps"
@@ -358,8 +356,7 @@ def test_where_no_picture_can_be_chosen_there_are_no_steps(
     assert catclf.report(tmp_path / "d.npz", made.model, tmp_path / "r.html").warnings == ()
     page = open_page(tmp_path / "r.html")
     assert page.locator("#steps, [href='#steps'], #accuracy").count() == 0
-    found = Axe().run(page).response["violations"]
-    assert [(each["id"], each["nodes"][0]["html"]) for each in found] == []
+    assert violations(page) == []
 
 
 @of(NUMBERS)

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
 import catclf
@@ -20,7 +19,7 @@ from catclf.logistic import sigmoid
 from catclf.page import NETWORK_SCRIPTS
 from corpus.good_pictures import encode, photo_like
 from networks import small_network
-from page.conftest import SAMPLE, OpenPage, drop, make_report
+from page.conftest import SAMPLE, OpenPage, drop, make_report, violations
 from page.test_page import SPLIT, assert_it_fits
 
 pytestmark = pytest.mark.slow
@@ -143,8 +142,7 @@ def test_the_answer_has_its_evidence_and_nearest_pictures(
         page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
         assert_it_fits(page)
         assert page.evaluate(SPLIT) == []
-        found = Axe().run(page).response["violations"]
-        assert [(each["id"], each["nodes"][0]["html"]) for each in found] == []
+        assert violations(page) == []
 
 
 def test_an_unlike_photo_is_warned_of(report: Path, open_page: OpenPage) -> None:
@@ -238,6 +236,6 @@ def test_the_network_is_in_pages_that_use_it_alone(
         assert page.inner_text("#photo code") == "catclf predict -m 'my model.npz' photo.jpg"
         assert page.locator("#file").count() == 0
         assert_it_fits(page)
-    assert [each["id"] for each in Axe().run(page).response["violations"]] == []
+    assert violations(page) == []
     catclf.report(dataset, catclf.load_model(model), made)
     assert open_page(made).inner_text("#photo code") == "catclf predict -m model.npz photo.jpg"

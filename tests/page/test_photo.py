@@ -17,7 +17,7 @@ from catclf.features import column
 from catclf.pictures import jpeg
 from catclf.pictures.reading import decode_picture
 from corpus.good_pictures import encode, good_files, idat, photo_like, png
-from page.conftest import SAMPLE, OpenPage, decoded, drop
+from page.conftest import SAMPLE, OpenPage, decoded, drop, of_pixels
 
 pytestmark = pytest.mark.slow
 NOT_IN_BROWSERS = (".tif", ".ppm", ".pgm", ".pbm")
@@ -150,6 +150,7 @@ def test_a_reduced_jpeg_is_said_to_differ(sample_report: Path, open_page: OpenPa
     assert abs(decoded(page, data)["probability"] - wanted.probabilities["cat"]) < allowed
 
 
+@of_pixels
 def test_a_turned_webp_is_said_to_differ(sample_report: Path, open_page: OpenPage) -> None:
     """Not every browser obeys EXIF in WebP."""
     exif = Image.Exif()
@@ -159,6 +160,7 @@ def test_a_turned_webp_is_said_to_differ(sample_report: Path, open_page: OpenPag
     assert "Not every browser turns a WebP upright" in page.inner_text("#photo-result")
 
 
+@of_pixels
 def test_what_cannot_be_read_is_told(sample_report: Path, open_page: OpenPage) -> None:
     """In a sentence, with the file's name; and the next picture is answered again."""
     page = open_page(sample_report)
@@ -179,6 +181,7 @@ def test_what_cannot_be_read_is_told(sample_report: Path, open_page: OpenPage) -
     assert "cat) = " in page.inner_text("#photo-result")
 
 
+@of_pixels
 def test_a_browser_that_alters_pixels_is_refused(sample_report: Path, open_page: OpenPage) -> None:
     """Protection against fingerprinting adds noise to what a page reads of a canvas."""
     page = open_page(sample_report)
@@ -197,6 +200,7 @@ def test_a_browser_that_alters_pixels_is_refused(sample_report: Path, open_page:
     assert page.inner_text("#photo-result") == ""
 
 
+@of_pixels
 @pytest.mark.parametrize(("width", "height"), [(70_000, 100), (8_000, 8_000)])
 def test_a_picture_too_large_for_a_canvas_is_told(
     sample_report: Path, open_page: OpenPage, width: int, height: int
@@ -208,6 +212,7 @@ def test_a_picture_too_large_for_a_canvas_is_told(
     assert f"Too large for this page: {width} x {height}" in page.inner_text("#photo-error")
 
 
+@of_pixels
 def test_the_last_photo_is_answered(sample_report: Path, open_page: OpenPage) -> None:
     """A slower one that was chosen before does not take its place; of several, the first counts."""
     page = open_page(sample_report)
@@ -241,6 +246,7 @@ SEND = """([base64, kind, name]) => {
 }"""
 
 
+@of_pixels
 @pytest.mark.parametrize(("kind", "name"), [("drop", "dataTransfer"), ("paste", "clipboardData")])
 def test_a_photo_can_be_dropped_and_pasted(
     sample_report: Path, open_page: OpenPage, kind: str, name: str

@@ -65,14 +65,14 @@ def test_an_array_reads_the_same_however_it_is_saved(tmp_path: Path, save: Any, 
 @pytest.mark.parametrize("save", [np.savez, np.save])
 def test_memory_does_not_grow_with_the_pictures(tmp_path: Path, save: Any) -> None:
     """What is not compressed is read by position, a picture at a time."""
-    many = np.full((2000, 64, 64, 3), 200, np.uint8)  # 24 MB
+    many = np.full((1000, 64, 64, 3), 200, np.uint8)  # 12 MB
     if save is np.savez:
-        np.savez(tmp_path / "a.npz", X=many, y=np.arange(2000))
+        np.savez(tmp_path / "a.npz", X=many, y=np.arange(1000))
         paths = [tmp_path / "a.npz"]
     else:
         paths = [tmp_path / "X.npy", tmp_path / "y.npy"]
         np.save(paths[0], many)
-        np.save(paths[1], np.arange(2000))
+        np.save(paths[1], np.arange(1000))
     del many
     with ExitStack() as files:
         tracemalloc.start()
