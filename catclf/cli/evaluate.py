@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import click
 
+from catclf.cli.class_table import (
+    MATRIX_CLASSES,
+    class_lines,
+    classes_as_record,
+    two_class_lines,
+    two_classes_as_record,
+)
 from catclf.cli.options import (
     Verb,
     csv_option,
@@ -17,7 +25,15 @@ from catclf.cli.options import (
     option,
     quiet_option,
 )
-from catclf.cli.output import as_json, note, note_saved, percent, with_flags
+from catclf.cli.output import (
+    as_json,
+    note,
+    note_saved,
+    number,
+    percent,
+    shortened,
+    with_flags,
+)
 from catclf.errors import NAMED_PICTURES, printable
 from catclf.operations.comparison import Comparison, compare
 from catclf.operations.evaluation import Evaluation, evaluate
@@ -53,17 +69,20 @@ def command(dataset: str, model: tuple[str, ...], format: str, quiet: bool, **op
     """Evaluate a model, or compare two, on a split of a dataset.
 
     DATASET is a file that prepare wrote; without it, data/dataset.npz. The accuracy is shown with
-    its 95 % interval, and held against that of always predicting the more frequent class; of a
-    model trained with --class-weight balanced it is the balanced accuracy, against 50 %. Of a model
-    of a network's features, the test pictures that are unlike the training pictures are counted,
-    and the least similar listed; --format json lists all.
+    its 95 % interval, and held against that of always predicting the most frequent class; of a
+    model trained with --class-weight balanced it is the balanced accuracy, against chance. Of more
+    than two classes, recall, precision and F1 are shown by class, with their macro averages, and
+    which classes are confused; --format json has all of them, and the confusion matrix with a row
+    for each label. Of a model of a network's features, the test pictures that are unlike the
+    training pictures are counted, and the least similar listed; --format json lists all.
     """
     if len(model) > 2:
         raise click.UsageError(f"--model names {len(model)} models; at most two are compared.")
     if len(model) == 1:
         evaluation = evaluate(dataset, *model, **options)
         record, lines = as_record(evaluation), lines_of(evaluation)
-        record["most_wrong"] = evaluation.worst(NAMED_PICTURES)
+        worst = evaluation.worst(NAMED_PICTURES)
+        record["most_wrong"] = [prediction_as_record(picture) for picture in worst]
         record |= unlike_as_record(evaluation)
         warnings = list(warnings_of(evaluation))
     else:
@@ -104,16 +123,15 @@ def accuracy_lines(evaluation: Evaluation) -> list[str]:
 
 def as_record(evaluation: Evaluation) -> dict[str, object]:
     """Return the results for JSON."""
-    counts, judged = evaluation.confusion, evaluation.judged
+    counts, judged, classes = evaluation.confusion, evaluation.judged, evaluation.classes
     is_test = evaluation.split == "test"
-    negative, positive = evaluation.classes
+    two = len(classes) == 2
     return {
         "dataset": evaluation.dataset,
         "model": evaluation.model,
         "split": evaluation.split,
-        "classes": evaluation.classes,
-        "positive": positive,
-        "threshold": evaluation.threshold,
+        "classes": classes,
+        **({"positive": classes[1], "threshold": evaluation.threshold} if two else {}),
         "examples": counts.total,
         "accuracy": evaluation.accuracy,
         "accuracy_interval_95": evaluation.interval,
@@ -126,11 +144,7 @@ def as_record(evaluation: Evaluation) -> dict[str, object]:
         # On the train split nothing is sure of other pictures.
         "surely_better_than_constant": judged.surely_better if is_test else None,
         "surely_worse_than_constant": judged.surely_worse if is_test else None,
-        "confusion": counts,
-        "recall_by_class": {negative: counts.specificity, positive: counts.recall},
-        "precision": counts.precision,
-        "recall": counts.recall,
-        "f1": counts.f1,
+        **(two_classes_as_record(evaluation) if two else classes_as_record(evaluation)),
         "auc": evaluation.auc,
         "log_loss": evaluation.log_loss,
         "constant_log_loss": evaluation.constant_log_loss,
@@ -168,9 +182,7 @@ def comparison_as_record(compared: Comparison) -> dict[str, object]:
 
 def lines_of(evaluation: Evaluation) -> Iterator[str]:
     """Yield the results, to be read."""
-    negative, positive = (printable(name) for name in evaluation.classes)
-    counts = evaluation.confusion
-    width = max(len("predicted"), len(negative), len(positive))
+    two = len(evaluation.classes) == 2
     yield from _heading(evaluation)
     yield f"model              {_model_line(evaluation)}\n"
     for each in evaluation.accuracies:
@@ -178,16 +190,9 @@ def lines_of(evaluation: Evaluation) -> Iterator[str]:
         yield f"{each.name:17}  {percent(each.value):>8}  (95 % interval {low} to {high})"
         constant = percent(each.constant)
         yield f"{each.constant_name:17}  {constant:>8}  (always predicting {each.constant_class})"
-    yield f"\n{'':{width}}  {'predicted':>{width}}  {'predicted':>{width}}"
-    yield f"{'label':{width}}  {negative:>{width}}  {positive:>{width}}     recall"
-    for name, *row, recall in (
-        (negative, counts.true_negatives, counts.false_positives, counts.specificity),
-        (positive, counts.false_negatives, counts.true_positives, counts.recall),
-    ):
-        yield f"{name:{width}}  {row[0]:>{width}}  {row[1]:>{width}}  {percent(recall):>9}"
-    yield f"\nprecision          {number(counts.precision)}"
-    yield f"F1                 {number(counts.f1)}"
-    yield f"AUC                {number(evaluation.auc)}"
+    yield from two_class_lines(evaluation) if two else class_lines(evaluation)
+    mean = "" if two else "  (one class against the rest, mean)"
+    yield f"AUC                {number(evaluation.auc)}{mean}"
     yield f"log loss           {number(evaluation.log_loss)}  ({_constant_log_loss(evaluation)})"
     if evaluation.split == "test" and evaluation.doubt is None:
         yield evaluation.verdict
@@ -207,7 +212,7 @@ def lines_of(evaluation: Evaluation) -> Iterator[str]:
     if evaluation.similarities is not None:
         unlike = evaluation.unlike_indices()
         below = f"unlike the training pictures (similarity below {number(evaluation.floor)})"
-        yield f"\n{below}: {len(unlike)} of {counts.total}" + "," * bool(unlike)
+        yield f"\n{below}: {len(unlike)} of {len(evaluation.names)}" + "," * bool(unlike)
         if unlike:
             yield "the least similar first:"
         for index in unlike[:NAMED_PICTURES]:
@@ -219,12 +224,13 @@ def lines_of(evaluation: Evaluation) -> Iterator[str]:
 
 
 def _heading(evaluation: Evaluation) -> list[str]:
+    counted = f"{len(evaluation.names)} pictures"
     positive = printable(evaluation.classes[1])
-    return [
-        f"{evaluation.split} split of {printable(evaluation.dataset)}: "
-        f"{evaluation.confusion.total} pictures",
-        f"predicted {positive} where P({positive}) > {evaluation.threshold:g}",
-    ]
+    rule = f"predicted {positive} where P({positive}) > {evaluation.threshold:g}"
+    if len(evaluation.classes) > 2:
+        counted += f" of {len(evaluation.classes)} classes"
+        rule = "predicted the most probable class"
+    return [f"{evaluation.split} split of {printable(evaluation.dataset)}: {counted}", rule]
 
 
 def _model_line(evaluation: Evaluation) -> str:
@@ -235,10 +241,11 @@ def _model_line(evaluation: Evaluation) -> str:
 
 
 def _constant_log_loss(evaluation: Evaluation) -> str:
-    positive = printable(evaluation.classes[1])
-    share = number(float(evaluation.labels.mean()))
-    loss = number(evaluation.constant_log_loss)
-    return f"always predicting P({positive}) = {share}: {loss}"
+    constant = "the classes' shares"
+    if len(evaluation.classes) == 2:
+        share = number(float(evaluation.labels.mean()))
+        constant = f"P({printable(evaluation.classes[1])}) = {share}"
+    return f"always predicting {constant}: {number(evaluation.constant_log_loss)}"
 
 
 def warnings_of(evaluation: Evaluation) -> Iterator[str]:
@@ -257,23 +264,6 @@ def warnings_of(evaluation: Evaluation) -> Iterator[str]:
         yield f"pictures with a copy or near-copy in the train split: {also}"
 
 
-# What two models are compared by: a name, and its text.
-COMPARED: tuple[tuple[str, Callable[[Evaluation], str]], ...] = (
-    ("accuracy", lambda e: percent(e.accuracy)),
-    ("95 % interval, from", lambda e: percent(e.interval[0])),
-    ("to", lambda e: percent(e.interval[1])),
-    ("balanced accuracy", lambda e: percent(e.confusion.balanced_accuracy)),
-    ("95 % interval, from", lambda e: percent(e.balanced_interval and e.balanced_interval[0])),
-    ("to", lambda e: percent(e.balanced_interval and e.balanced_interval[1])),
-    ("recall of {negative}", lambda e: percent(e.confusion.specificity)),
-    ("recall of {positive}", lambda e: percent(e.confusion.recall)),
-    ("precision", lambda e: number(e.confusion.precision)),
-    ("F1", lambda e: number(e.confusion.f1)),
-    ("AUC", lambda e: number(e.auc)),
-    ("log loss", lambda e: number(e.log_loss)),
-)
-
-
 def lettered(compared: Comparison) -> dict[str, Evaluation]:
     """Return both evaluations, by what their models are called."""
     return {"A": compared.first, "B": compared.second}
@@ -283,11 +273,8 @@ def comparison_lines(compared: Comparison) -> Iterator[str]:
     """Yield the results of two models side by side, and their difference, to be read."""
     both = lettered(compared)
     first = compared.first
-    negative, positive = (printable(name) for name in first.classes)
-    rows = [
-        (name.format(negative=negative, positive=positive), *map(text, both.values()))
-        for name, text in COMPARED
-    ]
+    found = zip(*map(_compared_by, both.values()), strict=True)
+    rows = [(name, one, other) for (name, one), (_, other) in found]
     right = "right where the other is wrong"
     rows.append((right, str(compared.only_first), str(compared.only_second)))
     width = max(len(name) for name, *_ in rows)
@@ -312,6 +299,39 @@ def comparison_lines(compared: Comparison) -> Iterator[str]:
         yield "Their difference is not significant: it may be chance."
 
 
+def _compared_by(evaluation: Evaluation) -> list[tuple[str, str]]:
+    """Return what two models are compared by: names, and texts."""
+    counts, classes = evaluation.confusion, evaluation.classes
+    low, high = evaluation.interval
+    balanced_low, balanced_high = evaluation.balanced_interval or (None, None)
+    recalls = []
+    if len(classes) <= MATRIX_CLASSES:
+        names = (f"recall of {shortened(name)}" for name in classes)
+        recalls = list(zip(names, map(percent, counts.recalls), strict=True))
+    means = [("macro precision", counts.macro_precision), ("macro F1", counts.macro_f1)]
+    if len(classes) == 2:
+        means = [("precision", counts.precision), ("F1", counts.f1)]
+    means += [("AUC", evaluation.auc), ("log loss", evaluation.log_loss)]
+    return [
+        ("accuracy", percent(evaluation.accuracy)),
+        ("95 % interval, from", percent(low)),
+        ("to", percent(high)),
+        ("balanced accuracy", percent(counts.balanced_accuracy)),
+        ("95 % interval, from", percent(balanced_low)),
+        ("to", percent(balanced_high)),
+        *recalls,
+        *((name, number(mean)) for name, mean in means),
+    ]
+
+
+def prediction_as_record(picture: LabeledPrediction) -> dict[str, object]:
+    """Return a prediction for JSON; its probabilities by class where there are more than two."""
+    record = asdict(picture)
+    if picture.probabilities is None:
+        del record["probabilities"]
+    return record
+
+
 def prediction_line(picture: LabeledPrediction, classes: Sequence[str]) -> str:
     """Return a line about a picture whose label and prediction disagree."""
     of = classes[1] if len(classes) == 2 else picture.predicted
@@ -319,8 +339,3 @@ def prediction_line(picture: LabeledPrediction, classes: Sequence[str]) -> str:
         f"  P({printable(of)}) = {picture.probability:.4f}, "
         f"label {printable(picture.label)}: {printable(picture.name)}"
     )
-
-
-def number(value: float | None) -> str:
-    """Return a number with four decimals; a dash where it is not defined."""
-    return "-" if value is None else f"{value:.4f}"

@@ -30,6 +30,8 @@ BAR_FORMAT = "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt}{unit} [{remaining} l
 # (`CatclfError.exit_code`), 2 wrong usage (click), 130 and 143 interrupted (128 + the signal).
 EXIT_UNREADABLE = 3
 
+TEXT_CHARACTERS = 50  # of what a file may hold at any length
+
 # What the library calls a parameter, where its flag has another name.
 FLAGS = {"learning_rate": "--lr", "learning_rates": "--lr", "iterations": "--iters"}
 
@@ -59,6 +61,17 @@ def counted(number: int, what: str) -> str:
 def percent(fraction: float | None) -> str:
     """Return a fraction as a percentage with two decimals; a dash where it is not defined."""
     return "-" if fraction is None else f"{100 * fraction:.2f} %"
+
+
+def number(value: float | None) -> str:
+    """Return a number with four decimals; a dash where it is not defined."""
+    return "-" if value is None else f"{value:.4f}"
+
+
+def shortened(text: str, characters: int = TEXT_CHARACTERS) -> str:
+    """Return a text from outside, printable, and cut where it is longer than so many characters."""
+    shown = printable(text)
+    return shown if len(shown) <= characters else f"{shown[: characters - 3]}..."
 
 
 def as_json(result: object) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from catclf.cli.class_table import NAMED_CHARACTERS, lowest_recalls
 from catclf.cli.evaluate import accuracy_lines, as_record
 from catclf.cli.options import (
     Verb,
@@ -25,7 +26,7 @@ from catclf.cli.options import (
     setting,
     taken,
 )
-from catclf.cli.output import Display, Results, as_json, counted, note, percent
+from catclf.cli.output import Display, Results, as_json, counted, note, percent, shortened
 from catclf.cli.scheduler import cluster_client, scheduler_options
 from catclf.descent import METHODS
 from catclf.errors import ClusterError, DivergenceError, printable
@@ -276,6 +277,12 @@ def _result_lines(trained: Trained) -> Iterator[str]:
                 f"  recall of {negative} {percent(counts.specificity)}, "
                 f"of {positive} {percent(counts.recall)}"
             )
+        else:
+            lowest = ", ".join(
+                f"{shortened(evaluation.classes[label], NAMED_CHARACTERS)} {percent(recall)}"
+                for label, recall in lowest_recalls(counts, 2)
+            )
+            yield f"  lowest recall: {lowest}"
 
 
 def _fields(trained: Trained, output: str, display: TrainingDisplay) -> dict[str, object]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from catclf.cli.evaluate import prediction_line
+from catclf.cli.evaluate import prediction_as_record, prediction_line
 from catclf.cli.options import (
     Number,
     Verb,
@@ -155,6 +155,7 @@ def command(
 def as_record(tuned: Tuned, suspects: int) -> dict[str, object]:
     """Return the results for JSON; numbers that are not defined are null."""
     search, withheld = tuned.search, _why_withheld(tuned)
+    named = [] if withheld else tuned.out_of_fold[:suspects]
     return {
         "dataset": tuned.dataset,
         "features": tuned.features,
@@ -173,7 +174,7 @@ def as_record(tuned: Tuned, suspects: int) -> dict[str, object]:
         "scores": [_named(search, asdict(score)) for score in tuned.scores],
         "positive": tuned.classes[1],
         "suspects_withheld": withheld,
-        "suspects": [] if withheld else tuned.out_of_fold[:suspects],
+        "suspects": [prediction_as_record(picture) for picture in named],
     }
 
 

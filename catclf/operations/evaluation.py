@@ -131,15 +131,16 @@ class Evaluation:
 
     @property
     def accuracies(self) -> list[Judged]:
-        """The accuracy and, where both classes are there, the balanced accuracy.
+        """The accuracy and, where no class is absent, the balanced accuracy.
 
         The latter stands first where the model was trained with balanced class weights, which give
         up accuracy for it.
         """
-        found = [Judged("accuracy", self.accuracy, self.interval, self.majority_rate)]
+        n = len(self.classes)
+        found = [Judged("accuracy", self.accuracy, self.interval, self.majority_rate, n)]
         balanced, interval = self.confusion.balanced_accuracy, self.balanced_interval
         if balanced is not None and interval is not None:
-            found.append(Judged("balanced accuracy", balanced, interval, 1 / len(self.classes)))
+            found.append(Judged("balanced accuracy", balanced, interval, 1 / n, n))
         return found[::-1] if self.class_weight == "balanced" else found
 
     @property
@@ -187,11 +188,15 @@ class Evaluation:
     def most_confident(self, right: bool, count: int) -> list[int]:
         """Return which pictures are predicted right, or wrong, with most confidence.
 
-        At most `count` of them, the most confident first.
+        At most `count` of them, the most confident first: by the probability of the class that is
+        predicted, which of two classes the loss tells as well, and without ties near 1.
         """
         indices = np.flatnonzero(self.right == right)
         loss = self.losses[indices]
-        order = np.argsort(loss if right else -loss, kind="stable")
+        key = loss if right else -loss
+        if len(self.classes) > 2 and not right:
+            key = -self.probabilities[indices].max(axis=1)
+        order = np.argsort(key, kind="stable")
         return [int(index) for index in indices[order[:count]]]
 
     def worst(self, count: int) -> list[LabeledPrediction]:

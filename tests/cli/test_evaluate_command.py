@@ -12,8 +12,10 @@ import catclf
 from catclf.cli import evaluate as module
 from catclf.operations.comparison import Comparison
 from catclf.operations.evaluation import Evaluation
+from catclf.training import Settings
 from cli.conftest import with_floor
 from command_line import results
+from datasets import write_small
 
 
 def test_evaluate_in_json(dataset: Path, model: Path) -> None:
@@ -40,6 +42,29 @@ def test_evaluate_in_json(dataset: Path, model: Path) -> None:
     assert [wrong["name"] for wrong in found["most_wrong"]] == [
         row.name for row in expected.worst(5)
     ]
+    told = ["name", "label", "predicted", "probability", "loss"]
+    assert [*found["most_wrong"][0]] == told
+
+
+def test_evaluate_more_classes_in_json(tmp_path: Path) -> None:
+    """What two classes have, but for what is of a positive one, and each class's rates by name."""
+    classes = ("car", "c,at", "dog")
+    dataset = write_small(tmp_path / "d.npz", 9, 9, classes=classes)
+    catclf.train(dataset, tmp_path / "m.npz", Settings(iterations=3), observer=catclf.Observer())
+    told = results("evaluate", dataset, "-m", tmp_path / "m.npz", "--format", "json")
+    found, expected = json.loads(told), catclf.evaluate(dataset, tmp_path / "m.npz")
+    counts = expected.confusion
+    assert {"positive", "threshold", "precision", "recall", "f1"}.isdisjoint(found)
+    assert found["classes"] == [*found["by_class"]] == list(classes)
+    assert found["confusion"] == counts.matrix.tolist()
+    assert found["macro_recall"] == found["balanced_accuracy"] == counts.balanced_accuracy
+    assert found["macro_f1"] == counts.macro_f1
+    assert found["balanced_accuracy_interval_95"] == [*(expected.balanced_interval or ())]
+    for name in ("accuracy", "majority_rate", "auc", "log_loss", "constant_log_loss"):
+        assert found[name] == getattr(expected, name)
+    first = expected.worst(5)[0]
+    assert found["most_wrong"][0]["probabilities"] == first.probabilities
+    assert found["most_wrong"][0]["probability"] == first.probability
 
 
 def test_what_is_told_of_one_and_of_two_models_in_json(

@@ -48,7 +48,7 @@ def shown(command: str) -> Iterator[str]:
 
 @pytest.fixture
 def folder(small_pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Work among pictures, some spoiled, a dataset of noise, a network, a notebook's weights."""
+    """Work among pictures, some spoiled, two datasets, a network, a notebook's weights."""
     monkeypatch.chdir(tmp_path)
     shutil.copytree(small_pictures, "pets")
     for split, numbers in (("train", range(8)), ("test", range(7, 10))):
@@ -60,6 +60,18 @@ def folder(small_pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     Path("odd/test/cat/cut.png").write_bytes(Path("pets/cat/00.png").read_bytes()[:70])
     Path("odd/train/cat/notes.txt").touch()
     write_small(Path("noise.npz"), 40, size=2, seed=2)
+    labels = np.arange(48) % 6 % 4  # a third ants, a third bees, a sixth cats, a sixth dogs
+    noise = np.random.default_rng(1).integers(0, 90, (48, 48))
+    tinted = (noise + 20 * (np.arange(48) % 4 == labels[:, np.newaxis])).astype(np.uint8)
+    write_small(
+        Path("four.npz"),
+        size=4,
+        classes=("ant", "bee", "cat", "dog"),
+        columns=tinted[:24],
+        labels=labels[:24],
+        test_columns=tinted[24:],
+        test_labels=labels[24:],
+    )
     Path("small.onnx").write_bytes(small_network(8, outputs=40))
     Image.radial_gradient("L").save("disc.png")
     np.savez("weights.npz", w=np.random.default_rng(0).normal(size=192), b=-0.5)

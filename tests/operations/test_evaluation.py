@@ -39,7 +39,7 @@ N_X = 3 * SIZE * SIZE
 def model() -> Model:
     """Return a model whose weights are small and random: some answers are wrong."""
     w = np.random.default_rng(5).normal(size=(N_X, 1)) / 10
-    return Model(w, 0.01, CLASSES, Preprocessing(size=SIZE))
+    return Model(w, np.array([[0.01]]), CLASSES, Preprocessing(size=SIZE))
 
 
 def write_labels(path: Path, labels: Sequence[int]) -> Path:
@@ -52,7 +52,7 @@ def answering(logits: Sequence[float], b: float = 0.0) -> Model:
     """Return a model with these logits, less b, of the test pictures that `write_labels` writes."""
     w = np.zeros((N_X, 1))
     w[: len(logits), 0] = logits
-    return Model(w, b, CLASSES, Preprocessing(size=SIZE))
+    return Model(w, np.array([[b]]), CLASSES, Preprocessing(size=SIZE))
 
 
 # ------------------------------------------------------------------------------ the numbers
@@ -64,15 +64,13 @@ def test_results_are_those_counted_by_hand(small_dataset: Path, model: Model) ->
     with open_dataset(small_dataset) as dataset:
         x, y = dataset.test.X / 255, dataset.test.labels
     m = y.size
-    a = [float(1 / (1 + np.exp(-(model.w[:, 0] @ x[:, i] + model.b)))) for i in range(m)]
-    np.testing.assert_allclose(result.probabilities, a, rtol=1e-12)
+    a = [float(1 / (1 + np.exp(-(model.w[:, 0] @ x[:, i] + model.b.item())))) for i in range(m)]
+    np.testing.assert_allclose(result.probabilities[:, 1], a, rtol=1e-12)
     outcomes = [(int(a[i] > 0.5), int(y[i])) for i in range(m)]
-    assert dataclasses.asdict(result.confusion) == {
-        "true_positives": outcomes.count((1, 1)),
-        "false_positives": outcomes.count((1, 0)),
-        "false_negatives": outcomes.count((0, 1)),
-        "true_negatives": outcomes.count((0, 0)),
-    }
+    assert result.confusion.true_positives == outcomes.count((1, 1))
+    assert result.confusion.false_positives == outcomes.count((1, 0))
+    assert result.confusion.false_negatives == outcomes.count((0, 1))
+    assert result.confusion.true_negatives == outcomes.count((0, 0))
     assert result.accuracy == sum(said == is_ for said, is_ in outcomes) / m
     assert result.interval == wilson_interval(result.confusion.correct, m)
     assert f"{m} test pictures: accuracy {result.accuracy:.4f}, 95 %" in repr(result)
@@ -91,7 +89,7 @@ def test_a_picture_predicted_by_file_has_its_columns_probability(
     for split in ("train", "test"):
         result = evaluate(small_dataset, model, split=split)
         by_file = [positive_probability(answer) for answer in predict(result.names, model)]
-        assert by_file == result.probabilities.tolist()
+        assert by_file == result.probabilities[:, 1].tolist()
 
 
 def test_how_like_the_training_pictures_the_test_pictures_are(
@@ -139,7 +137,7 @@ def test_counts_follow_the_threshold(small_dataset: Path, model: Model, threshol
     usual = evaluate(small_dataset, model)
     moved = evaluate(small_dataset, model, threshold=threshold)
     said = moved.confusion.true_positives + moved.confusion.false_positives
-    assert said == np.count_nonzero(moved.probabilities > threshold)
+    assert said == np.count_nonzero(moved.probabilities[:, 1] > threshold)
     assert moved.confusion.total == usual.confusion.total
     assert (moved.auc, moved.log_loss) == (usual.auc, usual.log_loss)
 
@@ -149,7 +147,7 @@ def test_each_picture_is_told_in_order(small_dataset: Path, model: Model) -> Non
     result = evaluate(small_dataset, model, split="train")
     rows = list(result.predictions())
     assert [row.name for row in rows] == result.names
-    assert [row.probability for row in rows] == result.probabilities.tolist()
+    assert [row.probability for row in rows] == result.probabilities[:, 1].tolist()
     assert [row.loss for row in rows] == result.losses.tolist()
     for row in rows:
         assert Path(row.name).parent.name == row.label
@@ -182,7 +180,7 @@ def test_saturated_probabilities_keep_finite_losses_and_ranks(tmp_path: Path) ->
     """Where probabilities round to 0 and 1, losses and AUC come from the logits."""
     sharp = answering([0, 1000, 2000, 4000], b=50)
     result = evaluate(write_labels(tmp_path / "d.npz", [0, 0, 1, 1]), sharp)
-    assert result.probabilities.tolist() == [1.0] * 4
+    assert result.probabilities[:, 1].tolist() == [1.0] * 4
     assert result.auc == 1
     np.testing.assert_allclose(result.losses, [50, 1050, 0, 0], atol=1e-300)
 
@@ -191,8 +189,8 @@ def test_evaluation_in_blocks_is_evaluation_at_once(tmp_path: Path, model: Model
     """Many pictures are read a block at a time; no answer depends on the block."""
     path = write_small(tmp_path / "d.npz", 2, 577)
     with open_dataset(path) as dataset:
-        at_once = sigmoid(model.logits(dataset.test.columns[:]))
-    assert evaluate(path, model).probabilities.tolist() == at_once.tolist()
+        [at_once] = sigmoid(model.logits(dataset.test.columns[:]))
+    assert evaluate(path, model).probabilities[:, 1].tolist() == at_once.tolist()
 
 
 @pytest.mark.parametrize(
@@ -291,6 +289,76 @@ def test_what_is_not_surely_better_is_told_of_them_too(tmp_path: Path) -> None:
         assert {alone.judged.surely_better, alone.judged.surely_worse} == {False}
 
 
+# ------------------------------------------------------------------------------ three classes
+
+
+THREE = ("car", "cat", "dog")
+
+
+def three_classes(
+    path: Path,
+    labels: Sequence[int],
+    logits: Sequence[tuple[float, float, float]],
+    class_weight: ClassWeight = "none",
+) -> tuple[Path, Model]:
+    """Write a dataset, and return it and a model with these logits (m, 3) of its pictures."""
+    columns = 255 * np.eye(len(labels), N_X, dtype=np.uint8)
+    write_small(path, 3, classes=THREE, test_columns=columns, test_labels=labels)
+    w = np.zeros((N_X, 3))
+    w[: len(logits)] = logits
+    training = Training(Settings(class_weight=class_weight))
+    return path, Model(w, np.zeros((3, 1)), THREE, Preprocessing(size=SIZE), training)
+
+
+def test_results_of_three_classes_are_those_counted_by_hand(tmp_path: Path) -> None:
+    """Probabilities by softmax; the AUC is the mean of each class against the others."""
+    labels = [0, 0, 1, 2]
+    logits = [(3, 0, 0), (0, 2, 0), (1, 4, 1), (2, 1, 0)]
+    result = evaluate(*three_classes(tmp_path / "d.npz", labels, logits))
+    probabilities = [np.exp(z) / np.exp(z).sum() for z in np.array(logits)]
+    np.testing.assert_allclose(result.probabilities, probabilities, rtol=1e-12)
+    losses = [-np.log(p[label]) for p, label in zip(probabilities, labels, strict=True)]
+    np.testing.assert_allclose(result.losses, losses, rtol=1e-12)
+    assert result.confusion.matrix.tolist() == [[1, 1, 0], [0, 1, 0], [1, 0, 0]]
+    assert (result.accuracy, result.interval) == (0.5, wilson_interval(2, 4))
+    assert (result.majority_rate, result.confusion.balanced_accuracy) == (0.5, 0.5)
+    assert result.constant_log_loss == pytest.approx(1.5 * np.log(2))
+    # P(dog) of the dog's picture is above that of two of the three others.
+    assert result.aucs == [0.75, 1, pytest.approx(2 / 3)]
+    assert result.auc == pytest.approx(29 / 36)
+    assert [judged.constant for judged in result.accuracies] == [0.5, 1 / 3]
+    assert result.judged.constant_class == "the most frequent class"
+    last = list(result.predictions())[-1]
+    assert (last.label, last.predicted) == ("dog", "car")
+    assert last.probability == result.probabilities[3, 0]
+    assert last.probabilities == dict(zip(THREE, result.probabilities[3], strict=True))
+
+
+def test_the_most_confidently_wrong_is_sure_of_what_is_predicted(tmp_path: Path) -> None:
+    """Not the one of the highest loss, which may but find its own label most improbable."""
+    logits = [(5, 5, -9), (9, -5, 0), (3, 1, 0)]
+    result = evaluate(*three_classes(tmp_path / "d.npz", [2, 2, 1], logits))
+    assert result.losses[0] > result.losses[1] > result.losses[2]
+    assert [each.name for each in result.worst(3)] == ["1.png", "2.png", "0.png"]
+
+
+@pytest.mark.parametrize("class_weight", ["none", "balanced"])
+def test_a_class_without_pictures_leaves_the_accuracy(
+    class_weight: ClassWeight, tmp_path: Path
+) -> None:
+    """Which the verdict then is about; means of all classes are not defined, and None."""
+    labels, right = [0] * 10 + [1] * 10, [(1, 0, 0)] * 10 + [(0, 1, 0)] * 10
+    path, model = three_classes(tmp_path / "d.npz", labels, right, class_weight)
+    result = evaluate(path, model)
+    assert (result.auc, result.aucs) == (None, [1, 1, None])
+    assert (result.confusion.balanced_accuracy, result.balanced_interval) == (None, None)
+    assert [judged.name for judged in result.accuracies] == ["accuracy"]
+    assert result.verdict == "the test accuracy is surely above the majority class (50.00 %)"
+    assert result.doubt is None
+    alone = evaluate(*three_classes(tmp_path / "d.npz", [2] * 5, [(0, 0, 1)] * 5))
+    assert alone.doubt == "the test split has one class only and cannot tell how good a model is"
+
+
 def test_an_empty_split_says_how_to_go_on(tmp_path: Path, model: Model) -> None:
     """Without test pictures the message names the train split; another name is none at all."""
     path = write_small(tmp_path / "d.npz", 2)
@@ -316,6 +384,12 @@ def test_each_picture_that_one_gets_right_alone_is_counted(tmp_path: Path) -> No
     assert compare(path, other, one).only_first == 1
     same = compare(path, one, one)
     assert (same.only_first, same.only_second, same.p_value) == (0, 0, 1)
+    three, sure = three_classes(tmp_path / "d.npz", [0, 1, 2, 2], [(1, 0, 0), (0, 1, 0), (0, 0, 1)])
+    unsure = dataclasses.replace(sure, w=np.roll(sure.w, 1, axis=1))
+    compared = compare(three, sure, unsure)  # of the last picture's equal logits both say car
+    assert (compared.only_first, compared.only_second) == (3, 0)
+    assert compared.p_value == mcnemar_p(3, 0)
+    path = write_labels(path, [1] * 12)
     worse = compare(path, one, answering([-1] * 12))
     assert (worse.only_first, worse.only_second, worse.significant) == (8, 0, True)
 
@@ -325,7 +399,7 @@ def test_each_of_two_models_is_evaluated_as_alone(
 ) -> None:
     """With the same settings, and the dataset is opened once; weights find their own order."""
     save_model(tmp_path / "m.npz", model)
-    np.savez(tmp_path / "w.npz", w=model.w[::-1], b=model.b)
+    np.savez(tmp_path / "w.npz", w=model.w[::-1], b=model.b.item())
     opened = []
 
     def watched(path: Path) -> object:
@@ -339,6 +413,6 @@ def test_each_of_two_models_is_evaluated_as_alone(
     for found, path in zip((compared.first, compared.second), files, strict=True):
         alone = evaluate(small_dataset, path, split="train", threshold=0.4)
         assert (found.model, found.threshold) == (str(path), 0.4)
-        assert found.confusion == alone.confusion
+        assert found.confusion.matrix.tolist() == alone.confusion.matrix.tolist()
         assert found.order_log_losses == alone.order_log_losses
         assert found.probabilities.tolist() == alone.probabilities.tolist()

@@ -15,12 +15,13 @@ from hypothesis import strategies as st
 from catclf.dataset import open_dataset
 from catclf.errors import CatclfError, printable
 from catclf.features import Preprocessing
+from catclf.files import FileKind, file_kind
 from catclf.model import Model
 from catclf.operations.evaluation import evaluate, evaluate_models
 from catclf.operations.prediction_table import LabeledPrediction, write_predictions
 from datasets import CLASSES, write_small
 
-MODEL = Model(np.zeros((192, 1)), 0.0, CLASSES, Preprocessing(size=8))
+MODEL = Model(np.zeros((192, 1)), np.zeros((1, 1)), CLASSES, Preprocessing(size=8))
 shares = st.floats(0, 1)
 labeled_predictions = st.builds(
     LabeledPrediction, st.text(), st.text(), st.text(), shares, st.floats(0, allow_nan=False)
@@ -49,7 +50,7 @@ def test_any_predictions_are_read_back(
 ) -> None:
     """One line each, whatever their names hold; numbers are the same to the last bit."""
     path = tmp_path_factory.getbasetemp() / "any-predictions.csv"
-    write_predictions(path, predictions, positive)
+    write_predictions(path, predictions, ("negative", positive))
     read = rows_of(path)
     assert len(path.read_bytes().splitlines()) == 1 + len(read) == 1 + len(predictions)
     for row, prediction in zip(read, predictions, strict=True):
@@ -60,6 +61,51 @@ def test_any_predictions_are_read_back(
         assert float(row["loss"]) == prediction.loss
 
 
+@given(
+    classes=st.lists(st.text(), min_size=3, max_size=5, unique_by=printable),
+    probabilities=st.lists(st.lists(shares, min_size=5, max_size=5), max_size=5),
+)
+def test_predictions_of_more_classes_are_read_back(
+    classes: list[str], probabilities: list[list[float]], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """A column for each class, in their order, whatever commas and quotes their names hold."""
+    path = tmp_path_factory.getbasetemp() / "more-predictions.csv"
+    told = [dict(zip(classes, each, strict=False)) for each in probabilities]
+    predictions = [
+        LabeledPrediction(str(i), classes[0], classes[-1], 0.5, 0.7, each)
+        for i, each in enumerate(told)
+    ]
+    write_predictions(path, predictions, classes)
+    assert file_kind(path) is FileKind.PREDICTIONS
+    assert len(path.read_bytes().splitlines()) == 1 + len(told)
+    read = rows_of(path)
+    for i, (row, each) in enumerate(zip(read, told, strict=True)):
+        assert list(row.values())[:3] == [str(i), *map(printable, (classes[0], classes[-1]))]
+        assert (row["confidence"], row["loss"]) == ("0.5", "0.7")
+        columns = {f"P({printable(name)})": str(p) for name, p in each.items()}
+        assert dict(list(row.items())[5:]) == columns
+
+
+def test_a_table_takes_the_place_of_a_table(tmp_path: Path) -> None:
+    """Of two classes or of more, without `force`; of another file with it only."""
+    classes, path = ("car", 'a "cat", wild', "dog"), tmp_path / "p.csv"
+    of_three = write_small(tmp_path / "three.npz", 3, 3, classes=classes)
+    model = Model(np.zeros((192, 3)), np.zeros((3, 1)), classes, Preprocessing(size=8))
+    result = evaluate(of_three, model, predictions=path)
+    header, first, *_ = path.read_text(encoding="utf-8").splitlines()
+    assert header == 'file,label,predicted,confidence,loss,P(car),"P(a ""cat"", wild)",P(dog)'
+    assert first.startswith("0.png,car,car,0.3333333333333333,1.0986")
+    assert len(rows_of(path)) == len(result.names)
+    evaluate(write_small(tmp_path / "two.npz", 2, 3), MODEL, predictions=path)
+    assert path.read_text(encoding="utf-8").startswith("file,label,predicted,positive")
+    evaluate(of_three, model, predictions=path)
+    path.write_text("file,label,predicted,confidence,loss\n", encoding="utf-8")
+    with pytest.raises(CatclfError, match="is not a CSV file of catclf's predictions"):
+        evaluate(of_three, model, predictions=path)
+    evaluate(of_three, model, predictions=path, force=True)
+    assert len(rows_of(path)) == 3
+
+
 def test_names_that_are_no_utf_8_are_escaped(tmp_path: Path) -> None:
     """Those of pictures and of classes, as a dataset may hold them."""
     names = [os.fsdecode(b"caf\xe9\x1b[31m.png"), "猫.png"]
@@ -67,7 +113,7 @@ def test_names_that_are_no_utf_8_are_escaped(tmp_path: Path) -> None:
     path = write_small(tmp_path / "d.npz", 2, classes=classes, test_labels=[0, 1], test_names=names)
     with open_dataset(path) as dataset:
         [result] = evaluate_models(dataset, [MODEL], "test")
-    write_predictions(tmp_path / "p.csv", result.predictions(), result.classes[1])
+    write_predictions(tmp_path / "p.csv", result.predictions(), result.classes)
     rows = rows_of(tmp_path / "p.csv")
     assert [row["file"] for row in rows] == ["caf\\udce9\\x1b[31m.png", "猫.png"]
     assert [row["label"] for row in rows] == ["no\\ncat", "ca\\udcff"]
@@ -76,7 +122,7 @@ def test_names_that_are_no_utf_8_are_escaped(tmp_path: Path) -> None:
 def test_a_table_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     """Where the predictions end in an error, an older table stays, and nothing lies beside it."""
     path, sure = tmp_path / "p.csv", LabeledPrediction("a.png", "cat", "cat", 0.75, 0.29)
-    write_predictions(path, [sure], "cat")
+    write_predictions(path, [sure], CLASSES)
     before = path.read_bytes()
 
     def broken() -> Iterator[LabeledPrediction]:
@@ -84,8 +130,8 @@ def test_a_table_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        write_predictions(path, broken(), "cat")
+        write_predictions(path, broken(), CLASSES)
     assert path.read_bytes() == before
     assert os.listdir(tmp_path) == ["p.csv"]
     with pytest.raises(CatclfError, match="a folder, not a file"):
-        write_predictions(tmp_path, [sure], "cat")
+        write_predictions(tmp_path, [sure], CLASSES)
