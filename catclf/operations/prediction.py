@@ -12,8 +12,14 @@ from typing import TYPE_CHECKING, NamedTuple
 from catclf.columns import Pixels
 from catclf.errors import AnyPath, CatclfError, ModelError, PictureError
 from catclf.features import column
-from catclf.metrics import DEFAULT_THRESHOLD, predicted_labels, refuse_threshold
-from catclf.model import TRAIN_AGAIN, Model, load_model
+from catclf.model import (
+    DEFAULT_THRESHOLD,
+    TRAIN_AGAIN,
+    Model,
+    load_model,
+    predicted_labels,
+    refuse_threshold,
+)
 from catclf.neighbors import Neighbor
 from catclf.observer import Observer
 from catclf.pictures.folders import find_pictures

@@ -22,7 +22,7 @@ import catclf
 from catclf.columns import Pixels
 from catclf.errors import PictureError, SettingsError
 from catclf.features import Preprocessing, column
-from catclf.model import Model
+from catclf.model import Model, predicted_labels, refuse_threshold
 from catclf.operations.prediction import Prediction, predict
 from catclf.pictures.reading import MAX_BYTES, read_picture
 from catclf.workers import ITEMS_WORTH_A_WORKER, MAX_ITEMS_A_MESSAGE, MESSAGES_AHEAD
@@ -109,6 +109,17 @@ def test_positive_is_above_the_threshold(
         (answer,) = predict(path, model, threshold=at)
         assert (answer.predicted == "cat") == (probability > at)
         assert answer.confidence == (probability if probability > at else 1 - probability)
+
+
+def test_the_most_probable_class_is_predicted() -> None:
+    """Of two classes above a threshold, which is refused for more; of equal ones the first."""
+    assert predicted_labels(np.array([[0.4, 0.6], [0.5, 0.5]])).tolist() == [1, 0]
+    assert predicted_labels(np.array([[0.4, 0.6]]), 0.6).tolist() == [0]
+    assert predicted_labels(np.array([[0.2, 0.5, 0.3], [0.4, 0.2, 0.4]])).tolist() == [1, 0]
+    refuse_threshold(0.4, ("a", "b"))
+    refuse_threshold(0.5, ("a", "b", "c"))
+    with pytest.raises(SettingsError, match="for two classes, and these are 3"):
+        refuse_threshold(0.4, ("a", "b", "c"))
 
 
 def test_of_several_classes_the_most_probable_is_predicted(
