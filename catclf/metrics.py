@@ -34,6 +34,9 @@ class Confusion:
 
     matrix: NDArray[np.int64]
 
+    def __repr__(self) -> str:
+        return f"<Confusion of {len(self.matrix)} classes: {self.correct} of {self.total} right>"
+
     @property
     def total(self) -> int:
         """The number of examples."""

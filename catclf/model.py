@@ -32,7 +32,7 @@ from catclf.files import Expected, FileKind
 from catclf.logistic import Array, Labels, activation, by_class, dot, n_neurons
 from catclf.neighbors import NEAREST, Neighbors
 from catclf.npz import Npz, create_npz, decode_names, encode_names, open_npz
-from catclf.splits import as_classes, as_labels
+from catclf.splits import MAX_CLASSES, as_classes, as_labels
 from catclf.training import Training
 
 if TYPE_CHECKING:
@@ -274,7 +274,8 @@ def load_model(
         Only for a weights-only file, and required there: how the notebook unrolled its pictures.
         'planes', or 'interleaved' for ``X.reshape(m, -1).T``. `catclf.evaluate` finds out.
     classes
-        Only for a weights-only file: the names of its classes, of two the negative first.
+        Only for a weights-only file: the names of its classes, of two the negative first, of more
+        in the order of the columns of w (n_x, classes), whose activation is the softmax.
 
     Returns
     -------
@@ -286,6 +287,10 @@ def load_model(
     ModelError
         Where the file is missing, damaged, of a newer catclf, or no model; where `order` is not
         given for a weights-only file; or where one of both is given for a file that records it.
+    SettingsError
+        Where `classes` are not as many as the file tells apart.
+    ValueError
+        Where two of `classes` are the same, or one is empty.
     """
     return completed(read_model(path), path, order, classes)
 
@@ -309,7 +314,7 @@ def completed(
 def unrolled(model: Model, order: Order, classes: Sequence[str] | None = None) -> Model:
     """Return a weights-only model as of pictures that were unrolled in an order.
 
-    SettingsError where `classes` are not as many as it tells apart.
+    SettingsError where `classes` are not as many as it tells apart, ValueError where not different.
     """
     named = model.classes if classes is None else tuple(classes)
     if len(named) != len(model.classes):
@@ -318,6 +323,8 @@ def unrolled(model: Model, order: Order, classes: Sequence[str] | None = None) -
             model.path,
             "Name as many `classes`.",
         )
+    if as_classes(list(named)) is None:
+        raise ValueError(f"classes must be different names, got {named}")
     return replace(model, w=reorder(model.w, order), classes=named)
 
 
@@ -378,10 +385,19 @@ def _weights(npz: Npz) -> tuple[Array, Array]:
                 npz.array(*npz.members)  # an error where it is a pickle, as of a dict
             raise ModelError(f"holds no {name}", npz.where, MODEL.fix)
     w, b = _real(npz, "w"), _real(npz, "b")
-    k = 1 if w.shape in ((w.size,), (1, w.size)) else w.shape[-1]
-    if w.size == 0 or w.ndim > 2 or k == 2:
+    k = w.shape[1] if w.ndim == 2 and w.shape[0] > 1 else 1  # (n_x,) and (1, n_x) are (n_x, 1)
+    is_transposed = w.ndim == 2 and 1 < w.shape[0] == b.size < k
+    if w.size == 0 or w.ndim not in (1, 2) or k == 2 or k > MAX_CLASSES or is_transposed:
         what = "w must have the shape (n_x, 1), or of more than two classes (n_x, classes)"
-        raise ModelError(f"{what}, got {w.shape}", npz.where, MODEL.fix)
+        fix = MODEL.fix
+        if is_transposed:
+            fix = "Save w.T."
+        elif k == 2:
+            fix = (
+                "Two neurons of a softmax are one: save w[:, 1:] - w[:, :1], and for b the second "
+                "number less the first."
+            )
+        raise ModelError(f"{what}, got {w.shape}", npz.where, fix)
     if b.size != k:
         numbers = "one number" if k == 1 else f"{k} numbers, as w has columns"
         raise ModelError(f"b must be {numbers}, got the shape {b.shape}", npz.where, MODEL.fix)

@@ -26,6 +26,10 @@ MAX_CLASSES = 1000
 MAX_CLASS_BYTES = 1000
 MAX_RATIO = 4  # of the classes' pictures: beyond it accuracy says little
 LISTED_CLASSES = 20  # in a message
+NO_CLASSES = (
+    "If these are no classes, choose what gives them by `label_from`; in a table, call the right "
+    "column label."
+)
 MOST_COPIES = 20  # of one picture; more are a film, or what one camera saw
 
 
@@ -207,8 +211,10 @@ def hold_out(
     """
     rng = np.random.default_rng(seed)
     held_out = np.zeros(labels.size, dtype=bool)
-    for label in range(_n_labels(labels)):
-        own = [group for group in groups if labels[group[0]] == label]
+    by_class: list[list[Sequence[int]]] = [[] for _ in range(_n_labels(labels))]
+    for group in groups:
+        by_class[labels[group[0]]].append(group)
+    for own in by_class:
         wanted = round(fraction * sum(map(len, own)))
         taken = 0
         for index in rng.permutation(len(own))[:-1]:
@@ -231,11 +237,13 @@ def divide_into_folds(
     for repeat in range(repeats):
         rng = np.random.default_rng([seed, repeat])
         sizes = np.zeros((_n_labels(labels), folds), dtype=np.intp)  # by class
+        total = np.zeros(folds, dtype=np.intp)
         shuffled = [groups[i] for i in rng.permutation(len(groups))]
         for group in sorted(shuffled, key=len, reverse=True):
             own = sizes[labels[group[0]]]
-            fold = int(np.lexsort((sizes.sum(axis=0), own))[0])
+            fold = int(np.lexsort((total, own))[0])
             own[fold] += len(group)
+            total[fold] += len(group)
             fold_of[repeat, group] = fold
     return fold_of
 
@@ -249,7 +257,7 @@ def stratified_sample(labels: Labels, sample: int | None, seed: int) -> NDArray[
         return np.arange(labels.size)
     rng = np.random.default_rng(seed)
     taken, left = [], labels.size  # of which `sample` are still to be taken
-    for label in reversed(range(_n_labels(labels))):
+    for label in np.unique(labels)[::-1]:
         own = np.flatnonzero(labels == label)
         wanted = round(sample * own.size / left)
         taken.append(rng.permutation(own)[:wanted])
@@ -270,10 +278,11 @@ def choose_classes(
     """Return the classes in the order of their labels, given the class of each picture.
 
     With `positive`, that class against all others, and last. Otherwise in `order`, by which their
-    source numbers them, or where that lacks one, in sorted order; but of two classes the first is
-    one whose name says that it is the negative, as non-cat, no cat, negative or background do, or
-    whose other is called positive. DatasetError for one class, more than MAX_CLASSES, one of
-    several that has a single picture, or a `positive` that is none of them.
+    source numbers them, or where that lacks one, in sorted order: of more than two that are all
+    numbers, by their values. But of two classes the first is one whose name says that it is the
+    negative, as non-cat, no cat, negative or background do, or whose other is called positive.
+    DatasetError for one class, more than MAX_CLASSES, one of more than two that has a single
+    picture, or a `positive` that is none of them.
     """
     pictures = Counter(names)
     found = sorted(pictures)
@@ -295,27 +304,34 @@ def choose_classes(
             )
         others = [name for name in found if name != positive]
         return (others[0] if len(others) == 1 else f"non-{positive}"), positive
-    if len(found) > MAX_CLASSES:
-        fix = (
-            "Look at what gives the classes (`label_from`), or choose one against all others, for "
-            f"example `positive` {found[0]!r}."
-        )
-        raise DatasetError(f"{len(found)} classes, at most {MAX_CLASSES}: {listed}", where, fix)
     if set(found) <= set(order):
         found.sort(key=order.index)
+    elif len(found) > 2 and all(map(_NUMBER.fullmatch, found)):
+        found.sort(key=float)  # 2 before 10
     if len(found) == 2:
         first, second = found
         swapped = _is_negative(second, first) and not _is_negative(first, second)
         return (second, first) if swapped else (first, second)
-    if single := [name for name in found if pictures[name] == 1]:
-        raise DatasetError(
-            f"a single picture of {name_some(single)}: none is left to test the class",
-            where,
-            "Add pictures of it, or take it out.",
+    single = [name for name in found if pictures[name] == 1]
+    if len(found) > MAX_CLASSES:
+        what = f"{len(found)} classes, at most {MAX_CLASSES} ({name_some(found)})"
+        if 2 * len(single) > len(found):
+            what += f"; {len(single)} have a single picture"
+        fix = f"{NO_CLASSES} Or choose one against all others by `positive`."
+        raise DatasetError(what, where, fix)
+    if len(single) == 1:
+        what = f"the class {single[0]!r} has a single picture: none is left to test it"
+        raise DatasetError(what, where, f"Add pictures of it, or take it out. {NO_CLASSES}")
+    if single:
+        what = (
+            f"{len(single)} of {len(found)} classes have a single picture "
+            f"({name_some(single)}): none is left to test them"
         )
+        raise DatasetError(what, where, f"Add pictures of each, or take it out. {NO_CLASSES}")
     return tuple(found)
 
 
+_NUMBER = re.compile(r"[-+]?\d+(\.\d*)?")
 _NEGATIVE = re.compile("no|not|non|none|neg|negative|others?|background|normal|false", re.I)
 _POSITIVE = re.compile("yes|pos|positive|true", re.I)
 

@@ -38,9 +38,9 @@ def write_small(
 ) -> Path:
     """Write a dataset of m pictures to train on and n_test to test, and return its path.
 
-    Columns, (m, n_x), are noise drawn by the seed, labels of all classes by turns, and names ``0.png`` and
-    so on, unless they are given; then m and n_test are their number. Where there is a backbone,
-    they are taken for its features.
+    Columns, (m, n_x), are noise drawn by the seed, labels of all classes by turns, and names
+    ``0.png`` and so on, unless they are given; then m and n_test are their number. Where there is a
+    backbone, they are taken for its features.
     """
     preprocessing = Preprocessing(size=size, features=features)
     if backbone is not None:

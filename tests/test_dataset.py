@@ -97,7 +97,7 @@ FILE_NAMES = (
     counts=st.tuples(st.integers(0, 9), st.integers(0, 9)),
     size=st.integers(1, 5),
     fit=st.sampled_from(["squash", "crop", "pad"]),
-    classes=st.lists(FILE_NAMES, min_size=2, max_size=2, unique=True),
+    classes=st.lists(FILE_NAMES, min_size=2, max_size=4, unique=True),
     data=st.data(),
 )
 def test_what_was_written_is_read(
@@ -108,19 +108,19 @@ def test_what_was_written_is_read(
     classes: list[str],
     data: st.DataObject,
 ) -> None:
-    """X (n_x, m) uint8, Y (1, m), names of any bytes, classes and preprocessing, in their order."""
+    """X (n_x, m) uint8, Y (k, m), names of any bytes, classes and preprocessing, in their order."""
     path = tmp_path_factory.getbasetemp() / "round_trip.npz"
     preprocessing = Preprocessing(size=size, fit=fit)  # type: ignore[arg-type]
     rng = np.random.default_rng(0)
     columns = [rng.integers(0, 256, (m, preprocessing.n_x), np.uint8) for m in counts]
-    labels = [rng.integers(0, 2, m).astype(np.uint8) for m in counts]
+    labels = [rng.integers(0, len(classes), m).astype(np.uint8) for m in counts]
     names = [data.draw(st.lists(FILE_NAMES, min_size=m, max_size=m)) for m in counts]
     also = 0, counts[1] // 2
     train, test = (
         NewSplit(np.split(columns[i], [1, 2]) if counts[i] else [], labels[i], names[i], also[i])
         for i in (0, 1)
     )
-    write_dataset(path, (classes[0], classes[1]), preprocessing, train, test)
+    write_dataset(path, tuple(classes), preprocessing, train, test)
     with open_dataset(path) as dataset:
         assert dataset.classes == tuple(classes)
         assert dataset.preprocessing == preprocessing
@@ -128,9 +128,29 @@ def test_what_was_written_is_read(
             assert read.m == sum(read.counts) == counts[i]
             assert np.array_equal(read.X, columns[i].T)
             assert read.X.dtype == np.uint8
-            assert np.array_equal(read.Y, labels[i].reshape(1, -1))
+            if len(classes) == 2:
+                assert np.array_equal(read.Y, labels[i].reshape(1, -1))
+            else:
+                assert read.Y.shape == (len(classes), counts[i])
+                assert np.array_equal(read.Y.argmax(axis=0), labels[i])
+                assert (read.Y.sum(axis=0) == 1).all()
             assert read.names == names[i]
             assert read.also_in_train == also[i]
+
+
+@pytest.mark.parametrize(("n_classes", "dtype"), [(3, "u1"), (256, "u1"), (257, "<u2")])
+def test_labels_take_a_byte_or_two(tmp_path: Path, n_classes: int, dtype: str) -> None:
+    """Two where there are more than 256 classes; the digest is that of columns and labels."""
+    classes = tuple(f"class {i}" for i in range(n_classes))
+    labels = [0, n_classes - 1, 1]
+    path = write_small(tmp_path / "a.npz", classes=classes, labels=labels)
+    with np.load(path) as arrays:
+        assert arrays["train_labels"].dtype == np.dtype(dtype)
+        stored = arrays["train_columns"].tobytes() + arrays["train_labels"].tobytes()
+    with open_dataset(path) as dataset:
+        assert dataset.digest == hashlib.sha256(stored).hexdigest()
+        assert (dataset.classes, dataset.train.labels.tolist()) == (classes, labels)
+        assert dataset.train.counts == tuple(int(i in labels) for i in range(n_classes))
 
 
 def test_X_outlives_the_open_file(tmp_path: Path) -> None:

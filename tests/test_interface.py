@@ -19,7 +19,6 @@ RECORDS = sorted(name for name, value in PUBLIC.items() if is_dataclass(value))
 ASKED = {"Preprocessing", "Search", "Settings"}  # by the caller: no results
 PLAIN = (
     catclf.Backbone,
-    catclf.Confusion,
     catclf.Duplicates,
     catclf.Judged,
     catclf.LabeledPrediction,

@@ -17,12 +17,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import catclf
-from catclf.errors import ModelError, PictureError
+from catclf.errors import ModelError, PictureError, SettingsError
 from catclf.features import Preprocessing
 from catclf.logistic import sigmoid
 from catclf.model import Model, load_model, save_model
 from catclf.operations.prediction import predict
-from catclf.pictures.reading import read_picture
 from catclf.training import Settings, Training
 from command_line import invoke, run
 from conftest import positive_probability
@@ -53,9 +52,11 @@ def saved(tmp_path: Path) -> Path:
     return path
 
 
-def constant(b: float = 0.0) -> Model:
-    """Return a model of one pixel that looks at none."""
-    return Model(np.zeros((3, 1)), b, ("a", "b"), Preprocessing(size=1))
+def constant(*b: float) -> Model:
+    """Return a model of one pixel that looks at none, of a neuron for each b."""
+    classes = ("a", "b") if len(b) == 1 else tuple(f"c{i}" for i in range(len(b)))
+    w, column = np.zeros((3, len(b))), np.array(b).reshape(-1, 1)
+    return Model(w, column, classes, Preprocessing(size=1))
 
 
 # --------------------------------------------------------------------------- probabilities
@@ -66,7 +67,7 @@ def test_probabilities_of_both_classes_are_those_that_predict_gives(
 ) -> None:
     """Columns in the order of the classes, a row a picture, bit for bit; rows sum to 1."""
     w = np.random.default_rng(0).normal(size=(192, 1))
-    model = Model(w, 0.25, ("noncat", "cat"), Preprocessing(size=8))
+    model = Model(w, np.array([[0.25]]), ("noncat", "cat"), Preprocessing(size=8))
     paths = sorted(small_pictures.rglob("*.png"))
     probabilities = model.predict_proba(paths)
     assert probabilities.shape == (len(paths), 2)
@@ -88,6 +89,17 @@ def test_both_probabilities_sum_to_1(b: float) -> None:
     assert constant(b).predict_proba(np.zeros((1, 1, 3), np.uint8)).sum() == 1
 
 
+def test_probabilities_of_several_classes_are_the_softmax() -> None:
+    """A column for each class, in their order, however large the logits are."""
+    pixel = np.zeros((1, 1, 3), np.uint8)
+    exp = np.exp([0.5, -1.0, 2.0])
+    found = constant(0.5, -1.0, 2.0).predict_proba([pixel, pixel])
+    assert found.shape == (2, 3)
+    np.testing.assert_allclose(found, [exp / exp.sum()] * 2, rtol=1e-15)
+    assert constant(0.5, -1.0, 2.0).predict_proba([]).shape == (0, 3)
+    assert constant(-1e300, 1e300, 0).predict_proba(pixel).tolist() == [[0, 1, 0]]
+
+
 @pytest.mark.parametrize(
     ("image", "error"),
     [("missing.png", PictureError), (1, TypeError), (np.zeros((2, 2)), ValueError)],
@@ -96,18 +108,25 @@ def test_a_picture_that_has_no_probability_is_an_error(image: Any, error: type[E
     """There is no row for it, and none is left out in silence."""
     for images in (image, [image]):
         with pytest.raises(error):
-            constant().predict_proba(images)
+            constant(0.0).predict_proba(images)
 
 
 def test_the_probability_of_a_column_is_independent_of_its_company() -> None:
     """A picture has the same logit, to the last bit, alone and among others."""
     rng = np.random.default_rng(0)
-    model = Model(rng.normal(size=(3 * 64 * 64, 1)), 0.1, ("a", "b"), Preprocessing())
-    columns = rng.integers(0, 256, (7, 3 * 64 * 64), dtype=np.uint8)
-    together = model.logits(columns)
-    assert [model.logits(columns[i : i + 1])[0] for i in range(7)] == together.tolist()
-    pixels = columns[3].reshape(3, 64, 64).transpose(1, 2, 0)
-    assert model.probability(pixels) == float(sigmoid(together)[3])
+    for k, classes in ((1, ("a", "b")), (3, ("a", "b", "c"))):
+        w, b = rng.normal(size=(3 * 64 * 64, k)), np.full((k, 1), 0.1)
+        model = Model(w, b, classes, Preprocessing())
+        columns = rng.integers(0, 256, (7, 3 * 64 * 64), dtype=np.uint8)
+        together = model.logits(columns)
+        assert together.shape == (k, 7)
+        alone = [model.logits(columns[i : i + 1])[:, 0].tolist() for i in range(7)]
+        assert alone == together.T.tolist()
+        pixels = columns[3].reshape(3, 64, 64).transpose(1, 2, 0)
+        expected = model.probabilities(columns)[3].tolist()
+        assert model.predict_proba(pixels).tolist() == [expected]
+        if k == 1:
+            assert expected[1] == float(sigmoid(together)[0, 3])
 
 
 THREADS = """
@@ -117,7 +136,8 @@ from catclf.model import Model
 rng = np.random.default_rng(0)
 for size in (64, 128):
     preprocessing = Preprocessing(size=size)
-    model = Model(rng.normal(size=(preprocessing.n_x, 1)), 0.1, ("a", "b"), preprocessing)
+    w, b = rng.normal(size=(preprocessing.n_x, 1)), np.array([[0.1]])
+    model = Model(w, b, ("a", "b"), preprocessing)
     columns = rng.integers(0, 256, (20, preprocessing.n_x), dtype=np.uint8)
     print(model.logits(columns).tolist(), model.w_norm)
 """
@@ -130,9 +150,13 @@ def test_threads_of_the_matrix_library_change_no_probability() -> None:
 
 def test_the_norm_of_w_is_finite() -> None:
     """Though the squares of its entries may not be."""
-    assert constant().w_norm == 0
-    assert replace(constant(), w=np.array([[3.0], [0.0], [-4.0]])).w_norm == pytest.approx(5)
-    assert replace(constant(), w=np.array([[3e200], [0.0], [4e200]])).w_norm == pytest.approx(5e200)
+    for w, norm in (
+        ([[0.0], [0.0], [0.0]], 0),
+        ([[3.0], [0.0], [-4.0]], 5),
+        ([[3e200], [0.0], [4e200]], 5e200),
+        ([[1.0, 5.0, 0.0], [1.0, 0.0, 2.0], [0.0, 3.0, 3.0]], 7),
+    ):
+        assert replace(constant(0.0), w=np.array(w)).w_norm == pytest.approx(norm)
 
 
 # --------------------------------------------------------------------------- how it is shown
@@ -140,7 +164,7 @@ def test_the_norm_of_w_is_finite() -> None:
 
 def test_a_model_is_shown_in_a_line() -> None:
     """Its classes, its size and how it came to be, and no array."""
-    model = Model(np.zeros((12288, 1)), 0.0, ("noncat", "cat"), Preprocessing())
+    model = Model(np.zeros((12288, 1)), np.zeros((1, 1)), ("noncat", "cat"), Preprocessing())
     shown = "<Model 'noncat' or 'cat': size 64, n_x 12288, "
     assert repr(model) == shown + "not told how it was trained>"
     assert repr(replace(model, weights_only=True)) == shown + "weights only>"
@@ -148,6 +172,8 @@ def test_a_model_is_shown_in_a_line() -> None:
     trained = replace(model, training=training)
     assert repr(trained) == shown + "20 iterations of gram on 18 pictures>"
     assert "\x1b" not in repr(replace(model, classes=("\x1b[31m", "a")))
+    several = "<Model of 3 classes: size 1, n_x 3, not told how it was trained>"
+    assert repr(constant(0, 0, 0)) == several
 
 
 def test_no_result_shows_its_arrays(small_dataset: Path, tmp_path: Path) -> None:
@@ -185,10 +211,8 @@ def test_numpy_computes_the_same_probability(saved: Path, tmp_path: Path) -> Non
     with np.load(saved) as arrays:
         x = pixels.transpose(2, 0, 1).reshape(-1, 1) / 255
         expected = 1 / (1 + np.exp(-(arrays["w"].T @ x + arrays["b"])))
-    model = load_model(saved)
-    assert model.probability(read_picture(picture, model.preprocessing)) == pytest.approx(
-        expected.item(), rel=1e-14
-    )
+    [[_, found]] = load_model(saved).predict_proba(picture)
+    assert found == pytest.approx(expected.item(), rel=1e-14)
 
 
 texts = st.text(max_size=20)
@@ -198,9 +222,8 @@ costs = st.dictionaries(st.integers(0, 10**9), finite, max_size=5)
 
 
 @given(
-    w=hnp.arrays(np.float64, (N_X, 1), elements=finite),
-    b=finite,
-    classes=st.lists(st.text(min_size=1, max_size=20), min_size=2, max_size=2, unique=True),
+    numbers=hnp.arrays(np.float64, (N_X + 1, 4), elements=finite),
+    classes=st.lists(st.text(min_size=1, max_size=20), min_size=2, max_size=4, unique=True),
     fit=st.sampled_from(["squash", "crop", "pad"]),
     training=st.builds(
         Training,
@@ -226,8 +249,7 @@ costs = st.dictionaries(st.integers(0, 10**9), finite, max_size=5)
 )
 def test_a_model_is_read_as_it_was_saved(
     scratch: Path,
-    w: NDArray[np.float64],
-    b: float,
+    numbers: NDArray[np.float64],
     classes: list[str],
     fit: Any,
     training: Training,
@@ -235,11 +257,16 @@ def test_a_model_is_read_as_it_was_saved(
     """Saving and loading change nothing, bit for bit, its training and the order of costs too."""
     tested = dict(list(training.costs.items())[len(training.costs) // 2 :])
     training = replace(training, test_log_losses=tested)
-    model = Model(w, b, (classes[0], classes[1]), Preprocessing(size=SIZE, fit=fit), training)
+    k = 1 if len(classes) == 2 else len(classes)
+    w, b = numbers[:-1, :k], numbers[-1:, :k].T
+    model = Model(w, b, tuple(classes), Preprocessing(size=SIZE, fit=fit), training)
     save_model(scratch, model)
     again = load_model(scratch)
     np.testing.assert_array_equal(again.w, w)
-    assert (again.b, again.classes, again.weights_only) == (b, model.classes, False)
+    np.testing.assert_array_equal(again.b, b)
+    with np.load(scratch) as arrays:
+        assert (arrays["w"].shape, arrays["b"].shape) == ((N_X, k), () if k == 1 else (k,))
+    assert (again.classes, again.weights_only) == (model.classes, False)
     assert (again.path, model.path) == (str(scratch), None)
     assert again.preprocessing == model.preprocessing
     found = again.training
@@ -256,7 +283,8 @@ def test_a_model_of_the_largest_size_is_read(tmp_path: Path) -> None:
     """1024x1024 pixels, the most that prepare makes, are within the bounds, training or not."""
     n_x = 3 * 1024 * 1024
     path = tmp_path / "large.npz"
-    save_model(path, Model(np.ones((n_x, 1)), 0.5, ("a", "b"), Preprocessing(size=1024)))
+    b = np.array([[0.5]])
+    save_model(path, Model(np.ones((n_x, 1)), b, ("a", "b"), Preprocessing(size=1024)))
     found = load_model(path)
     assert (found.w.size, found.training) == (n_x, None)
 
@@ -354,6 +382,36 @@ def test_weights_of_any_real_type_and_layout(
     assert model.w.dtype == np.dtype("=f8")
     assert model.w[:, 0].tolist() == list(range(N_X))
     assert model.b == 2.0
+
+
+@pytest.mark.parametrize("shape", [(3,), (3, 1), (1, 3)])
+def test_weights_of_several_neurons(shape: tuple[int, ...], tmp_path: Path) -> None:
+    """Their w is (n_x, classes), and b as a notebook may have it; classes are named, or numbered."""
+    path = tmp_path / "weights_only.npz"
+    w, b = np.arange(36).reshape(12, 3), np.arange(3.0)
+    np.savez(path, w=w, b=b.reshape(shape))
+    model = load_model(path, "planes")
+    assert model.classes == ("class 0", "class 1", "class 2")
+    assert (model.w.tolist(), model.b.tolist()) == (w.tolist(), [[0], [1], [2]])
+    # Entry 1 of a column is the green of the first of four pixels.
+    interleaved = load_model(path, "interleaved", classes=["ant", "bee", "cat"])
+    assert interleaved.classes == ("ant", "bee", "cat")
+    assert interleaved.w[4].tolist() == w[1].tolist()
+    with pytest.raises(SettingsError, match="tells 3 classes apart, and 2 are named\nName as many"):
+        load_model(path, "planes", classes=["ant", "bee"])
+    with pytest.raises(ValueError, match="must be different names"):
+        load_model(path, "planes", classes=["ant", "bee", "ant"])
+
+
+def test_two_softmax_neurons_are_one(tmp_path: Path) -> None:
+    """What the message tells to save gives the softmax's probabilities."""
+    rng = np.random.default_rng(2)
+    w, b, pixels = rng.normal(size=(12, 2)), rng.normal(size=2), np.full((2, 2, 3), 99, np.uint8)
+    path = tmp_path / "weights_only.npz"
+    np.savez(path, w=w[:, 1:] - w[:, :1], b=b[1] - b[0])
+    exp = np.exp(w.T @ np.full(12, 99 / 255) + b)
+    found = load_model(path, "planes").predict_proba(pixels)
+    np.testing.assert_allclose(found, [exp / exp.sum()], rtol=1e-12)
 
 
 def notebook(X: NDArray[np.float64], Y: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
@@ -478,6 +536,11 @@ def test_every_model_of_wrong_contents_is_refused_in_few_words(bad_models: list[
         ("nan-in-w", "w: damaged: holds nan or infinity"),
         ("neighbor-rows-twice", "damaged: its neighbors do not fit together"),
         ("neighbor-labels-missing", "damaged: holds no neighbor_labels"),
+        ("w-transposed", "(n_x, classes), got (4, 12)\nSave w.T."),
+        ("two-columns", "got (12, 2)\nTwo neurons of a softmax are one: save w[:, 1:] - w[:, :1]"),
+        ("columns-and-one-b", "b must be 4 numbers, as w has columns, got the shape ()"),
+        ("neurons-beyond-classes", "damaged: names 2 classes, for 4 neurons"),
+        ("classes-beyond-neurons", "damaged: names 3 classes, for 1 neurons"),
         ("no-b", "holds no b\nName a model that catclf trained, or an .npz of w and b"),
         ("w-other-than-recorded", "48 weights, for pictures of 12 features"),
         ("no-network", "its preprocessing is unknown: the network of its backbone is missing\n"),

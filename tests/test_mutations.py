@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from catclf import train
+from catclf import Observer, train
 from catclf.training import Settings
 from datasets import write_small
 from networks import small_network
@@ -45,16 +45,21 @@ def test_mutated_photographs(photos: Path) -> None:
 
 
 def test_mutated_models(small_dataset: Path, tmp_path: Path) -> None:
-    """A trained model, and a notebook's."""
-    trained, weights_only = tmp_path / "trained.npz", tmp_path / "weights_only.npz"
-    train(small_dataset, trained, Settings(0.002, 10))
-    np.savez(weights_only, w=np.zeros((192, 1)), b=0.5)
-    run("model", [trained, weights_only])
+    """Trained models of two and of three classes, and notebooks'."""
+    files = [tmp_path / f"{i}.npz" for i in range(4)]
+    train(small_dataset, files[0], Settings(0.002, 10))
+    three = write_small(tmp_path / "d.npz", classes=("a", "b", "c"))
+    train(three, files[1], Settings(0.002, 10), observer=Observer())
+    np.savez(files[2], w=np.zeros((192, 1)), b=0.5)
+    np.savez(files[3], w=np.zeros((192, 3)), b=np.zeros(3))
+    run("model", files)
 
 
 def test_mutated_datasets(small_dataset: Path, tmp_path: Path) -> None:
-    """A prepared dataset, and one that holds pixels beside its features."""
-    run("dataset", [small_dataset, write_small(tmp_path / "h.npz", 5, 2, features="hog-color")])
+    """A prepared dataset, and one that holds pixels beside its features, of three classes."""
+    other = tmp_path / "h.npz"
+    write_small(other, 5, 2, features="hog-color", classes=("a", "b", "c"))
+    run("dataset", [small_dataset, other])
 
 
 def test_mutated_networks(tmp_path: Path) -> None:

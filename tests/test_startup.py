@@ -57,7 +57,7 @@ def test_predict_does_not_load_what_it_does_not_need(features: str, tmp_path: Pa
     backbone = small_backbone() if features == "backbone" else None
     preprocessing = Preprocessing(size=8, backbone=backbone)
     w = np.zeros((preprocessing.n_x, 1))
-    save_model(model, Model(w, 0.0, ("noncat", "cat"), preprocessing))
+    save_model(model, Model(w, np.zeros((1, 1)), ("noncat", "cat"), preprocessing))
     Image.new("RGB", (8, 8)).save(picture)
     script = (
         "import sys\n"

@@ -7,8 +7,9 @@ from dataclasses import asdict, replace
 
 import click
 
+from catclf.cli.class_counts import class_lines
 from catclf.cli.options import Verb, argument, format_option, quiet_option
-from catclf.cli.output import Display, as_json, percent
+from catclf.cli.output import Display, as_json, percent, shortened
 from catclf.dataset import FORMAT_VERSION as DATASET_VERSION
 from catclf.dataset import Dataset
 from catclf.errors import DIGEST_CHARACTERS, printable
@@ -17,16 +18,16 @@ from catclf.model import FORMAT_VERSION as MODEL_VERSION
 from catclf.model import Model
 from catclf.neighbors import Neighbors
 from catclf.operations.inspection import info
+from catclf.splits import LISTED_CLASSES
 from catclf.training import Training, short
 
 KEY_WIDTH = 18
-TEXT_CHARACTERS = 50  # of what a file may hold at any length
 
 HOW_TO_USE_WEIGHTS = """
 It does not tell how its pictures were unrolled, nor its classes. To use it:
   --order interleaved  for X.reshape(m, -1).T
   --order planes       for one color after the other
-  --classes NEG,POS    to name its classes
+  {}
 To find out the order: 'catclf evaluate' tries both, and says which one fits."""
 
 Lines = Sequence[tuple[str, str]]  # of a key and its value
@@ -93,11 +94,11 @@ def model_as_record(path: str, found: Model) -> dict[str, object]:
         "classes": found.classes if known else None,
         "preprocessing": _preprocessing_as_record(found.preprocessing) if known else None,
         "size": found.preprocessing.size,
-        "n_x": found.w.size,
+        "n_x": found.preprocessing.n_x,
         "neighbors": found.neighbors
         and {"kept": len(found.neighbors.names), "floor": found.neighbors.floor},
         "w_norm": found.w_norm,
-        "b": found.b,
+        "b": found.b.item() if len(found.b) == 1 else found.b.ravel().tolist(),
         "created_by": told.get("created_by"),
         "trained_on": told.get("dataset"),
         "settings": told.get("settings"),
@@ -110,14 +111,11 @@ def model_as_record(path: str, found: Model) -> dict[str, object]:
 
 def dataset_lines(path: str, found: Dataset) -> Iterator[str]:
     """Yield what a dataset holds, to be read."""
-    names = [_shortened(name) for name in found.classes]
-    width = max(len("class"), *map(len, names))
     train, test = found.train.counts, found.test.counts
     yield f"{printable(path)}: a dataset that catclf prepared"
     yield from _lines(_origin(DATASET_VERSION, found.created_by))
-    yield f"\nlabel  {'class':{width}}  {'train':>8}  {'test':>8}"
-    for label, name in enumerate(names):
-        yield f"{label:>5}  {name:{width}}  {train[label]:>8}  {test[label]:>8}"
+    yield ""
+    yield from class_lines(found.classes, train, test, digits=8)
     yield ""
     yield from _lines(_preprocessing(found.preprocessing))
     yield from _lines(
@@ -132,23 +130,28 @@ def dataset_lines(path: str, found: Dataset) -> Iterator[str]:
 
 def model_lines(path: str, found: Model) -> Iterator[str]:
     """Yield what a model holds, to be read."""
-    training = found.training
+    training, k = found.training, len(found.b)
     weights = [
         ("n_x", str(found.preprocessing.n_x)),
+        *([("neurons", f"{k}, one a class (softmax)")] if k > 1 else []),
         ("norm of w", f"{found.w_norm:.6g}"),
-        ("b", f"{found.b:.6g}"),
+        ("b", f"{found.b[0, 0]:.6g}" if k == 1 else f"{found.b.min():.6g} to {found.b.max():.6g}"),
     ]
     if found.weights_only:
         size = f"{found.preprocessing.size}, if its pictures are RGB"
         yield f"{printable(path)}: a weights-only model, w and b alone"
         yield from _lines([("size", size), *weights])
-        yield HOW_TO_USE_WEIGHTS
+        naming = "--classes NEG,POS    to name its classes"
+        if k > 1:
+            naming = f"--classes NAMES      to name its {k} classes, in the order of its columns"
+        yield HOW_TO_USE_WEIGHTS.format(naming)
         return
     yield f"{printable(path)}: a model that catclf trained"
     yield from _lines(_origin(MODEL_VERSION, training.created_by if training else ""))
-    yield from _lines(
-        [(f"label {label}", _shortened(name)) for label, name in enumerate(found.classes)]
-    )
+    listed = enumerate(found.classes[:LISTED_CLASSES])
+    yield from _lines([(f"label {label}", shortened(name)) for label, name in listed])
+    if k > LISTED_CLASSES:
+        yield f"and {k - LISTED_CLASSES} more; --format json names all"
     neighbors = [] if found.neighbors is None else _neighbors(found.neighbors)
     yield from _lines([*_preprocessing(found.preprocessing), *weights, *neighbors])
     yield ""
@@ -176,10 +179,10 @@ def _preprocessing(preprocessing: Preprocessing) -> Lines:
     places = "" if backbone.places is None else " x ".join(map(str, backbone.places))
     ours = backbone.is_efficientnet_lite0
     return [
-        *_texts(record | {"features": _shortened(backbone.name)}),
+        *_texts(record | {"features": shortened(backbone.name)}),
         ("network", f"{shown}, digest {digest}"),
-        ("network source", _shortened(backbone.source) + " (Apache 2.0)" * ours),
-        ("network output", _shortened(backbone.output)),
+        ("network source", shortened(backbone.source) + " (Apache 2.0)" * ours),
+        ("network output", shortened(backbone.output)),
         ("places", places or "none"),
         # That of ours is in the network itself.
         *([] if ours else [("normalize", backbone.normalize)]),
@@ -194,7 +197,7 @@ def _neighbors(neighbors: Neighbors) -> Lines:
 
 
 def _origin(version: int, created_by: str) -> Lines:
-    return [("format version", str(version)), ("created by", _shortened(created_by) or "not told")]
+    return [("format version", str(version)), ("created by", shortened(created_by) or "not told")]
 
 
 def _training(training: Training) -> Lines:
@@ -206,8 +209,8 @@ def _training(training: Training) -> Lines:
         ("dataset", printable(training.dataset) or "not told"),
         ("digest", _digest(training.digest)),
         ("pictures", f"{training.train_examples} train, {training.test_examples} test"),
-        ("method", _shortened(training.method)),
-        *([("kernel", _shortened(training.kernel))] if training.kernel else []),
+        ("method", shortened(training.method)),
+        *([("kernel", shortened(training.kernel))] if training.kernel else []),
         *_texts(settings),
         ("iterations", f"{made}: interrupted" if training.interrupted else made),
         ("recorded costs", f"{len(training.costs)}, one every {every} iterations"),
@@ -239,8 +242,3 @@ def _lines(rows: Lines) -> list[str]:
 
 def _digest(digest: str) -> str:
     return f"{printable(digest):.{DIGEST_CHARACTERS}} (of the train split)"
-
-
-def _shortened(text: str) -> str:
-    shown = printable(text)
-    return shown if len(shown) <= TEXT_CHARACTERS else f"{shown[: TEXT_CHARACTERS - 3]}..."

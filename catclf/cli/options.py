@@ -180,7 +180,8 @@ class ClassNames(click.ParamType):  # type: ignore[type-arg]
         names = value.split(",") if isinstance(value, str) else list(value)
         classes = as_classes([name.strip() for name in names])
         if classes is None:
-            self.fail(f"{value!r} does not name two classes, such as noncat,cat.", param, ctx)
+            what = "two classes, such as noncat,cat" if len(names) < 3 else "different classes"
+            self.fail(f"{value!r} does not name {what}.", param, ctx)
         return classes
 
 

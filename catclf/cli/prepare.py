@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from catclf.backbone import EFFICIENTNET_LITE0, NORMALIZATIONS
+from catclf.cli.class_counts import class_lines
 from catclf.cli.options import (
     INPUT,
     Number,
@@ -34,8 +35,10 @@ from catclf.operations.preparation import (
     IN_TRAIN_TOO,
     LEFT_OUT,
     UNDER_BOTH,
+    UNDER_OTHERS,
     Prepared,
     prepare,
+    under_others,
 )
 from catclf.pictures.pixels import REPLACE
 from catclf.sources import NAME_A_SOURCE
@@ -61,8 +64,8 @@ class FeaturesName(click.ParamType):  # type: ignore[type-arg]
 # Of pictures that are one: by whether they leak, and are contradictory.
 HEADINGS = {
     (True, False): "In both splits",
-    (False, True): "Under both labels",
-    (True, True): "In both splits and under both labels",
+    (False, True): "Under {} labels",
+    (True, True): "In both splits and under {} labels",
 }
 
 
@@ -71,6 +74,7 @@ HEADINGS = {
     epilog="""\b
 Examples:
   catclf prepare                          the sample in data/sample
+  catclf prepare flowers                  flowers/daisy, flowers/rose, ...
   catclf prepare pets --positive cat      pets/cat, pets/dog, ...: cat or not
   catclf prepare pets --features efficientnet-lite0
   catclf prepare train_catvnoncat.h5 test_catvnoncat.h5""",
@@ -118,9 +122,9 @@ Examples:
     "--positive",
     group="Classes and splits",
     metavar="CLASS",
-    help="The class with label 1; all others have label 0. Required for more than two classes. Of "
-    "two, the default is the one that the other negates (noncat, no cat, background), else the "
-    "last in sorted order.",
+    help="One class against all others: it has label 1, they have label 0. Of two classes, the "
+    "default is the one that the other negates (noncat, no cat, background), else the last in "
+    "sorted order.",
 )
 @option(
     "--label-from",
@@ -186,7 +190,7 @@ def command(
       a table of files and labels (CSV, TSV, JSON lines), or the folder it is in
       arrays of pictures and labels (.npz, .npy, HDF5)
 
-    Several sources make one dataset. The default is data/sample.
+    Several sources make one dataset, of 2 to 1000 classes. The default is data/sample.
 
     Splits are known by their names: train, training_set, test_images, val and the like. A
     validation split is the test split where there is no other, and is left out where there is.
@@ -240,7 +244,7 @@ class _Display(Display):
     """Leaves what the result tells in detail to `_warn` and `_show`."""
 
     def warning(self, text: str) -> None:
-        if not text.startswith((LEFT_OUT, IN_TRAIN_TOO, UNDER_BOTH)):
+        if not text.startswith((LEFT_OUT, IN_TRAIN_TOO, UNDER_BOTH, UNDER_OTHERS)):
             super().warning(text)
 
 
@@ -252,7 +256,8 @@ def _sample() -> tuple[str]:
 
 
 def _show(prepared: Prepared, preprocessing: Preprocessing) -> None:
-    pictures = sum(map(sum, prepared.counts.values()))
+    counts = prepared.counts
+    pictures = sum(map(sum, counts.values()))
     size = preprocessing.size
     name = printable(preprocessing.features_name)
     features = "" if preprocessing.features == "pixels" else f"{name}, "
@@ -260,11 +265,8 @@ def _show(prepared: Prepared, preprocessing: Preprocessing) -> None:
         f"{printable(prepared.path)}: {pictures} pictures of {size}x{size} pixels, "
         f"{features}n_x = {preprocessing.n_x}"
     )
-    width = max(len("class"), *(len(printable(name)) for name in prepared.classes))
-    click.echo(f"label  {'class':{width}}  {'train':>7}  {'test':>7}")
-    for label, name in enumerate(prepared.classes):
-        train, test = (prepared.counts[split][label] for split in ("train", "test"))
-        click.echo(f"{label:>5}  {printable(name):{width}}  {train:>7}  {test:>7}")
+    for line in class_lines(prepared.classes, counts["train"], counts["test"], digits=7):
+        click.echo(line)
     if prepared.others:
         listed = [f"{name} ({pictures})" for name, pictures in prepared.others.items()]
         more = len(listed) - LISTED_CLASSES
@@ -275,7 +277,7 @@ def _show(prepared: Prepared, preprocessing: Preprocessing) -> None:
     if prepared.leaked:
         click.echo(f"{IN_TRAIN_TOO}: {prepared.leaked}")
     if prepared.contradictory:
-        click.echo(f"{UNDER_BOTH}: {prepared.contradictory}")
+        click.echo(f"{under_others(prepared.classes)}: {prepared.contradictory}")
 
 
 def _warn(prepared: Prepared, quiet: bool) -> None:
@@ -287,7 +289,9 @@ def _warn(prepared: Prepared, quiet: bool) -> None:
         many = f"{len(errors)} pictures, {what} ({where})"
         fix = "" if errors[0].fix in (None, REPLACE) else f"\n{errors[0].fix}"
         note(f"Left out: {many if len(errors) > 1 else f'{where}: {what}'}{fix}", quiet)
-    for (leak, contradictory), heading in HEADINGS.items():
+    several = "both" if len(prepared.classes) == 2 else "several"
+    for (leak, contradictory), text in HEADINGS.items():
+        heading = text.format(several)
         found = [
             each
             for each in prepared.duplicates
@@ -314,7 +318,7 @@ def _record(prepared: Prepared) -> dict[str, Any]:
     return {
         "dataset": prepared.path,
         "classes": prepared.classes,
-        "positive": prepared.classes[1],
+        "positive": prepared.classes[1] if len(prepared.classes) == 2 else None,
         "counts": {
             split: dict(zip(prepared.classes, counts, strict=True))
             for split, counts in prepared.counts.items()

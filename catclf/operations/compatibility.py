@@ -56,16 +56,20 @@ def refuse_mismatch(dataset: Dataset, model: Model) -> None:
             or f"Prepare it with {_as_parameters(wanted)}, or train a model on this one.",
         )
     if model.classes not in (dataset.classes, nameless(len(dataset.classes))):
-        found, needed = (_named(each.classes) for each in (dataset, model))
-        what = f"has the classes {found}, the model {needed}"
+        what = _other_classes(dataset.classes, model.classes)
         fix = "Prepare the dataset as the model's was, or train a model on this one."
         raise DatasetError(what, dataset.path, fix)
 
 
-def _named(classes: Sequence[str]) -> str:
-    if len(classes) == 2:
-        return " and ".join(map(repr, classes))
-    return f"{name_some(classes)} ({len(classes)} in all)"
+def _other_classes(ours: Sequence[str], wanted: Sequence[str]) -> str:
+    if len(ours) != len(wanted):
+        found, needed = (f"{len(each)} classes ({name_some(each)})" for each in (ours, wanted))
+        return f"has {found}, the model {needed}"
+    if len(ours) == 2:
+        found, needed = (" and ".join(map(repr, each)) for each in (ours, wanted))
+        return f"has the classes {found}, the model {needed}"
+    label = next(i for i, name in enumerate(ours) if name != wanted[i])
+    return f"has the class {ours[label]!r} as label {label}, the model {wanted[label]!r}"
 
 
 def _changed(ours: Preprocessing, wanted: Preprocessing) -> str | None:

@@ -6,7 +6,7 @@ from catclf.columns import blocks_of_bytes
 from catclf.dataset import Dataset, open_dataset
 from catclf.errors import AnyPath, CatclfError, ModelError
 from catclf.files import HEAD_BYTES, ZIP_SIGNATURE, Expected, FileKind, kind_of_bytes
-from catclf.model import Model, read_model
+from catclf.model import MODEL, TRAIN_AGAIN, Model, read_model
 from catclf.observer import Observer
 
 READ_BYTES = 2**22  # at once
@@ -54,7 +54,9 @@ def info(path: AnyPath, *, observer: Observer | None = None) -> Dataset | Model:
     except ModelError as error:
         if kind is FileKind.MODEL:
             raise
-        raise type(error)(error.what, error.where, READABLE.fix) from error
+        is_own = error.fix not in (MODEL.fix, TRAIN_AGAIN)  # of weights, which it tells to save
+        fix = error.fix if is_own else READABLE.fix
+        raise type(error)(error.what, error.where, fix) from error
 
 
 def _read_all(dataset: Dataset, observer: Observer) -> None:

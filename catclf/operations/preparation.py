@@ -125,9 +125,9 @@ def prepare(
     preprocessing
         How a picture becomes a column; the default is 64x64, squashed.
     positive
-        The class whose label is 1; all others are 0. Without it, classes have the order of their
-        arrays' labels, or sorted order, but of two the positive is the one whose name does not
-        negate the other (noncat, no cat, background).
+        One class against all others: its label is 1, theirs 0. Without it, each class is its own,
+        from 2 to 1000 of them, in the order of their arrays' labels, or sorted order; but of two
+        the positive is the one whose name does not negate the other (noncat, no cat, background).
     label_from
         What says the class of a picture in a folder: ``layout``, the class folders, and split
         folders, that are found there; ``top``, the first folder below the source; ``parent``, the
@@ -151,8 +151,8 @@ def prepare(
         Receives the progress while pictures are read, the files that are skipped, notes of what was
         understood of the sources, and warnings: of files that are given more than once, of sources
         that name a train split alone, of pictures of one scene, of a class without test pictures,
-        and of pictures that cannot be read, are in both splits, or are under both labels. Without
-        an observer, warnings are Python's, of the category `catclf.CatclfWarning`.
+        and of pictures that cannot be read, are in both splits, or are under several labels.
+        Without an observer, warnings are Python's, of the category `catclf.CatclfWarning`.
     progress
         Draw a progress bar, in a notebook as a widget.
 
@@ -165,8 +165,8 @@ def prepare(
     Raises
     ------
     DatasetError
-        Where a source cannot be used or may be understood in several ways, or a class is left
-        without pictures.
+        Where a source cannot be used or may be understood in several ways, where a class is left
+        without pictures, or one of more than two has a single picture.
     PictureError
         With `strict`, at the first picture that cannot be read.
     CatclfError
@@ -289,8 +289,13 @@ def _warn_of_pictures(prepared: Prepared, observer: Observer) -> None:
         )
     if prepared.contradictory:
         first = next(each.names for each in prepared.duplicates if each.contradictory)
-        under = UNDER_BOTH if len(prepared.classes) == 2 else UNDER_OTHERS
+        under = under_others(prepared.classes)
         observer.warning(f"{under}: {prepared.contradictory} (first {name_some(first)})")
+
+
+def under_others(classes: tuple[str, ...]) -> str:
+    """Return how the warning of pictures under several labels begins."""
+    return UNDER_BOTH if len(classes) == 2 else UNDER_OTHERS
 
 
 def _told_apart(
@@ -351,11 +356,12 @@ def _warn_of_untested(
     if untested:
         named = " nor of ".join(map(printable, untested))
         if len(classes) > 2:
-            named = name_some(untested)
+            named = f"{len(untested)} of {len(classes)} classes ({name_some(untested)})"
         to = "the test split" if is_given else "the class" if len(untested) == 1 else "the classes"
+        larger = "" if is_given or len(classes) == 2 else ", or choose a larger `test_split`"
         observer.warning(
             f"the test split has no picture of {named}, and cannot tell how good a model is\n"
-            f"Add pictures to {to}."
+            f"Add pictures to {to}{larger}."
         )
 
 
@@ -365,15 +371,19 @@ def _refuse_empty_class(
     unreadable: list[PictureError],
     where: str | None,
 ) -> None:
-    for name, count in zip(classes, class_counts(labels, len(classes)), strict=True):
-        if not count:
-            left_out = ""
-            if unreadable:
-                first = unreadable[0]
-                left_out = (
-                    f"; {len(unreadable)} cannot be read, first "
-                    f"{printable(first.where or '')}: {first.what}"
-                )
-            what = f"no picture of class {name!r} is left to train on{left_out}"
-            fix = f"Add {'readable ' if unreadable else ''}pictures of the class."
-            raise DatasetError(what, where, fix)
+    counts = class_counts(labels, len(classes))
+    empty = [name for name, count in zip(classes, counts, strict=True) if not count]
+    if empty:
+        left_out = ""
+        if unreadable:
+            first = unreadable[0]
+            left_out = (
+                f"; {len(unreadable)} cannot be read, first "
+                f"{printable(first.where or '')}: {first.what}"
+            )
+        named, each = f"class {empty[0]!r}", "the class"
+        if len(empty) > 1 and len(classes) > 2:
+            named, each = f"{len(empty)} classes ({name_some(empty)})", "each"
+        what = f"no picture of {named} is left to train on{left_out}"
+        fix = f"Add {'readable ' if unreadable else ''}pictures of {each}."
+        raise DatasetError(what, where, fix)

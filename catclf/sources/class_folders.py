@@ -150,6 +150,7 @@ class _Reader:
         folders = folder.filled
         if not folders:
             raise _no_class_folders(folder)
+        _refuse_one_name(folder)
         for each in folder.folders:
             if each.has_pictures:
                 continue
@@ -280,6 +281,20 @@ class _Reader:
             raise found.closed[0]
         self.skipped += [Skipped(path, kind) for path in found.pictures]
         self.skipped += found.skipped
+
+
+def _refuse_one_name(folder: Folder) -> None:
+    """Refuse class folders beside each other whose names look the same."""
+    first: dict[str, str] = {}
+    for name in (each.name for each in folder.filled):
+        other = first.setdefault(class_name(name), name)
+        if other != name:
+            raise DatasetError(
+                f"{other!r} and {name!r} may be the same class: they differ only by blanks or "
+                "Unicode form",
+                folder.path,
+                "Give the class one name, or the classes names that differ more.",
+            )
 
 
 def _is_no_class(folder: Folder) -> bool:

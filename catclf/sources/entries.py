@@ -19,9 +19,8 @@ from numpy.typing import NDArray
 from catclf.errors import DatasetError, PictureError, printable
 from catclf.observer import Observer
 from catclf.sources.names import class_name, is_missing
-from catclf.splits import MAX_CLASS_BYTES
+from catclf.splits import MAX_CLASS_BYTES, MAX_CLASSES
 
-MAX_CLASSES = 1000
 MAX_PIXELS = 50_000_000  # of a picture, all of which are held at once
 MAX_PIXEL_VALUE = 255
 DARK_PIXEL = 64  # where all are below, they may be counted to 1 or 16 as well as to 255

@@ -120,6 +120,11 @@ def is_generic(name: str) -> bool:
     return (bool(said) and said <= generic) or bool(re.fullmatch(r"\d{3}[A-Z\d_]{5}", name))
 
 
+def is_date(name: str) -> bool:
+    """Tell whether a folder's name is a date, or a month: 2024-05-31, 20240531, 2024_05."""
+    return bool(re.fullmatch(r"(19|20)\d\d[-_. ]?[01]\d([-_. ]?[0-3]\d)?", name))
+
+
 def is_companion(name: str) -> bool:
     """Tell whether a folder's name is of what goes with pictures: PedMasks, annotations."""
     return not {*words(name)}.isdisjoint(_COMPANIONS)

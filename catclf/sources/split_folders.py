@@ -12,6 +12,7 @@ from catclf.sources.file_names import labels_in_names
 from catclf.sources.names import (
     NamedSplit,
     is_companion,
+    is_date,
     is_generic,
     name_splits,
     split_like,
@@ -101,7 +102,7 @@ def refuse_unclear(folder: Folder, splits: Collection[str] = ()) -> None:
         len(folders) > 1
         and any(map(is_generic, names))
         and all(is_generic(name) or is_companion(name) for name in names)
-    ):
+    ) or (len(folders) > 2 and all(map(is_date, names))):
         what = f"its folders ({name_some(sorted(names))}) do not look like classes"
         raise DatasetError(what, folder.path, "If they are the classes, choose `label_from` top.")
     for name, held in nested.items():

@@ -7,12 +7,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import catclf
 from catclf.cli import info as module
 from catclf.model import save_model
-from command_line import results
+from command_line import invoke, results
 from conftest import Recorder, training_of
 from corpus.models import good_model
 from networks import small_backbone
@@ -54,7 +55,7 @@ def test_a_model_in_json(model: Path) -> None:
     assert found["classes"] == ["noncat", "cat"]
     assert (found["n_x"], found["size"], found["recorded_costs"]) == (192, 8, 1)
     assert found["lowest_test_log_loss"]["iteration"] in (0, 20)
-    assert (found["b"], found["w_norm"]) == (loaded.b, loaded.w_norm)
+    assert (found["b"], found["w_norm"]) == (loaded.b.item(), loaded.w_norm)
 
 
 def test_what_is_not_known_is_not_made_up(
@@ -74,6 +75,41 @@ def test_what_is_not_known_is_not_made_up(
         found = in_json(file)
         assert [found[key] for key in keys] == [None] * len(keys)
         assert found["weights_only"] == (file == weights_only)
+
+
+def several(name: str, k: int) -> catclf.Model:
+    """Return a model of k classes, called by a name and a number, whose b is the number."""
+    classes = tuple(f"{name}{i}" for i in range(k))
+    b = np.arange(k, dtype=np.float64).reshape(k, 1)
+    return catclf.Model(np.ones((192, k)), b, classes, catclf.Preprocessing(size=8))
+
+
+def test_a_model_of_several_classes(tmp_path: Path) -> None:
+    """A line for each of up to 20; b is a list in JSON, and its range in text."""
+    path = tmp_path / "m.npz"
+    save_model(path, several("ant", 20))
+    lines = results("info", path).splitlines()
+    assert {"label 0           ant0", "label 19          ant19"} <= set(lines)
+    assert {"neurons           20, one a class (softmax)", "b                 0 to 19"} <= set(
+        lines
+    )
+    found = in_json(path)
+    assert (found["n_x"], found["b"]) == (192, list(range(20)))
+    assert found["classes"] == [f"ant{i}" for i in range(20)]
+    save_model(path, several("ant", 21))
+    assert "\nlabel 19          ant19\nand 1 more; --format json names all\n" in results(
+        "info", path
+    )
+
+
+def test_weights_of_several_classes(tmp_path: Path) -> None:
+    """How many there are to name; and what is wrong with a file is told with its own fix."""
+    path = tmp_path / "w.npz"
+    np.savez(path, w=np.zeros((192, 3)), b=np.zeros(3))
+    naming = "\n  --classes NAMES      to name its 3 classes, in the order of its columns\n"
+    assert naming in results("info", path)
+    np.savez(path, w=np.zeros((3, 192)), b=np.zeros(3))
+    assert str(invoke("info", path).exception).endswith("got (3, 192)\nSave w.T.")
 
 
 def test_text_fits_80_columns_and_a_terminal(
@@ -100,6 +136,8 @@ def test_text_fits_80_columns_and_a_terminal(
         dataclasses.replace(of_data, created_by=long, classes=(long, long + "y")),
         dataclasses.replace(of_data, preprocessing=network),
         dataclasses.replace(of_model, training=training, classes=(long,) * 2),
+        several(long, 1000),
+        dataclasses.replace(several(long, 1000), weights_only=True),
     ):
         monkeypatch.setattr(module, "info", lambda path, observer, found=found: found)
         for line in results("info", "m").splitlines():

@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import catclf
@@ -22,7 +23,7 @@ from scenes import save_copy, scene
 def test_flags_are_the_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each reaches the library, and so do the defaults."""
     asked: list[Any] = []
-    counts = {"train": (1, 2), "test": (3, 4)}
+    counts: dict[str, tuple[int, ...]] = {"train": (1, 2), "test": (3, 4)}
 
     def watched(sources: Any, output: str, **settings: Any) -> Prepared:
         settings.pop("observer")
@@ -145,6 +146,42 @@ def test_positive_says_what_the_rest_is(small_pictures: Path, tmp_path: Path) ->
         "bird": pictures,
         "fish": pictures,
     }
+
+
+def test_more_than_twenty_classes_are_shown_by_size(tmp_path: Path) -> None:
+    """The ten largest and the five smallest, as by info; JSON has all, and no positive."""
+    labels = np.repeat(np.arange(21), np.arange(2, 23))
+    pictures = np.random.default_rng(0).integers(0, 256, (len(labels), 4, 4, 3), dtype=np.uint8)
+    np.savez(tmp_path / "a.npz", X=pictures, y=labels)
+    options = ("--size", "4", "--workers", "1", "--test-split", "0.5")
+    words = ("prepare", tmp_path / "a.npz", "-o", tmp_path / "d.npz", *options)
+    lines = results(*words).splitlines()[1:]
+    assert lines[:3] == [
+        "21 classes of 2 to 22 pictures",
+        "label  class    train     test",
+        "   20  20          11       11",
+    ]
+    assert [line.split()[0] for line in lines[2:12]] == [str(i) for i in range(20, 10, -1)]
+    assert lines[12] == "  ...  6 more; --format json names all"
+    assert [line.split()[0] for line in lines[13:]] == ["4", "3", "2", "1", "0"]
+    told = results("info", tmp_path / "d.npz").splitlines()
+    at = told.index(lines[0])
+    assert [line.split() for line in told[at : at + 18]] == [line.split() for line in lines]
+    record = json.loads(results(*words, "--format", "json"))
+    assert record["classes"] == [str(i) for i in range(21)]
+    assert list(record["counts"]["train"]) == record["classes"]
+    assert record["positive"] is None
+
+
+def test_pictures_under_several_labels_are_told_once(small_pictures: Path, tmp_path: Path) -> None:
+    """By their headings, as of two; and the text has no warning of them beside."""
+    for name in ("bird", "cat", "dog"):
+        shutil.copytree(small_pictures / "cat", tmp_path / "pets" / name)
+    done = invoke("prepare", tmp_path / "pets", "-o", tmp_path / "d.npz", "--size", "8")
+    told = done.stderr.splitlines()
+    assert [line.split(":")[0] for line in told] == ["Under several labels"] * 4
+    assert told[3] == "Under several labels: 9 more; --format json names all"
+    assert done.stdout.endswith("\npictures with a copy or near-copy under another label: 36\n")
 
 
 def test_a_class_without_test_pictures_is_told(small_pictures: Path, tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ def good_model() -> Model:
         state={"u": np.zeros(2), "c": np.ones(2)},
     )
     w = np.linspace(-1, 1, N_X).reshape(N_X, 1)
-    return Model(w, 0.25, ("noncat", "cat"), Preprocessing(size=SIZE), training)
+    return Model(w, np.array([[0.25]]), ("noncat", "cat"), Preprocessing(size=SIZE), training)
 
 
 def good_backbone_model() -> Model:
@@ -134,11 +134,14 @@ def loads_or_refuses(path: Path) -> None:
     except ModelError as error:
         assert str(error).startswith(str(path))  # noqa: PT017
         return
-    assert model.w.shape == (model.preprocessing.n_x, 1)
-    size = model.preprocessing.size
-    assert 0 <= model.probability(np.full((size, size, 3), 255, np.uint8)) <= 1
+    n_x, n_classes = model.preprocessing.n_x, len(model.classes)
+    k = 1 if n_classes == 2 else n_classes
+    assert (model.w.shape, model.b.shape) == ((n_x, k), (k, 1))
+    white = np.full((1, n_x), 255, np.uint8)
+    [probabilities] = model.probabilities(white)
+    assert len(probabilities) == n_classes
+    assert ((probabilities >= 0) & (probabilities <= 1)).all()
     if model.neighbors is not None:
-        white = np.full((1, model.w.size), 255, np.uint8)
         assert 0 <= model.neighbors.likeness(white, model.classes).similarity <= 1
 
 
@@ -164,6 +167,14 @@ def bad_contents() -> Iterator[tuple[str, bytes]]:
     yield "w-of-no-square", npz(w=np.zeros((N_X + 1, 1)), b=0.0)
     yield "w-other-than-recorded", but(w=np.zeros((3 * 4 * 4, 1)))
     yield "b-of-two", npz(w=w, b=[0.0, 1.0])
+    four = np.zeros((N_X, 4))
+    yield "two-columns", npz(w=four[:, :2], b=[0.0, 1.0])
+    yield "w-transposed", npz(w=four.T, b=np.zeros(4))
+    yield "columns-and-one-b", npz(w=four, b=0.0)
+    yield "columns-and-fewer-b", npz(w=four, b=np.zeros((3, 1)))
+    yield "columns-beyond-1000", npz(w=np.zeros((N_X, 1001)), b=np.zeros(1001))
+    yield "neurons-beyond-classes", but(w=four, b=np.zeros(4))
+    yield "classes-beyond-neurons", record_but(classes=["a", "b", "c"])
     yield "costs-missing", but(costs=None)
     yield "costs-of-another-length", but(costs=[0.7])
     yield "more-test-costs-than-costs", but(test_log_losses=[0.7, 0.6, 0.5])

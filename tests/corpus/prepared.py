@@ -35,6 +35,11 @@ def good_prepared(path: Path) -> None:
     write_small(path, 5, 2, size=SIZE, also_in_train=1)
 
 
+def good_prepared_many(path: Path) -> None:
+    """Write a prepared dataset of 300 classes, whose labels take two bytes."""
+    write_small(path, 5, 2, classes=tuple(f"class {i}" for i in range(300)))
+
+
 def good_prepared_hog(path: Path) -> None:
     """Write a prepared dataset that holds pixels beside its features."""
     write_small(path, 5, 2, features="hog-color")
@@ -192,6 +197,11 @@ PREPARED: dict[str, Builder] = {
     # Wrong labels and names.
     "no labels": but(train_labels=None),
     "a label of 2": but(train_labels=np.array([0, 1, 0, 1, 2], np.uint8)),
+    "labels of two bytes": but(train_labels=np.array([0, 1, 0, 1, 1], np.uint16)),
+    "a label of 300": but(good_prepared_many, train_labels=np.array([0, 1, 2, 3, 300], "<u2")),
+    "labels of a byte, of many classes": but(good_prepared_many, train_labels=np.zeros(5, "u1")),
+    "1001 classes": record_but(good_prepared_many, classes=[f"class {i}" for i in range(1001)]),
+    "a class twice": record_but(good_prepared_many, classes=["class 0"] * 300),
     "a label too few": but(train_labels=np.array([0, 1, 0, 1], np.uint8)),
     "labels are floats": but(train_labels=np.array([0.0, 1, 0, 1, 1])),
     "no names": but(test_names=None),

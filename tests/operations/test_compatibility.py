@@ -25,7 +25,7 @@ SIZE = 8
 def model() -> Model:
     """Return a model whose weights are small and random."""
     w = np.random.default_rng(5).normal(size=(3 * SIZE * SIZE, 1)) / 10
-    return Model(w, 0.01, CLASSES, Preprocessing(size=SIZE))
+    return Model(w, np.array([[0.01]]), CLASSES, Preprocessing(size=SIZE))
 
 
 def test_a_model_may_be_its_file(small_dataset: Path, model: Model, tmp_path: Path) -> None:
@@ -59,6 +59,28 @@ def test_a_dataset_prepared_otherwise_is_refused(
         evaluate(small_dataset, other)
     with pytest.raises((DatasetError, ModelError), match=said):
         compare(small_dataset, model, other)
+
+
+@pytest.mark.parametrize(
+    ("classes", "said"),
+    [
+        (("a", "c", "b"), "has the class 'b' as label 1, the model 'c'"),
+        (("a", "b", "c", "d"), "has 3 classes (a, b, c), the model 4 classes (a, b, c and 1 more)"),
+        (("a", "b"), "has 3 classes (a, b, c), the model 2 classes (a, b)"),
+    ],
+)
+def test_other_classes_of_several_are_told(
+    tmp_path: Path, classes: tuple[str, ...], said: str
+) -> None:
+    """How many there are, or the first label that differs; a notebook's are the dataset's."""
+    dataset = write_small(tmp_path / "d.npz", 9, 6, classes=("a", "b", "c"))
+    k = 1 if len(classes) == 2 else len(classes)
+    w, b = np.zeros((192, k)), np.zeros((k, 1))
+    with pytest.raises(DatasetError) as caught:
+        evaluate(dataset, Model(w, b, classes, Preprocessing(size=SIZE)))
+    assert said in str(caught.value)
+    np.savez(tmp_path / "w.npz", w=np.zeros((192, 3)), b=np.zeros(3))
+    assert evaluate(dataset, tmp_path / "w.npz").classes == ("a", "b", "c")
 
 
 def test_weights_of_another_size_are_refused(small_dataset: Path, tmp_path: Path) -> None:

@@ -166,14 +166,73 @@ def test_a_class_of_unreadable_pictures_is_an_error(pets: Path, output: Path) ->
     assert not output.parent.exists()
 
 
-def test_more_than_two_classes_need_a_positive(pets: Path, output: Path) -> None:
-    """They are listed, with what to type; with it, all others are the negative."""
-    draw(pets / "bird" / "1.png", 999)
-    with pytest.raises(DatasetError, match=r"3 classes: 'bird', 'cat', .*\n.* 'bird'\.$"):
-        prepare([pets], output, preprocessing=SETTINGS)
+def test_classes_without_a_readable_picture_are_one_error(tmp_path: Path, output: Path) -> None:
+    """How many of several, and which; of one its name, as ever."""
+    for kind in ("ant", "bee", "cat"):
+        for i in range(2):
+            draw(tmp_path / "a" / kind / f"{i}.png", 10 * len(kind) + i)
+    for kind, said in (("bee", "of class 'bee' is"), ("ant", r"of 2 classes \(ant, bee\) is")):
+        for file in (tmp_path / "a" / kind).iterdir():
+            file.write_bytes(b"no picture")
+        with pytest.raises(DatasetError, match=f"no picture {said} left to train on; . cannot"):
+            prepare([tmp_path / "a"], output, preprocessing=SETTINGS)
+    assert not output.parent.exists()
+
+
+def test_more_than_two_classes(pets: Path, output: Path) -> None:
+    """Each keeps its own label, stratified; with a positive all others are the negative."""
+    for i in range(5):
+        draw(pets / "bird" / f"{i}.png", 990 + i)
+    prepared = prepare([pets], output, preprocessing=SETTINGS)
+    assert prepared.classes == ("bird", "cat", "noncat")
+    assert prepared.counts == {"train": (4, 8, 8), "test": (1, 2, 2)}
+    assert prepared.others == {}
+    for split, rows in contents(output).items():
+        assert {(name.split("/")[0], label) for name, label, _ in rows} == {
+            ("bird", 0),
+            ("cat", 1),
+            ("noncat", 2),
+        }, split
     prepared = prepare([pets], output, preprocessing=SETTINGS, positive="cat", test_split=0)
     assert prepared.classes == ("non-cat", "cat")
-    assert prepared.counts["train"] == (11, 10)
+    assert prepared.counts["train"] == (15, 10)
+    assert prepared.others == {"bird": 5, "noncat": 10}
+
+
+def test_a_class_of_one_picture_is_an_error(pets: Path, output: Path) -> None:
+    """It says which, and nothing is written; beside one class alone it is no error."""
+    draw(pets / "bird" / "1.png", 999)
+    with pytest.raises(DatasetError, match="pets: the class 'bird' has a single picture: none is"):
+        prepare([pets], output, preprocessing=SETTINGS)
+    assert not output.parent.exists()
+    shutil.rmtree(pets / "noncat")
+    with pytest.warns(CatclfWarning, match="has no picture of bird"):
+        assert prepare([pets], output, preprocessing=SETTINGS).classes == ("bird", "cat")
+
+
+def test_classes_without_test_pictures_are_one_warning(tmp_path: Path, output: Path) -> None:
+    """How many, and three of them; and what helps."""
+    pictures = np.random.default_rng(0).integers(0, 256, (90, 4, 4, 3), dtype=np.uint8)
+    labels = [f"{i % 40:02}" for i in range(80)] + ["40"] * 10
+    heard = Recorder()
+    prepared = prepare(
+        pictures, output, labels=labels, preprocessing=SETTINGS, observer=heard, workers=1
+    )
+    assert prepared.counts["test"] == (*[0] * 40, 2)
+    assert heard.warnings == [
+        "the test split has no picture of 40 of 41 classes (00, 01, 02 and 37 more), and cannot "
+        "tell how good a model is\n"
+        "Add pictures to the classes, or choose a larger `test_split`."
+    ]
+
+
+def test_a_picture_under_several_labels_is_told(pets: Path, output: Path) -> None:
+    """In words that fit more than two."""
+    shutil.copytree(pets / "cat", pets / "dog")
+    shutil.copyfile(pets / "cat" / "2.png", pets / "noncat" / "also.png")
+    with pytest.warns(CatclfWarning, match="copy or near-copy under another label: 21 "):
+        prepared = prepare([pets], output, preprocessing=SETTINGS)
+    assert prepared.contradictory == 21
 
 
 def test_the_courses_files_are_prepared_as_they_are(course_files: list[Path], output: Path) -> None:

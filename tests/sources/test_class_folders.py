@@ -240,6 +240,12 @@ def test_a_class_may_have_a_splits_word_in_its_name(
         (["train/" + PETS, "test/{cat,Dog}/1.jpg"], "'Dog' and 'dog' may be the same class"),
         (["{hot dog,hotdog}/1.jpg"], "'hot dog' and 'hotdog' may be the same class"),
         (["{1,1.0}/1.jpg"], "'1' and '1.0' may be the same class"),
+        (["{a  b,a b,c}/1.jpg"], "'a  b' and 'a b' may be the same class: they differ only by"),
+        (["x/{cafe\u0301,caf\u00e9}/1.jpg"], "blanks or Unicode form\nGive the class one name"),
+        (
+            ["{2024-05-31,2024-06-01,20240602}/1.jpg"],
+            "its folders (2024-05-31, 2024-06-01, 20240602) do not look like classes",
+        ),
         (
             ["train/" + PETS, "test/{cat,dog,bird}/1.jpg"],
             "only the test split has pictures of bird",
