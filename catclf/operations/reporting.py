@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from catclf import __version__
 from catclf.columns import Columns, blocks_of_bytes
 from catclf.dataset import Dataset, open_dataset
-from catclf.errors import DIGEST_CHARACTERS, AnyPath
+from catclf.errors import DIGEST_CHARACTERS, AnyPath, name_some
 from catclf.features import Preprocessing
 from catclf.files import FileKind
+from catclf.logistic import Array
 from catclf.model import Model
 from catclf.operations.compatibility import path_of, read_candidates
 from catclf.operations.evaluation import Evaluation, evaluate_candidates
@@ -29,6 +30,7 @@ from catclf.splits import SplitName
 from catclf.training import Settings
 
 CURVE_POINTS = 1000  # of the costs
+MAX_DOUBLES = 2**18  # weights of several classes in float64: 3 MB of the page
 BLOCK_BYTES = 2**22  # read at once
 MEANINGS = {  # of rows of the page's last table, where the glossary explains no word of the name
     "size": "height and width of a prepared picture, in pixels",
@@ -148,7 +150,7 @@ def report(
 
 
 def _title(classes: Sequence[str]) -> str:
-    return f"{classes[1]} or {classes[0]}" if len(classes) == 2 else f"{len(classes)} classes"
+    return f"{classes[1]} or {classes[0]}" if len(classes) == 2 else name_some(classes)
 
 
 def _data(
@@ -177,7 +179,7 @@ def _data(
             "places": None if backbone is None else backbone.places,
         },
         "model": {
-            "w": encoded(model.w.T),  # neuron after neuron
+            "w": encoded(_weights(model.w)),
             "b": model.b[:, 0].tolist(),
             "loss": settings.loss,
             "learning_rate": settings.rate,
@@ -206,6 +208,12 @@ def _data(
         },
         "details": _details(dataset, model, model_path),
     }
+
+
+def _weights(w: Array) -> NDArray[np.floating]:
+    """Return the weights neuron after neuron (k, n_x), as float32 where they are many."""
+    many = w.shape[1] > 1 and w.size > MAX_DOUBLES
+    return w.T.astype(np.float32 if many else np.float64)
 
 
 def _predict_command(model_path: str | None) -> str:

@@ -130,6 +130,16 @@ function probabilityOf(name, ...rest) {
   return unbroken("P(", named(name), ")", ...rest);
 }
 
+// An option of a select for each class, called by its name.
+function classOptions(called = (name) => name) {
+  return CLASSES.map((name, label) => create("option", { value: label }, called(name, label)));
+}
+
+// The places of values in an array, of the highest first.
+function byValue(values) {
+  return [...values.keys()].sort((i, j) => values[j] - values[i]);
+}
+
 function byId(id) {
   return document.getElementById(id);
 }

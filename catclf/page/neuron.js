@@ -1,15 +1,15 @@
 // The model: one neuron, or one a class. Forward, and beneath it the derivatives; names as on the
 // slides. What has a number for each neuron is an array: w, b, z, a, y and their derivatives.
 
-const TRAINED = { w: weightsOf(DATA.model.w), b: DATA.model.b };
+const WEIGHTS = bytesOf(DATA.model.w); // of each neuron, after one another
+const IN_SINGLE = WEIGHTS.length === 4 * N_X * DATA.model.b.length; // where they are many
+const TRAINED = { w: trainedWeights(), b: DATA.model.b };
 const MEAN = bytesOf(DATA.mean); // the mean column of the train split, in whole levels
 const NOTHING = new Uint8Array(N_X);
 
-// The weights of each neuron, after one another: as float32 where they are many.
-function weightsOf(base64) {
-  const { buffer } = bytesOf(base64);
-  const isDouble = buffer.byteLength === 8 * N_X * DATA.model.b.length;
-  const w = isDouble ? new Float64Array(buffer) : Float64Array.from(new Float32Array(buffer));
+function trainedWeights() {
+  const { buffer } = WEIGHTS;
+  const w = IN_SINGLE ? Float64Array.from(new Float32Array(buffer)) : new Float64Array(buffer);
   return DATA.model.b.map((_, neuron) => w.subarray(neuron * N_X, (neuron + 1) * N_X));
 }
 
@@ -34,7 +34,7 @@ function softmax(z) {
   return powers.map((power) => power / sum);
 }
 
-// w x of one neuron, feature by feature, of a column of bytes; or what it has more than a reference.
+// w x of a neuron, feature by feature, of a column of bytes; or what it has more than a reference.
 function contributions(w, column, reference = NOTHING) {
   return w.map((weight, i) => (weight * (column[i] - reference[i])) / 255);
 }
@@ -85,7 +85,7 @@ const LOSSES = {
 };
 // Of several neurons: the cross-entropy is that of the label's class alone.
 const SOFTMAX_LOSS = {
-  text: ["= −log a", "of the label’s class"],
+  text: ["= −Σ y log a"],
   // log(sum(exp(z))) - z of that class, finite where its a rounds to 0.
   of: ({ z }, y) => {
     const most = Math.max(...z);
