@@ -17,7 +17,8 @@ function showWeights() {
 
 function listenForNeuron(draw) {
   const select = byId("weights-class");
-  const tellBias = (neuron) => fill("weights-bias", `bias\u00a0b ${decimal(TRAINED.b[neuron])}`);
+  const tellBias = (neuron) =>
+    fill("weights-bias", "bias\u00a0b: ", create("b", {}, decimal(TRAINED.b[neuron])));
   select.append(...classOptions());
   select.addEventListener("change", () => {
     const neuron = Number(select.value);

@@ -113,7 +113,7 @@ def test_evidence_is_that_of_the_model(page: Page, made: Made) -> None:
             wanted = model.evidence(paths[name])
             assert wanted.shape == (side, side)
             np.testing.assert_array_equal(np.reshape(values, wanted.shape), wanted)
-            assert sum(values) + model.b == pytest.approx(logit, abs=1e-9)
+            assert sum(values) + model.b.item() == pytest.approx(logit, abs=1e-9)
     assert page.locator("#mistakes .card canvas").count() == 24 - len(without)
     assert page.locator("#mistakes .card").count() == 12
     words = page.inner_text("#mistakes .content > p")

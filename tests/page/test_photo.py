@@ -87,7 +87,9 @@ def test_a_photo_has_the_pixels_and_probability_of_predict(
         off, total = off + int(np.count_nonzero(difference)), total + difference.size
         if not difference.any():
             [probabilities] = model.predict_proba(wanted)
-            np.testing.assert_allclose(got["probabilities"], probabilities, atol=1e-14, err_msg=name)
+            np.testing.assert_allclose(
+                got["probabilities"], probabilities, atol=1e-14, err_msg=name
+            )
     assert off <= total / 1000
 
 
