@@ -104,12 +104,11 @@ function unbroken(...children) {
 function named(name) {
   if (name.length <= WORD_CHARACTERS) return create("bdi", { class: "unbroken" }, name);
   const words = name.split(/(?<=[-_/:. ])/u);
-  const parts = words.flatMap((word) =>
-    word.length > WORD_CHARACTERS
-      ? [create("span", { class: "long", title: name }, word), create("wbr")]
-      : [word, create("wbr")],
-  );
-  return create("bdi", {}, ...parts);
+  const parts = words.flatMap((word) => [
+    create("wbr"),
+    word.length > WORD_CHARACTERS ? create("span", { class: "long", title: name }, word) : word,
+  ]);
+  return create("bdi", {}, ...parts.slice(1));
 }
 
 // The label predicted: of the highest probability by class; of equal ones, the first.

@@ -2,8 +2,8 @@
 // several neurons one is chosen, and a table has the numbers of all.
 
 // {name, column, pixels, label, places, model, chosen}; a label of null is not known. Of a backbone
-// `places` has for each neuron the map of what the places of the picture add to its z, or null, or
-// is null where none is known. `chosen` is the neuron whose numbers are shown.
+// `places` has for each neuron the map of what the places of the picture add to its z, where that
+// is known; it is null where none is. `chosen` is the neuron whose numbers are shown.
 let current = null;
 
 function listenForSteps() {
@@ -97,7 +97,7 @@ function drawNeurons({ z, a }, y, dz) {
   });
   fill("step-neurons", ...rows);
   const more = CLASSES.length - shown.length;
-  fill("step-neurons-more", more ? `and ${more} more, whose a is lower` : "");
+  fill("step-neurons-more", more ? `and ${more} more` : "");
 }
 
 function drawStepMaps(parts, dz) {
@@ -121,9 +121,9 @@ function drawPlaces() {
   byId("step-wx").closest("figure").hidden = places === null;
   if (places === null) return;
   const maps = byId("step-wx");
-  const map = places[chosen];
+  const map = places[chosen] ?? null;
   if (model !== TRAINED || map === null) {
-    const of = model === TRAINED ? "class predicted" : "trained w";
+    const of = model === TRAINED ? "predicted class and the label’s" : "trained w";
     maps.style.minHeight = `${maps.offsetHeight}px`; // nothing below it moves
     fill("step-wx", create("p", { class: "soft" }, `By place it is known for the ${of} only.`));
     return;

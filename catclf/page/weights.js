@@ -39,7 +39,7 @@ function roundingWords() {
   if (!IN_SINGLE) return "";
   const sums = TRAINED.w.map((w) => w.reduce((sum, weight) => sum + Math.abs(weight), 0));
   const most = decimal((Math.max(...sums) * 2 ** -24) / 2);
-  return ` This page holds the weights in single precision: its probabilities differ by less than ${most} from those of the model's file.`;
+  return ` This page holds the weights as 32-bit numbers: its probabilities differ by less than ${most} from those of the model's file.`;
 }
 
 function pixelWeights() {

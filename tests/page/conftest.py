@@ -12,7 +12,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from playwright.sync_api import Browser, Page, Request, sync_playwright
@@ -77,9 +77,16 @@ def open_page(browser: Browser) -> Iterator[OpenPage]:
     assert troubles == []
 
 
-def make_report(folder: Path, source: list[Path], preprocessing: catclf.Preprocessing) -> Path:
+def make_report(
+    folder: Path,
+    source: list[Path],
+    preprocessing: catclf.Preprocessing,
+    label_from: Literal["layout", "name"] = "layout",
+) -> Path:
     """Prepare, train by the defaults and report, in a folder; return the page."""
-    catclf.prepare(source, folder / "dataset.npz", preprocessing=preprocessing)
+    catclf.prepare(
+        source, folder / "dataset.npz", preprocessing=preprocessing, label_from=label_from
+    )
     catclf.train(folder / "dataset.npz", folder / "model.npz")
     catclf.report(folder / "dataset.npz", folder / "model.npz", folder / "report.html")
     return folder / "report.html"
@@ -92,6 +99,13 @@ def sample_report(request: Any, tmp_path_factory: pytest.TempPathFactory) -> Pat
     return make_report(folder, [SAMPLE], catclf.Preprocessing(features=request.param))
 
 
+@pytest.fixture(scope="session", params=["pixels", "hog-color"])
+def six_report(request: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Report on the six kinds of pictures of the sample, by each kind of features."""
+    folder = tmp_path_factory.mktemp("six")
+    return make_report(folder, [SAMPLE], catclf.Preprocessing(features=request.param), "name")
+
+
 def drop(page: Page, data: bytes, name: str = "photo") -> None:
     """Choose a file in the page's form, and wait until it is answered."""
     page.evaluate("fill('photo-result'), fill('photo-error')")
@@ -102,7 +116,7 @@ def drop(page: Page, data: bytes, name: str = "photo") -> None:
 
 
 def decoded(page: Page, data: bytes) -> dict[str, Any]:
-    """Return what the page makes of a picture file: pixels, column, probability and doubts."""
+    """Return what the page makes of a picture file: pixels, column, probabilities and doubts."""
     text = page.evaluate(
         """async (base64) => {
             const picture = await decode(new File([bytesOf(base64)], "photo"));
@@ -111,7 +125,7 @@ def decoded(page: Page, data: bytes) -> dict[str, Any]:
             return JSON.stringify({ // as text: Playwright takes long over each number of an array
                 pixels: Array.from(pixels),
                 column: Array.from(column),
-                probability: forward(TRAINED, column).a,
+                probabilities: byClass(forward(TRAINED, column).a),
                 doubts: picture.doubts,
             });
         }""",
