@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import zip_longest
 
 import numpy as np
 from numpy.typing import NDArray
 
 from catclf.dataset import Dataset
 from catclf.errors import CatclfError
+from catclf.logistic import Labels
 from catclf.metrics import calibration, mean_of
 from catclf.model import Model
 from catclf.operations.advice import features_hint
@@ -30,6 +31,9 @@ PAIRS_SHOWN = 30  # instead of it
 PICTURES_A_CELL = 12
 CELL_PICTURES = 240  # of all cells
 CELL_BYTES = 300_000  # of them, as JPEGs; as base64 400 kB
+
+
+Pair = tuple[int, int]  # a label, and the class predicted
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,47 +82,67 @@ class ShownPictures:
 
 
 def choose_pictures(dataset: Dataset, model: Model, test: Evaluation) -> ShownPictures:
-    """Return the test pictures that the page shows, those predicted wrong first."""
+    """Return the test pictures that the page shows, those predicted wrong first.
+
+    They are the most confident. Of more than two classes, those predicted wrong stand by label and
+    predicted class, the most frequent pair first, and those predicted right are of each class.
+    """
     row_bytes = dataset.preprocessing.pixel_n_x
     count = min(PICTURES_SHOWN, max(1, SHOWN_BYTES // (2 * row_bytes)))
+    wrong, right = (test.most_confident(is_right, count) for is_right in (False, True))
     predicted = test.predicted
+    cells: list[Cell] = []
+    if len(test.classes) > 2:
+        pairs = _by_pair(test, predicted)
+        places = {index: place for place, indices in enumerate(pairs.values()) for index in indices}
+        wrong.sort(key=places.__getitem__)
+        right = _in_turns(pairs[pair] for pair in pairs if _is_right(pair))[:count]
+        cells = choose_cells(pairs, len(test.classes))
     shown = []
-    for is_right in (False, True):
-        for index in test.most_confident(is_right, count):
-            column = dataset.test.columns[index : index + 1]
-            evidence = evidence_of_file(test.names[index], column, model)
-            label = int(test.labels[index])
-            shown.append(Shown(index, label, int(predicted[index]), column, evidence))
-    return ShownPictures(shown, choose_cells(test))
+    for index in wrong + right:
+        column = dataset.test.columns[index : index + 1]
+        evidence = evidence_of_file(test.names[index], column, model)
+        label = int(test.labels[index])
+        shown.append(Shown(index, label, int(predicted[index]), column, evidence))
+    return ShownPictures(shown, cells)
 
 
-def choose_cells(test: Evaluation) -> list[Cell]:
-    """Return the cells of the confusion matrix that hold pictures, those predicted wrong first.
+def _by_pair(test: Evaluation, predicted: Labels) -> dict[Pair, list[int]]:
+    """Return which pictures each pair of label and predicted class has, the most confident first.
 
-    The largest come first, and in each the most confident. Of more classes than a matrix is shown
-    of, only the pairs that are confused most often. Of two classes none: a threshold moves them.
+    Of the pairs, those predicted wrong come first, and of these the most frequent.
     """
-    n_classes, predicted = len(test.classes), test.predicted
-    if n_classes == 2:
-        return []
-    members: dict[tuple[int, int], list[int]] = {}
+    found: dict[Pair, list[int]] = {}
     for is_right in (False, True):
         for index in test.most_confident(is_right, len(test.labels)):
-            cell = int(test.labels[index]), int(predicted[index])
-            members.setdefault(cell, []).append(index)
-    cells = sorted(members, key=lambda cell: (cell[0] == cell[1], -len(members[cell]), cell))
+            found.setdefault((int(test.labels[index]), int(predicted[index])), []).append(index)
+    order = sorted(found, key=lambda pair: (_is_right(pair), -len(found[pair]), pair))
+    return {pair: found[pair] for pair in order}
+
+
+def _is_right(pair: Pair) -> bool:
+    label, predicted = pair
+    return label == predicted
+
+
+def _in_turns(groups: Iterable[list[int]]) -> list[int]:
+    """Return the first of each group, then the second of each that has one, and so on."""
+    return [each for turn in zip_longest(*groups) for each in turn if each is not None]
+
+
+def choose_cells(pairs: Mapping[Pair, list[int]], n_classes: int) -> list[Cell]:
+    """Return the cells of the confusion matrix that hold pictures, in the order of their pairs.
+
+    Of more classes than a matrix is shown of, those of the pairs that are confused most often.
+    """
+    cells = list(pairs)
     if n_classes > MATRIX_CLASSES:
-        cells = [cell for cell in cells if cell[0] != cell[1]][:PAIRS_SHOWN]
-    # The first picture of each cell, then the second of each that has one, and so on.
-    turns = sorted(
-        (turn, place)
-        for place, cell in enumerate(cells)
-        for turn in range(min(len(members[cell]), PICTURES_A_CELL))
-    )
-    shown = Counter(place for _, place in turns[:CELL_PICTURES])
+        cells = [pair for pair in cells if not _is_right(pair)][:PAIRS_SHOWN]
+    candidates = [pairs[pair][:PICTURES_A_CELL] for pair in cells]
+    kept = set(_in_turns(candidates)[:CELL_PICTURES])
     return [
-        Cell(*cell, len(members[cell]), members[cell][: shown[place]])
-        for place, cell in enumerate(cells)
+        Cell(*pair, len(pairs[pair]), [index for index in indices if index in kept])
+        for pair, indices in zip(cells, candidates, strict=True)
     ]
 
 
@@ -239,6 +263,7 @@ def _shown_data(
     return {
         "name": names[index],
         "label": shown.label,
+        "alike": int(test.confusion.matrix[shown.label, shown.predicted]),
         "probabilities": test.probabilities[index].tolist(),
         "logit": _finite(float(logit)),
         "column": encoded(shown.column),

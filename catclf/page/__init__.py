@@ -41,8 +41,8 @@ NETWORK_SCRIPTS = ("network", "backbone")  # in pages of models that use it
 SCRIPTS = (
     "data", "fitting", "decoding", "features", "network", "backbone", "neighbors", "neuron",
     "drawing", "charts",
-    "verdict", "photo", "confused", "gallery", "threshold", "curves", "trust", "weights", "steps", "costs",
-    "glossary", "page",
+    "verdict", "photo", "confused", "gallery", "threshold", "curves", "trust", "weights", "steps",
+    "costs", "glossary", "page",
 )  # fmt: skip
 
 

@@ -14,7 +14,9 @@ function showConfused() {
     "Choose a number to see its pictures. The stronger its color, the larger its part of the " +
       "pictures of that label.",
   );
-  byId("cells").append(isMatrix ? matrix() : pairTable());
+  byId("cells").append(
+    create("div", { class: isMatrix ? "scrolled" : "scrolled high" }, isMatrix ? matrix() : pairTable()),
+  );
   showClassRates();
   const [cell] = cells; // the most frequent mistake, if there is one
   if (cell === undefined) fill("cell-heading", "No test picture is predicted wrong.");
@@ -37,7 +39,7 @@ function matrix() {
   const table = create(
     "table",
     { class: "matrix" },
-    create("caption", {}, "Label, to the right the predicted class"),
+    create("caption", {}, "Confusion matrix"),
     create(
       "thead",
       {},
@@ -54,7 +56,7 @@ function matrix() {
   );
   table.style.setProperty("--classes", CLASSES.length);
   table.style.setProperty("--digits", String(Math.max(...counts)).length);
-  return create("div", { class: "scrolled" }, table);
+  return table;
 }
 
 function pairTable() {
@@ -109,17 +111,21 @@ function cellButton(cell) {
   return button;
 }
 
-// Such as "cat predicted as dog: 3 test pictures, 2 shown".
-function cellWords({ label, predicted, count }, shown = count) {
+// Such as "cat predicted as dog", or "cat predicted right".
+function pairWords({ label, predicted }) {
   const how = label === predicted ? [" predicted right"] : [" predicted as ", named(CLASSES[predicted])];
-  const part = shown < count ? `, ${shown} shown` : "";
-  return [named(CLASSES[label]), ...how, `: ${counted(count, "test picture")}${part}`];
+  return [named(CLASSES[label]), ...how];
+}
+
+function cellWords(cell) {
+  return [...pairWords(cell), `: ${counted(cell.count, "test picture")}`];
 }
 
 function chooseCell(cell) {
   for (const [each, button] of BUTTONS) button.setAttribute("aria-pressed", String(each === cell));
-  const { label, predicted, pictures } = cell;
-  fill("cell-heading", ...cellWords(cell, pictures.length));
+  const { label, predicted, count, pictures } = cell;
+  const part = pictures.length < count ? `, ${pictures.length} shown` : "";
+  fill("cell-heading", ...cellWords(cell), part);
   fill(
     "cell-pictures",
     ...pictures.map(({ name, jpeg, of_predicted: ofPredicted, of_label: ofLabel }) =>
@@ -149,19 +155,18 @@ function showClassRates() {
     create(
       "tr",
       {},
-      create("th", { scope: "row" }, name),
-      create("td", {}, String(count)),
+      create("th", { scope: "row" }, name, create("small", {}, counted(count, "picture"))),
       ...names.map((rate) => create("td", { "data-rate": rate }, percent(rateOf(rate)))),
     );
   const heading = (text) => create("th", { scope: "col" }, text);
   const table = create(
     "table",
-    {},
+    { class: "class-rates" },
     create("caption", {}, "Each class, the lowest recall first"),
     create(
       "thead",
       {},
-      create("tr", {}, ...["class", "pictures", "recall", "precision", "F1"].map(heading)),
+      create("tr", {}, ...["class", "recall", "precision", "F1"].map(heading)),
     ),
     create(
       "tbody",
@@ -171,7 +176,14 @@ function showClassRates() {
     create("tfoot", {}, row("macro average", DATA.test.total, (rate) => macro[rate])),
   );
   byId("class-rates").append(
-    create("p", {}, `The balanced accuracy, the mean of the recalls, is ${percent(macro.recall)}.`),
+    create(
+      "p",
+      {},
+      "The balanced accuracy, the mean of the recalls, is " +
+        (macro.recall === null
+          ? "not defined: of some classes there is no test picture."
+          : `${percent(macro.recall)}.`),
+    ),
     create(
       "div",
       { class: "scrolled high", role: "region", "aria-label": "Rates of each class", tabindex: 0 },

@@ -89,28 +89,30 @@ function addsUpWords() {
   return `All places of a picture and ${what}, ${decimal(rest)}, add up to its z.`;
 }
 
-// Cards by label and predicted class, the pair that is most frequent in the test split first.
+// Cards that are of one label and predicted class stand together.
 function fillPairs(cards, draw) {
   byId("wrong").className = "pairs";
-  const pairs = DATA.test.cells.map((cell) => ({
-    cell,
-    cards: cards.filter(({ shown }) => isOf(cell, shown)),
-  }));
+  const pairs = new Map();
+  for (const each of cards) {
+    const pair = `${each.shown.label} ${predictedBy(each.shown)}`;
+    pairs.set(pair, [...(pairs.get(pair) ?? []), each]);
+  }
   fill(
     "wrong",
-    ...pairs
-      .filter(({ cards }) => cards.length)
-      .map(({ cell, cards }) => {
-        const list = create("ul", { class: "gallery" }, ...draw(cards));
-        const item = create("li", {}, create("h4", {}, ...cellWords(cell, cards.length)), list);
-        item.style.setProperty("--cards", cards.length);
-        return item;
-      }),
+    ...[...pairs.values()].map((alike) => {
+      const [{ shown }] = alike;
+      const pair = { label: shown.label, predicted: predictedBy(shown) };
+      const part = alike.length < shown.alike ? `, ${alike.length} shown` : "";
+      const heading = create("h4", {}, ...pairWords(pair), `: ${shown.alike}${part}`);
+      const item = create("li", {}, heading, create("ul", { class: "gallery" }, ...draw(alike)));
+      item.style.setProperty("--cards", alike.length);
+      return item;
+    }),
   );
 }
 
-function isOf({ label, predicted }, shown) {
-  return label === shown.label && predicted === predictedOf(shown.probabilities);
+function predictedBy({ probabilities }) {
+  return predictedOf(probabilities);
 }
 
 function chosen(name) {
@@ -124,7 +126,7 @@ function reference() {
 
 // What the places of a picture add to the z that its prediction is by.
 function evidence(shown) {
-  const neuron = neuronOf(predictedOf(shown.probabilities));
+  const neuron = neuronOf(predictedBy(shown));
   if (OF_BACKBONE) return shown.evidence === null ? [] : [placeMap(shown.evidence[neuron])];
   const maps = mapsOf(contributions(TRAINED.w[neuron], bytesOf(shown.column), reference()));
   return chosen("detail") === "blocks" ? maps.map(inBlocks) : maps;
@@ -182,8 +184,9 @@ function card(shown, maps, limits) {
 }
 
 // Of two classes the probability of one tells that of the other.
-function labelWords({ label, probabilities }) {
-  if (TWO || label === predictedOf(probabilities)) return [];
+function labelWords(shown) {
+  const { label, probabilities } = shown;
+  if (TWO || label === predictedBy(shown)) return [];
   return [", ", probabilityOf(CLASSES[label], ` = ${probabilities[label].toFixed(4)}`)];
 }
 
