@@ -29,8 +29,8 @@ PICTURES_A_BIN = 10
 MATRIX_CLASSES = 12  # of more, a matrix is wider than a phone
 PAIRS_SHOWN = 30  # instead of it
 PICTURES_A_CELL = 12
-CELL_PICTURES = 240  # of all cells
-CELL_BYTES = 300_000  # of them, as JPEGs; as base64 400 kB
+CELL_PICTURES = 200  # of all cells
+CELL_BYTES = 300_000  # of them, as JPEGs; as base64 400 kB, which 200 photographs stay below
 
 
 Pair = tuple[int, int]  # a label, and the class predicted

@@ -156,7 +156,7 @@ def test_the_slider_recounts(page: Page, evaluation: Evaluation) -> None:
 
 def numbers_are_those_of(page: Page, evaluation: Evaluation, t: float) -> None:
     """Check what is shown at a threshold."""
-    labels, a = evaluation.labels, evaluation.probabilities
+    labels, a = evaluation.labels, evaluation.probabilities[:, 1]
     confusion = catclf.metrics.confusion(labels, (a > t).astype(np.uint8))
     assert counts(page) == {
         "truePositives": confusion.true_positives,
@@ -197,7 +197,7 @@ def numbers_are_those_of(page: Page, evaluation: Evaluation, t: float) -> None:
 
 def test_the_curves_are_those_of_the_probabilities(page: Page, evaluation: Evaluation) -> None:
     """Every corner of the ROC curve, and every pair of recall and precision, in their order."""
-    labels, a = evaluation.labels, evaluation.probabilities
+    labels, a = evaluation.labels, evaluation.probabilities[:, 1]
     each = [catclf.metrics.confusion(labels, (a > t).astype(np.uint8)) for t in sorted(a)[::-1]]
     roc = points_of(page.locator("#roc path.curve"))
     rates = [(1 - (c.specificity or 0), c.recall or 0) for c in each]
@@ -258,7 +258,7 @@ def test_the_pieces_and_b_add_up_to_z(page: Page) -> None:
         differences = page.evaluate(
             """() => [...DATA.test.wrong, ...DATA.test.right].map((shown) => {
                 const pieces = sumOf(evidence(shown).map(({ values }) => sumOf(values)));
-                const rest = sumOf(contributions(TRAINED.w, reference())) + TRAINED.b;
+                const rest = sumOf(contributions(TRAINED.w[0], reference())) + TRAINED.b[0];
                 return Math.abs(pieces + rest - shown.logit);
             })"""
         )
@@ -288,7 +288,7 @@ def test_the_reliability_diagram_has_bins_of_equal_count(
     page: Page, evaluation: Evaluation
 ) -> None:
     """Six bins of 60 pictures, with their intervals; the log loss beside the constant's."""
-    labels, a = evaluation.labels, evaluation.probabilities
+    labels, a = evaluation.labels, evaluation.probabilities[:, 1]
     points = page.locator("#reliability circle.bin").all()
     bins = catclf.metrics.calibration(labels, a, 6)
     assert [each.count for each in bins] == [10] * 6
