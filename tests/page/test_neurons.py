@@ -34,9 +34,15 @@ def model_beside(report: Path) -> Model:
     return catclf.load_model(report.with_name("model.npz"))
 
 
+def as_number(text: str) -> float:
+    """Return a number that the page says, as 0.0123 or 1.23 times a power of ten."""
+    plain = text.replace("\u2212", "-").replace("\u00a0\u00b7\u00a010", "e")
+    return float(plain.translate(str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")))
+
+
 def said(page: Page, selector: str) -> float:
     """Return a number that the page says."""
-    return float(page.inner_text(selector).replace("\u2212", "-"))
+    return as_number(page.inner_text(selector))
 
 
 def write_report(folder: Path, classes: tuple[str, ...], size: int = 8) -> Path:
@@ -161,7 +167,7 @@ def test_the_graph_has_all_neurons_and_the_numbers_of_one(
             assert said(page, f"#step-{name}") == pytest.approx(value.item(), abs=6e-5), name
         assert page.inner_text("#step-class") == f"P({KINDS[neuron]})"
         rows = [
-            [float(text.replace("\u2212", "-")) for text in row.locator("td").all_inner_texts()]
+            [as_number(text) for text in row.locator("td").all_inner_texts()]
             for row in page.locator("#step-neurons tr").all()
         ]
         np.testing.assert_allclose(rows, np.hstack([Z, A, Y, dZ]), rtol=0, atol=6e-5)
@@ -273,7 +279,7 @@ def test_the_training_pictures_for_and_against_a_class_are_named(
         captions = page.locator("#weights figcaption").all_inner_texts()
         assert len(captions) == 12
         for caption, index in zip(captions, [*order[:6], *order[:-7:-1]], strict=True):
-            shown = float(re.findall(r"z = (\S+)", caption)[0].replace("\u2212", "-"))
+            [shown] = map(as_number, re.findall(r"z = (.+)", caption))
             assert shown == pytest.approx(Z[neuron, index], abs=0.006)
             assert f"label {classes[model.neighbors.labels[index]]}," in caption
         assert page.locator("#weights h3").all_inner_texts() == [
@@ -319,10 +325,7 @@ def test_many_weights_travel_as_32_bits(
     monkeypatch.setattr(reporting, "MAX_DOUBLES", 100)
     page = open_page(write_report(tmp_path, ("a", "b", "c"), size=16))
     words = page.inner_text("#weights-text")
-    [factor, power] = re.findall(
-        r"differ by less than ([\d.]+)\s·\s10⁻([⁰¹²³⁴⁵⁶⁷⁸⁹]+) from", words
-    )[0]
-    limit = float(factor) * 10.0 ** -"⁰¹²³⁴⁵⁶⁷⁸⁹".index(power)
+    [limit] = map(as_number, re.findall("differ by less than (.+?) from", words))
     with catclf.open_dataset(tmp_path / "dataset.npz") as dataset:
         columns = dataset.test.columns[:]
     wanted = model_beside(tmp_path / "report.html").probabilities(columns)
