@@ -372,6 +372,7 @@ def test_words_are_explained(six_report: Path, open_page: OpenPage) -> None:
     page = open_page(six_report)
     hrefs = page.locator("a.term").evaluate_all("(all) => all.map(({ hash }) => hash)")
     ids = page.locator("#glossary dt").evaluate_all("(all) => all.map(({ id }) => '#' + id)")
+    assert page.title() == "car, cat, dog and 3 more: what the model learned"
     assert "#term-softmax" in ids
     assert "#term-positive" not in ids
     assert set(ids) - set(hrefs) <= {"#term-near-copy", "#term-overfits"}
