@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
 import catclf
@@ -19,7 +18,7 @@ from catclf.neighbors import draw_neighbors
 from catclf.operations import reporting
 from datasets import write_small
 from networks import small_backbone
-from page.conftest import SAMPLE, OpenPage, drop, make_report
+from page.conftest import SAMPLE, OpenPage, drop, make_report, violations
 from page.test_network import seen_as_predict_sees
 from page.test_page import HOSTILE, SHORT_SCALES, SPLIT, assert_it_fits
 from page.test_sections import color_at, number
@@ -358,8 +357,7 @@ def test_everyone_can_use_it(
     assert page.evaluate(SHORT_SCALES) == []
     if classes == KINDS:
         assert page.evaluate(SPLIT) == []
-    found = Axe().run(page).response["violations"]
-    assert [(each["id"], each["nodes"][0]["html"]) for each in found] == []
+    assert violations(page) == []
     assert page.locator("script").count() == 2
     assert page.locator("main img").count() == 0
     everything = page.inner_text("main")
