@@ -227,9 +227,8 @@ def column_and_evidence(
     if preprocessing.backbone is not None:
         return preprocessing.backbone.column_and_evidence(pixels, w)
     size, x = preprocessing.size, column(pixels, preprocessing)
-    added = (x[0] / 255 * w.T).reshape(-1, 3, size, size).sum(axis=1)  # (k, size, size)
-    evidence = np.zeros((len(added), *preprocessing.places))
-    block = np.arange(size) * preprocessing.places[0] // size
-    for neuron, added_to in enumerate(evidence):
-        np.add.at(added_to, np.ix_(block, block), added[neuron])
-    return x, evidence
+    added = (x.T / 255 * w).reshape(3, size, size, -1).sum(axis=0)  # (size, size, k)
+    evidence = np.zeros((*preprocessing.places, w.shape[1]))
+    block = np.arange(size) * len(evidence) // size
+    np.add.at(evidence, np.ix_(block, block), added)
+    return x, evidence.transpose(2, 0, 1)

@@ -14,10 +14,8 @@ from math import isnan, log, sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from catclf.errors import SettingsError
 from catclf.logistic import Array, Labels, by_class, one_hot
 
-DEFAULT_THRESHOLD = 0.5
 Z_95 = 1.959963984540054  # the normal quantile that leaves 2.5 % on either side
 
 
@@ -164,27 +162,6 @@ def confusion(labels: Labels, predicted: Labels, n_classes: int = 2) -> Confusio
     cells = np.ravel_multi_index((labels, predicted), (n_classes, n_classes))
     counts = np.bincount(cells, minlength=n_classes**2)
     return Confusion(counts.reshape(n_classes, n_classes))
-
-
-def refuse_threshold(threshold: float, classes: Sequence[str]) -> None:
-    """Raise SettingsError for a threshold with more than two classes."""
-    if threshold != DEFAULT_THRESHOLD and len(classes) > 2:
-        what = f"a threshold is for two classes, and these are {len(classes)}"
-        fix = "Leave out `threshold`: the most probable class is predicted."
-        raise SettingsError(what, fix=fix)
-
-
-def predicted_labels(probabilities: Array, threshold: float = DEFAULT_THRESHOLD) -> Labels:
-    """Return the labels (m,) predicted, given the probabilities (m, classes).
-
-    Of two classes the positive one where its probability is above the threshold; of more the one
-    with the highest probability, the first where several have it.
-    """
-    if probabilities.shape[1] == 2:
-        predicted: Labels = (probabilities[:, 1] > threshold).astype(np.uint8)
-    else:
-        predicted = np.argmax(probabilities, axis=1).astype(np.uint16)
-    return predicted
 
 
 def wilson_interval(correct: int, total: int) -> tuple[float, float]:

@@ -29,7 +29,7 @@ from catclf.columns import Order, reorder, size_of
 from catclf.errors import AnyPath, ModelError, SettingsError, printable
 from catclf.features import Preprocessing, column, column_and_evidence
 from catclf.files import Expected, FileKind
-from catclf.logistic import Array, activation, by_class, dot, n_neurons
+from catclf.logistic import Array, Labels, activation, by_class, dot, n_neurons
 from catclf.neighbors import NEAREST, Neighbors
 from catclf.npz import Npz, create_npz, decode_names, encode_names, open_npz
 from catclf.splits import MAX_CLASSES, as_classes, as_labels
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 FORMAT = "catclf-model"
 FORMAT_VERSION = 1
+DEFAULT_THRESHOLD = 0.5
 TRAIN_AGAIN = "Train the model again, or fetch the file again."
 NAME_ITS_ORDER = """\
 Give its `order`: interleaved for X.reshape(m, -1).T, planes for one color after the other.
@@ -140,12 +141,13 @@ class Model:
             Where onnxruntime, which a model of a backbone needs, is not there.
         ValueError
             Where the features have no places: hog-color, and a backbone whose output is no map; and
-            for a `class_name` that is none of more than two classes.
+            for a `class_name` of two classes, or that is none of more.
         """
         from catclf.pictures.reading import pixels_of
 
         if class_name is not None and (len(self.b) == 1 or class_name not in self.classes):
-            raise ValueError(f"class_name must be one of more than two classes, got {class_name!r}")
+            what = "class_name must be None for two classes, for more one of `classes`"
+            raise ValueError(f"{what}, got {class_name!r}")
         pixels = pixels_of(image, self.preprocessing)
         return self.column_and_evidence(pixels, class_name)[1]
 
@@ -157,7 +159,7 @@ class Model:
         if len(self.b) == 1:
             return x, evidence[0]
         if class_name is None:
-            return x, evidence[int(np.argmax(self.logits(x)))]
+            return x, evidence[predicted_labels(self.probabilities(x))[0]]
         return x, evidence[self.classes.index(class_name)]
 
     def predict_proba(self, images: Picture | Iterable[Picture]) -> Array:
@@ -205,6 +207,27 @@ class Model:
         if len(self.classes) == 2:
             classes = " or ".join(map(repr, self.classes))
         return f"<Model {classes}: size {preprocessing.size}, n_x {preprocessing.n_x}, {how}>"
+
+
+def refuse_threshold(threshold: float, classes: Sequence[str]) -> None:
+    """Raise SettingsError for a threshold with more than two classes."""
+    if threshold != DEFAULT_THRESHOLD and len(classes) > 2:
+        what = f"a threshold is for two classes, and these are {len(classes)}"
+        fix = "Leave out `threshold`: the most probable class is predicted."
+        raise SettingsError(what, fix=fix)
+
+
+def predicted_labels(probabilities: Array, threshold: float = DEFAULT_THRESHOLD) -> Labels:
+    """Return the labels (m,) predicted, given the probabilities (m, classes).
+
+    Of two classes the positive one where its probability is above the threshold; of more the one
+    with the highest probability, the first where several have it.
+    """
+    if probabilities.shape[1] == 2:
+        predicted: Labels = (probabilities[:, 1] > threshold).astype(np.uint8)
+    else:
+        predicted = np.argmax(probabilities, axis=1).astype(np.uint16)
+    return predicted
 
 
 def save_model(path: AnyPath, model: Model) -> None:

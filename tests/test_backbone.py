@@ -155,19 +155,20 @@ def test_every_route_gives_the_same_map(route: dict[str, Any], signed: bool) -> 
 def test_places_add_up_to_the_column_s_share(
     signed: bool, channels_last: bool, outputs: int, seed: int
 ) -> None:
-    """What the places of a picture add is w.T x, to 1e-9."""
+    """What the places of a picture add is w.T x, of each neuron, to 1e-9."""
     backbone = small_backbone(signed=signed, channels_last=channels_last, outputs=outputs)
-    w = np.random.default_rng(seed).normal(0, 10, (backbone.n_x, 1))
+    w = np.random.default_rng(seed).normal(0, 10, (backbone.n_x, 3))
     pixels = noise(seed=seed)
     evidence = backbone.column_and_evidence(pixels, w)[1]
-    assert evidence.shape == (4, 4)
-    assert abs(evidence.sum() - (backbone.column(pixels) / 255 @ w).item()) < 1e-9
+    assert evidence.shape == (3, 4, 4)
+    added = (backbone.column(pixels) / 255 @ w)[0]
+    assert np.abs(evidence.sum(axis=(1, 2)) - added).max() < 1e-9
 
 
 def test_places_of_the_network_we_bring(brought: Backbone) -> None:
     """They are 7 x 7, and add up as well."""
     pixels, w = noise(224), np.random.default_rng(0).normal(0, 1, (1280, 1))
-    evidence = brought.column_and_evidence(pixels, w)[1]
+    [evidence] = brought.column_and_evidence(pixels, w)[1]
     assert evidence.shape == (7, 7)
     assert evidence.std() > 0.1
     assert abs(evidence.sum() - (brought.column(pixels) / 255 @ w).item()) < 1e-9
@@ -179,7 +180,7 @@ def test_a_place_adds_what_the_map_has_there() -> None:
     backbone = backbone_of(network, normalize="raw")
     pixels = np.zeros((8, 8, 3), np.uint8)
     pixels[2, 5] = 255
-    evidence = backbone.column_and_evidence(pixels, np.ones((backbone.n_x, 1)))[1]
+    [evidence] = backbone.column_and_evidence(pixels, np.ones((backbone.n_x, 1)))[1]
     assert evidence[2, 5] == pytest.approx(evidence.sum())
 
 
@@ -546,7 +547,8 @@ def test_a_network_that_does_not_run_is_told_by_the_model_s_file(
 ) -> None:
     """Which is all that whoever predicts has; a model from memory has none."""
     preprocessing = Preprocessing(backbone=stranger(network))
-    model = Model(np.zeros((preprocessing.n_x, 1)), 0.0, ("a", "b"), preprocessing)
+    w, b = np.zeros((preprocessing.n_x, 1)), np.zeros((1, 1))
+    model = Model(w, b, ("a", "b"), preprocessing)
     save_model(tmp_path / "m.npz", model)
     for used, where in ((tmp_path / "m.npz", str(tmp_path / "m.npz")), (model, None)):
         with pytest.raises(CatclfError, match=what) as caught:

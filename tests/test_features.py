@@ -491,59 +491,88 @@ NETWORKS = {
 }
 
 
-def added_by(x: Pixels, w: Array) -> float:
-    """Return what a transposed column adds to its logit, as a model computes it."""
-    return dot(w[:, 0], x[0] / 255)
+def added_by(x: Pixels, w: Array) -> Array:
+    """Return what a transposed column adds to the logits (k,), as a model computes it."""
+    return np.array([dot(w_i, x[0] / 255) for w_i in np.ascontiguousarray(w.T)])
 
 
-@given(picture=any_size(1, 20), seed=st.integers(0, 9))
-def test_evidence_of_pixels_adds_up_to_what_they_add(picture: Pixels, seed: int) -> None:
-    """In 8 x 8 blocks of any size, also below 8 and of no multiple: block by block, and in all."""
+@given(picture=any_size(1, 20), k=st.sampled_from([1, 3]), seed=st.integers(0, 9))
+def test_evidence_of_pixels_adds_up_to_what_they_add(picture: Pixels, k: int, seed: int) -> None:
+    """In 8 x 8 blocks of any size, also below 8 and of no multiple: block by block, and in all.
+
+    To the logit of each neuron.
+    """
     size = len(picture)
     preprocessing = Preprocessing(size=size)
-    w = np.random.default_rng(seed).normal(0, 10, (3 * size * size, 1))
+    w = np.random.default_rng(seed).normal(0, 10, (3 * size * size, k))
     found = column_and_evidence(picture, preprocessing, w)[1]
-    assert abs(found.sum() - added_by(column(picture, preprocessing), w)) < 1e-9
-    assert found.shape == preprocessing.places == (min(8, size), min(8, size))
-    block = np.arange(size) * len(found) // size
-    for i, j in np.ndindex(found.shape):
+    added = added_by(column(picture, preprocessing), w)
+    assert np.abs(found.sum(axis=(1, 2)) - added).max() < 1e-9
+    assert preprocessing.places == (min(8, size), min(8, size))
+    assert found.shape == (k, *preprocessing.places)
+    block = np.arange(size) * found.shape[1] // size
+    for i, j in np.ndindex(preprocessing.places):
         inside = (block[:, np.newaxis] == i) & (block == j)
         assert inside.any()
         alone = np.where(inside[..., np.newaxis], picture, 0).astype(np.uint8)
-        assert abs(found[i, j] - added_by(column(alone, preprocessing), w)) < 1e-9
+        assert np.abs(found[:, i, j] - added_by(column(alone, preprocessing), w)).max() < 1e-9
 
 
 @pytest.mark.parametrize(("signed", "channels_last"), NETWORKS)
-@given(picture=any_size(12, 12), seed=st.integers(0, 9))
+@given(picture=any_size(12, 12), k=st.sampled_from([1, 3]), seed=st.integers(0, 9))
 def test_evidence_of_a_network_adds_up_to_what_its_column_adds(
-    signed: bool, channels_last: bool, picture: Pixels, seed: int
+    signed: bool, channels_last: bool, picture: Pixels, k: int, seed: int
 ) -> None:
-    """Each byte is shared by the places in proportion to the map that it is the mean of."""
+    """Each byte is shared by the places in proportion to the map that it is the mean of.
+
+    For the logit of each neuron.
+    """
     preprocessing = NETWORKS[signed, channels_last]
     assert preprocessing.backbone is not None
     x = column(picture, preprocessing)
-    w = np.random.default_rng(seed).normal(0, 10, (preprocessing.n_x, 1))
+    w = np.random.default_rng(seed).normal(0, 10, (preprocessing.n_x, k))
     found = column_and_evidence(picture, preprocessing, w)[1]
-    assert found.shape == preprocessing.places == (6, 6)
-    assert abs(found.sum() - added_by(x, w)) < 1e-9
-    expected = np.zeros((6, 6))
+    assert preprocessing.places == (6, 6)
+    assert found.shape == (k, 6, 6)
+    assert np.abs(found.sum(axis=(1, 2)) - added_by(x, w)).max() < 1e-9
+    expected = np.zeros((k, 6, 6))
     maps = preprocessing.backbone.map(picture).astype(np.float64)
-    for k, byte in enumerate(x[0]):
-        one = maps[k % len(maps)]
+    for i, byte in enumerate(x[0]):
+        one = maps[i % len(maps)]
         if byte > 0:
-            expected += w[k, 0] * byte / 255 * one / one.sum()
+            expected += w[i][:, np.newaxis, np.newaxis] * byte / 255 * one / one.sum()
     assert np.abs(found - expected).max() < 1e-9
 
 
 def test_evidence_of_the_network_that_we_bring_adds_up() -> None:
-    """EfficientNet-Lite0 on a drawing: by 7 x 7 places, in a column with its model's bias."""
+    """EfficientNet-Lite0 on a drawing: by 7 x 7 places, in a column with its model's bias.
+
+    For each class, and by default for the one predicted.
+    """
     preprocessing = Preprocessing(backbone=catclf.load_backbone("efficientnet-lite0"))
-    w = np.random.default_rng(0).normal(size=(preprocessing.n_x, 1))
-    model = catclf.Model(w, 0.25, ("noncat", "cat"), preprocessing)
-    found = model.evidence(SAMPLE[0])
-    [z] = model.logits(column(catclf.read_picture(SAMPLE[0], preprocessing), preprocessing))
-    assert found.shape == preprocessing.places == (7, 7)
-    assert abs(found.sum() - (z - 0.25)) < 1e-9
+    x = column(catclf.read_picture(SAMPLE[0], preprocessing), preprocessing)
+    assert preprocessing.places == (7, 7)
+    for classes in (("noncat", "cat"), ("cat", "dog", "house")):
+        k = 1 if len(classes) == 2 else len(classes)
+        w = np.random.default_rng(0).normal(size=(preprocessing.n_x, k))
+        model = catclf.Model(w, np.full((k, 1), 0.25), classes, preprocessing)
+        added = model.logits(x)[:, 0] - 0.25
+        named = [None] if k == 1 else classes
+        for name, z in zip(named, added, strict=True):
+            found = model.evidence(SAMPLE[0], name)
+            assert found.shape == (7, 7)
+            assert abs(found.sum() - z) < 1e-9
+        assert abs(model.evidence(SAMPLE[0]).sum() - added.max()) < 1e-9
+
+
+def test_evidence_is_of_a_class_that_the_model_knows() -> None:
+    """Of two there is one logit: neither can be named."""
+    for classes, name in ((("noncat", "cat"), "cat"), (("cat", "dog", "house"), "tree")):
+        k = 1 if len(classes) == 2 else len(classes)
+        preprocessing = Preprocessing(size=8)
+        model = catclf.Model(np.zeros((192, k)), np.zeros((k, 1)), classes, preprocessing)
+        with pytest.raises(ValueError, match="class_name must be None for two classes, for more"):
+            model.evidence(noise(8), name)
 
 
 def test_features_without_places_have_no_evidence() -> None:

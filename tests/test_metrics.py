@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
-from catclf.errors import SettingsError
 from catclf.logistic import one_hot, softmax
 from catclf.metrics import (
     Confusion,
@@ -25,10 +24,9 @@ from catclf.metrics import (
     constant_log_loss,
     mcnemar_p,
     mean_of,
-    predicted_labels,
-    refuse_threshold,
     wilson_interval,
 )
+from catclf.model import predicted_labels
 
 Labels = NDArray[np.uint8]
 Scores = NDArray[np.float64]
@@ -162,17 +160,6 @@ def test_metrics_are_scikit_learns() -> None:
     shares = class_shares(labels, 5)
     constant = theirs.log_loss(labels, np.tile(shares, (200, 1)))
     assert constant_log_loss(shares) == pytest.approx(constant, rel=1e-12)
-
-
-def test_the_most_probable_class_is_predicted() -> None:
-    """Of two classes above a threshold, which is refused for more; of equal ones the first."""
-    assert predicted_labels(np.array([[0.4, 0.6], [0.5, 0.5]])).tolist() == [1, 0]
-    assert predicted_labels(np.array([[0.4, 0.6]]), 0.6).tolist() == [0]
-    assert predicted_labels(np.array([[0.2, 0.5, 0.3], [0.4, 0.2, 0.4]])).tolist() == [1, 0]
-    refuse_threshold(0.4, ("a", "b"))
-    refuse_threshold(0.5, ("a", "b", "c"))
-    with pytest.raises(SettingsError, match="for two classes, and these are 3"):
-        refuse_threshold(0.4, ("a", "b", "c"))
 
 
 def test_confusion_refuses_unequal_shapes() -> None:

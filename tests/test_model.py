@@ -386,7 +386,7 @@ def test_weights_of_any_real_type_and_layout(
 
 @pytest.mark.parametrize("shape", [(3,), (3, 1), (1, 3)])
 def test_weights_of_several_neurons(shape: tuple[int, ...], tmp_path: Path) -> None:
-    """Their w is (n_x, classes), and b as a notebook may have it; classes are named, or numbered."""
+    """Their w is (n_x, classes), b as a notebook may have it; classes are named, or numbered."""
     path = tmp_path / "weights_only.npz"
     w, b = np.arange(36).reshape(12, 3), np.arange(3.0)
     np.savez(path, w=w, b=b.reshape(shape))

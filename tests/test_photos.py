@@ -212,7 +212,7 @@ def test_its_fix_names_our_network_as_prepare_does(
     backbone = small_backbone(normalize="raw")
     monkeypatch.setattr("catclf.backbone.EFFICIENTNET_LITE0_DIGEST", backbone.digest)
     preprocessing = Preprocessing(fit="crop", backbone=backbone)
-    model = Model(np.zeros((10, 1)), 0.0, ("noncat", "cat"), preprocessing)
+    model = Model(np.zeros((10, 1)), np.zeros((1, 1)), ("noncat", "cat"), preprocessing)
     with pytest.raises(DatasetError) as caught:
         catclf.evaluate(pixels[0], model)
     assert caught.value.fix == (

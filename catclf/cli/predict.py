@@ -21,7 +21,7 @@ from catclf.cli.options import (
 )
 from catclf.cli.output import EXIT_UNREADABLE, Display, Results, counted, error_text, note
 from catclf.columns import Order
-from catclf.errors import CatclfError, printable
+from catclf.errors import CatclfError, name_some, printable
 from catclf.files import HEAD_BYTES, Expected
 from catclf.model import Model, load_model
 from catclf.neighbors import NEAREST, Neighbor, Neighbors
@@ -65,8 +65,9 @@ Examples:
     type=click.Path(),
     metavar="FOLDER",
     help="Also write each picture to FOLDER as a PNG, with its evidence by place over it: orange "
-    "speaks for the positive class, blue against. The strongest place of each picture has full "
-    "color. Not for hog-color, nor for a network whose output is no map.",
+    "speaks for the positive class (of more than two for the predicted one), blue against. The "
+    "strongest place of each picture has full color. Not for hog-color, nor for a network whose "
+    "output is no map.",
 )
 @partial(force_option, replaces="files of another kind in FOLDER, photographs too")
 @quiet_option
@@ -87,8 +88,8 @@ def command(
     """Predict the class of pictures, and its probability.
 
     IMAGE is a picture, a folder to search for pictures, or - for one picture on stdin. Text shows
-    the probability of the predicted class, the confidence; csv and jsonl also show those of both
-    classes. At a --threshold other than 0.5 the confidence may be below 0.5.
+    the probability of the predicted class, the confidence; csv and jsonl also show those of all
+    classes. It may be below 0.5 of more than two classes, or at a --threshold other than 0.5.
 
     Of a model of a network's features, csv and jsonl also have each picture's similarity to the
     training pictures, 0 to 1, and the three nearest of them. A picture is unlike them where 99 % of
@@ -111,19 +112,20 @@ def command(
         "csv": partial(as_csv, draws=draws, n_classes=len(loaded.classes)),
         "jsonl": partial(as_json, draws=draws),
     }
-    # Whoever reads the results may have seen enough of them, but the PNG files are results too.
-    write = results.write if draws else click.echo
-    if format == "csv":
-        write(csv_line(csv_header(loaded.classes, loaded.neighbors, draws)))
-    done = failed = drawn = 0
-    for prediction in predict(
+    predictions = predict(
         chain((sys.stdin.buffer if name == STDIN else name for name in image), listed),
         loaded,
         threshold=threshold,
         evidence=evidence,
         force=force,
         observer=Display("pictures", quiet=quiet),
-    ):
+    )
+    # Whoever reads the results may have seen enough of them, but the PNG files are results too.
+    write = results.write if draws else click.echo
+    if format == "csv":
+        write(csv_line(csv_header(loaded.classes, loaded.neighbors, draws)))
+    done = failed = drawn = 0
+    for prediction in predictions:
         if format == "text" and prediction.error is not None:
             note(f"Error: {error_text(prediction.error)}")
         else:
@@ -135,7 +137,7 @@ def command(
         raise CatclfError("lists no pictures", files_from, LIST.fix)
     if evidence is not None:
         saved = f"{printable(evidence)}: {counted(drawn, 'PNG file')} saved"
-        speaks_for = loaded.classes[1] if len(loaded.classes) == 2 else "the class predicted"
+        speaks_for = loaded.classes[1] if len(loaded.classes) == 2 else "the prediction"
         note(f"{saved}; orange speaks for {printable(speaks_for)}, blue against", quiet)
         results.finish()
     if failed:
@@ -172,7 +174,9 @@ def paths_in(file: BinaryIO, name: str) -> Iterator[str]:
 
 def described(model: Model, order: Order | None) -> str:
     """Return what a model tells apart, and what was assumed of a weights-only one."""
-    classes = " or ".join(map(printable, model.classes))
+    classes = f"one of {len(model.classes)} classes ({name_some(model.classes)})"
+    if len(model.classes) == 2:
+        classes = " or ".join(map(printable, model.classes))
     if not model.weights_only:
         return classes
     size = model.preprocessing.size

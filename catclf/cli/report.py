@@ -34,12 +34,13 @@ def command(dataset: str, model: str, output: str, force: bool, quiet: bool) -> 
     """Write one page that shows a model and classifies photos.
 
     DATASET is a file that prepare wrote; without it, data/dataset.npz. The page is one HTML file
-    for any browser: how good the model is on the test split, its mistakes, its weights as
-    pictures, or of a network's features the training pictures that speak most for each class, and
-    each step from a picture to its probability. It needs no internet connection. It classifies
-    photos by itself, unless the features are those of a network of your own. It holds up to 24 of
-    the test pictures and their names; of a network's features also the up to 500 training pictures
-    that the model keeps.
+    for any browser: how good the model is on the test split, its mistakes (of more than two
+    classes also which are taken for which), its weights as pictures, or of a network's features
+    the training pictures that speak most for each class, and each step from a picture to its
+    probability. It needs no internet connection. It classifies photos by itself, unless the
+    features are those of a network of your own. It holds up to 24 of the test pictures and their
+    names, of more than two classes up to 224; of a network's features also the up to 500 training
+    pictures that the model keeps.
     """
     written = report(dataset, model, output, force=force)
     if written.test is None:

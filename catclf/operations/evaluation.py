@@ -22,11 +22,9 @@ from catclf.metrics import (
     confusion,
     constant_log_loss,
     mean_of,
-    predicted_labels,
-    refuse_threshold,
     wilson_interval,
 )
-from catclf.model import Model
+from catclf.model import Model, predicted_labels, refuse_threshold
 from catclf.neighbors import Neighbors
 from catclf.operations.advice import features_hint
 from catclf.operations.compatibility import (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import re
 from collections import Counter
 from collections.abc import Iterable
@@ -15,16 +14,14 @@ from catclf.efficientnet import stored_weights
 from catclf.errors import CatclfError, PictureError
 from catclf.features import Preprocessing
 from catclf.model import Model
-from catclf.neighbors import Neighbors
+from catclf.operations.page_pictures import jpegs
 from catclf.operations.shown_names import names_below
 from catclf.page import encoded
-from catclf.pictures.jpeg import encode_jpeg
 from catclf.pictures.reading import read_picture
 
 # Of the neighbors' pictures together, so that the page stays below 7 MB; of 500 of noise, of 64 x
 # 64 pixels, those of the last quality have less, and photographs those of the first.
 JPEG_BYTES = 660_000
-QUALITIES = (75, 50, 25)
 PUT_BACK = "Put the files back as they were prepared, or prepare again."
 
 
@@ -58,7 +55,9 @@ def neighbors_data(dataset: Dataset, model: Model) -> dict[str, object] | None:
         "columns": encoded(neighbors.columns),
         "labels": encoded(neighbors.labels),
         "names": names_below(neighbors.names, (*dataset.train.names, *dataset.test.names)),
-        "pictures": _jpegs(dataset, neighbors) if has_pictures(dataset, model) else None,
+        "pictures": jpegs(dataset, dataset.train, neighbors.rows.tolist(), JPEG_BYTES)
+        if has_pictures(dataset, model)
+        else None,
         "floor": neighbors.floor,
     }
 
@@ -72,25 +71,14 @@ def has_pictures(dataset: Dataset, model: Model) -> bool:
     return int(neighbors.rows.max()) < dataset.train.m
 
 
-def _jpegs(dataset: Dataset, neighbors: Neighbors) -> list[str]:
-    """Return their pictures in base64."""
-    size = dataset.preprocessing.kept_size
-    unrolled = [dataset.train.pixels[int(row)].reshape(3, size, size) for row in neighbors.rows]
-    jpegs: list[bytes] = []
-    for quality in QUALITIES:
-        jpegs = [encode_jpeg(planes.transpose(1, 2, 0), quality) for planes in unrolled]
-        if sum(map(len, jpegs)) <= JPEG_BYTES:
-            break
-    return [base64.b64encode(each).decode() for each in jpegs]
-
-
 def evidence_of_file(
     name: str, column: NDArray[np.uint8], model: Model
 ) -> NDArray[np.float64] | CatclfError | None:
-    """Return what each place of a picture adds to ``w.T x``, by the file that it is named after.
+    """Return what each place of a picture adds to ``w.T x``, (k, height, width), by its file.
 
-    An error, which says why, where it has none, or that does not give the stored `column` (1, n_x),
-    or the network does not run; None where the network's output is no map.
+    That is the one it is named after. An error, which says why, where it has none, or that does not
+    give the stored `column` (1, n_x), or the network does not run; None where the network's output
+    is no map.
     """
     backbone = model.preprocessing.backbone
     if backbone is None or backbone.places is None:
@@ -110,8 +98,7 @@ def evidence_of_file(
         return error
     if not np.array_equal(found, column):
         return PictureError("the file is not what was prepared", name, PUT_BACK)
-    evidence: NDArray[np.float64] = by_neuron[0]
-    return evidence
+    return by_neuron
 
 
 def _is_share(name: str) -> bool:

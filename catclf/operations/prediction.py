@@ -12,8 +12,14 @@ from typing import TYPE_CHECKING, NamedTuple
 from catclf.columns import Pixels
 from catclf.errors import AnyPath, CatclfError, ModelError, PictureError
 from catclf.features import column
-from catclf.metrics import DEFAULT_THRESHOLD, predicted_labels, refuse_threshold
-from catclf.model import TRAIN_AGAIN, Model, load_model
+from catclf.model import (
+    DEFAULT_THRESHOLD,
+    TRAIN_AGAIN,
+    Model,
+    load_model,
+    predicted_labels,
+    refuse_threshold,
+)
 from catclf.neighbors import Neighbor
 from catclf.observer import Observer
 from catclf.pictures.folders import find_pictures
@@ -62,8 +68,8 @@ class Prediction:
     def confidence(self) -> float | None:
         """The probability of the class predicted; None where the picture could not be read.
 
-        At a threshold of 0.5 it is at least 0.5. At another threshold the class predicted may be
-        the less probable one.
+        Of two classes it is at least 0.5 at a threshold of 0.5; at another threshold the class
+        predicted may be the less probable one. Of more, no other class has a higher one.
         """
         if self.predicted is None or self.probabilities is None:
             return None

@@ -10,7 +10,7 @@ import numpy as np
 from catclf.errors import AnyPath
 from catclf.files import CLASS_PREDICTIONS_HEADER, PREDICTIONS_HEADER
 from catclf.logistic import Array
-from catclf.metrics import DEFAULT_THRESHOLD, predicted_labels
+from catclf.model import DEFAULT_THRESHOLD, predicted_labels
 from catclf.outputs import write_csv
 
 

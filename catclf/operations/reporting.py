@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import shlex
 from collections.abc import Sequence
@@ -14,33 +13,24 @@ from numpy.typing import NDArray
 from catclf import __version__
 from catclf.columns import Columns, blocks_of_bytes
 from catclf.dataset import Dataset, open_dataset
-from catclf.errors import DIGEST_CHARACTERS, AnyPath, CatclfError
+from catclf.errors import DIGEST_CHARACTERS, AnyPath, name_some
 from catclf.features import Preprocessing
 from catclf.files import FileKind
-from catclf.metrics import calibration
+from catclf.logistic import Array
 from catclf.model import Model
-from catclf.operations.advice import features_hint
 from catclf.operations.compatibility import path_of, read_candidates
 from catclf.operations.evaluation import Evaluation, evaluate_candidates
-from catclf.operations.page_backbone import (
-    evidence_of_file,
-    has_pictures,
-    missing_evidence,
-    neighbors_data,
-    network_data,
-)
-from catclf.operations.shown_names import file_name, names_below
+from catclf.operations.page_backbone import has_pictures, neighbors_data, network_data
+from catclf.operations.page_results import ShownPictures, choose_pictures, results_data
+from catclf.operations.shown_names import file_name
 from catclf.outputs import check_output, replacing
 from catclf.page import encoded, render
 from catclf.pictures.jpeg import REDUCTION_MARGINS
 from catclf.splits import SplitName
 from catclf.training import Settings
 
-PICTURES_SHOWN = 12  # of those predicted wrong, and of those predicted right, at most
-SHOWN_BYTES = 2**19  # of the pictures shown, about: 40 of 64x64
-MAX_BINS = 10  # of the reliability diagram
-PICTURES_A_BIN = 10
 CURVE_POINTS = 1000  # of the costs
+MAX_DOUBLES = 2**18  # weights of several classes in float64: 3 MB of the page
 BLOCK_BYTES = 2**22  # read at once
 MEANINGS = {  # of rows of the page's last table, where the glossary explains no word of the name
     "size": "height and width of a prepared picture, in pixels",
@@ -141,7 +131,9 @@ def report(
         chosen, evaluation = evaluate_candidates(opened, candidates, split)
         if chosen.weights_only:  # its pictures are those of the dataset
             chosen = replace(chosen, preprocessing=opened.preprocessing)
-        shown = _shown_pictures(opened, chosen, evaluation) if split == "test" else ()
+        shown = ShownPictures()
+        if split == "test":
+            shown = choose_pictures(opened, chosen, evaluation)
         texts = {
             "title": f"{_title(opened.classes)}: what the model learned",
             "n_x": str(opened.preprocessing.n_x),
@@ -153,50 +145,19 @@ def report(
     test = evaluation if split == "test" else None
     named = 0 if chosen.neighbors is None else len(chosen.neighbors.names)
     seen = named if has_pictures(opened, chosen) else 0
-    warnings = tuple(_warnings(shown))
-    return Reported(os.fspath(output), len(page), len(shown), test, named, seen, warnings)
+    warnings = tuple(shown.warnings)
+    return Reported(os.fspath(output), len(page), shown.count, test, named, seen, warnings)
 
 
 def _title(classes: Sequence[str]) -> str:
-    return f"{classes[1]} or {classes[0]}" if len(classes) == 2 else f"{len(classes)} classes"
-
-
-@dataclass(frozen=True, eq=False)
-class _Shown:
-    """A test picture that the page shows: which, its column (1, n_x), and its evidence.
-
-    Of what has no evidence by place that is None; an error says why a picture lacks it.
-    """
-
-    index: int
-    is_right: bool
-    column: NDArray[np.uint8]
-    evidence: NDArray[np.float64] | CatclfError | None
-
-
-def _shown_pictures(dataset: Dataset, model: Model, test: Evaluation) -> list[_Shown]:
-    """Return the test pictures that the page shows, those predicted wrong first."""
-    row_bytes = dataset.preprocessing.pixel_n_x
-    count = min(PICTURES_SHOWN, max(1, SHOWN_BYTES // (2 * row_bytes)))
-    shown = []
-    for is_right in (False, True):
-        for index in test.most_confident(is_right, count):
-            column = dataset.test.columns[index : index + 1]
-            evidence = evidence_of_file(test.names[index], column, model)
-            shown.append(_Shown(index, is_right, column, evidence))
-    return shown
-
-
-def _warnings(shown: Sequence[_Shown]) -> list[str]:
-    errors = (each.evidence for each in shown if isinstance(each.evidence, CatclfError))
-    return missing_evidence(errors, len(shown))
+    return f"{classes[1]} or {classes[0]}" if len(classes) == 2 else name_some(classes)
 
 
 def _data(
     dataset: Dataset,
     model: Model,
     evaluation: Evaluation,
-    shown: Sequence[_Shown],
+    shown: ShownPictures,
     model_path: str | None,
 ) -> dict[str, object]:
     """Return what the page's scripts read: numbers, and names as they are."""
@@ -218,7 +179,7 @@ def _data(
             "places": None if backbone is None else backbone.places,
         },
         "model": {
-            "w": encoded(model.w.T),  # neuron after neuron
+            "w": encoded(_weights(model.w)),
             "b": model.b[:, 0].tolist(),
             "loss": settings.loss,
             "learning_rate": settings.rate,
@@ -238,7 +199,7 @@ def _data(
         "other_data": None if other_data is None else file_name(other_data),
         "test": None
         if evaluation.split != "test"
-        else _test_data(dataset, model, evaluation, shown),
+        else results_data(dataset, model, evaluation, shown),
         "costs": {
             "train": _thinned(train_costs),
             "test": _thinned(test_log_losses),
@@ -247,6 +208,12 @@ def _data(
         },
         "details": _details(dataset, model, model_path),
     }
+
+
+def _weights(w: Array) -> NDArray[np.floating]:
+    """Return the weights neuron after neuron (k, n_x), as float32 where they are many."""
+    many = w.shape[1] > 1 and w.size > MAX_DOUBLES
+    return w.T.astype(np.float32 if many else np.float64)
 
 
 def _predict_command(model_path: str | None) -> str:
@@ -261,79 +228,14 @@ def _is_log_loss(settings: Settings, dataset: Dataset, is_known: bool) -> bool:
     return settings.loss == "cross-entropy" and settings.l2 == 0 and alike
 
 
-def _test_data(
-    dataset: Dataset, model: Model, test: Evaluation, shown: Sequence[_Shown]
-) -> dict[str, object]:
-    total, counts = test.confusion.total, dataset.test.counts
-    bins = min(MAX_BINS, max(1, total // PICTURES_A_BIN))
-    judged = test.judged
-    names = names_below(test.names, dataset.train.names)
-    shown_wrong, shown_right = (
-        [_shown_data(dataset, model, test, names, each) for each in shown if each.is_right == right]
-        for right in (False, True)
-    )
-    return {
-        "total": total,
-        "correct": test.confusion.correct,
-        "accuracy": test.accuracy,
-        "interval": test.interval,
-        "judged": {
-            **asdict(judged),
-            "surely_better": judged.surely_better,
-            "surely_worse": judged.surely_worse,
-            "weak": judged.weak,
-        },
-        "hint": features_hint(judged, test.features),
-        "majority_rate": test.majority_rate,
-        "majority_class": test.classes[counts.index(max(counts))],
-        "log_loss": _finite(test.log_loss),
-        "constant_log_loss": test.constant_log_loss,
-        "auc": test.auc,
-        "also_in_train": test.also_in_train,
-        "unlike": len(test.unlike_indices()),
-        "order": next(iter(test.order_log_losses), None),
-        "labels": encoded(test.labels),
-        "probabilities": encoded(test.probabilities[:, 1]),
-        "calibration": [
-            asdict(each) for each in calibration(test.labels, test.probabilities[:, 1], bins)
-        ],
-        "wrong": shown_wrong,
-        "right": shown_right,
-        "missing_evidence": _warnings(shown),
-    }
-
-
 def _model_name(path: str | None) -> str:
     return "a model in memory" if path is None else file_name(path)
-
-
-def _shown_data(
-    dataset: Dataset, model: Model, test: Evaluation, names: list[str], shown: _Shown
-) -> dict[str, object]:
-    """Return one test picture: its name, numbers, column, and its pixels where that holds none."""
-    split, index, evidence = dataset.test, shown.index, shown.evidence
-    return {
-        "name": names[index],
-        "label": int(test.labels[index]),
-        "probability": float(test.probabilities[index, 1]),
-        "logit": _finite(float(model.logits(shown.column)[0, 0])),
-        "column": encoded(shown.column),
-        "pixels": None
-        if split.pixels is split.columns
-        else encoded(split.pixels[index : index + 1]),
-        "evidence": encoded(evidence) if isinstance(evidence, np.ndarray) else None,
-    }
 
 
 def _thinned(costs: list[tuple[int, float]]) -> list[tuple[int, float]]:
     """Return at most CURVE_POINTS costs, evenly chosen, the first and the last of them too."""
     chosen = np.linspace(0, len(costs) - 1, min(len(costs), CURVE_POINTS)).round().astype(int)
     return [costs[i] for i in chosen]
-
-
-def _finite(number: float) -> float | None:
-    """Return a number as JSON can hold it: None for infinity, of weights that are enormous."""
-    return number if math.isfinite(number) else None
 
 
 def _mean_column(columns: Columns) -> NDArray[np.uint8]:

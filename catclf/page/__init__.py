@@ -11,7 +11,8 @@ page.html has the sections, page.css how they look, and the scripts beside them 
     neighbors  a column -> the training pictures it is like     (as catclf/neighbors.py)
     neuron     a column -> z, a, L and their derivatives
     drawing, charts             pictures, maps and charts
-    verdict, photo, gallery, threshold (and its curves), trust, weights, steps, costs   the sections
+    verdict, photo, confused, gallery, threshold (and its curves), trust, weights, steps, costs
+               the sections
     glossary   the words that the text links to
     page       all of it
 
@@ -40,8 +41,8 @@ NETWORK_SCRIPTS = ("network", "backbone")  # in pages of models that use it
 SCRIPTS = (
     "data", "fitting", "decoding", "features", "network", "backbone", "neighbors", "neuron",
     "drawing", "charts",
-    "verdict", "photo", "gallery", "threshold", "curves", "trust", "weights", "steps", "costs",
-    "glossary", "page",
+    "verdict", "photo", "confused", "gallery", "threshold", "curves", "trust", "weights", "steps",
+    "costs", "glossary", "page",
 )  # fmt: skip
 
 

@@ -1,17 +1,22 @@
 // What `catclf report` found, and how it is written out.
 
 const DATA = JSON.parse(document.getElementById("data").textContent);
-const [NEGATIVE, POSITIVE] = DATA.classes;
+const CLASSES = DATA.classes; // by label
+const TWO = CLASSES.length === 2;
+const [NEGATIVE, POSITIVE] = CLASSES; // of two
 const { size: SIZE, fit: FIT, features: FEATURES } = DATA.preprocessing;
 const N_X = DATA.n_x;
 const OF_BACKBONE = FEATURES === "backbone";
 
-// What is said of other features than the model's is taken out of the page.
-document
-  .querySelectorAll(`[data-backbone=${OF_BACKBONE ? "no" : "yes"}]`)
-  .forEach((each) => each.remove());
+// What is said of other features than the model's, or another number of classes, is taken out.
+for (const others of [
+  `[data-backbone=${OF_BACKBONE ? "no" : "yes"}]`,
+  `[data-classes=${TWO ? "more" : "two"}]`,
+]) {
+  document.querySelectorAll(others).forEach((each) => each.remove());
+}
 
-// Arrays travel as base64: uint8, or float64 with its lowest byte first, as in every browser.
+// Arrays travel as base64, the lowest byte of a number first, as in every browser.
 function bytesOf(base64) {
   const text = atob(base64);
   const bytes = new Uint8Array(text.length);
@@ -22,6 +27,12 @@ function bytesOf(base64) {
 
 function floatsOf(base64) {
   return new Float64Array(bytesOf(base64).buffer);
+}
+
+// A label has two bytes where one does not do.
+function labelsOf(base64) {
+  const bytes = bytesOf(base64);
+  return CLASSES.length > 256 ? new Uint16Array(bytes.buffer) : bytes;
 }
 
 // ---------------------------------------------------------------------------------- as text
@@ -93,23 +104,39 @@ function unbroken(...children) {
 function named(name) {
   if (name.length <= WORD_CHARACTERS) return create("bdi", { class: "unbroken" }, name);
   const words = name.split(/(?<=[-_/:. ])/u);
-  const parts = words.flatMap((word) =>
-    word.length > WORD_CHARACTERS
-      ? [create("span", { class: "long", title: name }, word), create("wbr")]
-      : [word, create("wbr")],
-  );
-  return create("bdi", {}, ...parts);
+  const parts = words.flatMap((word) => [
+    create("wbr"),
+    word.length > WORD_CHARACTERS ? create("span", { class: "long", title: name }, word) : word,
+  ]);
+  return create("bdi", {}, ...parts.slice(1));
 }
 
-// A class and its probability, as `catclf predict` says them.
-function answered(a) {
-  const [predicted, probability] = a > 0.5 ? [POSITIVE, a] : [NEGATIVE, 1 - a];
-  return [named(predicted), ", ", probabilityOf(predicted, ` = ${probability.toFixed(4)}`)];
+// The label predicted: of the highest probability by class; of equal ones, the first.
+function predictedOf(probabilities) {
+  return probabilities.indexOf(Math.max(...probabilities));
+}
+
+// The class predicted and its probability, as `catclf predict` says them.
+function answered(probabilities) {
+  const predicted = predictedOf(probabilities);
+  const name = CLASSES[predicted];
+  const probability = probabilities[predicted].toFixed(4);
+  return [named(name), ", ", probabilityOf(name, ` = ${probability}`)];
 }
 
 // P(class), and what stays on its line.
 function probabilityOf(name, ...rest) {
   return unbroken("P(", named(name), ")", ...rest);
+}
+
+// An option of a select for each class, called by its name.
+function classOptions(called = (name) => name) {
+  return CLASSES.map((name, label) => create("option", { value: label }, called(name, label)));
+}
+
+// The places of values in an array, of the highest first.
+function byValue(values) {
+  return [...values.keys()].sort((i, j) => values[j] - values[i]);
 }
 
 function byId(id) {

@@ -122,7 +122,7 @@ function doubtsOf(format, head, { width, height }) {
   if (format === "JPEG" && side >= 2 * DATA.limits.reduction_margin * SIZE) {
     return [
       "'catclf predict' decodes a JPEG of this size at a reduced scale. Its probability may differ: " +
-        `for the photographs that we tried it did ${REDUCED[FEATURES]}.`,
+        `for the photographs that we tried${TWO ? "" : ", with two classes,"} it did ${REDUCED[FEATURES]}.`,
     ];
   }
   const [depth, color] = head.subarray(24, 26); // of a PNG's header

@@ -76,11 +76,11 @@ function figure(caption, ...content) {
 }
 
 // What the colors of a map mean, to stand in a sentence.
-function colorKey() {
+function colorKey(forWhat = TWO ? named(POSITIVE) : "the predicted class") {
   return create(
     "span",
     {},
-    create("b", { class: "for" }, "orange speaks for ", named(POSITIVE)),
+    create("b", { class: "for" }, "orange speaks for ", forWhat),
     ", ",
     create("b", { class: "against" }, "blue against"),
   );

@@ -1,6 +1,7 @@
-// Test pictures, wrong ones and right ones, the most probable answers first. Each has a map of
-// what its places add to z; those of a backbone where it is known, and their nearest training
-// pictures.
+// Test pictures, wrong ones and right ones, the most probable answers first; of more than two
+// classes the wrong ones by pairs of label and predicted class. Each has a map of what its places
+// add to z, of more than two classes that of the predicted class; those of a backbone where it is
+// known, and their nearest training pictures.
 
 const TWO_GRIDS =
   " This model sees edges and colors, so there are two grids. " +
@@ -67,19 +68,51 @@ function drawGalleries() {
     ? known[0].map((_, i) => limitOf(known.map((maps) => maps[i])))
     : [];
   const draw = (list) => list.map(({ shown, maps }) => card(shown, maps, limits));
+  const wrongOnes = cards.slice(0, wrong.length);
   const none = (what) => [
     create("li", { class: "soft" }, `No test picture is predicted ${what}.`),
   ];
-  fill("wrong", ...(wrong.length ? draw(cards.slice(0, wrong.length)) : none("wrong")));
+  if (wrong.length === 0) fill("wrong", ...none("wrong"));
+  else if (TWO) fill("wrong", ...draw(wrongOnes));
+  else fillPairs(wrongOnes, draw);
   fill("right", ...(right.length ? draw(cards.slice(wrong.length)) : none("right")));
-  const rest = decimal(sumOf(contributions(TRAINED.w, reference())) + TRAINED.b);
-  const what =
-    chosen("reference") === "mean" ? "the z of the mean training picture" : "the bias\u00a0b";
-  if (known.length || !OF_BACKBONE) {
-    fill("adds-up", `All places of a picture and ${what}, ${rest}, add up to its z.`);
-  }
+  if (known.length || !OF_BACKBONE) fill("adds-up", addsUpWords());
   const kinds = known.length ? known[0].map(({ what }) => what) : [];
   fill("evidence-legend", ...limits.map((limit, i) => legend(limit, kinds[i])));
+}
+
+function addsUpWords() {
+  const what =
+    chosen("reference") === "mean" ? "the z of the mean training picture" : "the bias\u00a0b";
+  if (!TWO) return `All places of a picture and ${what}, of the predicted class, add up to its z.`;
+  const rest = sumOf(contributions(TRAINED.w[0], reference())) + TRAINED.b[0];
+  return `All places of a picture and ${what}, ${decimal(rest)}, add up to its z.`;
+}
+
+// Cards that are of one label and predicted class stand together.
+function fillPairs(cards, draw) {
+  byId("wrong").className = "pairs";
+  const pairs = new Map();
+  for (const each of cards) {
+    const pair = `${each.shown.label} ${predictedBy(each.shown)}`;
+    pairs.set(pair, [...(pairs.get(pair) ?? []), each]);
+  }
+  fill(
+    "wrong",
+    ...[...pairs.values()].map((alike) => {
+      const [{ shown }] = alike;
+      const pair = { label: shown.label, predicted: predictedBy(shown) };
+      const part = alike.length < shown.alike ? `, ${alike.length} shown` : "";
+      const heading = create("h4", {}, ...pairWords(pair), `: ${shown.alike}${part}`);
+      const item = create("li", {}, heading, create("ul", { class: "gallery" }, ...draw(alike)));
+      item.style.setProperty("--cards", alike.length);
+      return item;
+    }),
+  );
+}
+
+function predictedBy({ probabilities }) {
+  return predictedOf(probabilities);
 }
 
 function chosen(name) {
@@ -91,9 +124,11 @@ function reference() {
   return chosen("reference") === "mean" ? MEAN : NOTHING;
 }
 
+// What the places of a picture add to the z that its prediction is by.
 function evidence(shown) {
-  if (OF_BACKBONE) return shown.evidence === null ? [] : [placeMap(shown.evidence)];
-  const maps = mapsOf(contributions(TRAINED.w, bytesOf(shown.column), reference()));
+  const neuron = neuronOf(predictedBy(shown));
+  if (OF_BACKBONE) return shown.evidence === null ? [] : [placeMap(shown.evidence[neuron])];
+  const maps = mapsOf(contributions(TRAINED.w[neuron], bytesOf(shown.column), reference()));
   return chosen("detail") === "blocks" ? maps.map(inBlocks) : maps;
 }
 
@@ -109,7 +144,8 @@ function pixelsOfPicture({ column, pixels }) {
 function showStepsOf(shown) {
   const { name, label } = shown;
   const [column, pixels] = [bytesOf(shown.column), pixelsOfPicture(shown)];
-  const [places = null] = OF_BACKBONE ? evidence(shown) : [];
+  const known = shown.evidence; // by neuron, of the class predicted and of the label
+  const places = known && TRAINED.w.map((_, neuron) => known[neuron] && placeMap(known[neuron]));
   showSteps({ name, label, column, pixels, places });
 }
 
@@ -131,9 +167,9 @@ function card(shown, maps, limits) {
           : mapCanvas(map, limits[i], label);
       }),
     ),
-    create("b", {}, ...answered(shown.probability)),
-    create("span", {}, "label ", named(label)),
-    create("span", {}, `z = ${decimal(shown.logit)}`),
+    create("b", {}, ...answered(shown.probabilities)),
+    create("span", {}, "label ", named(label), ...labelWords(shown)),
+    create("span", {}, `${TWO ? "z" : "its z"} = ${decimal(shown.logit)}`),
     ...(likeness === null ? [] : [create("span", {}, ...likenessWords(likeness))]),
     create("span", { class: "name" }, named(shown.name)),
   );
@@ -145,6 +181,13 @@ function card(shown, maps, limits) {
   if (likeness === null) return create("li", {}, button);
   const nearest = create("div", { class: "figures three" }, ...likeness.nearest.map(neighborFigure));
   return create("li", { class: "with-nearest" }, button, nearest);
+}
+
+// Of two classes the probability of one tells that of the other.
+function labelWords(shown) {
+  const { label, probabilities } = shown;
+  if (TWO || label === predictedBy(shown)) return [];
+  return [", ", probabilityOf(CLASSES[label], ` = ${probabilities[label].toFixed(4)}`)];
 }
 
 function likenessWords({ similarity, unlike }) {

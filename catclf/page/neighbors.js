@@ -9,7 +9,7 @@ function readNeighbors(data) {
   const bytes = bytesOf(data.columns);
   const columns = data.names.map((_, i) => bytes.subarray(i * N_X, (i + 1) * N_X));
   const squares = columns.map((column) => product(column, column));
-  return { ...data, columns, squares, labels: bytesOf(data.labels) };
+  return { ...data, columns, squares, labels: labelsOf(data.labels) };
 }
 
 // Products of bytes are added up exactly, in whatever order.

@@ -1,14 +1,40 @@
-// The model: one neuron. Forward, and beneath it the derivatives; names as on the slides.
+// The model: one neuron, or one a class. Forward, and beneath it the derivatives; names as on the
+// slides. What has a number for each neuron is an array: w, b, z, a, y and their derivatives.
 
-const TRAINED = { w: floatsOf(DATA.model.w), b: DATA.model.b[0] };
+const WEIGHTS = bytesOf(DATA.model.w); // of each neuron, after one another
+const IN_SINGLE = WEIGHTS.length === 4 * N_X * DATA.model.b.length; // where they are many
+const TRAINED = { w: trainedWeights(), b: DATA.model.b };
 const MEAN = bytesOf(DATA.mean); // the mean column of the train split, in whole levels
 const NOTHING = new Uint8Array(N_X);
+
+function trainedWeights() {
+  const { buffer } = WEIGHTS;
+  const w = IN_SINGLE ? Float64Array.from(new Float32Array(buffer)) : new Float64Array(buffer);
+  return DATA.model.b.map((_, neuron) => w.subarray(neuron * N_X, (neuron + 1) * N_X));
+}
+
+// The neuron that speaks for a class, or of two classes for one and against the other.
+function neuronOf(label) {
+  return TWO ? 0 : label;
+}
+
+// Labels y by neuron: 1 for the class, 0 for the others.
+function oneHot(label) {
+  return TWO ? [label] : CLASSES.map((_, other) => Number(other === label));
+}
 
 function sigmoid(z) {
   return 1 / (1 + Math.exp(-z));
 }
 
-// w x, feature by feature, of a column of bytes; or what it has more than a reference.
+function softmax(z) {
+  const most = Math.max(...z); // exp(1000) would be infinite
+  const powers = z.map((each) => Math.exp(each - most));
+  const sum = sumOf(powers);
+  return powers.map((power) => power / sum);
+}
+
+// w x of a neuron, feature by feature, of a column of bytes; or what it has more than a reference.
 function contributions(w, column, reference = NOTHING) {
   return w.map((weight, i) => (weight * (column[i] - reference[i])) / 255);
 }
@@ -18,11 +44,20 @@ function sumOf(values) {
 }
 
 function forward({ w, b }, column) {
-  let z = 0;
-  // A loop: of 500 training pictures it takes 2 ms, by the sum of an array of products 30.
-  for (let i = 0; i < N_X; i++) z += (w[i] * column[i]) / 255;
-  z += b;
-  return { z, a: sigmoid(z) };
+  const z = b.map((bias, neuron) => dot(w[neuron], column) + bias);
+  return { z, a: TWO ? z.map(sigmoid) : softmax(z) };
+}
+
+// A loop: of 500 training pictures it takes 2 ms, by the sum of an array of products 30.
+function dot(weights, column) {
+  let sum = 0;
+  for (let i = 0; i < N_X; i++) sum += (weights[i] * column[i]) / 255;
+  return sum;
+}
+
+// The probability of each class: one neuron's a is that of the positive one.
+function byClass(a) {
+  return TWO ? [1 - a[0], a[0]] : a;
 }
 
 // Of each text, lines break between its parts.
@@ -30,31 +65,47 @@ const LOSSES = {
   "cross-entropy": {
     text: ["= −(y log a", "+ (1 − y) log(1 − a))"],
     // log(1 + exp(z)) - y z, finite where a rounds to 0 or 1.
-    of: ({ z }, y) => {
+    of: ({ z: [z] }, [y]) => {
       const wrong = (1 - 2 * y) * z;
       return Math.max(wrong, 0) + Math.log1p(Math.exp(-Math.abs(wrong)));
     },
-    da: ({ a }, y) => (y === 1 ? -1 / a : 1 / (1 - a)),
+    da: ({ a: [a] }, [y]) => [y === 1 ? -1 / a : 1 / (1 - a)],
     daText: ["= −y/a + (1 − y)/(1 − a)"],
-    dz: ({ a }, y) => a - y,
+    dz: ({ a: [a] }, [y]) => [a - y],
     dzText: ["= dL/da · a(1 − a)", "= a − y"],
   },
   "squared-error": {
     text: ["= (a − y)² / 2"],
-    of: ({ a }, y) => (a - y) ** 2 / 2,
-    da: ({ a }, y) => a - y,
+    of: ({ a: [a] }, [y]) => (a - y) ** 2 / 2,
+    da: ({ a: [a] }, [y]) => [a - y],
     daText: ["= a − y"],
-    dz: ({ a }, y) => (a - y) * a * (1 - a),
+    dz: ({ a: [a] }, [y]) => [(a - y) * a * (1 - a)],
     dzText: ["= dL/da · a(1 − a)"],
   },
 };
-const LOSS = LOSSES[DATA.model.loss];
+// Of several neurons: the cross-entropy is that of the label's class alone.
+const SOFTMAX_LOSS = {
+  text: ["= −Σ y log a"],
+  // log(sum(exp(z))) - z of that class, finite where its a rounds to 0.
+  of: ({ z }, y) => {
+    const most = Math.max(...z);
+    const sum = sumOf(z.map((each) => Math.exp(each - most)));
+    return Math.log(sum) + most - z[y.indexOf(1)];
+  },
+  da: ({ a }, y) => a.map((each, neuron) => (y[neuron] === 1 ? -1 / each : 0)),
+  daText: ["= −y/a"],
+  dz: ({ a }, y) => a.map((each, neuron) => each - y[neuron]),
+  dzText: ["= a − y"],
+};
+const LOSS = TWO ? LOSSES[DATA.model.loss] : SOFTMAX_LOSS;
 
 // One step of gradient descent on a single picture, without a penalty.
 function stepped({ w, b }, column, dz, learningRate) {
   return {
-    w: w.map((weight, i) => weight - learningRate * dz * (column[i] / 255)),
-    b: b - learningRate * dz,
+    w: w.map((weights, neuron) =>
+      weights.map((weight, i) => weight - learningRate * dz[neuron] * (column[i] / 255)),
+    ),
+    b: b.map((bias, neuron) => bias - learningRate * dz[neuron]),
   };
 }
 

@@ -13,8 +13,9 @@ if (DATA.test === null) {
       );
   }
 } else {
+  if (!TWO) showConfused();
   showGalleries();
-  showThreshold();
+  if (TWO) showThreshold();
   showTrust();
   const [first] = [...DATA.test.wrong, ...DATA.test.right];
   showStepsOf(first);

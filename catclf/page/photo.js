@@ -4,7 +4,7 @@ const CLASSIFIES = !OF_BACKBONE || DATA.network !== null;
 
 function listenForPhotos() {
   if (!CLASSIFIES) return tellToPredict();
-  byId("photo-text").append(colorKey(), ".");
+  byId("photo-text").append(colorKey(TWO ? named(POSITIVE) : "it"), ".");
   const input = byId("file");
   input.addEventListener("click", () => (input.value = "")); // to choose the same file again
   input.addEventListener("change", () => tryFirst(input.files));
@@ -64,13 +64,19 @@ async function tryFirst(files) {
 
 function showPhoto(decoded, name, count) {
   const pixels = fitPicture(decoded);
-  const { column, figures, places } = DATA.network === null ? seen(pixels) : seenByNetwork(pixels);
+  const map = DATA.network === null ? null : lastMap(pixels);
+  const column = map === null ? columnOf(pixels) : columnOfMap(map);
+  const places = map && TRAINED.w.map((w) => evidenceByPlace(w, map, column));
   const { z, a } = forward(TRAINED, column);
+  const probabilities = byClass(a);
+  const neuron = neuronOf(predictedOf(probabilities));
   const likeness = likenessOf(column);
   fill(
     "photo-result",
-    create("p", { class: "answer", "data-probability": a }, ...answered(a)),
-    create("meter", { min: 0, max: 1, value: Math.max(a, 1 - a), "aria-label": "its probability" }),
+    create("p", { class: "answer", "data-probability": a[neuron] }, ...answered(probabilities)),
+    ...(TWO
+      ? [meter(Math.max(...probabilities), "its probability")]
+      : probabilityBars(probabilities)),
     ...(likeness?.unlike ? [unlikeWords(likeness)] : []),
     create(
       "div",
@@ -79,12 +85,14 @@ function showPhoto(decoded, name, count) {
         `what the model sees: ${SIZE} x ${SIZE}`,
         pictureCanvas(pixels, "the photo as the model sees it"),
       ),
-      ...figures,
+      ...(map === null
+        ? evidenceFigures(contributions(TRAINED.w[neuron], column))
+        : [placesFigure(pixels, places[neuron])]),
     ),
     create(
       "p",
       { class: "soft" },
-      `z = ${decimal(z)}, the sum of ${decimal(z - TRAINED.b)} from the picture and the bias b\u00a0=\u00a0${decimal(TRAINED.b)}. `,
+      ...logitWords(z, neuron),
       count > 1 ? `You gave ${count} files; this is the first. ` : "",
       ...decoded.doubts,
     ),
@@ -93,31 +101,68 @@ function showPhoto(decoded, name, count) {
   showSteps({ name, column, pixels, label: null, places });
 }
 
-// The column of a photo's pixels, and the figures of its evidence.
-function seen(pixels) {
-  const column = columnOf(pixels);
-  const maps = mapsOf(contributions(TRAINED.w, column));
+function meter(probability, label) {
+  return create("meter", { min: 0, max: 1, value: probability, "aria-label": label });
+}
+
+const BARS_SHOWN = 10;
+
+// The probability of each class, the highest first.
+function probabilityBars(probabilities) {
+  const order = byValue(probabilities);
+  const rest = order.slice(BARS_SHOWN).map((label) => probabilities[label]);
+  const bars = order.slice(0, BARS_SHOWN).map((label) => {
+    const [name, probability] = [CLASSES[label], probabilities[label]];
+    return create(
+      "tr",
+      { "data-label": label, "data-probability": probability },
+      create("th", { scope: "row" }, named(name)),
+      create("td", {}, meter(probability, `probability of ${name}`)),
+      create("td", {}, probability.toFixed(4)),
+    );
+  });
+  const table = create(
+    "table",
+    { class: "bars" },
+    create("caption", {}, "The probability of each class"),
+    create("tbody", {}, ...bars),
+  );
+  if (rest.length === 0) return [table];
+  const more = `and ${rest.length} more, together ${sumOf(rest).toFixed(4)}`;
+  return [table, create("p", { class: "soft" }, more)];
+}
+
+function logitWords(z, neuron) {
+  const [own, bias] = [z[neuron], TRAINED.b[neuron]];
+  const sum =
+    `the sum of ${decimal(own - bias)} from the picture and the bias ` +
+    `b\u00a0=\u00a0${decimal(bias)}. `;
+  if (TWO) return [`z = ${decimal(own)}, ${sum}`];
+  const [, second] = byValue(z);
+  return [
+    "The highest z is that of ",
+    named(CLASSES[neuron]),
+    `, ${decimal(own)}, ${sum}The second highest is that of `,
+    named(CLASSES[second]),
+    `, ${decimal(z[second])}. `,
+  ];
+}
+
+function evidenceFigures(parts) {
+  const maps = mapsOf(parts);
   if (HAS_BLOCKS) maps.push(inBlocks(maps[0]));
-  const figures = maps.map((map) =>
+  return maps.map((map) =>
     figure(
       `evidence by ${[map.what, SQUARES[map.what]].filter(Boolean).join(": ")}`,
       mapCanvas(map, limitOf([map]), `evidence by ${map.what}`),
     ),
   );
-  return { column, figures };
 }
 
-function seenByNetwork(pixels) {
-  const features = lastMap(pixels);
-  const column = columnOfMap(features);
-  const map = evidenceByPlace(TRAINED.w, features, column);
+function placesFigure(pixels, map) {
   const limit = limitOf([map]);
   const caption = `evidence by ${map.what}`;
-  return {
-    column,
-    places: map,
-    figures: [figure([caption, legend(limit)], overlaidCanvas(pixels, map, limit, caption))],
-  };
+  return figure([caption, legend(limit)], overlaidCanvas(pixels, map, limit, caption));
 }
 
 function unlikeWords({ similarity }) {
@@ -126,7 +171,8 @@ function unlikeWords({ similarity }) {
     { class: "caution" },
     create("b", {}, "This photo is unlike the training pictures. "),
     `Its similarity to them is ${similarity.toFixed(2)}; 99\u00a0% of them have at least ` +
-      `${NEIGHBORS.floor.toFixed(2)} among themselves. The model answers one of its two classes whatever it sees.`,
+      `${NEIGHBORS.floor.toFixed(2)} among themselves. The model answers one of its ` +
+      `${TWO ? "two" : CLASSES.length} classes whatever it sees.`,
   );
 }
 

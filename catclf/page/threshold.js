@@ -1,11 +1,12 @@
-// The threshold: a picture is predicted positive where a > t. Moving t moves every number here.
+// The threshold of two classes: a picture is predicted positive where a > t. Moving t moves every
+// number here.
 
 // The probabilities of the test pictures with a label, in ascending order.
 function probabilitiesOf(label) {
   return TEST.probabilities.filter((_, i) => TEST.labels[i] === label).sort();
 }
 
-const TEST = DATA.test && {
+const TEST = TWO && DATA.test && {
   labels: bytesOf(DATA.test.labels),
   probabilities: floatsOf(DATA.test.probabilities),
 };

@@ -1,11 +1,12 @@
-// Can the probabilities be trusted: how often pictures with about equal ones are positive.
+// Can the probabilities be trusted: how often pictures with about equal ones are positive; of more
+// than two classes, how often those with about equal ones of the predicted class are right.
 
 function showTrust() {
   const bins = DATA.test.calibration;
   const reliability = chart(
     "reliability diagram",
     fractions("mean probability"),
-    fractions("fraction of positives"),
+    fractions(TWO ? "fraction of positives" : "fraction predicted right"),
   );
   addSegment(reliability, [0, 0], [1, 1], "chance");
   for (const {
@@ -23,19 +24,20 @@ function showTrust() {
       "p",
       {},
       "The test pictures, in the order of ",
-      probabilityOf(POSITIVE),
+      TWO ? probabilityOf(POSITIVE) : "the probability of the predicted class",
       `, are divided into ${counted(bins.length, "group")} of about ${counted(bins[0].count, "picture")}. `,
-      "A point is a group: its mean probability, and the fraction of ",
-      named(POSITIVE),
-      " in it. Where the two are equal it lies on the dashed line. The bars are 95\u00a0% intervals of the fraction.",
+      "A point is a group: its mean probability, and the fraction ",
+      ...(TWO ? ["of ", named(POSITIVE), " in it"] : ["of it that is predicted right"]),
+      ". Where the two are equal it lies on the dashed line. The bars are 95\u00a0% intervals of the fraction.",
     ),
     create("p", {}, ...logLossWords()),
     DATA.model.class_weight === "balanced"
       ? create(
           "p",
           {},
-          "With balanced class weights the model learns as if both classes were equally frequent: " +
-            "where they are not, its probabilities of the rarer one tend to be too high.",
+          `With balanced class weights the model learns as if ${TWO ? "both" : "all"} classes were ` +
+            "equally frequent: where they are not, its probabilities of the rarer " +
+            `${TWO ? "one" : "ones"} tend to be too high.`,
         )
       : "",
     NEIGHBORS === null ? "" : create("p", {}, beyondWords()),
@@ -60,9 +62,12 @@ function logLossWords() {
   const isBelow = logLoss !== null && logLoss < constant;
   const alike = logLoss !== null && decimal(logLoss) === decimal(constant);
   const than = alike ? "as high as" : isBelow ? "below" : "above";
+  const held = `${text}, ${than} ${decimal(constant)}, that of`;
+  if (!TWO) {
+    return [`${held} the same probabilities for every picture: the fractions of the classes in the test split.`];
+  }
   return [
-    `${text}, ${than} ${decimal(constant)}, that of one probability for every `,
-    "picture: the fraction of ",
+    `${held} one probability for every picture: the fraction of `,
     named(POSITIVE),
     ` in the test split, ${percent(OF_POSITIVES.length / TEST.labels.length)}.`,
   ];

@@ -18,8 +18,9 @@ function showVerdict() {
   const headline = isBalanced ? balancedHeadline(test) : accuracyHeadline(test);
   return showWords(headline, [
     ...(test.majority_rate === 1
-      ? ["All of them are of one class: nothing can be said of how the model tells the two apart."]
+      ? [`All of them are of one class: nothing can be said of how the model tells the ${TWO ? "two" : "classes"} apart.`]
       : [verdict(test.judged), weakness(test)]),
+    test.majority_rate < 1 && absentClasses(test),
     isBalanced && plainAccuracy(test),
     onTrain,
     test.also_in_train && alsoInTrain(test.also_in_train),
@@ -70,10 +71,27 @@ function plainAccuracy(test) {
   return create(
     "span",
     {},
-    "It was trained with balanced class weights, so that both classes count alike. Its accuracy is " +
+    `It was trained with balanced class weights, so that ${TWO ? "both" : "all"} classes count alike. Its accuracy is ` +
       `${percent(accuracy)} (${correct} of ${total}; 95\u00a0% interval ${low} to ${high}); `,
     ...constantWords(test),
     ".",
+  );
+}
+
+const ABSENT_NAMED = 3;
+
+// Where the model was never asked.
+function absentClasses({ counts }) {
+  const absent = CLASSES.filter((_, label) => counts[label] === 0);
+  if (absent.length === 0) return null;
+  const names = absent.slice(0, ABSENT_NAMED).flatMap((name, i) => [i ? ", " : "", named(name)]);
+  const others = absent.length - ABSENT_NAMED;
+  return create(
+    "span",
+    {},
+    `Of ${absent.length} of the ${CLASSES.length} classes there is no test picture: `,
+    ...names,
+    others > 0 ? ` and ${others} more.` : ".",
   );
 }
 

@@ -1,77 +1,113 @@
 // What the model learned: its weights as pictures; of a backbone's features, which are not to be
-// seen, the training pictures that these weights tell apart best.
+// seen, the training pictures that these weights tell apart best. Of several neurons one is chosen;
+// the colors of all have one scale.
 
+// Each kind of features has its words, and what draws a neuron's weights.
 function showWeights() {
-  if (OF_BACKBONE) showExtremes();
-  else if (FEATURES === "pixels") showPixelWeights();
-  else showHistogramWeights();
+  const kind = OF_BACKBONE ? extremes : FEATURES === "pixels" ? pixelWeights : histogramWeights;
+  const draw = kind();
+  byId("weights-text").append(roundingWords());
+  if (draw === null) {
+    for (const id of ["weights-choice", "weight-pictures"]) byId(id)?.remove();
+    return;
+  }
+  if (!TWO) listenForNeuron(draw);
+  fill("weight-pictures", ...draw(0));
 }
 
-function biasWords() {
-  return `bias\u00a0b, ${decimal(TRAINED.b)}`;
+function listenForNeuron(draw) {
+  const select = byId("weights-class");
+  const tellBias = (neuron) =>
+    fill("weights-bias", "bias\u00a0b: ", create("b", {}, decimal(TRAINED.b[neuron])));
+  select.append(...classOptions());
+  select.addEventListener("change", () => {
+    const neuron = Number(select.value);
+    fill("weight-pictures", ...draw(neuron));
+    tellBias(neuron);
+  });
+  tellBias(0);
 }
 
-function showPixelWeights() {
-  const { w } = TRAINED;
-  const n = SIZE * SIZE;
+// What the model has, up to its bias.
+function weightsWords(weights) {
+  if (TWO) return `The model has ${weights}, and the bias\u00a0b, ${decimal(TRAINED.b[0])}. `;
+  return `The model has a neuron for each of its ${CLASSES.length} classes, with ${weights}, and a bias\u00a0b. `;
+}
+
+// A weight has 24 bits then, and a feature is at most 1; a probability changes by at most half of
+// what a z does.
+function roundingWords() {
+  if (!IN_SINGLE) return "";
+  const sums = TRAINED.w.map((w) => w.reduce((sum, weight) => sum + Math.abs(weight), 0));
+  const most = decimal((Math.max(...sums) * 2 ** -24) / 2);
+  return ` This page holds the weights as 32-bit numbers: its probabilities differ by less than ${most} from those of the model's file.`;
+}
+
+function pixelWeights() {
   byId("weights-text").append(
-    `The model has one weight for each pixel and color, ${N_X} in all, and the ${biasWords()}. `,
+    weightsWords(`one weight for each pixel and color, ${N_X} in all`),
     "The brighter a color is at a place, the more a ",
     create("b", { class: "for" }, "positive weight (orange)"),
     " there raises ",
-    probabilityOf(POSITIVE),
+    TWO ? probabilityOf(POSITIVE) : "the z of the class",
     ", and a ",
     create("b", { class: "against" }, "negative one (blue)"),
     " lowers it. The model knows no shapes, only places and colors.",
   );
-  const colored = ["red", "green", "blue"].map((color, c) => ({
-    color,
-    map: { side: SIZE, values: w.subarray(c * n, (c + 1) * n) },
-  }));
-  const limit = limitOf(colored.map(({ map }) => map));
-  const sum = pixelMap(w);
-  const sumLimit = limitOf([sum]);
-  byId("weight-pictures").append(
-    ...colored.map(({ color, map }) =>
-      figure([color, legend(limit)], mapCanvas(map, limit, `weights of ${color}`)),
-    ),
+  const n = SIZE * SIZE;
+  const limit = limitOf(TRAINED.w.map((values) => ({ values })));
+  const sumLimit = limitOf(TRAINED.w.map(pixelMap));
+  return (neuron) => [
+    ...["red", "green", "blue"].map((color, c) => {
+      const values = TRAINED.w[neuron].subarray(c * n, (c + 1) * n);
+      const map = mapCanvas({ side: SIZE, values }, limit, `weights of ${color}`);
+      return figure([color, legend(limit)], map);
+    }),
     figure(
       ["their sum", legend(sumLimit)],
-      mapCanvas(sum, sumLimit, "sum of the weights of all colors"),
+      mapCanvas(pixelMap(TRAINED.w[neuron]), sumLimit, "sum of the weights of all colors"),
     ),
-  );
+  ];
 }
 
 const EXTREMES_SHOWN = 6; // of each class
 
-function showExtremes() {
+function extremes() {
   const kept = NEIGHBORS === null ? [] : NEIGHBORS.columns;
   byId("weights-text").append(
     `The ${N_X} features of a picture are the output of a frozen network, the backbone `,
     named(DATA.preprocessing.features_name),
     DATA.network === null ? ". " : ", which others trained on ImageNet. ",
-    `Nothing of it is learned here: only the ${N_X} weights, one for each feature, and the ` +
-      `${biasWords()}, are. `,
+    TWO
+      ? `Nothing of it is learned here: only the ${N_X} weights, one for each feature, and the ` +
+          `bias\u00a0b, ${decimal(TRAINED.b[0])}, are. `
+      : "Nothing of it is learned here: only a neuron for each class is, with " +
+          `${N_X} weights, one for each feature, and a bias\u00a0b. `,
     kept.length
       ? "No weight has a place or a color to be shown by. Instead, of the " +
           `${kept.length} training pictures that the model keeps, these have the highest and the ` +
-          "lowest z: they speak most for each class."
+          `lowest z: they speak most for ${TWO ? "each class" : "the class, and against it"}.`
       : "No weight has a place or a color to be shown by, and the model keeps no training pictures.",
   );
-  if (!kept.length) return byId("weight-pictures").remove();
+  if (!kept.length) return null;
   byId("weights-text").append(` ${namesOnlyWords()}`);
-  const z = kept.map((column) => forward(TRAINED, column).z);
-  const order = [...z.keys()].sort((i, j) => z[j] - z[i]);
-  const count = Math.min(EXTREMES_SHOWN, Math.floor(order.length / 2));
-  const figures = (indices) =>
-    create("div", { class: "figures" }, ...indices.map((index) => extremeFigure(index, z[index])));
   byId("weight-pictures").className = "panel";
-  byId("weight-pictures").append(
-    create("h3", {}, "The highest z: for ", named(POSITIVE)),
-    figures(order.slice(0, count)),
-    create("h3", {}, "The lowest z: for ", named(NEGATIVE)),
-    figures(order.slice(-count).reverse()),
-  );
+  const count = Math.min(EXTREMES_SHOWN, Math.floor(kept.length / 2));
+  return (neuron) => {
+    const z = kept.map((column) => dot(TRAINED.w[neuron], column) + TRAINED.b[neuron]);
+    const order = byValue(z);
+    const figures = (places) =>
+      create("div", { class: "figures" }, ...places.map((index) => extremeFigure(index, z[index])));
+    const [highest, lowest] = TWO
+      ? [named(POSITIVE), named(NEGATIVE)]
+      : [named(CLASSES[neuron]), named(CLASSES[neuron])];
+    return [
+      create("h3", {}, "The highest z: for ", highest),
+      figures(order.slice(0, count)),
+      create("h3", {}, `The lowest z: ${TWO ? "for" : "against"} `, lowest),
+      figures(order.slice(-count).reverse()),
+    ];
+  };
 }
 
 function extremeFigure(index, z) {
@@ -89,34 +125,37 @@ function extremeFigure(index, z) {
   );
 }
 
-function showHistogramWeights() {
+function histogramWeights() {
   byId("weights-text").append(
-    `The model has ${N_X} weights, and the ${biasWords()}. `,
+    weightsWords(`${N_X} weights`),
     "Edges: the picture is divided into 8 x 8 cells, and each has a rose of 18 petals, one for each direction from ",
     "dark to light. The longer a petal, the more such an edge counts: ",
-    colorKey(),
+    colorKey(TWO ? named(POSITIVE) : "the class"),
     ". Colors: those of each quarter of the picture that speak most for ",
-    named(POSITIVE),
+    TWO ? named(POSITIVE) : "it",
     ", and most against.",
   );
   byId("weight-pictures").classList.add("two");
-  byId("weight-pictures").append(roses(), figure("colors, the strongest first", strongestColors()));
+  const cells = TRAINED.w.map(cellWeights);
+  const limit = limitOf(cells.map((values) => ({ values })));
+  return (neuron) => [
+    roses(cells[neuron], limit),
+    figure("colors, the strongest first", strongestColors(TRAINED.w[neuron])),
+  ];
 }
 
 // The weights of each cell's directions, (18, 8, 8), added up over its up to four blocks.
-function cellWeights() {
+function cellWeights(w) {
   const sums = new Float64Array(DIRECTIONS * CELLS * CELLS);
   for (let i = 0; i < BLOCKS; i++) {
     for (let j = 0; j < BLOCKS; j++) {
-      forBlock(i, j, (feature, cell) => (sums[cell] += TRAINED.w[feature]));
+      forBlock(i, j, (feature, cell) => (sums[cell] += w[feature]));
     }
   }
   return sums;
 }
 
-function roses() {
-  const sums = cellWeights();
-  const limit = limitOf([{ values: sums }]);
+function roses(sums, limit) {
   const step = 40;
   const root = svg("svg", {
     viewBox: `0 0 ${CELLS * step} ${CELLS * step}`,
@@ -139,14 +178,14 @@ function roses() {
 
 const COLORS_SHOWN = 6;
 
-function strongestColors() {
+function strongestColors(w) {
   const quarters = ["upper left", "upper right", "lower left", "lower right"];
   const perQuarter = LEVELS ** 3;
   const root = create("div", { class: "quarters" });
   quarters.forEach((place, quarter) => {
     const first = EDGES_N_X + quarter * perQuarter;
     const order = Array.from({ length: perQuarter }, (_, color) => color);
-    const weight = (color) => TRAINED.w[first + color];
+    const weight = (color) => w[first + color];
     order.sort((a, b) => weight(b) - weight(a));
     const speaking = order.slice(0, COLORS_SHOWN).filter((color) => weight(color) > 0);
     const opposing = order

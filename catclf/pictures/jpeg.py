@@ -103,10 +103,14 @@ def decode_jpeg(data: bytes, preprocessing: Preprocessing) -> DecodedPicture:
     return DecodedPicture(image, jpeg.exif, (jpeg.width / reduction, jpeg.height / reduction))
 
 
-def encode_jpeg(pixels: NDArray[np.uint8], quality: int = 75) -> bytes:
-    """Return pixels (height, width, 3) as a JPEG that is small, and good enough to look at."""
+def encode_jpeg(pixels: NDArray[np.uint8], quality: int, most_side: int) -> bytes:
+    """Return pixels (height, width, 3) as a JPEG that is small, and good enough to look at.
+
+    Where a side has more than `most_side` pixels, both are reduced.
+    """
     stream = BytesIO()
     image = Image.fromarray(np.ascontiguousarray(pixels))
+    image.thumbnail((most_side, most_side))
     image.save(stream, "JPEG", quality=quality, optimize=True)  # by 75, 1.3 kB of 64 x 64
     return stream.getvalue()
 

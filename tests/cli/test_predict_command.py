@@ -84,6 +84,75 @@ def test_any_class_name_has_a_column_of_its_own(
     assert row["P(file)"] + row[f"P({name})"] == 1
 
 
+def save_several(path: Path, classes: tuple[str, ...]) -> Path:
+    """Save a model of some classes of 8x8 pictures, and return its path."""
+    k = len(classes)
+    w = np.random.default_rng(0).normal(size=(192, k)) / 10
+    save_model(path, catclf.Model(w, np.zeros((k, 1)), classes, catclf.Preprocessing(size=8)))
+    return path
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_of_several_classes_records_have_all_in_their_order(
+    pictures: Path, tmp_path: Path, form: str
+) -> None:
+    """Whatever they are called; of a picture that cannot be read the cells are there, empty."""
+    classes = ("z", 'a,"b"', "error", "\U0001f600", "\x1b\n;")
+    model = save_several(tmp_path / "m.npz", classes)
+    result = invoke("predict", pictures, "-m", model, "--format", form)
+    assert result.exit_code == 3
+    shown = records(form, result.stdout)
+    named = [f"P({name})" for name in (*classes[:-1], r"\x1b\n;")]  # escaped: a line is a line
+    probabilities = named if form == "csv" else ["probabilities"]
+    keys = ["file", "predicted", "confidence", *probabilities, "error"]
+    assert [list(record) for record in shown] == [keys] * 4
+    for record, answer in zip(shown, catclf.predict(pictures, model), strict=True):
+        found = record.get("probabilities")
+        if form == "csv":
+            found = dict(zip(classes, (record[name] for name in named), strict=True))
+        if answer.error:
+            assert record["error"] == answer.error.what
+            assert found == (dict.fromkeys(classes) if form == "csv" else None)
+        else:
+            assert found is not None
+            assert list(found.items()) == list((answer.probabilities or {}).items())
+            assert record["confidence"] == max(found.values())
+    assert [record["error"] is None for record in shown] == [True, True, False, True]
+
+
+def test_of_several_classes_text_names_the_one_predicted(pictures: Path, tmp_path: Path) -> None:
+    """With its probability; what the model tells apart is a line that can be read."""
+    classes = tuple(f"kind of thing {i}" for i in range(100))
+    model = save_several(tmp_path / "m.npz", classes)
+    result = invoke("predict", pictures / "0.png", "-m", model)
+    [answer] = catclf.predict(pictures / "0.png", model)
+    told = f"{answer.predicted}, P({answer.predicted}) = {answer.confidence:.4f}"
+    assert result.stdout == f"{pictures / '0.png'}: {told}\n"
+    assert result.stderr == (
+        f"Model: {model}, one of 100 classes (kind of thing 0, kind of thing 1, kind of thing 2 "
+        "and 97 more)\n"
+    )
+
+
+@pytest.mark.parametrize("form", ["text", "csv", "jsonl"])
+def test_a_threshold_with_several_classes_is_a_usage_error(
+    pictures: Path, tmp_path: Path, form: str
+) -> None:
+    """Before a picture is read or a line is written; 0.5 is the default, and no error."""
+    model = save_several(tmp_path / "m.npz", ("a", "b", "c"))
+    words = ["predict", pictures / "0.png", "-m", model, "--format", form, "--threshold"]
+    result = invoke(*words, "0.4", "--evidence", tmp_path / "e")
+    assert isinstance(result.exception, CatclfError)
+    assert result.exception.exit_code == 2
+    assert error_text(result.exception) == (
+        "a threshold is for two classes, and these are 3\n"
+        "Leave out --threshold: the most probable class is predicted."
+    )
+    assert result.stdout == ""
+    assert not (tmp_path / "e").exists()
+    assert results(*words, "0.5") == results(*words[:-1])
+
+
 @pytest.mark.parametrize("form", ["csv", "jsonl"])
 def test_records_tell_how_like_the_training_pictures_each_is(
     pictures: Path, backbone_model: Path, form: str
@@ -289,6 +358,9 @@ def test_evidence_is_written_beside_the_result(
         said = "e: 3 PNG files saved; orange speaks for cat, blue against\n"
         assert result.stderr.endswith(said) is not bool(quiet)
     assert sorted(os.listdir("e")) == [f"{n}.png.evidence.png" for n in (0, 1, 3)]
+    several = save_several(tmp_path / "several.npz", ("a", "b", "c"))
+    result = invoke("predict", pictures / "0.png", "-m", several, "--evidence", "s")
+    assert "orange speaks for the prediction, blue against\n" in result.stderr
 
 
 @pytest.mark.parametrize("form", ["csv", "jsonl"])
@@ -362,8 +434,8 @@ def test_evidence_takes_no_other_files_place(
     assert invoke(*words, "--force").exit_code == 0
     assert file_kind(place) is FileKind.EVIDENCE
     preprocessing = catclf.Preprocessing(size=8, features="hog-color")
-    histograms = catclf.Model(np.zeros((5576, 1)), 0.0, ("a", "b"), preprocessing)
-    save_model("h.npz", histograms)
+    w, b = np.zeros((5576, 1)), np.zeros((1, 1))
+    save_model("h.npz", catclf.Model(w, b, ("a", "b"), preprocessing))
     refused = invoke(*words[:2], "-m", "h.npz", "--evidence", "new").exception
     assert isinstance(refused, CatclfError)
     assert "Prepare with other --features, pixels or efficientnet-lite0" in error_text(refused)

@@ -33,7 +33,7 @@ SIZE_8 = Preprocessing(size=8)
 def model() -> Model:
     """Return a model of 8x8 pictures."""
     w = np.random.default_rng(0).normal(size=(192, 1))
-    return Model(w, 0.0, ("noncat", "cat"), SIZE_8)
+    return Model(w, np.zeros((1, 1)), ("noncat", "cat"), SIZE_8)
 
 
 @pytest.fixture
@@ -75,6 +75,20 @@ def test_each_picture_is_written_as_the_model_sees_it(model: Model) -> None:
     path = "pets/noncat/03.png"
     expected = evidence_png(read_picture(path, model.preprocessing), model.evidence(path))
     assert folders[0][f"noncat-03.png{EVIDENCE_SUFFIX}"] == expected
+
+
+@pytest.mark.usefixtures("here")
+def test_of_several_classes_the_one_predicted_is_drawn() -> None:
+    """Whichever it is: its logit's evidence, not another's."""
+    w = np.random.default_rng(0).normal(size=(192, 3)) / 10
+    model = Model(w, np.zeros((3, 1)), ("a", "b", "c"), SIZE_8)
+    answers = list(predict("pets", model, evidence="e"))
+    assert len({each.predicted for each in answers}) > 1
+    for answer in answers:
+        assert answer.evidence is not None
+        pixels = read_picture(answer.name, model.preprocessing)
+        expected = evidence_png(pixels, model.evidence(answer.name, answer.predicted))
+        assert Path(answer.evidence).read_bytes() == expected
 
 
 @pytest.mark.usefixtures("here")
@@ -202,7 +216,8 @@ def test_features_without_places_are_refused_first(here: Path) -> None:
             "`backbone_output`, and train again.",
         ),
     ):
-        model = Model(np.zeros((preprocessing.n_x, 1)), 0.0, ("a", "b"), preprocessing)
+        w, b = np.zeros((preprocessing.n_x, 1)), np.zeros((1, 1))
+        model = Model(w, b, ("a", "b"), preprocessing)
         with pytest.raises(CatclfError) as caught:
             predict("missing.png", model, evidence="e")
         assert str(caught.value) == said
@@ -213,7 +228,7 @@ def test_a_map_of_a_network_is_drawn(here: Path) -> None:
     """Of any network whose output is one."""
     preprocessing = Preprocessing(backbone=small_backbone(8))
     w = np.random.default_rng(0).normal(size=(preprocessing.n_x, 1))
-    model = Model(w, 0.0, ("a", "b"), preprocessing)
+    model = Model(w, np.zeros((1, 1)), ("a", "b"), preprocessing)
     assert drawn(model, here / "pets") == [
         f"{name}-{number:02}.png" for name in ("cat", "noncat") for number in range(12)
     ]

@@ -125,7 +125,7 @@ def model_of(*, pooled: bool = False) -> Model:
     """Return a model of a small network."""
     preprocessing = catclf.Preprocessing(backbone=small_backbone(pooled=pooled))
     w = np.random.default_rng(0).normal(size=(preprocessing.n_x, 1))
-    return Model(w, 0.5, ("noncat", "cat"), preprocessing)
+    return Model(w, np.array([[0.5]]), ("noncat", "cat"), preprocessing)
 
 
 @pytest.fixture
@@ -151,8 +151,8 @@ def test_the_file_gives_its_evidence(
     for name in (str(picture), "cat.png"):
         found = evidence_of_file(name, x, model)
         assert isinstance(found, np.ndarray)
-        np.testing.assert_array_equal(found, model.evidence(picture))
-        assert found.sum() + model.b == pytest.approx(model.logits(x)[0], abs=1e-9)
+        np.testing.assert_array_equal(found, [model.evidence(picture)])
+        assert found.sum() + model.b == pytest.approx(model.logits(x), abs=1e-9)
 
 
 def test_another_picture_gives_none(picture: Path) -> None:

@@ -18,9 +18,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from catclf.errors import PictureError
-from catclf.features import Preprocessing
-from catclf.model import Model
+import catclf
+from catclf.columns import Pixels
+from catclf.errors import PictureError, SettingsError
+from catclf.features import Preprocessing, column
+from catclf.model import Model, predicted_labels, refuse_threshold
 from catclf.operations.prediction import Prediction, predict
 from catclf.pictures.reading import MAX_BYTES, read_picture
 from catclf.workers import ITEMS_WORTH_A_WORKER, MAX_ITEMS_A_MESSAGE, MESSAGES_AHEAD
@@ -32,7 +34,15 @@ from corpus.places import make_pipe
 def model() -> Model:
     """Return a model of 8x8 pictures, for which red is cat."""
     w = np.concatenate([np.full(64, 0.1), np.zeros(64), np.full(64, -0.1)]).reshape(-1, 1)
-    return Model(w, 0.0, ("noncat", "cat"), Preprocessing(size=8))
+    return Model(w, np.zeros((1, 1)), ("noncat", "cat"), Preprocessing(size=8))
+
+
+@pytest.fixture(scope="module")
+def colors() -> Model:
+    """Return a model of 8x8 pictures of three classes, each of which likes one color."""
+    w = np.repeat(np.eye(3), 64, axis=0) / 10
+    b = np.array([[0.1], [0.0], [-0.1]])
+    return Model(w, b, ("red", "green", "blue"), Preprocessing(size=8))
 
 
 @pytest.fixture
@@ -45,13 +55,18 @@ def folder(tmp_path: Path, small_pictures: Path) -> Path:
     return path
 
 
+def probability_of(model: Model, pixels: Pixels) -> float:
+    """Return the probability of the positive class of a picture (size, size, 3)."""
+    return float(model.probabilities(column(pixels, model.preprocessing))[0, 1])
+
+
 def test_the_answer_is_the_models_for_the_pixels(model: Model, small_pictures: Path) -> None:
     """A prediction is the model's probability of the picture as it was preprocessed.
 
     However one picture is handed over, it is one, and a path is not its characters.
     """
     path = small_pictures / "cat" / "00.png"
-    probability = model.probability(read_picture(path, model.preprocessing))
+    probability = probability_of(model, read_picture(path, model.preprocessing))
     probabilities = {"noncat": 1 - probability, "cat": probability}
     with Image.open(path) as image, open(path, "rb") as stream:
         for one in (path, str(path), image, np.asarray(image), stream):
@@ -94,6 +109,80 @@ def test_positive_is_above_the_threshold(
         (answer,) = predict(path, model, threshold=at)
         assert (answer.predicted == "cat") == (probability > at)
         assert answer.confidence == (probability if probability > at else 1 - probability)
+
+
+def test_the_most_probable_class_is_predicted() -> None:
+    """Of two classes above a threshold, which is refused for more; of equal ones the first."""
+    assert predicted_labels(np.array([[0.4, 0.6], [0.5, 0.5]])).tolist() == [1, 0]
+    assert predicted_labels(np.array([[0.4, 0.6]]), 0.6).tolist() == [0]
+    assert predicted_labels(np.array([[0.2, 0.5, 0.3], [0.4, 0.2, 0.4]])).tolist() == [1, 0]
+    refuse_threshold(0.4, ("a", "b"))
+    refuse_threshold(0.5, ("a", "b", "c"))
+    with pytest.raises(SettingsError, match="for two classes, and these are 3"):
+        refuse_threshold(0.4, ("a", "b", "c"))
+
+
+def test_of_several_classes_the_most_probable_is_predicted(
+    colors: Model, small_pictures: Path
+) -> None:
+    """All have one, in the order of the classes, that of `predict_proba`, and they sum to 1."""
+    answers = list(predict(small_pictures, colors, workers=1))
+    expected = colors.predict_proba([answer.name for answer in answers])
+    assert expected.shape == (24, 3)
+    for answer, row in zip(answers, expected.tolist(), strict=True):
+        assert list((answer.probabilities or {}).items()) == list(
+            zip(colors.classes, row, strict=True)
+        )
+        assert sum(row) == pytest.approx(1, abs=1e-15)
+        assert answer.predicted == colors.classes[row.index(max(row))]
+        assert answer.confidence == max(row)
+    assert {answer.predicted for answer in answers} == {"red", "blue"}
+
+
+def test_scikit_learn_takes_the_probabilities_as_they_are(tmp_path: Path) -> None:
+    """Its metrics of `predict_proba` are `evaluate`'s, a column for each of the classes."""
+    # Here, for the others to start without it.
+    from sklearn.metrics import log_loss, roc_auc_score, top_k_accuracy_score
+
+    rng = np.random.default_rng(0)
+    names = np.array(["tree", "cat", "house", "dog"] * 10)
+    tints = (names[:, np.newaxis] == ["cat", "dog", "tree"]) * 80  # some are predicted wrong
+    noise = rng.integers(0, 176, (40, 1, 1, 3)) + tints[:, np.newaxis, np.newaxis]
+    pictures = noise.astype(np.uint8).repeat(2, axis=1).repeat(2, axis=2)  # of one color each
+    data, preprocessing = tmp_path / "d.npz", Preprocessing(size=1)
+    catclf.prepare(pictures, data, labels=names, preprocessing=preprocessing, test_split=0)
+    model = catclf.train(data, tmp_path / "m.npz").model
+    found = catclf.evaluate(data, model, split="train")
+    P = model.predict_proba(pictures)
+    assert P.tolist() == found.probabilities.tolist()
+    assert model.classes == ("cat", "dog", "house", "tree")
+    assert [model.classes[label] for label in found.labels] == names.tolist()
+    assert 0.5 < found.accuracy < 1
+    for y in (found.labels, names):  # it sorts the names, as they are here
+        assert log_loss(y, P) == pytest.approx(found.log_loss, rel=1e-12)
+        assert roc_auc_score(y, P, multi_class="ovr") == pytest.approx(found.auc, rel=1e-12)
+        assert top_k_accuracy_score(y, P, k=1) == found.accuracy
+    each = roc_auc_score(found.labels, P, multi_class="ovr", average=None)
+    assert each == pytest.approx(found.aucs, rel=1e-12)
+    some = found.labels < 2  # of classes that are absent it is told
+    assert log_loss(found.labels[some], P[some], labels=range(4)) == pytest.approx(
+        found.losses[some].mean(), rel=1e-12
+    )
+
+
+def test_a_threshold_is_for_two_classes(colors: Model, tmp_path: Path) -> None:
+    """With more it is refused where it is asked for: no picture is read, no folder made."""
+    refusal = (
+        "a threshold is for two classes, and these are 3\n"
+        "Leave out `threshold`: the most probable class is predicted."
+    )
+    unread = iter(["missing.png"])
+    with pytest.raises(SettingsError) as caught:
+        predict(unread, colors, threshold=0.4, evidence=tmp_path / "e")
+    assert str(caught.value) == refusal
+    assert next(unread) == "missing.png"
+    assert not any(tmp_path.iterdir())
+    assert list(predict([], colors, threshold=0.5)) == []
 
 
 @pytest.mark.parametrize("workers", [None, 1, 3])
@@ -228,7 +317,8 @@ def test_the_models_preprocessing_is_obeyed(tmp_path: Path, fit: str, same: bool
     for name, pixels in (("middle", middle), ("wide", wide)):
         Image.fromarray(pixels).save(tmp_path / f"{name}.png")
     w = rng.normal(size=(192, 1))
-    model = Model(w, 0.0, ("a", "b"), Preprocessing(size=8, fit=fit))  # type: ignore[arg-type]
+    preprocessing = Preprocessing(size=8, fit=fit)  # type: ignore[arg-type]
+    model = Model(w, np.zeros((1, 1)), ("a", "b"), preprocessing)
     one, two = predict([tmp_path / "middle.png", tmp_path / "wide.png"], model)
     assert (one.probabilities == two.probabilities) is same
 
@@ -238,13 +328,14 @@ def test_streams_are_read_where_they_were_opened(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     loose, archive = tmp_path / "loose.png", tmp_path / "pictures.zip"
     expected = []
-    model = Model(rng.normal(size=(192, 1)), 0.1, ("a", "b"), Preprocessing(size=8))
+    w, b = rng.normal(size=(192, 1)), np.array([[0.1]])
+    model = Model(w, b, ("a", "b"), Preprocessing(size=8))
     with zipfile.ZipFile(archive, "w") as zipped:
         for number in range(80):
             pixels = rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)
             Image.fromarray(pixels).save(loose)
             zipped.write(loose, str(number))
-            expected.append(model.probability(pixels))
+            expected.append(probability_of(model, pixels))
     with zipfile.ZipFile(archive) as zipped:
         members = [zipped.open(name) for name in zipped.namelist()]
         images: list[Any] = [*members[:40], *[loose] * 40, *members[40:]]

@@ -12,7 +12,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -78,10 +78,18 @@ def open_page(browser: Browser) -> Iterator[OpenPage]:
     assert troubles == []
 
 
-def make_report(folder: Path, source: list[Path], preprocessing: catclf.Preprocessing) -> Path:
+def make_report(
+    folder: Path,
+    source: list[Path],
+    preprocessing: catclf.Preprocessing,
+    label_from: Literal["layout", "name"] = "layout",
+) -> Path:
     """Prepare, train by the defaults and report, in a folder; return the page."""
-    catclf.prepare(source, folder / "dataset.npz", preprocessing=preprocessing)
-    catclf.train(folder / "dataset.npz", folder / "model.npz")
+    catclf.prepare(
+        source, folder / "dataset.npz", preprocessing=preprocessing, label_from=label_from
+    )
+    # The six kinds are not equally frequent, of which it warns.
+    catclf.train(folder / "dataset.npz", folder / "model.npz", observer=catclf.Observer())
     catclf.report(folder / "dataset.npz", folder / "model.npz", folder / "report.html")
     return folder / "report.html"
 
@@ -96,6 +104,13 @@ def sample_report(request: Any, tmp_path_factory: pytest.TempPathFactory) -> Pat
     """Report on the sample, by each kind of features; dataset.npz and model.npz stand beside it."""
     folder = tmp_path_factory.mktemp("report")
     return make_report(folder, [SAMPLE], catclf.Preprocessing(features=request.param))
+
+
+@pytest.fixture(scope="session", params=["pixels", "hog-color"])
+def six_report(request: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Report on the six kinds of pictures of the sample, by each kind of features."""
+    folder = tmp_path_factory.mktemp("six")
+    return make_report(folder, [SAMPLE], catclf.Preprocessing(features=request.param), "name")
 
 
 def drop(page: Page, data: bytes, name: str = "photo") -> None:
@@ -114,7 +129,7 @@ def violations(page: Page) -> list[tuple[str, str]]:
 
 
 def decoded(page: Page, data: bytes) -> dict[str, Any]:
-    """Return what the page makes of a picture file: pixels, column, probability and doubts."""
+    """Return what the page makes of a picture file: pixels, column, probabilities and doubts."""
     text = page.evaluate(
         """async (base64) => {
             const picture = await decode(new File([bytesOf(base64)], "photo"));
@@ -123,7 +138,7 @@ def decoded(page: Page, data: bytes) -> dict[str, Any]:
             return JSON.stringify({ // as text: Playwright takes long over each number of an array
                 pixels: Array.from(pixels),
                 column: Array.from(column),
-                probability: forward(TRAINED, column).a,
+                probabilities: byClass(forward(TRAINED, column).a),
                 doubts: picture.doubts,
             });
         }""",

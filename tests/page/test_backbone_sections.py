@@ -112,7 +112,7 @@ def test_evidence_is_that_of_the_model(page: Page, made: Made) -> None:
             wanted = model.evidence(paths[name])
             assert wanted.shape == (side, side)
             np.testing.assert_array_equal(np.reshape(values, wanted.shape), wanted)
-            assert sum(values) + model.b == pytest.approx(logit, abs=1e-9)
+            assert sum(values) + model.b.item() == pytest.approx(logit, abs=1e-9)
     assert page.locator("#mistakes .card canvas").count() == 24 - len(without)
     assert page.locator("#mistakes .card").count() == 12
     words = page.inner_text("#mistakes .content > p")
@@ -196,7 +196,7 @@ def test_the_training_pictures_that_speak_most_are_shown(page: Page, made: Made)
     """Of those kept: the highest and lowest z, with names; and what is learned, and what not."""
     model = catclf.load_model(made.model)
     assert model.neighbors is not None
-    z = model.logits(model.neighbors.columns)
+    [z] = model.logits(model.neighbors.columns)
     order = np.argsort(-z, kind="stable")
     captions = page.locator("#weights figcaption").all_inner_texts()
     assert len(captions) == 12
@@ -237,13 +237,14 @@ def test_the_graph_has_numbers_and_no_places(page: Page, made: Made) -> None:
         assert page.locator("#graph figure:visible").count() == 1 + known
         assert page.locator("#step-wx canvas:visible").count() == known
         x = columns[path] / 255
-        assert shown("z") == pytest.approx(float(model.w[:, 0] @ x + model.b), abs=6e-5)
+        assert shown("z") == pytest.approx(float(model.w[:, 0] @ x + model.b.item()), abs=6e-5)
     y = int(page.input_value("#label"))
     page.fill("#learning-rate", "0.01")
     height = page.evaluate(HEIGHT)
     page.click("#descend")
-    a = float(sigmoid(model.w[:, 0] @ x + model.b))
-    w, b = model.w[:, 0] - 0.01 * (a - y) * x, model.b - 0.01 * (a - y)
+    b = model.b.item()
+    a = float(sigmoid(model.w[:, 0] @ x + b))
+    w, b = model.w[:, 0] - 0.01 * (a - y) * x, b - 0.01 * (a - y)
     assert shown("z") == pytest.approx(float(w @ x + b), abs=6e-5)
     if known:
         said = "By place it is known for the trained w only."

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import ArrayLike
 from playwright.sync_api import Page
 
 import catclf
+from catclf.logistic import n_neurons
 from catclf.model import Model, save_model
 from datasets import write_small
 from page.conftest import SAMPLE, OpenPage, drop, violations
@@ -34,25 +36,26 @@ HOSTILE = [
 def write_report(
     folder: Path,
     labels: Sequence[int],
-    logits: Sequence[float],
-    classes: tuple[str, str] = ("noncat", "cat"),
+    logits: ArrayLike,
+    classes: tuple[str, ...] = ("noncat", "cat"),
     names: Sequence[str] | None = None,
 ) -> Path:
-    """Report on made-up test pictures whose logits are nearly these."""
-    # The first feature is the logit, in steps of 0.1 from -12.
+    """Report on made-up test pictures whose logits, (m,) or (m, k), are nearly these."""
+    # The first features are the logits, in steps of 0.1 from -12.
+    k = n_neurons(len(classes))
     columns = np.random.default_rng(0).integers(0, 256, (len(labels), N_X), dtype=np.uint8)
-    columns[:, 0] = np.round((np.array(logits) + 12) * 10).astype(np.uint8)
-    w = np.zeros((N_X, 1))
-    w[0] = 25.5
+    levels = np.round((np.reshape(logits, (len(labels), k)) + 12) * 10)
+    columns[:, :k] = levels.astype(np.uint8)
+    w, b = np.eye(N_X, k) * 25.5, np.full((k, 1), -12.0)
     write_small(
         folder / "d.npz",
-        4,
+        2 * len(classes),
         classes=classes,
         test_columns=columns,
         test_labels=labels,
         test_names=names,
     )
-    save_model(folder / "m.npz", Model(w, -12.0, classes, PREPROCESSING))
+    save_model(folder / "m.npz", Model(w, b, classes, PREPROCESSING))
     catclf.report(folder / "d.npz", folder / "m.npz", folder / "report.html")
     return folder / "report.html"
 
@@ -296,9 +299,8 @@ def test_enormous_weights_have_a_page(
     small_dataset: Path, open_page: OpenPage, tmp_path: Path
 ) -> None:
     """What overflows is not a number that JSON has."""
-    save_model(
-        tmp_path / "m.npz", Model(np.zeros((N_X, 1)), 1e308, ("noncat", "cat"), PREPROCESSING)
-    )
+    w, b = np.zeros((N_X, 1)), np.full((1, 1), 1e308)
+    save_model(tmp_path / "m.npz", Model(w, b, ("noncat", "cat"), PREPROCESSING))
     with np.errstate(over="ignore"):
         catclf.report(small_dataset, tmp_path / "m.npz", tmp_path / "r.html")
     page = open_page(tmp_path / "r.html")

@@ -156,7 +156,7 @@ def test_the_slider_recounts(page: Page, evaluation: Evaluation) -> None:
 
 def numbers_are_those_of(page: Page, evaluation: Evaluation, t: float) -> None:
     """Check what is shown at a threshold."""
-    labels, a = evaluation.labels, evaluation.probabilities
+    labels, a = evaluation.labels, evaluation.probabilities[:, 1]
     confusion = catclf.metrics.confusion(labels, (a > t).astype(np.uint8))
     assert counts(page) == {
         "truePositives": confusion.true_positives,
@@ -197,7 +197,7 @@ def numbers_are_those_of(page: Page, evaluation: Evaluation, t: float) -> None:
 
 def test_the_curves_are_those_of_the_probabilities(page: Page, evaluation: Evaluation) -> None:
     """Every corner of the ROC curve, and every pair of recall and precision, in their order."""
-    labels, a = evaluation.labels, evaluation.probabilities
+    labels, a = evaluation.labels, evaluation.probabilities[:, 1]
     each = [catclf.metrics.confusion(labels, (a > t).astype(np.uint8)) for t in sorted(a)[::-1]]
     roc = points_of(page.locator("#roc path.curve"))
     rates = [(1 - (c.specificity or 0), c.recall or 0) for c in each]
@@ -258,7 +258,7 @@ def test_the_pieces_and_b_add_up_to_z(page: Page) -> None:
         differences = page.evaluate(
             """() => [...DATA.test.wrong, ...DATA.test.right].map((shown) => {
                 const pieces = sumOf(evidence(shown).map(({ values }) => sumOf(values)));
-                const rest = sumOf(contributions(TRAINED.w, reference())) + TRAINED.b;
+                const rest = sumOf(contributions(TRAINED.w[0], reference())) + TRAINED.b[0];
                 return Math.abs(pieces + rest - shown.logit);
             })"""
         )
@@ -288,7 +288,7 @@ def test_the_reliability_diagram_has_bins_of_equal_count(
     page: Page, evaluation: Evaluation
 ) -> None:
     """Six bins of 60 pictures, with their intervals; the log loss beside the constant's."""
-    labels, a = evaluation.labels, evaluation.probabilities
+    labels, a = evaluation.labels, evaluation.probabilities[:, 1]
     points = page.locator("#reliability circle.bin").all()
     bins = catclf.metrics.calibration(labels, a, 6)
     assert [each.count for each in bins] == [10] * 6
@@ -322,7 +322,7 @@ def test_the_weights_are_shown(page: Page, sample_report: Path) -> None:
     cells = np.zeros((18, 8, 8))
     for part, (i, j) in enumerate(((0, 0), (0, 1), (1, 0), (1, 1))):
         cells[:, i : i + 7, j : j + 7] += w[part]
-    shown = page.evaluate("Array.from(cellWeights())")
+    shown = page.evaluate("Array.from(cellWeights(TRAINED.w[0]))")
     np.testing.assert_allclose(shown, cells.ravel(), atol=1e-12)
     # The petal of direction 4, 80 degrees clockwise from the right, of the third cell from above.
     at = 4 * 64 + 2 * 8 + 5
@@ -364,7 +364,8 @@ def test_the_graph_has_the_numbers_of_one_picture(page: Page, sample_report: Pat
         z = float(w[:, 0] @ x + b)
         return z, float(sigmoid(np.array(z)))
 
-    z, a = answer(model.w, model.b)
+    trained_b = model.b.item()
+    z, a = answer(model.w, trained_b)
     for name, value in {
         "z": z,
         "a": a,
@@ -372,13 +373,13 @@ def test_the_graph_has_the_numbers_of_one_picture(page: Page, sample_report: Pat
         "da": 1 / (1 - a),
         "dz": a,
         "db": a,
-        "b": model.b,
+        "b": trained_b,
     }.items():
         assert shown(name) == pytest.approx(value, abs=6e-5), name
     r, _, blue, _ = color_at(page, "#step-dw canvas", 0, 0)
     assert r > blue  # with label 0 every derivative is above 0
     page.click("#descend")
-    w, b = model.w - 0.01 * a * x[:, np.newaxis], model.b - 0.01 * a
+    w, b = model.w - 0.01 * a * x[:, np.newaxis], trained_b - 0.01 * a
     scales = page.locator("#graph .legend span").all_inner_texts()
     assert [text for text in scales if re.fullmatch("[+\u2212]?[0.]+", text)] == []
     kinds = ["edges", "colors"] if page.evaluate("FEATURES") == "hog-color" else []
@@ -388,9 +389,9 @@ def test_the_graph_has_the_numbers_of_one_picture(page: Page, sample_report: Pat
     assert shown("z") == pytest.approx(z, abs=6e-5)
     assert shown("a") == pytest.approx(a, abs=6e-7)
     page.click("#restart")
-    assert shown("b") == pytest.approx(model.b, abs=6e-5)
+    assert shown("b") == pytest.approx(trained_b, abs=6e-5)
     page.select_option("#label", "1")
-    assert shown("dz") == pytest.approx(answer(model.w, model.b)[1] - 1, abs=6e-5)
+    assert shown("dz") == pytest.approx(answer(model.w, trained_b)[1] - 1, abs=6e-5)
     page.select_option("#label", "")
     assert page.inner_text("#step-dz") == "?"
     assert page.is_disabled("#descend")
@@ -401,12 +402,12 @@ def test_squared_error_has_its_own_derivatives(page: Page) -> None:
     """Numerical derivatives agree, of both losses and both labels."""
     differences = page.evaluate(
         """() => Object.values(LOSSES).flatMap((loss) => [0, 1].flatMap((y) => {
-            const at = (z) => ({ z, a: sigmoid(z) });
+            const at = (z) => ({ z: [z], a: [sigmoid(z)] });
             return [-2, 0.3, 3].map((z) => {
-                const slope = (loss.of(at(z + 1e-6), y) - loss.of(at(z - 1e-6), y)) / 2e-6;
-                const { a } = at(z);
-                const dz = loss.dz(at(z), y);
-                const chained = loss.da(at(z), y) * a * (1 - a);
+                const slope = (loss.of(at(z + 1e-6), [y]) - loss.of(at(z - 1e-6), [y])) / 2e-6;
+                const { a: [a] } = at(z);
+                const [dz] = loss.dz(at(z), [y]);
+                const chained = loss.da(at(z), [y])[0] * a * (1 - a);
                 return Math.max(Math.abs(slope - dz), Math.abs(chained - dz));
             });
         }))"""
