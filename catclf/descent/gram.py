@@ -32,8 +32,8 @@ from catclf.descent.rates import largest_eigenvalue, rate_below
 from catclf.logistic import Array, LossName, cost, dot, loss_of
 
 EXACT_FEATURES = 1024  # taken at once into K: as many as float32 can sum exactly
-# So few rows are multiplied by K one by one: BLAS copies K for a product of several, which takes as
-# long as three of one (m = 1000, k = 3: 0.42 instead of 0.87 ms).
+# So few rows are multiplied by K one by one: for a product of several BLAS copies K first, which
+# takes longer (m = 1000, k = 3: 0.42 instead of 0.87 ms).
 FEW_NEURONS = 3
 EXAMPLES_AT_ONCE = 16  # taken at once into w: 1.5 MB of float64, which a core's cache holds
 

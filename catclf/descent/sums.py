@@ -27,8 +27,8 @@ from catclf.logistic import Array, Labels, LossName, loss_of, one_hot
 FRACTION_BITS = 60  # behind the point, in the sums of dZ and of the loss
 MAX_WHOLE = 1e200  # a larger sum of losses is infinite to us: such a descent has diverged
 MAX_MAGNITUDE_BITS = 62  # of the 63 of an int64: the last is for what float32 rounds up
-# Converted at once, and multiplications at once: 0.8 MB of float32, well within a core's cache.
-# OpenBLAS splits a product of 260,000 or more between threads, and then rounds by their number.
+# Pixels converted at once, and multiplications: 0.8 MB of float32, well within a core's cache.
+# OpenBLAS splits a product of 460,000 or more between threads, and then rounds by their number.
 PRODUCT_NUMBERS = 16 * 12288
 MAX_PRODUCT_EXAMPLES = 16
 MIN_PRODUCT_EXAMPLES = 2  # a product of one is a dot product, which is split from 10,000 on
