@@ -16,7 +16,7 @@ from catclf.features import Preprocessing as Preprocessing
 from catclf.metrics import Confusion as Confusion
 from catclf.metrics import Judged as Judged
 from catclf.model import Model as Model
-from catclf.model import load_model as load_model
+from catclf.model_file import load_model as load_model
 from catclf.neighbors import Likeness as Likeness
 from catclf.neighbors import Neighbor as Neighbor
 from catclf.neighbors import Neighbors as Neighbors

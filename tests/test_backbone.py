@@ -37,7 +37,8 @@ from catclf.backbone import (
 )
 from catclf.errors import CatclfError, ModelError, PictureError
 from catclf.features import Preprocessing
-from catclf.model import Model, save_model
+from catclf.model import Model
+from catclf.model_file import save_model
 from catclf.onnx_file import load_backbone
 from catclf.workers import map_in_order
 from networks import Shape, backbone_of, network_of, picture_shape, small_backbone, small_network

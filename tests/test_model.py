@@ -20,7 +20,8 @@ import catclf
 from catclf.errors import ModelError, PictureError, SettingsError
 from catclf.features import Preprocessing
 from catclf.logistic import sigmoid
-from catclf.model import Model, load_model, save_model
+from catclf.model import Model
+from catclf.model_file import load_model, save_model
 from catclf.operations.prediction import predict
 from catclf.training import Settings, Training
 from command_line import invoke, run

@@ -17,7 +17,8 @@ from numpy.typing import ArrayLike, NDArray
 
 import catclf
 from catclf import dataset as dataset_module
-from catclf.model import Model, load_model
+from catclf.model import Model
+from catclf.model_file import load_model
 from catclf.neighbors import FLOOR_QUANTILE, KEPT, NEAREST, Neighbors, draw_neighbors
 from catclf.training import Settings
 from conftest import ColumnsMaker, Recorder

@@ -334,7 +334,8 @@ LIMITED = """
     import numpy as np
     from catclf.errors import CatclfError
     from catclf.features import Preprocessing
-    from catclf.model import Model, save_model
+    from catclf.model import Model
+    from catclf.model_file import save_model
     model = Model(np.ones((12288, 1)), 0.0, ("noncat", "cat"), Preprocessing())
     for limit in map(int, sys.argv[2:]):
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))

@@ -15,7 +15,8 @@ from PIL import Image
 
 import catclf
 from catclf.features import Preprocessing
-from catclf.model import Model, save_model
+from catclf.model import Model
+from catclf.model_file import save_model
 from networks import small_backbone
 
 PACKAGE = Path(catclf.__file__).parent

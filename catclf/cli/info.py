@@ -14,8 +14,8 @@ from catclf.dataset import FORMAT_VERSION as DATASET_VERSION
 from catclf.dataset import Dataset
 from catclf.errors import DIGEST_CHARACTERS, printable
 from catclf.features import Preprocessing
-from catclf.model import FORMAT_VERSION as MODEL_VERSION
 from catclf.model import Model
+from catclf.model_file import FORMAT_VERSION as MODEL_VERSION
 from catclf.neighbors import Neighbors
 from catclf.operations.inspection import info
 from catclf.splits import LISTED_CLASSES

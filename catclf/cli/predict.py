@@ -23,7 +23,8 @@ from catclf.cli.output import EXIT_UNREADABLE, Display, Results, counted, error_
 from catclf.columns import Order
 from catclf.errors import CatclfError, name_some, printable
 from catclf.files import HEAD_BYTES, Expected
-from catclf.model import Model, load_model
+from catclf.model import Model
+from catclf.model_file import load_model
 from catclf.neighbors import NEAREST, Neighbor, Neighbors
 from catclf.operations.prediction import Prediction, predict
 from catclf.outputs import csv_line

@@ -30,7 +30,7 @@ from catclf.cli.output import Display, Results, as_json, counted, note, percent,
 from catclf.cli.scheduler import cluster_client, scheduler_options
 from catclf.descent import METHODS
 from catclf.errors import ClusterError, DivergenceError, printable
-from catclf.model import read_model
+from catclf.model_file import read_model
 from catclf.operations.training import Trained, train
 from catclf.signals import stopped_by_signals
 from catclf.training import DEFAULT_RATE, Settings, Training, short

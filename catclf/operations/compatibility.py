@@ -17,7 +17,8 @@ from catclf.errors import (
     printable,
 )
 from catclf.features import Preprocessing
-from catclf.model import Model, completed, nameless, read_model, unrolled
+from catclf.model import Model
+from catclf.model_file import completed, nameless, read_model, unrolled
 
 
 def path_of(model: AnyPath | Model) -> str | None:

@@ -6,7 +6,8 @@ from catclf.columns import blocks_of_bytes
 from catclf.dataset import Dataset, open_dataset
 from catclf.errors import AnyPath, CatclfError, ModelError
 from catclf.files import HEAD_BYTES, ZIP_SIGNATURE, Expected, FileKind, kind_of_bytes
-from catclf.model import MODEL, TRAIN_AGAIN, Model, read_model
+from catclf.model import Model
+from catclf.model_file import MODEL, TRAIN_AGAIN, read_model
 from catclf.observer import Observer
 
 READ_BYTES = 2**22  # at once

@@ -12,14 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from catclf.columns import Pixels
 from catclf.errors import AnyPath, CatclfError, ModelError, PictureError
 from catclf.features import column
-from catclf.model import (
-    DEFAULT_THRESHOLD,
-    TRAIN_AGAIN,
-    Model,
-    load_model,
-    predicted_labels,
-    refuse_threshold,
-)
+from catclf.model import DEFAULT_THRESHOLD, Model, predicted_labels, refuse_threshold
+from catclf.model_file import TRAIN_AGAIN, load_model
 from catclf.neighbors import Neighbor
 from catclf.observer import Observer
 from catclf.pictures.folders import find_pictures

@@ -8,7 +8,8 @@ from typing import NamedTuple
 from catclf.dataset import Dataset
 from catclf.descent import KERNELS, METHODS, State
 from catclf.errors import AnyPath, CatclfError, ModelError, printable
-from catclf.model import Model, read_model
+from catclf.model import Model
+from catclf.model_file import read_model
 from catclf.observer import Observer
 from catclf.training import Settings, Training
 

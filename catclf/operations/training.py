@@ -37,7 +37,8 @@ from catclf.errors import (
     SettingsError,
 )
 from catclf.files import FileKind
-from catclf.model import Model, save_model
+from catclf.model import Model
+from catclf.model_file import save_model
 from catclf.neighbors import Neighbors, draw_neighbors
 from catclf.observer import Listener, Observer
 from catclf.operations.evaluation import Evaluation, evaluate_models

@@ -19,7 +19,8 @@ from catclf.backbone import EFFICIENTNET_LITE0 as NETWORK
 from catclf.backbone import Backbone
 from catclf.efficientnet import efficientnet_lite0
 from catclf.features import Preprocessing
-from catclf.model import Model, save_model
+from catclf.model import Model
+from catclf.model_file import save_model
 from catclf.neighbors import KEPT, draw_neighbors
 from catclf.pictures.reading import read_picture
 from catclf.workers import available_cores

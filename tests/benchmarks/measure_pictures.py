@@ -16,7 +16,8 @@ from PIL import Image
 
 from catclf import prepare
 from catclf.features import Preprocessing, column
-from catclf.model import Model, save_model
+from catclf.model import Model
+from catclf.model_file import save_model
 from catclf.pictures.reading import read_picture
 
 

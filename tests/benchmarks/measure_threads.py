@@ -19,7 +19,8 @@ from measure_pictures import photographs
 from measuring import N_X, Row, in_turns, write_pictures
 
 from catclf import Preprocessing
-from catclf.model import Model, save_model
+from catclf.model import Model
+from catclf.model_file import save_model
 
 BUSY_LOOPS = 2
 ROUNDS = 7

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import catclf
-from catclf.model import save_model
+from catclf.model_file import save_model
 from catclf.training import Settings
 from networks import prepare_small
 

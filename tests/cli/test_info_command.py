@@ -12,7 +12,7 @@ import pytest
 
 import catclf
 from catclf.cli import info as module
-from catclf.model import save_model
+from catclf.model_file import save_model
 from command_line import invoke, results
 from conftest import Recorder, training_of
 from corpus.models import good_model

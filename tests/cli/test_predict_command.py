@@ -22,7 +22,7 @@ from catclf.cli.output import error_text
 from catclf.cli.predict import as_text
 from catclf.errors import CatclfError
 from catclf.files import FileKind, file_kind
-from catclf.model import load_model, save_model
+from catclf.model_file import load_model, save_model
 from catclf.neighbors import Neighbors
 from catclf.operations.prediction import Prediction
 from cli.conftest import with_floor

@@ -15,7 +15,7 @@ import pytest
 
 from catclf.cli.scheduler import address_in
 from catclf.errors import ClusterError
-from catclf.model import load_model
+from catclf.model_file import load_model
 from command_line import CATCLF, invoke, results, run
 from conftest import training_of
 from dask_cluster import DaskCluster, kill

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from catclf.errors import ModelError
 from catclf.features import Preprocessing
-from catclf.model import Model, load_model, save_model
+from catclf.model import Model
+from catclf.model_file import load_model, save_model
 from catclf.training import Settings, Training
 from corpus.npz import N_X, SIZE, npz
 from networks import small_backbone, small_network

@@ -21,7 +21,7 @@ import numpy as np
 from catclf import load_backbone, open_dataset
 from catclf.errors import CatclfError
 from catclf.features import Preprocessing
-from catclf.model import read_model
+from catclf.model_file import read_model
 from catclf.observer import Observer
 from catclf.operations.preparation import prepare
 from catclf.pictures.reading import read_picture

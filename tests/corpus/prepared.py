@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from catclf.dataset import open_dataset
 from catclf.features import Preprocessing
-from catclf.model import save_model
+from catclf.model_file import save_model
 from corpus.models import good_model
 from corpus.npz import npz
 from datasets import write_small

@@ -12,7 +12,8 @@ import pytest
 import catclf
 from catclf.errors import DatasetError, ModelError
 from catclf.features import Preprocessing
-from catclf.model import Model, save_model
+from catclf.model import Model
+from catclf.model_file import save_model
 from catclf.operations.comparison import compare
 from catclf.operations.evaluation import evaluate
 from catclf.training import Settings

@@ -17,7 +17,8 @@ from catclf.errors import DatasetError
 from catclf.features import Preprocessing
 from catclf.logistic import ClassWeight, sigmoid
 from catclf.metrics import balanced_interval, mcnemar_p, wilson_interval
-from catclf.model import Model, save_model
+from catclf.model import Model
+from catclf.model_file import save_model
 from catclf.observer import Observer
 from catclf.operations import comparison
 from catclf.operations.comparison import compare

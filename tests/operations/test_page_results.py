@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import catclf
-from catclf.model import Model, save_model
+from catclf.model import Model
+from catclf.model_file import save_model
 from catclf.operations.evaluation import Evaluation
 from catclf.operations.page_results import CELL_BYTES, choose_pictures, results_data
 from datasets import write_small

@@ -13,7 +13,8 @@ from playwright.sync_api import Page
 
 import catclf
 from catclf.logistic import backward, forward, one_hot, softmax, softmax_cross_entropy
-from catclf.model import Model, save_model
+from catclf.model import Model
+from catclf.model_file import save_model
 from catclf.neighbors import draw_neighbors
 from catclf.operations import reporting
 from datasets import write_small

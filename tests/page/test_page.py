@@ -15,7 +15,8 @@ from playwright.sync_api import Page
 
 import catclf
 from catclf.logistic import n_neurons
-from catclf.model import Model, save_model
+from catclf.model import Model
+from catclf.model_file import save_model
 from datasets import write_small
 from page.conftest import SAMPLE, OpenPage, drop, violations
 
