@@ -82,7 +82,7 @@ def test_each_cell_has_its_pictures(tmp_path: Path) -> None:
     for cell in data["cells"]:
         label, predicted = cell["label"], cell["predicted"]
         members = np.flatnonzero((test.labels == label) & (test.predicted == predicted))
-        order = members[np.argsort(test.losses[members] * (1 if label == predicted else -1))]
+        order = members[np.argsort(-test.probabilities[members, predicted])]
         assert len(cell["pictures"]) == min(len(members), 12)
         for picture, index in zip(cell["pictures"], order, strict=False):
             assert picture["name"] == test.names[index]
