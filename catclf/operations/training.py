@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from functools import partial
 from time import monotonic
@@ -24,17 +24,14 @@ from catclf.descent import (
     ThisMachine,
     choose,
     descend,
-    memory_needs,
     round_down,
     safe_rate,
 )
 from catclf.errors import (
     AnyPath,
     CatclfError,
-    DatasetError,
     DivergenceError,
     ModelError,
-    SettingsError,
 )
 from catclf.files import FileKind
 from catclf.model import Model
@@ -42,6 +39,13 @@ from catclf.model_file import save_model
 from catclf.neighbors import Neighbors, draw_neighbors
 from catclf.observer import Listener, Observer
 from catclf.operations.evaluation import Evaluation, evaluate_models
+from catclf.operations.problems import (
+    SharedDataset,
+    problem_of,
+    refuse_absent_class,
+    refuse_loss,
+    refuse_too_large,
+)
 from catclf.operations.resuming import (
     RESUME_FIX,
     refuse_missing_kernel,
@@ -53,7 +57,6 @@ from catclf.outputs import check_output
 from catclf.signals import keyboard_interrupts, stopped_by_signals
 from catclf.splits import warn_of_imbalance
 from catclf.training import DEFAULT_RATE, Settings, Training
-from catclf.workers import available_memory
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -171,12 +174,12 @@ def train(
         if resume is not True and not force:
             refuse_unfinished(output)
         opened = held.enter_context(open_dataset(dataset, keep=True))
-        _refuse_absent_class(opened)
+        refuse_absent_class(opened)
         before = Settings() if old is None else old.training.settings
         settings = settings or before
         if settings.learning_rate is None:
             settings = replace(settings, learning_rate=before.learning_rate)
-        _refuse_loss(settings, opened)
+        refuse_loss(settings, opened)
         problem = problem_of(opened, settings)
         backend: ThisMachine | Cluster = ThisMachine()
         if client is not None:
@@ -197,7 +200,7 @@ def train(
             choice = Choice(training.method, training.kernel)
             refuse_missing_kernel(backend.kernel_failure(choice.kernel), output)
         listener.method(choice.method, choice.kernel, choice.seconds)
-        _refuse_too_large(choice.method, problem, opened)
+        refuse_too_large(choice.method, problem, opened)
         if settings.class_weight == "none":
             warn_of_imbalance(opened.train.labels, opened.classes, listener)
         neighbors = None
@@ -261,42 +264,6 @@ def _evaluated(
     if on_test is not None and on_test.doubt is not None:
         listener.warning(on_test.doubt)
     return Trained(model, on_train, on_test, output is not None, listener.warnings)
-
-
-def problem_of(dataset: Dataset, settings: Settings) -> Problem:
-    """Return the problem of fitting a dataset's train split, and its test split beside it."""
-    test, n_classes = None, len(dataset.classes)
-    if dataset.test.m:
-        test = Problem(dataset.test.columns, dataset.test.labels, Settings(), None, n_classes)
-    return Problem(dataset.train.columns, dataset.train.labels, settings, test, n_classes)
-
-
-@dataclass(frozen=True)
-class SharedDataset:
-    """A problem whose dataset is on storage that other machines see by the same absolute path.
-
-    By the size of its file and its digest another file there is known; see
-    `catclf.descent.cluster.SharedProblem`.
-    """
-
-    path: str
-    file_bytes: int
-    digest: str
-    settings: Settings
-
-    @classmethod
-    def of(cls, dataset: Dataset, settings: Settings) -> SharedDataset:
-        """Return the problem that a dataset poses, to be opened elsewhere."""
-        path = os.path.abspath(dataset.path)
-        return cls(path, os.path.getsize(path), dataset.digest, settings)
-
-    @contextmanager
-    def open(self) -> Iterator[Problem]:
-        """Open it; DatasetError where the file is not there, or is another one."""
-        with open_dataset(self.path) as dataset:
-            if (os.path.getsize(self.path), dataset.digest) != (self.file_bytes, self.digest):
-                raise DatasetError("is not the dataset that is trained on", self.path)
-            yield problem_of(dataset, self.settings)
 
 
 def _choose(
@@ -367,35 +334,3 @@ def _run(
             fix = "" if error.fix is None else f"{error.fix}\n"
             error.fix = f"{fix}A checkpoint of {saved} iterations is saved: use `resume`."
         raise
-
-
-def _refuse_too_large(method: str, problem: Problem, dataset: Dataset) -> None:
-    """Raise DatasetError where a method's arrays do not fit into all the memory there is."""
-    needed = memory_needs(problem.m, problem.n_x, dataset.test.m, problem.k)[method]
-    available = available_memory()
-    if needed > available:
-        raise DatasetError(
-            f"{problem.m + dataset.test.m} pictures take {method} {needed / 2**30:.1f} GiB of "
-            f"memory, and {available / 2**30:.1f} are free",
-            dataset.path,
-            "Use `method` streaming.",
-        )
-
-
-def _refuse_absent_class(dataset: Dataset) -> None:
-    counts = dataset.train.counts
-    if not all(counts):
-        every = "both classes" if len(counts) == 2 else f"all {len(counts)} classes"
-        what = f"its train split holds {sum(counts)} pictures, not of {every}"
-        fix = "Prepare it with pictures of both." if len(counts) == 2 else "Prepare it anew."
-        raise DatasetError(what, dataset.path, fix)
-
-
-def _refuse_loss(settings: Settings, dataset: Dataset) -> None:
-    n_classes = len(dataset.classes)
-    if settings.loss == "squared-error" and n_classes > 2:
-        raise SettingsError(
-            f"squared-error is a loss of two classes, and these are {n_classes}",
-            dataset.path,
-            "Use `loss` cross-entropy.",
-        )

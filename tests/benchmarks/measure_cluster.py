@@ -28,7 +28,7 @@ from catclf.descent.cluster import Cluster
 from catclf.descent.streaming import Streaming, sums_over
 from catclf.descent.sums import Examples, Sums
 from catclf.observer import Observer
-from catclf.operations.training import SharedDataset, problem_of
+from catclf.operations.problems import SharedDataset, problem_of
 
 SETTINGS = Settings(0.0005)
 SMALL = 1000  # pictures whose sums take no time to speak of

@@ -26,7 +26,8 @@ from catclf.descent import choice, cluster, loop, streaming
 from catclf.descent.cluster import Shard, versions
 from catclf.features import Preprocessing
 from catclf.observer import Observer
-from catclf.operations.training import SharedDataset, Trained
+from catclf.operations.problems import SharedDataset
+from catclf.operations.training import Trained
 from catclf.training import Settings, Training
 from conftest import training_of
 from dask_cluster import NEEDS_PROC, DaskCluster, kill, wait_until
