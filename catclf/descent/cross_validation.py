@@ -129,7 +129,7 @@ class CrossValidation:
         times = self.held_out.sum(axis=0)
         held_out = self.held_out[:, np.newaxis]  # (t, 1, m)
         A: Array = np.sum(held_out * self.loss.activation(Z, None), axis=0) / times
-        loss: Array = np.sum(held_out * self.loss.of(Z, self.Y), axis=0) / times
+        loss: Array = np.sum(held_out * self.loss.value(Z, self.Y), axis=0) / times
         return by_class(A).T, loss[0]
 
     @np.errstate(over="ignore", invalid="ignore")  # what overflows is frozen and shown
@@ -147,7 +147,7 @@ class CrossValidation:
             self.recurrence.step()
             if done == due:
                 Z = self.logits()
-                each = self.loss.of(Z, self.Y)[:, 0]  # (t, m)
+                each = self.loss.value(Z, self.Y)[:, 0]  # (t, m)
                 squares = np.sum(self.recurrence.U * self.recurrence.C, axis=(1, 2))  # |w|^2
                 costs = np.sum(self.weight * each, axis=1) + self.l2 / 2 * squares
                 overflowing = ~(costs < OVERFLOW_FACTOR * first) & ~frozen

@@ -341,7 +341,7 @@ def _evaluation(
     dataset: Dataset, model: Model, split: SplitName, chosen: Split, Z: Array, threshold: float
 ) -> Evaluation:
     n_classes = len(dataset.classes)
-    [losses] = loss_of("cross-entropy", len(Z)).of(Z, chosen.Y)
+    [losses] = loss_of("cross-entropy", len(Z)).value(Z, chosen.Y)
     probabilities = by_class(activation(Z)).T
     predicted = predicted_labels(probabilities, threshold)
     counts = confusion(chosen.labels, predicted, n_classes)
