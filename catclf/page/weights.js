@@ -53,7 +53,7 @@ function roundingWords() {
     return a.map((each, label) => Math.abs(each - probabilities[label]));
   });
   const most = decimal(differences.reduce((top, each) => Math.max(top, each)));
-  return `${holds}of the ${counted(shown.length, "picture")} below “Test pictures”, its probabilities differ by up to ${most} from those of the model's file.`;
+  return `${holds}of the ${counted(shown.length, "test picture")} shown above, predicted wrong and right, its probabilities differ by up to ${most} from those of the model's file.`;
 }
 
 function pixelWeights() {
