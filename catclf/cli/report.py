@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from textwrap import fill
+
 import click
 
+from catclf.cli.class_table import COLUMNS
 from catclf.cli.evaluate import accuracy_lines
 from catclf.cli.options import INPUT, Verb, dataset_argument, option, output_option, quiet_option
 from catclf.cli.output import counted, note, with_flags
@@ -53,7 +56,8 @@ def command(dataset: str, model: str, output: str, force: bool, quiet: bool) -> 
     for warning in written.warnings:
         note(f"Warning: {warning}")
     if written.pictures or written.train_names:
-        note(f"The page holds {_held(written)}: mind whom you give it to.", quiet)
+        held = f"The page holds {_held(written)}: mind whom you give it to."
+        note(fill(held, COLUMNS), quiet)
     click.echo(
         f"{printable(output)}: saved, {written.size_bytes / 1e6:.1f} MB; open it in a browser"
     )

@@ -19,8 +19,8 @@ from catclf.operations.shown_names import names_below
 from catclf.page import encoded
 from catclf.pictures.reading import read_picture
 
-# Of the neighbors' pictures together, so that the page stays below 7 MB; of 500 of noise, of 64 x
-# 64 pixels, those of the last quality have less, and photographs those of the first.
+# Of the neighbors' pictures together, so that a page of few classes stays below 7 MB; of 500 of
+# noise, of 64 x 64 pixels, those of the last quality have less, and photographs those of the first.
 JPEG_BYTES = 660_000
 PUT_BACK = "Put the files back as they were prepared, or prepare again."
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from catclf.dataset import Dataset
 from catclf.errors import CatclfError
 from catclf.logistic import Labels
-from catclf.metrics import calibration, mean_of
+from catclf.metrics import calibration
 from catclf.model import Model
 from catclf.operations.advice import features_hint
 from catclf.operations.evaluation import Evaluation
@@ -240,7 +240,11 @@ def _confusion_data(
             for cell in cells
         ],
         "rates": rates,
-        "macro": {name: mean_of(of_classes) for name, of_classes in rates.items()},
+        "macro": {
+            "recall": confusion.balanced_accuracy,
+            "precision": confusion.macro_precision,
+            "f1": confusion.macro_f1,
+        },
         "calibration": [
             asdict(each)
             for each in calibration(test.right.astype(np.uint8), confidences, _bins(test))

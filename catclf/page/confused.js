@@ -30,7 +30,7 @@ function matrix() {
     create(
       "tr",
       {},
-      create("th", { scope: "row" }, named(name)),
+      create("th", { scope: "row" }, clipped(name)),
       ...CLASSES.map((_, predicted) => {
         const cell = found.get(label * CLASSES.length + predicted);
         return create("td", {}, cell ? cellButton(cell) : create("span", { class: "soft" }, "0"));
@@ -76,8 +76,8 @@ function pairTable() {
         create(
           "tr",
           {},
-          create("th", { scope: "row" }, named(CLASSES[cell.label])),
-          create("td", {}, named(CLASSES[cell.predicted])),
+          create("th", { scope: "row" }, clipped(CLASSES[cell.label])),
+          create("td", {}, clipped(CLASSES[cell.predicted])),
           create("td", {}, cellButton(cell)),
           create("td", {}, percent(shareOf(cell))),
         ),
@@ -171,7 +171,7 @@ function showClassRates() {
     create(
       "tbody",
       {},
-      ...order.map((label) => row(named(CLASSES[label]), counts[label], (rate) => rates[rate][label])),
+      ...order.map((label) => row(clipped(CLASSES[label]), counts[label], (rate) => rates[rate][label])),
     ),
     create("tfoot", {}, row("macro average", DATA.test.total, (rate) => macro[rate])),
   );

@@ -29,7 +29,7 @@ function costSentences() {
   const { train, test, asked } = DATA.costs;
   const { loss, l2, class_weight: classWeight, cost_is_log_loss: isLogLoss } = DATA.model;
   const mean = { "cross-entropy": "cross-entropy", "squared-error": "squared error, halved" }[loss];
-  const weighted = classWeight === "balanced" ? ", in which both classes count half" : "";
+  const weighted = classWeight === "balanced" ? `, in which ${TWO ? "both classes count half" : "all classes count alike"}` : "";
   const lambda = /e/.test(l2) ? inPowers(String(l2)) : l2;
   const penalty = l2 > 0 ? `, plus the penalty ${lambda} / 2 · |w|²` : "";
   const [first, [iterations, end]] = [train[0][1], train.at(-1)];

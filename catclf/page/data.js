@@ -111,6 +111,11 @@ function named(name) {
   return create("bdi", {}, ...parts.slice(1));
 }
 
+// A name on one line, cut with an ellipsis where it must be.
+function clipped(name) {
+  return create("bdi", { class: "long", title: name }, name);
+}
+
 // The label predicted: of the highest probability by class; of equal ones, the first.
 function predictedOf(probabilities) {
   return probabilities.indexOf(Math.max(...probabilities));

@@ -11,7 +11,8 @@ const TERM = new RegExp(`(?<![\\p{L}-])(${LONGEST_FIRST.join("|")})(?![\\p{L}-])
 const NOT_LINKED =
   "a, b, bdi, button, code, h2, h3, label, legend, select, svg, [aria-live], #adds-up";
 
-// Each term becomes a link where a section first uses it, in text that is not written again.
+// Each term becomes a link where a section first uses it, and where it heads a column, in text that
+// is not written again.
 function linkGlossary() {
   for (const section of document.querySelectorAll("main > header, main > section:not(#glossary)")) {
     const linked = new Set();
@@ -25,9 +26,10 @@ function linkGlossary() {
 }
 
 function linkTerms(node, linked) {
+  const isHeading = node.parentElement.matches("thead th");
   const parts = node.data.split(TERM).map((part, i) => {
     const id = i % 2 ? TERMS.get(part.toLowerCase()) : undefined;
-    if (id === undefined || linked.has(id)) return part;
+    if (id === undefined || (linked.has(id) && !isHeading)) return part;
     linked.add(id);
     return create("a", { class: "term", href: `#${id}` }, part);
   });

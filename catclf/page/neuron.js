@@ -1,16 +1,19 @@
 // The model: one neuron, or one a class. Forward, and beneath it the derivatives; names as on the
 // slides. What has a number for each neuron is an array: w, b, z, a, y and their derivatives.
 
-const WEIGHTS = bytesOf(DATA.model.w); // of each neuron, after one another
-const IN_SINGLE = WEIGHTS.length === 4 * N_X * DATA.model.b.length; // where they are many
 const TRAINED = { w: trainedWeights(), b: DATA.model.b };
 const MEAN = bytesOf(DATA.mean); // the mean column of the train split, in whole levels
 const NOTHING = new Uint8Array(N_X);
 
+// Those of several neurons stand after one another, as whole numbers with a scale for each neuron.
 function trainedWeights() {
-  const { buffer } = WEIGHTS;
-  const w = IN_SINGLE ? Float64Array.from(new Float32Array(buffer)) : new Float64Array(buffer);
-  return DATA.model.b.map((_, neuron) => w.subarray(neuron * N_X, (neuron + 1) * N_X));
+  const { w, bits, scales } = DATA.model;
+  if (TWO) return [floatsOf(w)];
+  const Levels = { 8: Int8Array, 16: Int16Array, 32: Int32Array }[bits];
+  const levels = new Levels(bytesOf(w).buffer);
+  return scales.map((scale, neuron) =>
+    new Float64Array(levels.subarray(neuron * N_X, (neuron + 1) * N_X)).map((each) => each * scale),
+  );
 }
 
 // The neuron that speaks for a class, or of two classes for one and against the other.

@@ -33,5 +33,6 @@ fill(
     ),
   ),
 );
+if (!TWO) fill("equal-log-loss", `${decimal(Math.log(CLASSES.length))}, log ${CLASSES.length},`);
 linkGlossary();
 document.body.dataset.ready = "yes";

@@ -116,7 +116,7 @@ function probabilityBars(probabilities) {
     return create(
       "tr",
       { "data-label": label, "data-probability": probability },
-      create("th", { scope: "row" }, named(name)),
+      create("th", { scope: "row" }, clipped(name)),
       create("td", {}, meter(probability, `probability of ${name}`)),
       create("td", {}, probability.toFixed(4)),
     );

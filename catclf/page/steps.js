@@ -86,18 +86,23 @@ function drawNeurons({ z, a }, y, dz) {
   const wanted = [chosen, ...(label === null ? [] : [label]), ...byValue(a)];
   const shown = [...new Set(wanted)].slice(0, NEURONS_SHOWN).sort((i, j) => i - j);
   const rows = shown.map((neuron) => {
-    const known = y === null ? ["?", "?"] : [y[neuron], decimal(dz[neuron])];
-    const numbers = [decimal(z[neuron]), decimal(a[neuron]), ...known];
+    const known = y === null ? ["?", "?"] : [y[neuron], inColumn(dz[neuron])];
+    const numbers = [inColumn(z[neuron]), inColumn(a[neuron]), ...known];
     return create(
       "tr",
       { "data-neuron": neuron, "aria-current": neuron === chosen },
-      create("th", { scope: "row" }, named(CLASSES[neuron])),
+      create("th", { scope: "row" }, clipped(CLASSES[neuron])),
       ...numbers.map((number) => create("td", {}, number)),
     );
   });
   fill("step-neurons", ...rows);
   const more = CLASSES.length - shown.length;
   fill("step-neurons-more", more ? `and ${more} more` : "");
+}
+
+// As short as a phone's column is narrow: four decimals, or one, and no small powers of ten.
+function inColumn(value) {
+  return decimal(Math.round(1e4 * value) / 1e4, Math.abs(value) < 100 ? 4 : 1);
 }
 
 function drawStepMaps(parts, dz) {

@@ -31,21 +31,34 @@ function listenForNeuron(draw) {
 // What the model has, up to its bias.
 function weightsWords(weights) {
   if (TWO) return `The model has ${weights}, and the bias\u00a0b, ${decimal(TRAINED.b[0])}. `;
-  return `The model has a neuron for each of its ${CLASSES.length} classes, with ${weights}, and a bias\u00a0b. `;
+  return `The model has a neuron for each of its ${CLASSES.length} classes, each with ${weights}, and a bias\u00a0b. `;
 }
 
-// A weight has 24 bits then, and a feature is at most 1; a probability changes by at most half of
-// what a z does.
+// How far the page's probabilities are from those of the model's file.
 function roundingWords() {
-  if (!IN_SINGLE) return "";
-  const sums = TRAINED.w.map((w) => w.reduce((sum, weight) => sum + Math.abs(weight), 0));
-  const most = decimal((Math.max(...sums) * 2 ** -24) / 2);
-  return ` This page holds the weights as 32-bit numbers: its probabilities differ by less than ${most} from those of the model's file.`;
+  if (TWO) return "";
+  const { bits, scales } = DATA.model;
+  const holds = ` This page holds the weights as whole numbers of ${bits} bits, with a scale for each neuron: `;
+  if (bits > 8) {
+    // A weight is off by half a scale at most, a feature is at most 1, and a probability changes by
+    // at most half of what each z does.
+    const most = decimal((N_X * Math.max(...scales)) / 4);
+    return `${holds}its probabilities differ by less than ${most} from those of the model's file.`;
+  }
+  // Of 8 bits that bound would tell nothing: by chance the errors nearly cancel.
+  const shown = DATA.test === null ? [] : [...DATA.test.wrong, ...DATA.test.right];
+  if (shown.length === 0) return `${holds}its probabilities differ a little from those of the model's file.`;
+  const differences = shown.flatMap(({ column, probabilities }) => {
+    const { a } = forward(TRAINED, bytesOf(column));
+    return a.map((each, label) => Math.abs(each - probabilities[label]));
+  });
+  const most = decimal(differences.reduce((top, each) => Math.max(top, each)));
+  return `${holds}of the ${counted(shown.length, "test picture")} shown above, predicted wrong and right, its probabilities differ by up to ${most} from those of the model's file.`;
 }
 
 function pixelWeights() {
   byId("weights-text").append(
-    weightsWords(`one weight for each pixel and color, ${N_X} in all`),
+    weightsWords(`one weight for each pixel and color, ${N_X} ${TWO ? "in all" : "of them"}`),
     "The brighter a color is at a place, the more a ",
     create("b", { class: "for" }, "positive weight (orange)"),
     " there raises ",
@@ -81,7 +94,7 @@ function extremes() {
     TWO
       ? `Nothing of it is learned here: only the ${N_X} weights, one for each feature, and the ` +
           `bias\u00a0b, ${decimal(TRAINED.b[0])}, are. `
-      : "Nothing of it is learned here: only a neuron for each class is, with " +
+      : "Nothing of it is learned here: only a neuron for each class is, each with " +
           `${N_X} weights, one for each feature, and a bias\u00a0b. `,
     kept.length
       ? "No weight has a place or a color to be shown by. Instead, of the " +

@@ -65,4 +65,6 @@ def test_training_pictures_are_told_too(
     """Of a backbone's model; of another dataset's the page has their names alone."""
     written = Reported("r", 10**6, test, None, names, pictures)
     monkeypatch.setattr(module, "report", lambda *_, force: written)
-    assert f"The page holds {held}: mind whom you give it to.\n" in invoke("report").stderr
+    said = invoke("report").stderr
+    assert " ".join(said.split()).endswith(f"The page holds {held}: mind whom you give it to.")
+    assert max(map(len, said.splitlines())) <= 80

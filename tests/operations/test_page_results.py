@@ -99,6 +99,11 @@ def test_rates_are_those_of_evaluate(tmp_path: Path) -> None:
     assert data["rates"]["recall"] == [0.5, 1.0, None]
     assert data["rates"]["precision"] == [1.0, 2 / 3, None]
     assert data["macro"] == {"recall": None, "precision": None, "f1": None}
+    A_third = np.eye(3)[[0, 2, 1, 2]] * 0.7 + 0.1  # the third class is predicted
+    asked = data_of(*evaluated(tmp_path, A_third, labels))
+    assert asked["rates"]["precision"] == [1.0, 1.0, 0.0]
+    assert asked["rates"]["f1"] == [2 / 3, 2 / 3, 0.0]
+    assert asked["macro"] == {"recall": None, "precision": None, "f1": None}
     [each] = data["calibration"]  # of the predicted class: three of four are right
     assert each["fraction"] == 0.75
     assert each["probability"] == pytest.approx((0.6 + 0.7 + 0.8 + 0.6) / 4)

@@ -12,7 +12,7 @@ from playwright.sync_api import Page
 import catclf
 from catclf.operations.evaluation import Evaluation
 from page.conftest import OpenPage, violations
-from page.test_page import HOSTILE, SPLIT, assert_it_fits, write_report
+from page.test_page import BEYOND_THE_CARD, HOSTILE, SPLIT, assert_it_fits, write_report
 from page.test_sections import number, percent
 
 pytestmark = pytest.mark.slow
@@ -192,6 +192,7 @@ def test_of_many_classes_the_most_confused_pairs_are_listed(
     assert page.inner_text("#cell-heading").startswith(f"{label} predicted as {predicted}: {count}")
     assert page.locator("#class-rates tbody tr").count() == 40
     assert_it_fits(page)
+    assert page.evaluate(BEYOND_THE_CARD) == []
     assert violations(page) == []
 
 

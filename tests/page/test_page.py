@@ -91,6 +91,10 @@ SPLIT = """() => [...document.querySelectorAll(".unbroken")].filter((each) => {
     const height = each.getBoundingClientRect().height;
     return height > 1.6 * Number.parseFloat(getComputedStyle(each).lineHeight);
 }).map((each) => each.textContent)"""
+# Cells of tables whose text runs out of them, but for one that is cut with an ellipsis.
+BEYOND_THE_CARD = """() => [...document.querySelectorAll("td, th")]
+    .filter((cell) => cell.clientWidth > 0 && cell.scrollWidth > cell.clientWidth)
+    .map((cell) => cell.textContent)"""
 # Scales whose colors nobody could tell apart.
 SHORT_SCALES = """() => [...document.querySelectorAll(".scale")]
     .map((scale) => scale.getBoundingClientRect().width)
