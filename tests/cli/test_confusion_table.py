@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import catclf
-from catclf.cli.class_table import class_lines, classes_as_record, lowest_recalls
+from catclf.cli.confusion_table import class_lines, classes_as_record, lowest_recalls
 from catclf.metrics import Confusion
 from catclf.operations.evaluation import Evaluation
 
