@@ -398,7 +398,7 @@ def test_weights_of_several_neurons(shape: tuple[int, ...], tmp_path: Path) -> N
     interleaved = load_model(path, "interleaved", classes=["ant", "bee", "cat"])
     assert interleaved.classes == ("ant", "bee", "cat")
     assert interleaved.w[4].tolist() == w[1].tolist()
-    with pytest.raises(SettingsError, match="tells 3 classes apart, and 2 are named\nName 3."):
+    with pytest.raises(SettingsError, match=r"tells 3 classes apart, and 2 are named\nName 3\."):
         load_model(path, "planes", classes=["ant", "bee"])
     with pytest.raises(ValueError, match="must be different names"):
         load_model(path, "planes", classes=["ant", "bee", "ant"])

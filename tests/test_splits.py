@@ -311,7 +311,8 @@ def test_a_class_of_one_picture_is_told_with_what_may_be_wrong() -> None:
         choose_classes([*ages, "7.0"], None, "t.csv")
     assert str(caught.value) == (
         "t.csv: 399 of 400 classes have a single picture (0.0, 0.125, 0.25 and 396 more): "
-        f"a class needs two at least, one to test it\nAdd pictures of each, or take it out.\n{may_be}"
+        "a class needs two at least, one to test it\n"
+        f"Add pictures of each, or take it out.\n{may_be}"
     )
     with pytest.raises(DatasetError, match=r"^4000 classes, at most .*; 4000 have a single pict"):
         choose_classes(map(str, range(4000)), None)

@@ -193,7 +193,9 @@ def prepare(
     preprocessing = preprocessing or Preprocessing()
     paths, arrays = _told_apart(sources, labels)
     with Listener(observer, progress, "pictures") as listener, ExitStack() as files:
-        listing = list_sources(paths, files, listener, label_from, arrays)
+        listing = list_sources(
+            paths, files, listener, label_from, arrays, class_named=positive is not None
+        )
         pictured = [p.pixels for p in listing.pictures if isinstance(p.pixels, str)]
         backbone = preprocessing.backbone
         inputs = [*paths, *pictured, *([] if backbone is None else [backbone.source])]
