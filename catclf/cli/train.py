@@ -281,10 +281,11 @@ def _result_lines(trained: Trained) -> Iterator[str]:
                 f"of {positive} {percent(counts.recall)}"
             )
         else:
-            yield f"  {_lowest_recalls(evaluation)}"
+            yield f"  {lowest_recalls_line(evaluation)}"
 
 
-def _lowest_recalls(evaluation: Evaluation) -> str:
+def lowest_recalls_line(evaluation: Evaluation) -> str:
+    """Return which of more than two classes are recognized worst."""
     lowest = lowest_recalls(evaluation.confusion, 2)
     if all(recall == 1 for _, recall in lowest):
         return f"every recall {percent(1)}"

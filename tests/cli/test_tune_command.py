@@ -79,7 +79,12 @@ def test_tune_on_several_classes(tmp_path: Path) -> None:
     first = found["suspects"][0]
     assert list(first["probabilities"]) == list(names)
     assert first["confidence"] == first["probabilities"][first["predicted"]]
-    balanced = results(*words, "--class-weight", "balanced").splitlines()[1]
+    text = results(*words, "--class-weight", "balanced")
+    assert (
+        f"  P({first['label']}) = {first['probabilities'][first['label']]:.4f}, predicted "
+        f"{first['predicted']} ({first['confidence']:.4f}): {first['name']}\n"
+    ) in text
+    balanced = text.splitlines()[1]
     assert balanced == "The best setting surely beats always predicting equal probabilities"
 
 
