@@ -30,7 +30,6 @@ NO_CLASSES = (
     "If these are no classes, choose what gives them by `label_from`;\n"
     "in a table, call the right column label."
 )
-NEEDED = "a class needs two at least, one to test it"
 MOST_COPIES = 20  # of one picture; more are a film, or what one camera saw
 
 
@@ -326,12 +325,12 @@ def choose_classes(
         fix = f"{NO_CLASSES}\nOr choose one against all others by `positive`."
         raise DatasetError(what, where, fix)
     if len(single) == 1:
-        what = f"the class {single[0]!r} has a single picture: {NEEDED}"
+        what = f"the class {single[0]!r} has a single picture, and needs two: one to test it"
         raise DatasetError(what, where, f"Add pictures of it, or take it out.\n{NO_CLASSES}")
     if single:
         what = (
             f"{len(single)} of {len(found)} classes have a single picture "
-            f"({name_classes(single)}): {NEEDED}"
+            f"({name_classes(single)}): each needs two, one to test it"
         )
         raise DatasetError(what, where, f"Add pictures of each, or take it out.\n{NO_CLASSES}")
     return tuple(found)

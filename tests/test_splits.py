@@ -303,15 +303,15 @@ def test_a_class_of_one_picture_is_told_with_what_may_be_wrong() -> None:
     with pytest.raises(DatasetError) as caught:
         choose_classes(["cat", "dog", "~\x1b[2J", "dog", "cat"], None, "pets")
     assert str(caught.value) == (
-        "pets: the class '~\\x1b[2J' has a single picture: a class needs two at least, one to "
-        f"test it\nAdd pictures of it, or take it out.\n{may_be}"
+        "pets: the class '~\\x1b[2J' has a single picture, and needs two: one to test it\n"
+        f"Add pictures of it, or take it out.\n{may_be}"
     )
     ages = [f"{i / 8}" for i in range(400)]
     with pytest.raises(DatasetError) as caught:
         choose_classes([*ages, "7.0"], None, "t.csv")
     assert str(caught.value) == (
         "t.csv: 399 of 400 classes have a single picture (0.0, 0.125, 0.25 and 396 more): "
-        "a class needs two at least, one to test it\n"
+        "each needs two, one to test it\n"
         f"Add pictures of each, or take it out.\n{may_be}"
     )
     with pytest.raises(DatasetError, match=r"^4000 classes, at most .*; 4000 have a single pict"):

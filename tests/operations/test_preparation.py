@@ -202,7 +202,7 @@ def test_more_than_two_classes(pets: Path, output: Path) -> None:
 def test_a_class_of_one_picture_is_an_error(pets: Path, output: Path) -> None:
     """It says which, and nothing is written; beside one class alone it is no error."""
     draw(pets / "bird" / "1.png", 999)
-    with pytest.raises(DatasetError, match="pets: the class 'bird' has a single picture: a class"):
+    with pytest.raises(DatasetError, match="pets: the class 'bird' has a single picture, and"):
         prepare([pets], output, preprocessing=SETTINGS)
     assert not output.parent.exists()
     shutil.rmtree(pets / "noncat")
