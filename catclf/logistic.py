@@ -82,7 +82,11 @@ def softmax_cross_entropy(Z: Array, Y: Array) -> Array:
 
 
 def cross_entropy_dZ(A: Array, Y: Array) -> Array:
-    """Return the derivative of both by Z: ``dL/dA * dA/dZ = A - Y``."""
+    """Return the derivative of `cross_entropy` and of `softmax_cross_entropy` by Z: ``A - Y``.
+
+    Of one neuron ``dL/dA dA/dZ = (A - Y) / (A (1 - A)) * A (1 - A)``. Of several, Z_i moves all A:
+    ``sum_j dL/dA_j dA_j/dZ_i = sum_j -Y_j / A_j * A_j ((i == j) - A_i) = A_i - Y_i``.
+    """
     return A - Y
 
 
@@ -97,18 +101,39 @@ def squared_error_dZ(A: Array, Y: Array) -> Array:
     return (A - Y) * A * (1 - A)
 
 
+def backward(X: Array, dZ: Array) -> tuple[Array, Array]:
+    """Return ``dw = X @ dZ.T / m``, (n_x, k), and ``db = sum(dZ) / m``, (k, 1)."""
+    m = X.shape[1]
+    return X @ dZ.T / m, dZ.sum(axis=1, keepdims=True) / m
+
+
+def cost(
+    Z: Array,
+    Y: Array,
+    loss: LossName = "cross-entropy",
+    penalty: float = 0.0,
+    weights: Array | float = 1.0,
+) -> float:
+    """Return ``J``: the mean loss over the m examples, plus the penalty ``l2 / 2 * |w|^2``.
+
+    Z and Y are (k, m), `weights` as `example_weights` returns them. `penalty` is as `l2_penalty`
+    computes it; gram has its own way to |w|.
+    """
+    return float((weights * loss_of(loss, len(Z)).value(Z, Y)).mean()) + penalty
+
+
 @dataclass(frozen=True)
 class Loss:
     """A loss, the activation before it, its derivative, and how sharply it can bend.
 
-    `activation` is ``(Z, out) -> A``; `of` is ``(Z, Y) -> (1, m)``, the loss of each example; `dZ`
-    is ``(A, Y) -> (k, m)``, its derivative by the logits; `curvature` is the largest absolute
+    `activation` is ``(Z, out) -> A``; `value` is ``(Z, Y) -> (1, m)``, the loss of each example;
+    `dZ` is ``(A, Y) -> (k, m)``, its derivative by the logits; `curvature` is the largest absolute
     second derivative by the logits, in any direction, which bounds the rates at which the cost
     cannot rise (`catclf.descent.rates.safe_rate`).
     """
 
     activation: Callable[[Array, Array | None], Array]
-    of: Callable[[Array, Array], Array]
+    value: Callable[[Array, Array], Array]
     dZ: Callable[[Array, Array], Array]
     curvature: float
 
@@ -124,8 +149,15 @@ SOFTMAX_LOSS = Loss(softmax, softmax_cross_entropy, cross_entropy_dZ, 1 / 2)
 
 
 def loss_of(name: LossName, k: int) -> Loss:
-    """Return a loss of k neurons: one has a sigmoid, several have the softmax and cross-entropy."""
-    return LOSSES[name] if k == 1 else SOFTMAX_LOSS
+    """Return a loss of k neurons: one has a sigmoid, several have the softmax and cross-entropy.
+
+    ValueError for another loss of several.
+    """
+    if k == 1:
+        return LOSSES[name]
+    if name != "cross-entropy":
+        raise ValueError(f"the loss of {k} neurons must be cross-entropy, got {name!r}")
+    return SOFTMAX_LOSS
 
 
 def activation(Z: Array) -> Array:
@@ -149,12 +181,6 @@ def one_hot(labels: Labels, n_classes: int) -> Array:
         return labels.astype(np.float64).reshape(1, -1)
     Y: Array = (labels == np.arange(n_classes)[:, np.newaxis]).astype(np.float64)
     return Y
-
-
-def backward(X: Array, dZ: Array) -> tuple[Array, Array]:
-    """Return ``dw = X @ dZ.T / m``, (n_x, k), and ``db = sum(dZ) / m``, (k, 1)."""
-    m = X.shape[1]
-    return X @ dZ.T / m, dZ.sum(axis=1, keepdims=True) / m
 
 
 def example_weights(labels: Labels, n_classes: int, class_weight: ClassWeight) -> Array:
@@ -184,18 +210,3 @@ def dot(v: Array, w: Array) -> float:
 def l2_penalty(w: Array, l2: float) -> float:
     """Return the penalty ``l2 / 2 * |w|^2``."""
     return l2 / 2 * sum(dot(w_i, w_i) for w_i in w.T) if l2 else 0.0
-
-
-def cost(
-    Z: Array,
-    Y: Array,
-    loss: LossName = "cross-entropy",
-    penalty: float = 0.0,
-    weights: Array | float = 1.0,
-) -> float:
-    """Return ``J``: the mean loss over the m examples, plus the penalty ``l2 / 2 * |w|^2``.
-
-    Z and Y are (k, m), `weights` as `example_weights` returns them. `penalty` is as `l2_penalty`
-    computes it; gram has its own way to |w|.
-    """
-    return float((weights * loss_of(loss, len(Z)).of(Z, Y)).mean()) + penalty

@@ -15,7 +15,7 @@ from math import isnan, log, sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from catclf.logistic import Array, Labels, by_class, one_hot
+from catclf.logistic import Array, Labels, by_class, one_hot, softmax
 
 Z_95 = 1.959963984540054  # the normal quantile that leaves 2.5 % on either side
 
@@ -344,7 +344,15 @@ def mcnemar_p(only_first: int, only_second: int) -> float:
     return min(1.0, float(Fraction(2 * tail, 2**n)))
 
 
-def area_under_curve(labels: Labels, scores: Array) -> float | None:
+def class_scores(Z: Array) -> Array:
+    """Return the scores (..., k, m) that tell each class from the rest, given logits (..., k, m).
+
+    Of one neuron the logits: they do not tie where probabilities saturate. Of several these.
+    """
+    return Z if Z.shape[-2] == 1 else softmax(Z)
+
+
+def area_under_curve(labels: Labels | Array, scores: Array) -> float | None:
     """Return the chance that a positive scores above a negative, ties counting half.
 
     It is the area under the ROC curve, from the ranks of the scores (Mann and Whitney, 1947).
@@ -355,14 +363,18 @@ def area_under_curve(labels: Labels, scores: Array) -> float | None:
 
 
 @np.errstate(invalid="ignore")  # 0 / 0 where a class is absent
-def areas_under_curves(labels: Labels, scores: Array) -> Array:
-    """Return `area_under_curve` of each row of labels and scores, (n, m); nan where it is None."""
-    n, m = scores.shape
+def areas_under_curves(labels: Labels | Array, scores: Array) -> Array:
+    """Return `area_under_curve` of each row of labels and scores, (..., m); nan where it is None.
+
+    Labels are broadcast to the shape of the scores.
+    """
+    shape, m = scores.shape, scores.shape[-1]
+    positive, scores = np.broadcast_to(labels == 1, shape).reshape(-1, m), scores.reshape(-1, m)
     order = np.argsort(scores, axis=1)
     ordered = np.take_along_axis(scores, order, axis=1)
-    positive = np.take_along_axis(np.broadcast_to(labels, scores.shape), order, axis=1) == 1
+    positive = np.take_along_axis(positive, order, axis=1)
     # Tied scores share their mean rank: that of the first and the last of them.
-    edge = np.ones((n, m + 1), dtype=bool)
+    edge = np.ones((len(scores), m + 1), dtype=bool)
     edge[:, 1:-1] = ordered[:, 1:] != ordered[:, :-1]
     place = np.arange(m)
     first = np.maximum.accumulate(np.where(edge[:, :-1], place, 0), axis=1)
@@ -371,4 +383,4 @@ def areas_under_curves(labels: Labels, scores: Array) -> Array:
     rank_sums = np.sum(positive * ((first + last) / 2 + 1), axis=1)
     wins = rank_sums - positives * (positives + 1) / 2
     areas: Array = wins / (positives * (m - positives))
-    return areas
+    return areas.reshape(shape[:-1])

@@ -117,22 +117,12 @@ class Model:
         if class_name is not None and (len(self.b) == 1 or class_name not in self.classes):
             what = "class_name must be None for two classes, for more one of `classes`"
             raise ValueError(f"{what}, got {class_name!r}")
-        pixels = pixels_of(image, self.preprocessing)
-        return self.column_and_evidence(pixels, class_name)[1]
-
-    def column_and_evidence(
-        self, pixels: NDArray[np.uint8], class_name: str | None = None
-    ) -> tuple[NDArray[np.uint8], Array]:
-        """Return the transposed column of a picture (size, size, 3), and its `evidence`."""
-        x, evidence = column_and_evidence(pixels, self.preprocessing, self.w)  # of every neuron
-        if len(self.b) == 1:
-            return x, evidence[0]
-        if class_name is None:
-            return x, evidence[predicted_labels(self.probabilities(x))[0]]
-        return x, evidence[self.classes.index(class_name)]
+        return evidence_for(self, pixels_of(image, self.preprocessing), class_name)[1]
 
     def predict_proba(self, images: Picture | Iterable[Picture]) -> Array:
         """Return the probabilities (m, classes) of m pictures, columns in the order of `classes`.
+
+        scikit-learn's metrics sort the names of classes: give them labels as indices of `classes`.
 
         Parameters
         ----------
@@ -176,6 +166,18 @@ class Model:
         if len(self.classes) == 2:
             classes = " or ".join(map(repr, self.classes))
         return f"<Model {classes}: size {preprocessing.size}, n_x {preprocessing.n_x}, {how}>"
+
+
+def evidence_for(
+    model: Model, pixels: NDArray[np.uint8], class_name: str | None = None
+) -> tuple[NDArray[np.uint8], Array]:
+    """Return the transposed column of a picture (size, size, 3), and its `Model.evidence`."""
+    x, evidence = column_and_evidence(pixels, model.preprocessing, model.w)  # of every neuron
+    if len(model.b) == 1:
+        return x, evidence[0]
+    if class_name is None:
+        return x, evidence[predicted_labels(model.probabilities(x))[0]]
+    return x, evidence[model.classes.index(class_name)]
 
 
 def refuse_threshold(threshold: float, classes: Sequence[str]) -> None:

@@ -31,7 +31,7 @@ from catclf.logistic import (
     softmax_cross_entropy,
     squared_error,
 )
-from descent.problems import any_loss, both_losses, by_turns, every_loss
+from descent.problems import any_loss, both_losses, by_turns, every_loss, problem_of
 
 EPS = float(np.finfo(np.float64).eps)
 
@@ -195,7 +195,7 @@ def test_dZ_equals_central_differences(loss: LossName) -> None:
     Z, h = np.linspace(-8, 8, 161).reshape(1, -1), 1e-5
     for y in (0.0, 1.0):
         Y = np.full_like(Z, y)
-        numeric = (LOSSES[loss].of(Z + h, Y) - LOSSES[loss].of(Z - h, Y)) / (2 * h)
+        numeric = (LOSSES[loss].value(Z + h, Y) - LOSSES[loss].value(Z - h, Y)) / (2 * h)
         np.testing.assert_allclose(LOSSES[loss].dZ(sigmoid(Z), Y), numeric, rtol=0, atol=1e-9)
 
 
@@ -241,8 +241,8 @@ def test_curvature_is_the_sharpest_bend(loss: LossName) -> None:
     Z = np.arange(-20, 20, h).reshape(1, -1)
     bends = []
     for y in (0.0, 1.0):
-        loss_of = LOSSES[loss].of(Z, np.full_like(Z, y))[0]
-        bends.append(np.abs(np.diff(loss_of, 2)).max() / h**2)
+        losses = LOSSES[loss].value(Z, np.full_like(Z, y))[0]
+        bends.append(np.abs(np.diff(losses, 2)).max() / h**2)
     assert bends[0] == pytest.approx(bends[1], abs=1e-6)
     # Losses near 20 are off by 2e-15; divided by h^2 that is 1e-8 at most.
     assert max(bends) <= LOSSES[loss].curvature + 1e-6
@@ -254,6 +254,14 @@ def test_every_loss_name_has_a_loss() -> None:
     assert set(get_args(LossName)) == set(LOSSES)
     assert all(loss_of(name, 1) is LOSSES[name] for name in LOSSES)
     assert loss_of("cross-entropy", 3) is SOFTMAX_LOSS
+
+
+def test_several_neurons_have_no_other_loss() -> None:
+    """Asked for one, by its name or in a problem, no other is computed in its place."""
+    with pytest.raises(ValueError, match="of 3 neurons must be cross-entropy, got 'squared-error'"):
+        loss_of("squared-error", 3)
+    with pytest.raises(ValueError, match="of 4 neurons must be cross-entropy, got 'squared-error'"):
+        problem_of(5, 6, "squared-error", n_classes=4)
 
 
 def test_cost_adds_the_penalty_once() -> None:

@@ -225,10 +225,12 @@ def test_auc_is_the_share_of_ordered_pairs(example: tuple[Labels, Scores]) -> No
 
 @given(example=scored())
 def test_areas_of_rows_are_those_of_each(example: tuple[Labels, Scores]) -> None:
-    """Many rows at once, ties and all; nan where a class is absent, and there is no pair."""
+    """Any rows at once, ties and all; nan where a class is absent, and there is no pair."""
     labels, scores = example
     rows = np.stack([scores, -scores, np.zeros_like(scores)])
     areas = areas_under_curves(np.tile(labels, (3, 1)), rows)
+    turned = areas_under_curves(labels, np.stack([rows[::-1], rows]))  # labels of every row
+    np.testing.assert_array_equal(turned, [areas[::-1], areas])
     for row, area in zip(rows, areas, strict=True):
         alone = area_under_curve(labels, row)
         assert (alone is None and isnan(area)) or alone == area

@@ -70,7 +70,11 @@ def predict_seconds(
 
 
 def _seconds(k: int, one: float, more: tuple[float, float]) -> float:
-    """Return the seconds of k neurons: a product of several copies its matrix first."""
+    """Return the seconds of k neurons: of several, what they share and what each takes.
+
+    They share the copy that BLAS makes of the matrix. gram makes none for a few (`FEW_NEURONS`),
+    and takes less than is predicted.
+    """
     several, each = more
     return one if k == 1 else several + k * each
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from catclf.descent.gram import Recurrence
 from catclf.descent.loop import divergence_factor
 from catclf.logistic import Array, ClassWeight, Labels, by_class, loss_of, one_hot
-from catclf.metrics import areas_under_curves
+from catclf.metrics import areas_under_curves, class_scores
 from catclf.observer import Observer
 
 Metric = Literal["log-loss", "accuracy", "auc"]
@@ -129,7 +129,7 @@ class CrossValidation:
         times = self.held_out.sum(axis=0)
         held_out = self.held_out[:, np.newaxis]  # (t, 1, m)
         A: Array = np.sum(held_out * self.loss.activation(Z, None), axis=0) / times
-        loss: Array = np.sum(held_out * self.loss.of(Z, self.Y), axis=0) / times
+        loss: Array = np.sum(held_out * self.loss.value(Z, self.Y), axis=0) / times
         return by_class(A).T, loss[0]
 
     @np.errstate(over="ignore", invalid="ignore")  # what overflows is frozen and shown
@@ -147,7 +147,7 @@ class CrossValidation:
             self.recurrence.step()
             if done == due:
                 Z = self.logits()
-                each = self.loss.of(Z, self.Y)[:, 0]  # (t, m)
+                each = self.loss.value(Z, self.Y)[:, 0]  # (t, m)
                 squares = np.sum(self.recurrence.U * self.recurrence.C, axis=(1, 2))  # |w|^2
                 costs = np.sum(self.weight * each, axis=1) + self.l2 / 2 * squares
                 overflowing = ~(costs < OVERFLOW_FACTOR * first) & ~frozen
@@ -186,19 +186,13 @@ class CrossValidation:
 
         Of several neurons, the mean of each class against the rest.
         """
-        scores = Z if len(self.Y) == 1 else self.loss.activation(Z, None)  # (t, k, m)
-        k = scores.shape[1]
-        by_setting = scores.reshape(len(self.settings), self.runs, k, -1)
+        by_setting = class_scores(Z).reshape(len(self.settings), self.runs, *self.Y.shape)
         areas = np.empty((len(self.settings), self.runs - 1))
         for runs, examples in self.folds_by_size:
             held_out = by_setting[:, runs[:, None], :, examples]  # (runs, held out, settings, k)
             held_out = held_out.transpose(2, 0, 3, 1)  # (settings, runs, k, held out)
-            labels = np.broadcast_to(self.Y[:, examples].swapaxes(0, 1), held_out.shape)
-            size = examples.shape[1]
-            found = areas_under_curves(
-                labels.reshape(-1, size).astype(np.uint8), held_out.reshape(-1, size)
-            )
-            areas[:, runs] = found.reshape(len(self.settings), len(runs), k).mean(axis=2)
+            Y = self.Y[:, examples].swapaxes(0, 1)  # (runs, k, held out)
+            areas[:, runs] = areas_under_curves(Y, held_out).mean(axis=2)
         return areas
 
 

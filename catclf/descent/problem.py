@@ -11,7 +11,7 @@ import numpy as np
 
 from catclf.columns import Columns
 from catclf.errors import CatclfError
-from catclf.logistic import Array, Labels, example_weights, n_neurons, one_hot
+from catclf.logistic import Array, Labels, example_weights, loss_of, n_neurons, one_hot
 from catclf.training import Settings, Training
 
 State = Mapping[str, Array]
@@ -49,6 +49,7 @@ class Problem:
     `columns` are those of X as rows, (m, n_x) uint8, in memory or in a file; `labels` (m,) the
     index of each example's class, of `n_classes`. Where there is a test split, `test` is the
     problem of the default settings on it, whose cost is the log loss: that is recorded too.
+    ValueError for a loss that so many classes do not have.
     """
 
     columns: Columns
@@ -56,6 +57,9 @@ class Problem:
     settings: Settings
     test: Problem | None = None
     n_classes: int = 2
+
+    def __post_init__(self) -> None:
+        loss_of(self.settings.loss, self.k)
 
     @property
     def m(self) -> int:

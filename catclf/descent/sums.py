@@ -192,7 +192,7 @@ class NumpyKernel:
             for part in self.parts:
                 block_dw[:, part] += d @ x[:, part]
         dw += np.rint(block_dw * block.scale).astype(np.int64)
-        return float(np.sum(weights * loss.of(Z, Y))), dZ.sum(axis=1)
+        return float(np.sum(weights * loss.value(Z, Y))), dZ.sum(axis=1)
 
 
 def _whole(number: float) -> int | float:

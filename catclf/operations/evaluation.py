@@ -18,6 +18,7 @@ from catclf.metrics import (
     Judged,
     area_under_curve,
     balanced_interval,
+    class_scores,
     class_shares,
     confusion,
     constant_log_loss,
@@ -359,12 +360,14 @@ def _evaluation(
     dataset: Dataset, model: Model, split: SplitName, chosen: Split, Z: Array, threshold: float
 ) -> Evaluation:
     n_classes = len(dataset.classes)
-    [losses] = loss_of("cross-entropy", len(Z)).of(Z, chosen.Y)
+    [losses] = loss_of("cross-entropy", len(Z)).value(Z, chosen.Y)
     probabilities = by_class(activation(Z)).T
     predicted = predicted_labels(probabilities, threshold)
     counts = confusion(chosen.labels, predicted, n_classes)
     shares = class_shares(chosen.labels, n_classes)
-    aucs = _aucs(chosen.labels, Z, probabilities)
+    aucs = [area_under_curve(*each) for each in zip(chosen.Y, class_scores(Z), strict=True)]
+    if n_classes == 2:  # the other class's is the same
+        aucs *= 2
     return Evaluation(
         dataset=dataset.path,
         model=None,
@@ -387,17 +390,6 @@ def _evaluation(
         probabilities=probabilities,
         losses=losses,
     )
-
-
-def _aucs(labels: Labels, Z: Array, probabilities: Array) -> list[float | None]:
-    """Return the area under the ROC curve of each class against the rest."""
-    if len(Z) == 1:  # logits do not tie where probabilities saturate
-        return [area_under_curve(labels, Z[0])] * 2
-    one_against_rest = (labels == label for label in range(len(Z)))
-    return [
-        area_under_curve(is_of_class.astype(np.uint8), scores)
-        for is_of_class, scores in zip(one_against_rest, probabilities.T, strict=True)
-    ]
 
 
 def _similarities(split: Split, neighbors: Neighbors) -> Array:

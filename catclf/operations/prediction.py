@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from catclf.columns import Pixels
 from catclf.errors import AnyPath, CatclfError, ModelError, PictureError
 from catclf.features import column
-from catclf.model import DEFAULT_THRESHOLD, Model, predicted_labels, refuse_threshold
+from catclf.model import (
+    DEFAULT_THRESHOLD,
+    Model,
+    evidence_for,
+    predicted_labels,
+    refuse_threshold,
+)
 from catclf.model_file import TRAIN_AGAIN, load_model
 from catclf.neighbors import Neighbor
 from catclf.observer import Observer
@@ -186,7 +192,7 @@ def _answer(
         if draws:
             from catclf.pictures.evidence import evidence_png
 
-            x, evidence = model.column_and_evidence(pixels)
+            x, evidence = evidence_for(model, pixels)
             png = evidence_png(pixels, evidence)
         else:
             x = column(pixels, preprocessing)

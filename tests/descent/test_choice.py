@@ -55,6 +55,14 @@ def test_the_choice_is_the_smallest_prediction() -> None:
             assert best.seconds == min(seconds.values()) == seconds[best.method]
 
 
+def test_twice_the_neurons_take_nearly_twice_as_long() -> None:
+    """Of many neurons each one's products count, and what they share is little."""
+    for kernels in (["numpy"], ["numba"]):
+        few, many = (predict_seconds(2000, 12288, 10_000, kernels, k) for k in (100, 200))
+        for method, seconds in few.items():
+            assert 1.7 * seconds < many[method] < 2 * seconds
+
+
 def test_long_streams_are_compiled_where_numba_is_installed() -> None:
     """A short run would wait for the compiler longer than it trains; others have no kernel."""
     chosen = {

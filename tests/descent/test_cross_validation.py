@@ -88,7 +88,7 @@ def test_every_trial_equals_its_own_training(n_classes: int) -> None:
             for index, iterations in enumerate(curves.iterations):
                 asked = Settings(rate, iterations, l2)
                 Z, Y = alone(THIRDS[0] == fold, asked, n_classes=n_classes)
-                loss = float(loss_of("cross-entropy", len(Z)).of(Z, Y).mean())
+                loss = float(loss_of("cross-entropy", len(Z)).value(Z, Y).mean())
                 assert curves.loss[index, s, 0, fold] == pytest.approx(loss, rel=1e-9)
                 right = (Z > 0) == Y if len(Z) == 1 else Z.argmax(axis=0) == Y.argmax(axis=0)
                 assert curves.accuracy[index, s, 0, fold] == pytest.approx(float(np.mean(right)))
@@ -148,7 +148,7 @@ def test_out_of_fold_means_are_over_the_trainings_that_held_it_out(n_classes: in
     for held_out in (fold == number for fold in fold_of for number in range(3)):
         Z, Y = alone(held_out, Settings(0.1, 25, 0.5), n_classes=n_classes)
         expected_probabilities[held_out] += by_class(activation(Z)).T / 2
-        expected_loss[held_out] += loss_of("cross-entropy", len(Z)).of(Z, Y)[0] / 2
+        expected_loss[held_out] += loss_of("cross-entropy", len(Z)).value(Z, Y)[0] / 2
     assert probabilities == pytest.approx(expected_probabilities, rel=1e-9)
     assert loss == pytest.approx(expected_loss, rel=1e-9)
 

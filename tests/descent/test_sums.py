@@ -97,7 +97,7 @@ def test_means_equal_the_lectures(
     expected_dw, expected_db = backward(X, dZ)
     mean, dw, db = Examples.of(problem).sums(NumpyKernel(*w.shape), scaled(w), b).means(m)
     assert mean == pytest.approx(
-        float(np.mean(problem.example_weights * of.of(Z, problem.Y))), rel=1e-5
+        float(np.mean(problem.example_weights * of.value(Z, problem.Y))), rel=1e-5
     )
     np.testing.assert_allclose(dw, expected_dw, rtol=1e-4, atol=1e-6)
     assert db == pytest.approx(expected_db, rel=1e-4, abs=1e-6)

@@ -13,6 +13,7 @@ from catclf.descent import METHODS, memory_needs
 from catclf.operations import benchmarking
 from catclf.operations.benchmarking import Timing
 from conftest import Recorder
+from datasets import write_small
 
 pytestmark = pytest.mark.slow
 
@@ -68,6 +69,17 @@ def test_a_kernel_that_cannot_be_loaded_is_warned_of(
     kernels = {timing.kernel for timing in benchmark(small_dataset, recorder)}
     assert kernels == {None, "numpy"}
     assert [text.split(" (")[0] for text in recorder.warnings] == ["numba cannot be loaded"]
+
+
+def test_what_fits_into_memory_is_asked_for_all_neurons(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of several classes a method needs more: one that would fit for two is not timed."""
+    dataset = write_small(tmp_path / "d.npz", 9, size=2, classes=("cat", "dog", "tree"))
+    one, three = (memory_needs(9, 12, k=k)["vectorized"] for k in (1, 3))
+    monkeypatch.setattr(benchmarking, "available_memory", lambda: one + three)  # half is taken
+    monkeypatch.setattr(benchmarking, "installed_kernels", lambda: ["numpy"])
+    assert {timing.method for timing in benchmark(dataset)} == {"streaming"}
 
 
 def test_methods_agree_where_streaming_is_all_there_is_to_hold_them_to(

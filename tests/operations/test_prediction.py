@@ -8,6 +8,7 @@ import shutil
 import sys
 import threading
 import zipfile
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -162,6 +163,16 @@ def test_scikit_learn_takes_the_probabilities_as_they_are(tmp_path: Path) -> Non
         assert log_loss(y, P) == pytest.approx(found.log_loss, rel=1e-12)
         assert roc_auc_score(y, P, multi_class="ovr") == pytest.approx(found.auc, rel=1e-12)
         assert top_k_accuracy_score(y, P, k=1) == found.accuracy
+    in_two = np.argsort(P, axis=1)[:, 2:] == found.labels[:, np.newaxis]
+    among_two = in_two.any(axis=1).mean()
+    assert found.accuracy < top_k_accuracy_score(found.labels, P, k=2) == among_two < 1
+    order = [2, 3, 0, 1]  # house, tree, cat, dog: not sorted, names are taken for others
+    classes = tuple(model.classes[label] for label in order)
+    turned = replace(model, w=model.w[:, order], b=model.b[order], classes=classes)
+    Q, labels = turned.predict_proba(pictures), [classes.index(name) for name in names]
+    assert log_loss(labels, Q) == pytest.approx(found.log_loss, rel=1e-12)
+    assert top_k_accuracy_score(labels, Q, k=2) == among_two
+    assert log_loss(names, Q) > log_loss(labels, np.full((40, 4), 1 / 4))
     each = roc_auc_score(found.labels, P, multi_class="ovr", average=None)
     assert each == pytest.approx(found.aucs, rel=1e-12)
     some = found.labels < 2  # of classes that are absent it is told

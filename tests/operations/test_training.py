@@ -15,9 +15,11 @@ import pytest
 
 import catclf
 from catclf.columns import reorder
-from catclf.descent import METHODS, Problem, descend
+from catclf.descent import METHODS, Problem, descend, memory_needs
+from catclf.descent.choice import predict_seconds
 from catclf.errors import CatclfError, ModelError, SettingsError
 from catclf.logistic import CLASS_WEIGHTS, LOSSES, LossName
+from catclf.operations import problems
 from catclf.operations import training as module
 from catclf.training import Settings, Training
 from conftest import ColumnsMaker, Recorder, training_of
@@ -440,6 +442,37 @@ def test_one_class_is_refused(label: int, tmp_path: Path) -> None:
     assert error.value.where == os.fspath(dataset)
     assert error.value.fix is not None
     assert os.listdir(tmp_path) == ["d.npz"]
+
+
+def test_a_class_without_pictures_is_refused(tmp_path: Path) -> None:
+    """Nothing would be learnt of it: how many classes there are is told."""
+    path, classes = tmp_path / "d.npz", ("cat", "dog", "tree")
+    dataset = write_small(path, size=2, classes=classes, labels=[0, 2] * 2)
+    refusal = f"{path}: its train split holds 4 pictures, not of all 3 classes\nPrepare it anew."
+    with pytest.raises(catclf.DatasetError, match=f"^{re.escape(refusal)}$"):
+        catclf.train(dataset, tmp_path / "model.npz")
+    assert os.listdir(tmp_path) == ["d.npz"]
+
+
+def test_every_neuron_counts_in_time_and_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What auto predicts is for as many as there are classes, and so is what must fit."""
+    dataset = write_small(tmp_path / "d.npz", 9, size=2, classes=("cat", "dog", "tree"))
+    told = []
+
+    class Listening(Recorder):
+        def method(self, name: str, kernel: str | None, seconds: float | None) -> None:
+            told.append((name, seconds))
+
+    catclf.train(dataset, tmp_path / "m.npz", Settings(iterations=5), observer=Listening())
+    one, three = (predict_seconds(9, 12, 5, k=k) for k in (1, 3))
+    [(name, seconds)] = told
+    assert one[name] < three[name] == seconds
+    one_needs, three_needs = (memory_needs(9, 12, k=k)["gram"] for k in (1, 3))
+    monkeypatch.setattr(problems, "available_memory", lambda: (one_needs + three_needs) // 2)
+    with pytest.raises(catclf.DatasetError, match="9 pictures take gram "):
+        catclf.train(dataset, tmp_path / "m.npz", method="gram")
 
 
 @pytest.mark.parametrize("resume", [False, True])
