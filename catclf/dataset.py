@@ -45,7 +45,7 @@ from catclf.features import Preprocessing
 from catclf.files import PREPARED
 from catclf.logistic import Labels, one_hot
 from catclf.npz import NewNpz, Npz, create_npz, decode_names, encode_names, open_npz
-from catclf.splits import as_classes, as_labels, class_counts
+from catclf.splits import as_classes, class_counts, label_type
 from catclf.workers import available_memory, shared_zeros
 
 FORMAT = "catclf-dataset"
@@ -238,7 +238,7 @@ def _read_dataset(npz: Npz, keep: bool) -> Dataset:
     classes, created_by = as_classes(record.get("classes")), record.get("created_by")
     digest = npz.array("digest")
     if classes is None or digest.dtype != "S64" or digest.shape != ():
-        raise npz.damaged("names no two classes, or no digest")
+        raise npz.damaged("names no digest, or not two or more different classes")
     try:
         network = npz.array("backbone").tobytes() if "backbone" in npz else None
         preprocessing = Preprocessing.from_record(record.get("preprocessing"), network)
@@ -268,7 +268,7 @@ def _read_split(
     labels = npz.array(f"{split}_labels")
     m = labels.size
     if (
-        labels.dtype != as_labels((), n_classes).dtype
+        labels.dtype != label_type(n_classes)
         or labels.ndim != 1
         or (m and labels.max() >= n_classes)
     ):

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 AnyPath = str | os.PathLike[str]
 NAMED_PICTURES = 5  # of many, in a result
 NAMED = 3  # of many, in a message
+TEXT_CHARACTERS = 50  # of what a file may hold at any length
+CLASS_CHARACTERS = 20  # of a class among others
 DIGEST_CHARACTERS = 12  # of 64, where a digest is shown: as many as tell two apart
 
 
@@ -35,6 +37,17 @@ def name_some(names: Sequence[str]) -> str:
     shown = ", ".join(printable(name) for name in names[:NAMED])
     others = len(names) - NAMED
     return shown if others <= 0 else f"{shown} and {others} more"
+
+
+def shortened(text: str, characters: int = TEXT_CHARACTERS) -> str:
+    """Return a text from outside, printable, and cut where it is longer than so many characters."""
+    shown = printable(text)
+    return shown if len(shown) <= characters else f"{shown[: characters - 3]}..."
+
+
+def name_classes(classes: Sequence[str]) -> str:
+    """Name the first few of many classes, each cut where it is long."""
+    return name_some([shortened(name, CLASS_CHARACTERS) for name in classes])
 
 
 class CatclfError(Exception):

@@ -1,7 +1,8 @@
 """How good predictions are: counts, rates and their uncertainty.
 
 Labels and predictions are flat arrays of m entries, the indices of classes; `scores` are logits or
-probabilities of the positive class. A rate whose denominator is 0 is None, never a made-up number.
+probabilities of the positive class, or of whatever class is held against the rest, with the label 1
+then. A rate whose denominator is 0 is None, never a made-up number.
 """
 
 from __future__ import annotations
@@ -99,6 +100,11 @@ class Confusion:
         labels, predicted = np.unravel_index(order, mistakes.shape)
         found = zip(labels.tolist(), predicted.tolist(), mistakes.flat[order].tolist(), strict=True)
         return [pair for pair in found if pair[-1]]
+
+    @property
+    def confused_pairs(self) -> int:
+        """How many pairs of a label and another class predicted there are."""
+        return int(np.count_nonzero(self.matrix) - np.count_nonzero(self.matrix.diagonal()))
 
     @property
     def true_positives(self) -> int:
@@ -229,7 +235,7 @@ class Judged:
     value: float
     interval: tuple[float, float]
     constant: float
-    n_classes: int = 2
+    n_classes: int
 
     @property
     def constant_name(self) -> str:
@@ -288,10 +294,11 @@ def constant_log_loss(shares: Array) -> float:
 
 @dataclass(frozen=True)
 class CalibrationBin:
-    """Examples of about equal probabilities, held against their labels.
+    """Examples of about equal probabilities, held against what happened.
 
     How many; their mean probability of the positive class; the fraction of them that is positive,
-    and its 95 % Wilson interval.
+    and its 95 % Wilson interval. Of more than two classes the mean confidence, the probability of
+    the class predicted, and the fraction of them that is predicted right.
     """
 
     count: int
@@ -303,7 +310,8 @@ class CalibrationBin:
 def calibration(labels: Labels, probabilities: Array, bins: int) -> list[CalibrationBin]:
     """Return the bins of a reliability diagram, in ascending order of their probability.
 
-    Labels and probabilities are (m,); the numbers of examples in two bins differ by one at most.
+    Labels and probabilities of the label 1 are (m,): of more than two classes whether an example is
+    predicted right, and the confidence. The numbers of examples in two bins differ by one at most.
     """
     order = np.argsort(probabilities, kind="stable")
     found = []

@@ -30,7 +30,7 @@ from catclf.logistic import Array, n_neurons
 from catclf.model import Model
 from catclf.neighbors import NEAREST, Neighbors
 from catclf.npz import Npz, create_npz, decode_names, encode_names, open_npz
-from catclf.splits import MAX_CLASSES, as_classes, as_labels
+from catclf.splits import MAX_CLASSES, as_classes, label_type
 from catclf.training import Training
 
 FORMAT = "catclf-model"
@@ -138,7 +138,7 @@ def unrolled(model: Model, order: Order, classes: Sequence[str] | None = None) -
         raise SettingsError(
             f"tells {len(model.classes)} classes apart, and {len(named)} are named",
             model.path,
-            "Name as many `classes`.",
+            f"Name {len(model.classes)}.",
         )
     if as_classes(list(named)) is None:
         raise ValueError(f"classes must be different names, got {named}")
@@ -167,7 +167,7 @@ def read_model(path: AnyPath) -> Model:
             raise npz.damaged(f"{len(w)} weights, for pictures of {preprocessing.n_x} features")
         classes = as_classes(record.get("classes"))
         if classes is None:
-            raise npz.damaged("names no two classes")
+            raise npz.damaged("does not name two or more different classes")
         if n_neurons(len(classes)) != len(b):
             raise npz.damaged(f"names {len(classes)} classes, for {len(b)} neurons")
         costs, test_log_losses = _costs(npz)
@@ -216,7 +216,7 @@ def _weights(npz: Npz) -> tuple[Array, Array]:
             )
         raise ModelError(f"{what}, got {w.shape}", npz.where, fix)
     if b.size != k:
-        numbers = "one number" if k == 1 else f"{k} numbers, as w has columns"
+        numbers = "one number" if k == 1 else f"{k} numbers, one for each column of w"
         raise ModelError(f"b must be {numbers}, got the shape {b.shape}", npz.where, MODEL.fix)
     w, b = (np.ascontiguousarray(each, np.float64) for each in (w.reshape(-1, k), b.reshape(k, 1)))
     with np.errstate(over="ignore"):  # pixels are at most 1: no logit is beyond this sum
@@ -249,7 +249,7 @@ def _neighbors(npz: Npz, n_x: int, n_classes: int) -> Neighbors | None:
         or kept <= NEAREST
         or any(each.shape != (kept,) for each in (labels, names, rows))
         or columns.dtype != np.uint8
-        or labels.dtype != as_labels((), n_classes).dtype
+        or labels.dtype != label_type(n_classes)
         or labels.max() >= n_classes
         or names.dtype.kind != "S"
         or rows.dtype != np.int64

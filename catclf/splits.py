@@ -12,12 +12,12 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from catclf.errors import DatasetError, name_some, printable
+from catclf.errors import DatasetError, name_classes, name_some, printable
 from catclf.logistic import Labels
 from catclf.observer import Observer
 
@@ -27,8 +27,8 @@ MAX_CLASS_BYTES = 1000
 MAX_RATIO = 4  # of the classes' pictures: beyond it accuracy says little
 LISTED_CLASSES = 20  # in a message
 NO_CLASSES = (
-    "If these are no classes, choose what gives them by `label_from`; in a table, call the right "
-    "column label."
+    "If these are no classes, choose what gives them by `label_from`;\n"
+    "in a table, call the right column label."
 )
 MOST_COPIES = 20  # of one picture; more are a film, or what one camera saw
 
@@ -71,9 +71,14 @@ def fingerprint(column: NDArray[np.uint8]) -> bytes:
     return hashlib.sha256(column.data).digest()
 
 
+def label_type(n_classes: int) -> np.dtype[Any]:
+    """Return the type of labels: uint8, of more than 256 classes uint16."""
+    return np.min_scalar_type(n_classes - 1)
+
+
 def as_labels(indices: ArrayLike, n_classes: int) -> Labels:
-    """Return the indices of classes as labels (m,): uint8, of more than 256 classes uint16."""
-    labels: Labels = np.asarray(indices, dtype=np.min_scalar_type(n_classes - 1))
+    """Return the indices of classes as labels (m,), of their `label_type`."""
+    labels: Labels = np.asarray(indices, dtype=label_type(n_classes))
     return labels
 
 
@@ -295,7 +300,7 @@ def choose_classes(
         listed += f" and {len(found) - LISTED_CLASSES} more"
     if len(found) < 2:
         raise DatasetError(
-            f"pictures of one class only: {listed}", where, "Add pictures of what it is not."
+            f"pictures of one class only: {listed}", where, "Add pictures of another class."
         )
     if positive is not None:
         if positive not in found:
@@ -314,20 +319,20 @@ def choose_classes(
         return (second, first) if swapped else (first, second)
     single = [name for name in found if pictures[name] == 1]
     if len(found) > MAX_CLASSES:
-        what = f"{len(found)} classes, at most {MAX_CLASSES} ({name_some(found)})"
+        what = f"{len(found)} classes, at most {MAX_CLASSES} ({name_classes(found)})"
         if 2 * len(single) > len(found):
             what += f"; {len(single)} have a single picture"
-        fix = f"{NO_CLASSES} Or choose one against all others by `positive`."
+        fix = f"{NO_CLASSES}\nOr choose one against all others by `positive`."
         raise DatasetError(what, where, fix)
     if len(single) == 1:
-        what = f"the class {single[0]!r} has a single picture: none is left to test it"
-        raise DatasetError(what, where, f"Add pictures of it, or take it out. {NO_CLASSES}")
+        what = f"the class {single[0]!r} has a single picture, and needs two: one to test it"
+        raise DatasetError(what, where, f"Add pictures of it, or take it out.\n{NO_CLASSES}")
     if single:
         what = (
             f"{len(single)} of {len(found)} classes have a single picture "
-            f"({name_some(single)}): none is left to test them"
+            f"({name_classes(single)}): each needs two, one to test it"
         )
-        raise DatasetError(what, where, f"Add pictures of each, or take it out. {NO_CLASSES}")
+        raise DatasetError(what, where, f"Add pictures of each, or take it out.\n{NO_CLASSES}")
     return tuple(found)
 
 

@@ -28,11 +28,11 @@ class Settings:
     l2
         LAMBDA of the penalty ``LAMBDA / 2 * |w|^2`` added to the cost: at least 0.
     loss
-        ``cross-entropy`` or ``squared-error``.
+        ``cross-entropy``, or of two classes ``squared-error``.
     every
         Iterations between two recorded costs.
     class_weight
-        ``none``, or ``balanced``: both classes count half in the cost, however many examples each
+        ``none``, or ``balanced``: all classes count alike in the cost, however many examples each
         has.
 
     Raises

@@ -330,11 +330,11 @@ def test_a_verdict_is_one_of_three(
     interval: tuple[float, float], value: float, verdict: str, weak: bool
 ) -> None:
     """Surely above or below is the whole interval; weak is nearer to the constant than to 1."""
-    judged = Judged("accuracy", value, interval, 0.5)
+    judged = Judged("accuracy", value, interval, 0.5, 2)
     assert (judged.verdict, judged.weak) == (verdict, weak)
     assert judged.surely_better == verdict.startswith("surely above")
     assert judged.surely_worse == verdict.startswith("surely below")
-    assert Judged("balanced accuracy", value, interval, 0.5).verdict == verdict.replace(
+    assert Judged("balanced accuracy", value, interval, 0.5, 2).verdict == verdict.replace(
         "the majority class", "chance"
     )
 

@@ -285,8 +285,9 @@ def test_a_thousand_classes_and_one_more(n_classes: int) -> None:
         choose_classes([f"class {i:04}" for i in range(1001)] * 2, None, "pets")
     assert str(caught.value) == (
         "pets: 1001 classes, at most 1000 (class 0000, class 0001, class 0002 and 998 more)\n"
-        "If these are no classes, choose what gives them by `label_from`; in a table, call the "
-        "right column label. Or choose one against all others by `positive`."
+        "If these are no classes, choose what gives them by `label_from`;\n"
+        "in a table, call the right column label.\n"
+        "Or choose one against all others by `positive`."
     )
 
 
@@ -296,21 +297,22 @@ def test_a_class_of_one_picture_is_told_with_what_may_be_wrong() -> None:
     Of two classes one picture may be all there is.
     """
     may_be = (
-        "If these are no classes, choose what gives them by `label_from`; in a table, call the "
-        "right column label."
+        "If these are no classes, choose what gives them by `label_from`;\n"
+        "in a table, call the right column label."
     )
     with pytest.raises(DatasetError) as caught:
         choose_classes(["cat", "dog", "~\x1b[2J", "dog", "cat"], None, "pets")
     assert str(caught.value) == (
-        "pets: the class '~\\x1b[2J' has a single picture: none is left to test it\n"
-        f"Add pictures of it, or take it out. {may_be}"
+        "pets: the class '~\\x1b[2J' has a single picture, and needs two: one to test it\n"
+        f"Add pictures of it, or take it out.\n{may_be}"
     )
     ages = [f"{i / 8}" for i in range(400)]
     with pytest.raises(DatasetError) as caught:
         choose_classes([*ages, "7.0"], None, "t.csv")
     assert str(caught.value) == (
         "t.csv: 399 of 400 classes have a single picture (0.0, 0.125, 0.25 and 396 more): "
-        f"none is left to test them\nAdd pictures of each, or take it out. {may_be}"
+        "each needs two, one to test it\n"
+        f"Add pictures of each, or take it out.\n{may_be}"
     )
     with pytest.raises(DatasetError, match=r"^4000 classes, at most .*; 4000 have a single pict"):
         choose_classes(map(str, range(4000)), None)

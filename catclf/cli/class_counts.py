@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from catclf.cli.output import shortened
+from catclf.errors import shortened
 from catclf.splits import LISTED_CLASSES
 
 LARGEST, SMALLEST = 10, 5  # that are shown of more than LISTED_CLASSES
 
 
-def class_lines(
+def count_lines(
     classes: Sequence[str], train: Sequence[int], test: Sequence[int], digits: int
 ) -> Iterator[str]:
     """Yield a table of the classes and their pictures; of many, the largest and the smallest."""
     counts = [sum(both) for both in zip(train, test, strict=True)]
     labels, more = list(range(len(classes))), 0
     if len(classes) > LISTED_CLASSES:
-        yield f"{len(classes)} classes of {min(counts)} to {max(counts)} pictures"
+        fewest, most = min(counts), max(counts)
+        of = f"{fewest} to {most} pictures" if fewest < most else f"{most} pictures each"
+        yield f"{len(classes)} classes of {of}"
         labels.sort(key=lambda label: -counts[label])
         more = len(labels) - LARGEST - SMALLEST
         del labels[LARGEST:-SMALLEST]

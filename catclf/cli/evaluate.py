@@ -8,12 +8,13 @@ from typing import Any
 
 import click
 
-from catclf.cli.class_table import (
+from catclf.cli.confusion_table import (
     MATRIX_CLASSES,
     class_lines,
     classes_as_record,
     two_class_lines,
     two_classes_as_record,
+    undefined_lines,
 )
 from catclf.cli.options import (
     Verb,
@@ -31,10 +32,10 @@ from catclf.cli.output import (
     note_saved,
     number,
     percent,
-    shortened,
     with_flags,
+    wrapped,
 )
-from catclf.errors import NAMED_PICTURES, printable
+from catclf.errors import NAMED_PICTURES, name_classes, printable, shortened
 from catclf.operations.comparison import Comparison, compare
 from catclf.operations.evaluation import Evaluation, evaluate
 from catclf.operations.prediction_table import LabeledPrediction
@@ -61,7 +62,7 @@ Examples:
 @format_option
 @csv_option(
     "--predictions",
-    "with every picture's label, prediction, probability and loss.",
+    "with every picture's label, prediction, probabilities and loss.",
 )
 @force_option
 @quiet_option
@@ -114,11 +115,15 @@ def accuracy_lines(evaluation: Evaluation) -> list[str]:
     if evaluation.split == "test":
         verdict = judged.verdict
     beneath = [verdict, *(f"{each.name} {percent(each.value)}" for each in others)]
-    return [
+    lines = [
         f"{evaluation.split} {judged.name}: {percent(judged.value)}{counted}, "
         f"95 % interval {low} to {high}",
         f"  {'; '.join(beneath)}",
     ]
+    absent = evaluation.absent_classes
+    if absent and len(evaluation.classes) > 2:
+        lines += wrapped(f"  no {evaluation.split} pictures of {name_classes(absent)}").splitlines()
+    return lines
 
 
 def as_record(evaluation: Evaluation) -> dict[str, object]:
@@ -286,6 +291,8 @@ def comparison_lines(compared: Comparison) -> Iterator[str]:
     yield f"\n{'':{width}}  {'A':>9}  {'B':>9}"
     for name, one, other in rows:
         yield f"{name:{width}}  {one:>9}  {other:>9}"
+    if len(first.classes) > 2:
+        yield from _compared_undefined(both)
     yield ""
     for letter, each in both.items():
         if each.split == "test" and each.doubt is None:
@@ -299,6 +306,18 @@ def comparison_lines(compared: Comparison) -> Iterator[str]:
         yield "Their difference is not significant: it may be chance."
 
 
+def _compared_undefined(both: dict[str, Evaluation]) -> Iterator[str]:
+    """Yield why means are not defined: of both models, or of each."""
+    told = {letter: [*undefined_lines(each)] for letter, each in both.items()}
+    if told["A"] == told["B"]:
+        yield from told["A"]
+        return
+    for letter, lines in told.items():
+        if lines:
+            yield f"{letter}: {lines[0]}"
+            yield from lines[1:]
+
+
 def _compared_by(evaluation: Evaluation) -> list[tuple[str, str]]:
     """Return what two models are compared by: names, and texts."""
     counts, classes = evaluation.confusion, evaluation.classes
@@ -308,10 +327,12 @@ def _compared_by(evaluation: Evaluation) -> list[tuple[str, str]]:
     if len(classes) <= MATRIX_CLASSES:
         names = (f"recall of {shortened(name)}" for name in classes)
         recalls = list(zip(names, map(percent, counts.recalls), strict=True))
-    means = [("macro precision", counts.macro_precision), ("macro F1", counts.macro_f1)]
+    means = [
+        ("macro precision", percent(counts.macro_precision)),
+        ("macro F1", percent(counts.macro_f1)),
+    ]
     if len(classes) == 2:
-        means = [("precision", counts.precision), ("F1", counts.f1)]
-    means += [("AUC", evaluation.auc), ("log loss", evaluation.log_loss)]
+        means = [("precision", number(counts.precision)), ("F1", number(counts.f1))]
     return [
         ("accuracy", percent(evaluation.accuracy)),
         ("95 % interval, from", percent(low)),
@@ -320,16 +341,20 @@ def _compared_by(evaluation: Evaluation) -> list[tuple[str, str]]:
         ("95 % interval, from", percent(balanced_low)),
         ("to", percent(balanced_high)),
         *recalls,
-        *((name, number(mean)) for name, mean in means),
+        *means,
+        ("AUC", number(evaluation.auc)),
+        ("log loss", number(evaluation.log_loss)),
     ]
 
 
 def prediction_as_record(picture: LabeledPrediction) -> dict[str, object]:
     """Return a prediction for JSON; its probabilities by class where there are more than two."""
-    record = asdict(picture)
     if picture.probabilities is None:
+        record = asdict(picture)
         del record["probabilities"]
-    return record
+        return record
+    names = {"probability": "confidence"}
+    return {names.get(name, name): value for name, value in asdict(picture).items()}
 
 
 def prediction_line(picture: LabeledPrediction, classes: Sequence[str]) -> str:

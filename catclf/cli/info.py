@@ -7,12 +7,12 @@ from dataclasses import asdict, replace
 
 import click
 
-from catclf.cli.class_counts import class_lines
+from catclf.cli.class_counts import count_lines
 from catclf.cli.options import Verb, argument, format_option, quiet_option
-from catclf.cli.output import Display, as_json, percent, shortened
+from catclf.cli.output import Display, as_json, percent
 from catclf.dataset import FORMAT_VERSION as DATASET_VERSION
 from catclf.dataset import Dataset
-from catclf.errors import DIGEST_CHARACTERS, printable
+from catclf.errors import DIGEST_CHARACTERS, printable, shortened
 from catclf.features import Preprocessing
 from catclf.model import Model
 from catclf.model_file import FORMAT_VERSION as MODEL_VERSION
@@ -115,7 +115,7 @@ def dataset_lines(path: str, found: Dataset) -> Iterator[str]:
     yield f"{printable(path)}: a dataset that catclf prepared"
     yield from _lines(_origin(DATASET_VERSION, found.created_by))
     yield ""
-    yield from class_lines(found.classes, train, test, digits=8)
+    yield from count_lines(found.classes, train, test, digits=8)
     yield ""
     yield from _lines(_preprocessing(found.preprocessing))
     yield from _lines(

@@ -18,8 +18,9 @@ from catclf.columns import ORDERS
 from catclf.errors import CatclfError, DatasetError
 from catclf.fields import MAX_COUNT, Range, range_of
 from catclf.files import PREPARED, FileKind, file_kind
+from catclf.model import DEFAULT_THRESHOLD
 from catclf.outputs import is_same_file
-from catclf.splits import as_classes
+from catclf.splits import MAX_CLASSES, as_classes
 
 F = TypeVar("F", bound=Callable[..., Any])
 S = TypeVar("S")
@@ -180,7 +181,9 @@ class ClassNames(click.ParamType):  # type: ignore[type-arg]
         names = value.split(",") if isinstance(value, str) else list(value)
         classes = as_classes([name.strip() for name in names])
         if classes is None:
-            what = "two classes, such as noncat,cat" if len(names) < 3 else "different classes"
+            what = f"2 to {MAX_CLASSES} different classes"
+            if len(names) < 3:
+                what = "two classes, such as noncat,cat"
             self.fail(f"{value!r} does not name {what}.", param, ctx)
         return classes
 
@@ -284,7 +287,7 @@ def model_options(many: bool = False) -> Callable[[F], F]:
             "--threshold",
             group="Model",
             type=Number(Range(least=0, most=1)),
-            default=0.5,
+            default=DEFAULT_THRESHOLD,
             metavar="P",
             help="Of two classes: predict the positive one where its probability is above P.",
         ),

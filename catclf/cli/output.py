@@ -6,6 +6,7 @@ import json
 import os
 import re
 import sys
+import textwrap
 from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import suppress
@@ -30,7 +31,7 @@ BAR_FORMAT = "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt}{unit} [{remaining} l
 # (`CatclfError.exit_code`), 2 wrong usage (click), 130 and 143 interrupted (128 + the signal).
 EXIT_UNREADABLE = 3
 
-TEXT_CHARACTERS = 50  # of what a file may hold at any length
+COLUMNS = 80
 
 # What the library calls a parameter, where its flag has another name.
 FLAGS = {"learning_rate": "--lr", "learning_rates": "--lr", "iterations": "--iters"}
@@ -68,10 +69,11 @@ def number(value: float | None) -> str:
     return "-" if value is None else f"{value:.4f}"
 
 
-def shortened(text: str, characters: int = TEXT_CHARACTERS) -> str:
-    """Return a text from outside, printable, and cut where it is longer than so many characters."""
-    shown = printable(text)
-    return shown if len(shown) <= characters else f"{shown[: characters - 3]}..."
+def wrapped(text: str) -> str:
+    """Return a text with line breaks between words where it is wider than a terminal."""
+    return textwrap.fill(
+        text, COLUMNS, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+    )
 
 
 def as_json(result: object) -> str:

@@ -19,9 +19,17 @@ from catclf.cli.options import (
     option,
     quiet_option,
 )
-from catclf.cli.output import EXIT_UNREADABLE, Display, Results, counted, error_text, note
+from catclf.cli.output import (
+    EXIT_UNREADABLE,
+    Display,
+    Results,
+    counted,
+    error_text,
+    note,
+    wrapped,
+)
 from catclf.columns import Order
-from catclf.errors import CatclfError, name_some, printable
+from catclf.errors import CatclfError, name_classes, printable
 from catclf.files import HEAD_BYTES, Expected
 from catclf.model import Model
 from catclf.model_file import load_model
@@ -90,7 +98,8 @@ def command(
 
     IMAGE is a picture, a folder to search for pictures, or - for one picture on stdin. Text shows
     the probability of the predicted class, the confidence; csv and jsonl also show those of all
-    classes. It may be below 0.5 of more than two classes, or at a --threshold other than 0.5.
+    classes. With more than two classes, or a --threshold other than 0.5, the confidence may be
+    below 0.5.
 
     Of a model of a network's features, csv and jsonl also have each picture's similarity to the
     training pictures, 0 to 1, and the three nearest of them. A picture is unlike them where 99 % of
@@ -106,7 +115,8 @@ def command(
         raise click.UsageError("IMAGE and --files-from cannot both be read from stdin.")
     listed = () if files_from is None else paths_in(_open_list(ctx, files_from), files_from)
     loaded = load_model(model, order, classes)
-    note(f"Model: {printable(model)}, {described(loaded, order)}", quiet)
+    told = f"Model: {printable(model)}, {described(loaded, order)}"
+    note(told if len(loaded.classes) == 2 else "\n".join(map(wrapped, told.splitlines())), quiet)
     draws, results = evidence is not None, Results()
     forms: dict[str, Callable[[Prediction, Neighbors | None], str]] = {
         "text": as_text,
@@ -175,14 +185,14 @@ def paths_in(file: BinaryIO, name: str) -> Iterator[str]:
 
 def described(model: Model, order: Order | None) -> str:
     """Return what a model tells apart, and what was assumed of a weights-only one."""
-    classes = f"one of {len(model.classes)} classes ({name_some(model.classes)})"
+    classes, alone = f"one of {len(model.classes)} classes ({name_classes(model.classes)})", ";\n"
     if len(model.classes) == 2:
-        classes = " or ".join(map(printable, model.classes))
+        classes, alone = " or ".join(map(printable, model.classes)), "; "
     if not model.weights_only:
         return classes
     size = model.preprocessing.size
     return (
-        f"{classes}; w and b alone, so assumed:\n"
+        f"{classes}{alone}w and b alone, so assumed:\n"
         f"pictures of {size}x{size} pixels, squashed, divided by 255, {order}"
     )
 

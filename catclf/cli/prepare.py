@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from catclf.backbone import EFFICIENTNET_LITE0, NORMALIZATIONS
-from catclf.cli.class_counts import class_lines
+from catclf.cli.class_counts import count_lines
 from catclf.cli.options import (
     INPUT,
     Number,
@@ -265,7 +265,7 @@ def _show(prepared: Prepared, preprocessing: Preprocessing) -> None:
         f"{printable(prepared.path)}: {pictures} pictures of {size}x{size} pixels, "
         f"{features}n_x = {preprocessing.n_x}"
     )
-    for line in class_lines(prepared.classes, counts["train"], counts["test"], digits=7):
+    for line in count_lines(prepared.classes, counts["train"], counts["test"], digits=7):
         click.echo(line)
     if prepared.others:
         listed = [f"{name} ({pictures})" for name, pictures in prepared.others.items()]
@@ -318,7 +318,7 @@ def _record(prepared: Prepared) -> dict[str, Any]:
     return {
         "dataset": prepared.path,
         "classes": prepared.classes,
-        "positive": prepared.classes[1] if len(prepared.classes) == 2 else None,
+        **({"positive": prepared.classes[1]} if len(prepared.classes) == 2 else {}),
         "counts": {
             split: dict(zip(prepared.classes, counts, strict=True))
             for split, counts in prepared.counts.items()

@@ -12,7 +12,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from catclf.cli.class_table import NAMED_CHARACTERS, lowest_recalls
+from catclf.cli.confusion_table import lowest_recalls
 from catclf.cli.evaluate import accuracy_lines, as_record
 from catclf.cli.options import (
     Verb,
@@ -26,11 +26,12 @@ from catclf.cli.options import (
     setting,
     taken,
 )
-from catclf.cli.output import Display, Results, as_json, counted, note, percent, shortened
+from catclf.cli.output import Display, Results, as_json, counted, note, percent
 from catclf.cli.scheduler import cluster_client, scheduler_options
 from catclf.descent import METHODS
-from catclf.errors import ClusterError, DivergenceError, printable
+from catclf.errors import CLASS_CHARACTERS, ClusterError, DivergenceError, printable, shortened
 from catclf.model_file import read_model
+from catclf.operations.evaluation import Evaluation
 from catclf.operations.training import Trained, train
 from catclf.signals import stopped_by_signals
 from catclf.training import DEFAULT_RATE, Settings, Training, short
@@ -59,7 +60,9 @@ Examples:
 )
 @setting(Settings, "iterations", "Descent", "Iterations.")
 @setting(Settings, "l2", "Cost", "Penalty: adds LAMBDA/2 |w|^2 to the cost.")
-@setting(Settings, "loss", "Cost", "The loss whose mean is the cost.")
+@setting(
+    Settings, "loss", "Cost", "The loss whose mean is the cost; squared-error is for two classes."
+)
 @option(
     "--method",
     group="Descent",
@@ -71,7 +74,7 @@ Examples:
     Settings,
     "class_weight",
     "Cost",
-    "balanced: both classes count half in the cost, however many pictures each has.",
+    "balanced: all classes count alike in the cost, however many pictures each has.",
 )
 @setting(Settings, "every", "Output", "Iterations between two recorded costs.")
 @flag(
@@ -278,11 +281,19 @@ def _result_lines(trained: Trained) -> Iterator[str]:
                 f"of {positive} {percent(counts.recall)}"
             )
         else:
-            lowest = ", ".join(
-                f"{shortened(evaluation.classes[label], NAMED_CHARACTERS)} {percent(recall)}"
-                for label, recall in lowest_recalls(counts, 2)
-            )
-            yield f"  lowest recall: {lowest}"
+            yield f"  {lowest_recalls_line(evaluation)}"
+
+
+def lowest_recalls_line(evaluation: Evaluation) -> str:
+    """Return which of more than two classes are recognized worst."""
+    lowest = lowest_recalls(evaluation.confusion, 2)
+    if all(recall == 1 for _, recall in lowest):
+        return f"every recall {percent(1)}"
+    told = ", ".join(
+        f"{shortened(evaluation.classes[label], CLASS_CHARACTERS)} {percent(recall)}"
+        for label, recall in lowest
+    )
+    return f"lowest recall{'s' * (len(lowest) > 1)}: {told}"
 
 
 def _fields(trained: Trained, output: str, display: TrainingDisplay) -> dict[str, object]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from signal import SIGINT, SIGTERM
 from typing import Any
@@ -29,6 +29,7 @@ from catclf.errors import CatclfError, printable
 from catclf.features import BY_RULE
 from catclf.fields import Range
 from catclf.operations.advice import BETTER_FEATURES
+from catclf.operations.prediction_table import LabeledPrediction
 from catclf.operations.search import RULES, Search, Tuned
 from catclf.operations.tuning import tune
 from catclf.signals import stopped_by_signals
@@ -95,7 +96,7 @@ Examples:
 )
 @csv_option(
     "--save-predictions",
-    "with every training picture's out-of-fold probability and loss, the largest loss first.",
+    "with every training picture's out-of-fold probabilities and loss, the largest loss first.",
 )
 @format_option
 @quiet_option
@@ -172,7 +173,8 @@ def as_record(tuned: Tuned, suspects: int) -> dict[str, object]:
         "chosen": None if tuned.chosen is None else _named(search, asdict(tuned.chosen)),
         "edges": tuned.edges,
         "scores": [_named(search, asdict(score)) for score in tuned.scores],
-        **({"positive": tuned.classes[1]} if two else {"classes": tuned.classes}),
+        "classes": tuned.classes,
+        **({"positive": tuned.classes[1]} if two else {}),
         "suspects_withheld": withheld,
         "suspects": [prediction_as_record(picture) for picture in named],
     }
@@ -200,7 +202,7 @@ def lines_of(tuned: Tuned, suspects: int) -> Iterator[str]:
     yield from map(_line, tuned.scores)
     yield f"{'constant':>25}  {majority:>9}           {constant:>7.4f}"
     if len(tuned.classes) > 2:
-        yield f"{'AUC: one class against the rest, mean':>78}"
+        yield "AUC: one class against the rest, mean"
     if tuned.interrupted:
         return
     if tuned.edges:
@@ -215,7 +217,18 @@ def lines_of(tuned: Tuned, suspects: int) -> Iterator[str]:
     elif suspects:
         yield "\npictures whose held-out label is least probable:"
         for picture in tuned.out_of_fold[:suspects]:
-            yield prediction_line(picture, tuned.classes)
+            yield suspect_line(picture, tuned.classes)
+
+
+def suspect_line(picture: LabeledPrediction, classes: Sequence[str]) -> str:
+    """Return a line about a picture whose label is improbable, though it may be predicted."""
+    if picture.probabilities is None:
+        return prediction_line(picture, classes)
+    label, predicted = printable(picture.label), printable(picture.predicted)
+    return (
+        f"  P({label}) = {picture.probabilities[picture.label]:.4f}, "
+        f"predicted {predicted} ({picture.probability:.4f}): {printable(picture.name)}"
+    )
 
 
 def _verdict(tuned: Tuned) -> Iterator[str]:

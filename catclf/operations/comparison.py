@@ -11,7 +11,7 @@ from catclf.columns import Order
 from catclf.dataset import open_dataset
 from catclf.errors import AnyPath, ModelError, printable
 from catclf.metrics import mcnemar_p
-from catclf.model import Model
+from catclf.model import DEFAULT_THRESHOLD, Model
 from catclf.operations.compatibility import path_of, read_candidates
 from catclf.operations.evaluation import Evaluation, evaluate_candidates
 from catclf.splits import SplitName
@@ -51,7 +51,7 @@ def compare(
     second: AnyPath | Model,
     *,
     split: SplitName = "test",
-    threshold: float = 0.5,
+    threshold: float = DEFAULT_THRESHOLD,
     order: Order | None = None,
     classes: Sequence[str] | None = None,
 ) -> Comparison:
@@ -73,6 +73,8 @@ def compare(
     ------
     DatasetError, ModelError
         Where a file cannot be used, the split is empty, or they do not fit together.
+    SettingsError
+        See `catclf.evaluate`.
     """
     models = [(path_of(model), read_candidates(model, order, classes)) for model in (first, second)]
     _refuse_apart(models)

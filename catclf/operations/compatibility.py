@@ -13,7 +13,7 @@ from catclf.errors import (
     DIGEST_CHARACTERS,
     AnyPath,
     DatasetError,
-    name_some,
+    name_classes,
     printable,
 )
 from catclf.features import Preprocessing
@@ -59,12 +59,17 @@ def refuse_mismatch(dataset: Dataset, model: Model) -> None:
     if model.classes not in (dataset.classes, nameless(len(dataset.classes))):
         what = _other_classes(dataset.classes, model.classes)
         fix = "Prepare the dataset as the model's was, or train a model on this one."
+        if model.weights_only and len(model.classes) == len(dataset.classes) > 2:
+            fix = (
+                "`classes` are in the order of w's columns; without it the dataset's are taken.\n"
+                "If these are in that order, save w and b with columns in the dataset's order."
+            )
         raise DatasetError(what, dataset.path, fix)
 
 
 def _other_classes(ours: Sequence[str], wanted: Sequence[str]) -> str:
     if len(ours) != len(wanted):
-        found, needed = (f"{len(each)} classes ({name_some(each)})" for each in (ours, wanted))
+        found, needed = (f"{len(each)} classes ({name_classes(each)})" for each in (ours, wanted))
         return f"has {found}, the model {needed}"
     if len(ours) == 2:
         found, needed = (" and ".join(map(repr, each)) for each in (ours, wanted))

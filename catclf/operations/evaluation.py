@@ -25,7 +25,7 @@ from catclf.metrics import (
     mean_of,
     wilson_interval,
 )
-from catclf.model import Model, predicted_labels, refuse_threshold
+from catclf.model import DEFAULT_THRESHOLD, Model, predicted_labels, refuse_threshold
 from catclf.neighbors import Neighbors
 from catclf.operations.advice import features_hint
 from catclf.operations.compatibility import (
@@ -127,6 +127,18 @@ class Evaluation:
     def accuracy(self) -> float:
         """Fraction of the pictures predicted right."""
         return self.confusion.correct / self.confusion.total
+
+    @property
+    def majority_class(self) -> str:
+        """The most frequent class, of equally frequent ones the first."""
+        counts = self.confusion.examples
+        return self.classes[counts.index(max(counts))]
+
+    @property
+    def absent_classes(self) -> list[str]:
+        """The classes without a picture."""
+        counts = self.confusion.examples
+        return [name for name, count in zip(self.classes, counts, strict=True) if not count]
 
     @property
     def accuracies(self) -> list[Judged]:
@@ -234,7 +246,7 @@ def evaluate(
     model: AnyPath | Model,
     *,
     split: SplitName = "test",
-    threshold: float = 0.5,
+    threshold: float = DEFAULT_THRESHOLD,
     order: Order | None = None,
     classes: Sequence[str] | None = None,
     predictions: AnyPath | None = None,
@@ -257,7 +269,7 @@ def evaluate(
         Only for a weights-only file; see `catclf.load_model`. Where `order` is None both orders
         are evaluated, and the result is that of the lower log loss.
     predictions
-        A CSV file to write, with every picture's label, prediction, probability and loss.
+        A CSV file to write, with every picture's label, prediction, probabilities and loss.
     force
         Let a file at `predictions` that is no such CSV file be replaced.
 
@@ -271,6 +283,9 @@ def evaluate(
     ------
     DatasetError, ModelError
         Where a file cannot be used, the split is empty, or the two do not fit together.
+    SettingsError
+        For a threshold with more than two classes, or not as many `classes` as the file tells
+        apart.
     CatclfError
         Where `predictions` cannot be written, is the dataset or the model, or is a file of
         another kind.
@@ -291,7 +306,10 @@ def evaluate(
 
 
 def evaluate_candidates(
-    dataset: Dataset, candidates: list[Model], split: SplitName, threshold: float = 0.5
+    dataset: Dataset,
+    candidates: list[Model],
+    split: SplitName,
+    threshold: float = DEFAULT_THRESHOLD,
 ) -> tuple[Model, Evaluation]:
     """Return the one of `read_candidates` with the lowest log loss on a split, and its evaluation.
 
@@ -315,7 +333,7 @@ def evaluate_candidates(
 
 
 def evaluate_models(
-    dataset: Dataset, models: list[Model], split: SplitName, threshold: float = 0.5
+    dataset: Dataset, models: list[Model], split: SplitName, threshold: float = DEFAULT_THRESHOLD
 ) -> list[Evaluation]:
     """Evaluate models on a split of an open dataset, which is read once; see `evaluate`."""
     if split not in ("train", "test"):

@@ -25,7 +25,7 @@ class LabeledPrediction:
     label, predicted
         Its class, and the class predicted.
     probability
-        Of two classes that of the positive; of more, that of the class predicted.
+        Of two classes that of the positive; of more, that of the class predicted: the confidence.
     loss
         Cross-entropy, in nats.
     probabilities

@@ -15,7 +15,15 @@ from numpy.typing import NDArray
 
 from catclf.columns import Pixels, unroll
 from catclf.dataset import NewSplit, write_dataset
-from catclf.errors import AnyPath, CatclfError, DatasetError, PictureError, name_some, printable
+from catclf.errors import (
+    AnyPath,
+    CatclfError,
+    DatasetError,
+    PictureError,
+    name_classes,
+    name_some,
+    printable,
+)
 from catclf.features import Preprocessing, column
 from catclf.files import SKIPPED_HEADER, FileKind
 from catclf.logistic import Labels
@@ -126,8 +134,9 @@ def prepare(
         How a picture becomes a column; the default is 64x64, squashed.
     positive
         One class against all others: its label is 1, theirs 0. Without it, each class is its own,
-        from 2 to 1000 of them, in the order of their arrays' labels, or sorted order; but of two
-        the positive is the one whose name does not negate the other (noncat, no cat, background).
+        from 2 to 1000 of them, in the order of their arrays' labels, or sorted order, of more than
+        two numbers that of their values; but of two the positive is the one whose name does not
+        negate the other (noncat, no cat, background).
     label_from
         What says the class of a picture in a folder: ``layout``, the class folders, and split
         folders, that are found there; ``top``, the first folder below the source; ``parent``, the
@@ -184,7 +193,9 @@ def prepare(
     preprocessing = preprocessing or Preprocessing()
     paths, arrays = _told_apart(sources, labels)
     with Listener(observer, progress, "pictures") as listener, ExitStack() as files:
-        listing = list_sources(paths, files, listener, label_from, arrays)
+        listing = list_sources(
+            paths, files, listener, label_from, arrays, class_named=positive is not None
+        )
         pictured = [p.pixels for p in listing.pictures if isinstance(p.pixels, str)]
         backbone = preprocessing.backbone
         inputs = [*paths, *pictured, *([] if backbone is None else [backbone.source])]
@@ -353,16 +364,23 @@ def _warn_of_untested(
     """Warn of classes that the labels of the test split do not hold, be it given or drawn."""
     counts = class_counts(labels, len(classes))
     untested = [name for name, count in zip(classes, counts, strict=True) if not count]
-    if untested:
-        named = " nor of ".join(map(printable, untested))
-        if len(classes) > 2:
-            named = f"{len(untested)} of {len(classes)} classes ({name_some(untested)})"
-        to = "the test split" if is_given else "the class" if len(untested) == 1 else "the classes"
-        larger = "" if is_given or len(classes) == 2 else ", or choose a larger `test_split`"
+    if not untested:
+        return
+    one = len(untested) == 1
+    to = "the test split" if is_given else "the class" if one else "the classes"
+    if len(classes) == 2:
         observer.warning(
-            f"the test split has no picture of {named}, and cannot tell how good a model is\n"
-            f"Add pictures to {to}{larger}."
+            f"the test split has no picture of {' nor of '.join(map(printable, untested))}, "
+            f"and cannot tell how good a model is\nAdd pictures to {to}."
         )
+        return
+    larger = "" if is_given else ", or choose a larger `test_split`"
+    them, between = ("it", " ") if one else ("them", "\n")
+    observer.warning(
+        f"the test split has no picture of {len(untested)} of {len(classes)} classes{between}"
+        f"({name_classes(untested)})\nand cannot tell how good a model is at {them}\n"
+        f"Add pictures to {to}{larger}."
+    )
 
 
 def _refuse_empty_class(
@@ -383,7 +401,7 @@ def _refuse_empty_class(
             )
         named, each = f"class {empty[0]!r}", "the class"
         if len(empty) > 1 and len(classes) > 2:
-            named, each = f"{len(empty)} classes ({name_some(empty)})", "each"
+            named, each = f"{len(empty)} classes ({name_classes(empty)})", "each"
         what = f"no picture of {named} is left to train on{left_out}"
         fix = f"Add {'readable ' if unreadable else ''}pictures of {each}."
         raise DatasetError(what, where, fix)

@@ -67,10 +67,11 @@ def refuse_absent_class(dataset: Dataset) -> None:
     """Raise DatasetError where the train split has no pictures of a class."""
     counts = dataset.train.counts
     if not all(counts):
-        every = "both classes" if len(counts) == 2 else f"all {len(counts)} classes"
+        every, each = f"all {len(counts)} classes", "every class"
+        if len(counts) == 2:
+            every, each = "both classes", "both"
         what = f"its train split holds {sum(counts)} pictures, not of {every}"
-        fix = "Prepare it with pictures of both." if len(counts) == 2 else "Prepare it anew."
-        raise DatasetError(what, dataset.path, fix)
+        raise DatasetError(what, dataset.path, f"Prepare it with pictures of {each}.")
 
 
 def refuse_loss(settings: Settings, dataset: Dataset) -> None:

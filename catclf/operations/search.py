@@ -170,6 +170,7 @@ class Tuned:
             best.accuracy,
             (best.accuracy - error, best.accuracy + error),
             1 / len(self.classes) if balanced else self.majority_rate,
+            len(self.classes),
         )
 
     @property

@@ -263,10 +263,14 @@ def _refuse_too_few(
     if fewest < folds:
         of = "a class" if len(classes) == 2 else printable(classes[counts.index(fewest)])
         once = ", copies counted once" if len(groups) < labels.size else ""
-        fix = f"Use `folds` {fewest}" if fewest >= 2 else "Prepare it with more pictures"
+        fix = f"Use `folds` {fewest}" + ", or a larger `sample`" * sampled
+        if fewest < 2:
+            fix = "Prepare it with more pictures"
+            if sampled:
+                fix = "Use a larger `sample`, or prepare it with more pictures"
         raise DatasetError(
             f"{'the sample' if sampled else 'its train split'} has {fewest} different pictures of "
             f"{of}{once}, too few for {folds} folds",
             path,
-            f"{fix}, or a larger `sample`." if sampled else f"{fix}.",
+            f"{fix}.",
         )

@@ -64,7 +64,8 @@ def test_evaluate_more_classes_in_json(tmp_path: Path) -> None:
         assert found[name] == getattr(expected, name)
     first = expected.worst(5)[0]
     assert found["most_wrong"][0]["probabilities"] == first.probabilities
-    assert found["most_wrong"][0]["probability"] == first.probability
+    assert found["most_wrong"][0]["confidence"] == first.probability
+    assert "probability" not in found["most_wrong"][0]
 
 
 def test_what_is_told_of_one_and_of_two_models_in_json(

@@ -51,7 +51,7 @@ def test_tune_in_json(dataset: Path, expected: Tuned, tmp_path: Path) -> None:
     assert best == asdict(expected.scores[0])
     assert diverged["diverged"]
     assert diverged["accuracy"] is diverged["log_loss"] is diverged["auc_error"] is None
-    assert found["positive"] == "cat"
+    assert (found["classes"], found["positive"]) == (["noncat", "cat"], "cat")
     assert not found["interrupted"]
     assert found["suspects_withheld"] is None
     assert [wrong["name"] for wrong in found["suspects"]] == [
@@ -70,7 +70,7 @@ def test_tune_on_several_classes(tmp_path: Path) -> None:
     lines = results(*words).splitlines()
     assert all(len(line) <= 80 for line in lines[1:])
     assert lines[1] == "The best setting surely beats always predicting the classes' shares"
-    assert "AUC: one class against the rest, mean" in " ".join(lines)
+    assert "AUC: one class against the rest, mean" in lines
     assert "positive" not in " ".join(lines)
     found = json.loads(results(*words, "--format", "json", "--class-weight", "balanced"))
     assert "positive" not in found
@@ -78,8 +78,13 @@ def test_tune_on_several_classes(tmp_path: Path) -> None:
     assert found["constant_balanced_log_loss"] == pytest.approx(math.log(3))
     first = found["suspects"][0]
     assert list(first["probabilities"]) == list(names)
-    assert first["probability"] == first["probabilities"][first["predicted"]]
-    balanced = results(*words, "--class-weight", "balanced").splitlines()[1]
+    assert first["confidence"] == first["probabilities"][first["predicted"]]
+    text = results(*words, "--class-weight", "balanced")
+    assert (
+        f"  P({first['label']}) = {first['probabilities'][first['label']]:.4f}, predicted "
+        f"{first['predicted']} ({first['confidence']:.4f}): {first['name']}\n"
+    ) in text
+    balanced = text.splitlines()[1]
     assert balanced == "The best setting surely beats always predicting equal probabilities"
 
 

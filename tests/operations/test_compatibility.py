@@ -82,6 +82,8 @@ def test_other_classes_of_several_are_told(
     assert said in str(caught.value)
     np.savez(tmp_path / "w.npz", w=np.zeros((192, 3)), b=np.zeros(3))
     assert evaluate(dataset, tmp_path / "w.npz").classes == ("a", "b", "c")
+    with pytest.raises(DatasetError, match="`classes` are in the order of w's columns"):
+        evaluate(dataset, tmp_path / "w.npz", classes=("a", "c", "b"))
 
 
 def test_weights_of_another_size_are_refused(small_dataset: Path, tmp_path: Path) -> None:

@@ -448,7 +448,8 @@ def test_a_class_without_pictures_is_refused(tmp_path: Path) -> None:
     """Nothing would be learnt of it: how many classes there are is told."""
     path, classes = tmp_path / "d.npz", ("cat", "dog", "tree")
     dataset = write_small(path, size=2, classes=classes, labels=[0, 2] * 2)
-    refusal = f"{path}: its train split holds 4 pictures, not of all 3 classes\nPrepare it anew."
+    what = "its train split holds 4 pictures, not of all 3 classes"
+    refusal = f"{path}: {what}\nPrepare it with pictures of every class."
     with pytest.raises(catclf.DatasetError, match=f"^{re.escape(refusal)}$"):
         catclf.train(dataset, tmp_path / "model.npz")
     assert os.listdir(tmp_path) == ["d.npz"]

@@ -192,6 +192,14 @@ def test_too_few_pictures_for_the_folds_say_how_many_folds_do(small_dataset: Pat
     assert raised.value.fix == "Use `folds` 9."
 
 
+def test_a_sample_without_a_second_picture_of_a_class_is_to_be_larger(tmp_path: Path) -> None:
+    """First of all: there may be enough pictures."""
+    path = write_small(tmp_path / "d.npz", labels=[0] * 40 + [1] * 10)
+    with pytest.raises(DatasetError, match="the sample has 1 different pictures") as raised:
+        tune(path, Search(folds=2, sample=4))
+    assert raised.value.fix == "Use a larger `sample`, or prepare it with more pictures."
+
+
 def test_what_loses_to_the_constant_is_not_chosen(noise_dataset: Path, tmp_path: Path) -> None:
     """Where every held-out log loss is above the constant's; an old config file then stays."""
     config = tmp_path / "t.toml"

@@ -117,7 +117,7 @@ def test_the_words_follow_the_numbers(page: Page) -> None:
             ("accuracy", "always answering noncat would be right on 50.00\u00a0%"),
             ("balanced accuracy", "always answering the same class would reach 50.00\u00a0%"),
         ):
-            judged = Judged(name, value, (low, high), 0.5)
+            judged = Judged(name, value, (low, high), 0.5, 2)
             found = {
                 each: getattr(judged, each) for each in ("surely_better", "surely_worse", "weak")
             }

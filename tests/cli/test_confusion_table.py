@@ -10,8 +10,11 @@ import numpy as np
 import pytest
 
 import catclf
-from catclf.cli.class_table import class_lines, classes_as_record, lowest_recalls
+from catclf.cli.confusion_table import class_lines, classes_as_record, lowest_recalls
+from catclf.cli.evaluate import accuracy_lines, comparison_lines
+from catclf.cli.train import lowest_recalls_line
 from catclf.metrics import Confusion
+from catclf.operations.comparison import Comparison
 from catclf.operations.evaluation import Evaluation
 
 LONG = "n0208{}, a species with a long name"
@@ -79,6 +82,8 @@ def test_of_many_classes_the_most_confused_and_the_worst_are_named(evaluation: E
         "  class 5",
     ]
     assert told(evaluation, [f"{i}" for i in range(9)], np.eye(9))[0] == "no classes are confused"
+    all_confused = told(evaluation, [f"{i}" for i in range(9)], np.ones((9, 9)))
+    assert all_confused[0] == "most confused classes, 10 of 72 pairs:"
 
 
 def test_what_is_not_defined_is_said(evaluation: Evaluation) -> None:
@@ -91,6 +96,35 @@ def test_what_is_not_defined_is_said(evaluation: Evaluation) -> None:
         "balanced accuracy, macro averages and AUC are not defined: no test pictures of",
         "  \\x1b[31m\\n",
     ]
+
+
+@pytest.mark.parametrize("n_absent", [1, 90])
+def test_a_class_without_pictures_is_told_beside_the_accuracy(
+    evaluation: Evaluation, n_absent: int
+) -> None:
+    """By train and report too, and once of two models, within 80 columns; not of two classes."""
+    classes = tuple(LONG.format(i) for i in range(100))
+    counts = Confusion(np.diag([0] * n_absent + [1] * (100 - n_absent)))
+    changed = replace(evaluation, classes=classes, confusion=counts, balanced_interval=None)
+    lines = accuracy_lines(changed)
+    assert lines[2].startswith("  no test pictures of n02080, a species...")
+    assert max(map(len, lines)) <= 80
+    compared = [*comparison_lines(Comparison(changed, changed, 0, 0, 1.0))]
+    assert sum("are not defined: no test pictures of" in line for line in compared) == 1
+    assert len(accuracy_lines(evaluation)) == 2
+
+
+def test_the_lowest_recalls_of_a_training(evaluation: Evaluation) -> None:
+    """Two; where there is no mistake no class stands out."""
+    for matrix, said in (
+        (np.eye(3), "every recall 100.00 %"),
+        (np.diag([0, 2, 0]) + np.eye(3)[[1, 1, 1]], "lowest recalls: a 0.00 %, c 0.00 %"),
+    ):
+        counts = Confusion(matrix.astype(np.int64))
+        assert (
+            lowest_recalls_line(replace(evaluation, classes=("a", "b", "c"), confusion=counts))
+            == said
+        )
 
 
 def test_all_classes_stand_in_json(evaluation: Evaluation) -> None:

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from catclf.cli.output import number, percent, shortened
-from catclf.errors import name_some, printable
+from catclf.cli.output import COLUMNS, number, percent
+from catclf.errors import name_classes, printable, shortened
 from catclf.metrics import Confusion
 from catclf.operations.evaluation import Evaluation
+from catclf.splits import LISTED_CLASSES
 
-COLUMNS = 80
 MATRIX_CLASSES = 8  # whose matrix has columns of 7 characters, enough for counts of 5 digits
 NAMED_PAIRS = 10
-LISTED_CLASSES = 20
 LOWEST = 5  # of more classes
-# Of a class's name: before its numbers, beside another, and among others.
-NAME_CHARACTERS, PAIR_CHARACTERS, NAMED_CHARACTERS = 30, 26, 20
+# Of a class's name: before its numbers, and beside another.
+NAME_CHARACTERS, PAIR_CHARACTERS = 30, 26
 
 
 def two_classes_as_record(evaluation: Evaluation) -> dict[str, object]:
@@ -41,7 +40,7 @@ def classes_as_record(evaluation: Evaluation) -> dict[str, object]:
     rates = (counts.examples, counts.recalls, counts.precisions, counts.f1s, evaluation.aucs)
     names = ("examples", "recall", "precision", "f1", "auc")
     return {
-        "majority_class": classes[counts.examples.index(max(counts.examples))],
+        "majority_class": evaluation.majority_class,
         "confusion": counts.matrix.tolist(),
         "most_confused": [
             {
@@ -85,7 +84,7 @@ def class_lines(evaluation: Evaluation) -> Iterator[str]:
     yield from _pair_lines(counts, classes) if many else _matrix_lines(counts, classes)
     yield ""
     yield from _rate_lines(counts, classes)
-    yield from _undefined_lines(evaluation)
+    yield from undefined_lines(evaluation)
     yield ""
 
 
@@ -121,7 +120,8 @@ def _pair_lines(counts: Confusion, classes: tuple[str, ...]) -> Iterator[str]:
         yield "\nno classes are confused"
         return
     width = max(len("predicted"), *(len(names[i]) for pair in pairs for i in pair[:2]))
-    yield "\nmost confused classes:"
+    of = f", {len(pairs)} of {counts.confused_pairs} pairs"
+    yield f"\nmost confused classes{of * (counts.confused_pairs > len(pairs))}:"
     yield f"{'label':{width}}  {'predicted':{width}}  pictures  of the label"
     for label, predicted, count in pairs:
         share = percent(count / counts.examples[label])
@@ -137,7 +137,7 @@ def _rate_lines(counts: Confusion, classes: tuple[str, ...]) -> Iterator[str]:
     names = {label: shortened(classes[label], NAME_CHARACTERS) for label in labels}
     mean = "macro average"
     width = max(map(len, (mean, *names.values())))
-    yield f"label  {'class':{width}}  pictures    recall  precision      F1"
+    yield f"label  {'class':{width}}  pictures    recall  precision        F1"
     rates = list(zip(counts.examples, counts.recalls, counts.precisions, counts.f1s, strict=True))
     for label, name in names.items():
         examples, recall, *others = rates[label]
@@ -148,20 +148,18 @@ def _rate_lines(counts: Confusion, classes: tuple[str, ...]) -> Iterator[str]:
 
 def _rate_line(label: str, name: str, examples: int, *rates: float | None) -> str:
     recall, precision, f1 = rates
-    told = f"{percent(recall):>8}  {number(precision):>9}  {number(f1):>6}"
+    told = f"{percent(recall):>8}  {percent(precision):>9}  {percent(f1):>8}"
     return f"{label:>5}  {name}  {examples:>8}  {told}"
 
 
-def _undefined_lines(evaluation: Evaluation) -> Iterator[str]:
-    """Yield why means are not defined."""
-    counts = evaluation.confusion
-    names = [shortened(name, NAMED_CHARACTERS) for name in evaluation.classes]
-    absent = [name for name, examples in zip(names, counts.examples, strict=True) if not examples]
-    never = [name for name, rate in zip(names, counts.precisions, strict=True) if rate is None]
-    if absent:
+def undefined_lines(evaluation: Evaluation) -> Iterator[str]:
+    """Yield why means are not defined, of more than two classes."""
+    classes, precisions = evaluation.classes, evaluation.confusion.precisions
+    never = [name for name, rate in zip(classes, precisions, strict=True) if rate is None]
+    if absent := evaluation.absent_classes:
         split = evaluation.split
         yield f"balanced accuracy, macro averages and AUC are not defined: no {split} pictures of"
-        yield f"  {name_some(absent)}"
+        yield f"  {name_classes(absent)}"
     elif never:
         yield "the macro average of precision is not defined: never predicted are"
-        yield f"  {name_some(never)}"
+        yield f"  {name_classes(never)}"
