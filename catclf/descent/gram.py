@@ -32,9 +32,10 @@ from catclf.descent.rates import largest_eigenvalue, rate_below
 from catclf.logistic import Array, LossName, cost, dot, loss_of
 
 EXACT_FEATURES = 1024  # taken at once into K: as many as float32 can sum exactly
-# So few rows are multiplied by K one by one: for a product of several BLAS copies K first, which
-# takes longer (m = 1000, k = 3: 0.42 instead of 0.87 ms).
-FEW_NEURONS = 3
+# So few rows are multiplied by a K of so many bytes one by one: for a product of several BLAS copies
+# K first, which takes longer than reading it again from the cache (m = 1000: one row 0.16 ms, six
+# 0.9 one by one, 1.1 at once; m = 2000: 1.1, 7.1 and 4.9).
+FEW_NEURONS, CACHED_BYTES = 6, 2**24
 EXAMPLES_AT_ONCE = 16  # taken at once into w: 1.5 MB of float64, which a core's cache holds
 
 
@@ -115,8 +116,8 @@ class Recurrence:
         # The loop writes here: no allocation in an iteration.
         self.A, self.dZ, self.dU = np.empty((t, k, m)), np.empty((t, k, m)), np.empty((t, k, m))
         self.db = np.empty((t, k, 1))
-        few = t == 1 and k <= FEW_NEURONS
-        rows = (k, 1, m) if few else (t * k, m)
+        one_by_one = t == 1 and k <= FEW_NEURONS and K.nbytes <= CACHED_BYTES
+        rows = (k, 1, m) if one_by_one else (t * k, m)
         self.dZ_rows, self.dU_rows = self.dZ.reshape(rows), self.dU.reshape(rows)
 
     def step(self) -> None:
