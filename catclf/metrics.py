@@ -24,8 +24,8 @@ Z_95 = 1.959963984540054  # the normal quantile that leaves 2.5 % on either side
 class Confusion:
     """How many examples of each class are predicted to be of each class.
 
-    Lists are in the order of the labels. Of two classes, the four outcomes and the rates in the
-    singular are of the positive class, whose label is 1.
+    Lists are in the order of the labels. The four outcomes, and the rates in the singular, are of
+    the positive one of two classes, whose label is 1; of more classes they raise ValueError.
 
     Parameters
     ----------
@@ -109,42 +109,50 @@ class Confusion:
     @property
     def true_positives(self) -> int:
         """How many positives are predicted positive."""
-        return int(self.matrix[1, 1])
+        return self._outcome(1, 1)
 
     @property
     def false_positives(self) -> int:
         """How many negatives are predicted positive."""
-        return int(self.matrix[0, 1])
+        return self._outcome(0, 1)
 
     @property
     def false_negatives(self) -> int:
         """How many positives are predicted negative."""
-        return int(self.matrix[1, 0])
+        return self._outcome(1, 0)
 
     @property
     def true_negatives(self) -> int:
         """How many negatives are predicted negative."""
-        return int(self.matrix[0, 0])
+        return self._outcome(0, 0)
 
     @property
     def precision(self) -> float | None:
         """Fraction of the predicted positives that are positive."""
-        return self.precisions[1]
+        return _ratio(self.true_positives, self.true_positives + self.false_positives)
 
     @property
     def recall(self) -> float | None:
         """Fraction of the positives that are predicted positive."""
-        return self.recalls[1]
+        return _ratio(self.true_positives, self.true_positives + self.false_negatives)
 
     @property
     def specificity(self) -> float | None:
         """Fraction of the negatives that are predicted negative: the recall of their class."""
-        return self.recalls[0]
+        return _ratio(self.true_negatives, self.true_negatives + self.false_positives)
 
     @property
     def f1(self) -> float | None:
         """Harmonic mean of the precision and the recall of the positives."""
-        return self.f1s[1]
+        wrong = self.false_positives + self.false_negatives
+        return _ratio(2 * self.true_positives, 2 * self.true_positives + wrong)
+
+    def _outcome(self, label: int, predicted: int) -> int:
+        """Return a count of two classes; ValueError of more, none of which is the positive one."""
+        if (n := len(self.matrix)) != 2:
+            what = "positives and negatives are of two classes; see recalls, precisions and f1s"
+            raise ValueError(f"{what} of these {n}")
+        return int(self.matrix[label, predicted])
 
 
 def _ratio(part: int, whole: int) -> float | None:

@@ -169,7 +169,7 @@ def read_model(path: AnyPath) -> Model:
         if classes is None:
             raise npz.damaged("does not name two or more different classes")
         if n_neurons(len(classes)) != len(b):
-            raise npz.damaged(f"names {len(classes)} classes, for {len(b)} neurons")
+            raise npz.damaged(f"names {len(classes)} classes; its number of neurons is {len(b)}")
         costs, test_log_losses = _costs(npz)
         state = {
             name.removeprefix("state_"): _real(npz, name)

@@ -27,6 +27,7 @@ from catclf.metrics import (
     wilson_interval,
 )
 from catclf.model import predicted_labels
+from catclf.splits import as_labels
 
 Labels = NDArray[np.uint8]
 Scores = NDArray[np.float64]
@@ -403,3 +404,11 @@ def test_calibration_by_hand() -> None:
     assert (low.count, low.fraction, low.interval) == (2, 0.5, wilson_interval(1, 2))
     assert (high.count, high.fraction, high.interval) == (2, 1.0, wilson_interval(2, 2))
     assert [low.probability, high.probability] == pytest.approx([0.15, 0.8])
+
+
+@pytest.mark.parametrize("name", ["true_positives", "precision", "recall", "specificity", "f1"])
+def test_of_more_classes_none_is_positive(name: str) -> None:
+    """What was written for two classes does not go on with the numbers of the second of three."""
+    counts = confusion(as_labels([0, 1, 2], 3), as_labels([0, 1, 1], 3), 3)
+    with pytest.raises(ValueError, match="see recalls, precisions and f1s of these 3"):
+        getattr(counts, name)

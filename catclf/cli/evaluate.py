@@ -35,7 +35,7 @@ from catclf.cli.output import (
     with_flags,
     wrapped,
 )
-from catclf.errors import NAMED_PICTURES, name_classes, printable, shortened
+from catclf.errors import CLASS_CHARACTERS, NAMED_PICTURES, name_classes, printable, shortened
 from catclf.operations.comparison import Comparison, compare
 from catclf.operations.evaluation import Evaluation, evaluate
 from catclf.operations.prediction_table import LabeledPrediction
@@ -359,8 +359,9 @@ def prediction_as_record(picture: LabeledPrediction) -> dict[str, object]:
 
 def prediction_line(picture: LabeledPrediction, classes: Sequence[str]) -> str:
     """Return a line about a picture whose label and prediction disagree."""
-    of = classes[1] if len(classes) == 2 else picture.predicted
-    return (
-        f"  P({printable(of)}) = {picture.probability:.4f}, "
-        f"label {printable(picture.label)}: {printable(picture.name)}"
-    )
+    of, label = printable(classes[1]), printable(picture.label)
+    if len(classes) > 2:
+        of, label = (
+            shortened(name, CLASS_CHARACTERS) for name in (picture.predicted, picture.label)
+        )
+    return f"  P({of}) = {picture.probability:.4f}, label {label}: {printable(picture.name)}"

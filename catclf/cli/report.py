@@ -6,10 +6,9 @@ from textwrap import fill
 
 import click
 
-from catclf.cli.class_table import COLUMNS
 from catclf.cli.evaluate import accuracy_lines
 from catclf.cli.options import INPUT, Verb, dataset_argument, option, output_option, quiet_option
-from catclf.cli.output import counted, note, with_flags
+from catclf.cli.output import COLUMNS, counted, note, with_flags
 from catclf.errors import printable
 from catclf.operations.reporting import Reported, report
 

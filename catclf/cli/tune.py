@@ -173,8 +173,7 @@ def as_record(tuned: Tuned, suspects: int) -> dict[str, object]:
         "chosen": None if tuned.chosen is None else _named(search, asdict(tuned.chosen)),
         "edges": tuned.edges,
         "scores": [_named(search, asdict(score)) for score in tuned.scores],
-        "classes": tuned.classes,
-        **({"positive": tuned.classes[1]} if two else {}),
+        **({"positive": tuned.classes[1]} if two else {"classes": tuned.classes}),
         "suspects_withheld": withheld,
         "suspects": [prediction_as_record(picture) for picture in named],
     }

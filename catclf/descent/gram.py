@@ -32,9 +32,9 @@ from catclf.descent.rates import largest_eigenvalue, rate_below
 from catclf.logistic import Array, LossName, cost, dot, loss_of
 
 EXACT_FEATURES = 1024  # taken at once into K: as many as float32 can sum exactly
-# So few rows are multiplied by a K of so many bytes one by one: for a product of several BLAS copies
-# K first, which takes longer than reading it again from the cache (m = 1000: one row 0.16 ms, six
-# 0.9 one by one, 1.1 at once; m = 2000: 1.1, 7.1 and 4.9).
+# So few rows are multiplied by a K of so many bytes one by one: for a product of several, BLAS
+# copies K first, which takes longer than to read it again from the cache (m = 1000: one row takes
+# 0.16 ms, six 0.9 one by one, 1.1 at once; m = 2000: 1.1, 7.1 and 4.9).
 FEW_NEURONS, CACHED_BYTES = 6, 2**24
 EXAMPLES_AT_ONCE = 16  # taken at once into w: 1.5 MB of float64, which a core's cache holds
 

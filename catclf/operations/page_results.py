@@ -174,7 +174,7 @@ def results_data(
         },
         "hint": features_hint(judged, test.features),
         "majority_rate": test.majority_rate,
-        "majority_class": test.classes[counts.index(max(counts))],
+        "majority_class": test.majority_class,
         "counts": counts,
         "log_loss": _finite(test.log_loss),
         "constant_log_loss": test.constant_log_loss,
@@ -212,8 +212,6 @@ def _confusion_data(
     rows = [index for cell in cells for index in cell.shown]
     pictures = iter(jpegs(dataset, dataset.test, rows, CELL_BYTES))
     confusion, confidences = test.confusion, test.probabilities.max(axis=1)
-    wrong = confusion.matrix.copy()
-    np.fill_diagonal(wrong, 0)
     rates = {
         "recall": confusion.recalls,
         "precision": confusion.precisions,
@@ -221,7 +219,7 @@ def _confusion_data(
     }
     return {
         "is_matrix": len(test.classes) <= MATRIX_CLASSES,
-        "confused_pairs": int(np.count_nonzero(wrong)),
+        "confused_pairs": confusion.confused_pairs,
         "cells": [
             {
                 "label": cell.label,

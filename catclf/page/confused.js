@@ -19,8 +19,10 @@ function showConfused() {
   );
   showClassRates();
   const [cell] = cells; // the most frequent mistake, if there is one
-  if (cell === undefined) fill("cell-heading", "No test picture is predicted wrong.");
-  else chooseCell(cell);
+  if (cell !== undefined) return chooseCell(cell);
+  fill("cell-heading", "No test picture is predicted wrong.");
+  fill("confused-text");
+  fill("cells");
 }
 
 function matrix() {
