@@ -193,9 +193,7 @@ def prepare(
     preprocessing = preprocessing or Preprocessing()
     paths, arrays = _told_apart(sources, labels)
     with Listener(observer, progress, "pictures") as listener, ExitStack() as files:
-        listing = list_sources(
-            paths, files, listener, label_from, arrays, class_named=positive is not None
-        )
+        listing = list_sources(paths, files, listener, label_from, arrays)
         pictured = [p.pixels for p in listing.pictures if isinstance(p.pixels, str)]
         backbone = preprocessing.backbone
         inputs = [*paths, *pictured, *([] if backbone is None else [backbone.source])]

@@ -49,15 +49,13 @@ def list_sources(
     observer: Observer | None = None,
     label_from: LabelFrom = "layout",
     arrays: Mapping[str, Any] | None = None,
-    class_named: bool = False,
 ) -> Listing:
     """List the pictures of all sources, in the order given, each once; and of `arrays` in memory.
 
-    A source is a folder (`list_folder`, with its `label_from` and `class_named`), a table
-    (`list_table`), or arrays in files (`list_array_files`) that `files` keeps open. Several sources
-    whose names are splits, such as train/ and test/, or train.csv and test.csv, are these splits.
-    DatasetError where one is missing or none of these, or where it is not known what is a class and
-    what a split.
+    A source is a folder (`list_folder`, with its `label_from`), a table (`list_table`), or arrays
+    in files (`list_array_files`) that `files` keeps open. Several sources whose names are splits,
+    such as train/ and test/, or train.csv and test.csv, are these splits. DatasetError where one is
+    missing or none of these, or where it is not known what is a class and what a split.
 
     A picture that is given more than once, by the same file however its path is written, is used
     once for each class and each split that it is given with. That it is in no split says nothing
@@ -67,11 +65,7 @@ def list_sources(
     paths = [os.fspath(source) for source in sources]
     if label_from not in LABELS_FROM:
         raise ValueError(f"label_from must be one of {', '.join(LABELS_FROM)}, got {label_from!r}")
-    found = {
-        path: list_folder(path, observer, label_from, class_named)
-        for path in paths
-        if os.path.isdir(path)
-    }
+    found = {path: list_folder(path, observer, label_from) for path in paths if os.path.isdir(path)}
     if len(found) < len(set(paths)):  # imported here: most sources are folders
         from catclf.sources.arrays import list_array_files
         from catclf.sources.tables import is_table, list_table

@@ -44,9 +44,7 @@ UNLABELED = "picture without a label"
 UNLISTED = "picture not listed in the table"
 
 
-def list_folder(
-    path: str, observer: Observer, label_from: LabelFrom = "layout", class_named: bool = False
-) -> Listing:
+def list_folder(path: str, observer: Observer, label_from: LabelFrom = "layout") -> Listing:
     """List the pictures in a folder, with the class that `label_from` says.
 
     ``layout``: by the folders. These are class folders; or split folders of them, known by their
@@ -58,7 +56,7 @@ def list_folder(
     DatasetError where that is not known, where a class folder is empty, or where a folder cannot be
     opened.
     """
-    reader = _Reader(observer, label_from, class_named)
+    reader = _Reader(observer, label_from)
     try:
         reader.read(Folder(path))
     except PictureError as error:  # a folder that may not be opened
@@ -74,8 +72,8 @@ def list_folder(
 class _Reader:
     """Collects the pictures of one folder."""
 
-    def __init__(self, observer: Observer, label_from: LabelFrom, class_named: bool) -> None:
-        self.observer, self.label_from, self.class_named = observer, label_from, class_named
+    def __init__(self, observer: Observer, label_from: LabelFrom) -> None:
+        self.observer, self.label_from = observer, label_from
         self.pictures: list[Labeled] = []
         self.skipped: list[Skipped] = []
         self.passed: list[str] = []  # tables in folders that were entered
@@ -166,7 +164,7 @@ class _Reader:
                 self._read_tables(folder, [table], split)
                 return
             splits = {} if split else splits_of_classes(folders)
-            refuse_unclear(folder, splits, self.class_named)
+            refuse_unclear(folder, splits)
             if splits:
                 tell_splits(splits, self.observer)
                 for each in folders:

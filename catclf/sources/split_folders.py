@@ -74,11 +74,8 @@ def enter(folder: Folder, into_splits: bool = True) -> Folder:
     return folder
 
 
-def refuse_unclear(folder: Folder, splits: Collection[str] = (), class_named: bool = False) -> None:
-    """Refuse class folders that may be something else; those in them called `splits` are splits.
-
-    Dates may be classes where the caller has named one.
-    """
+def refuse_unclear(folder: Folder, splits: Collection[str] = ()) -> None:
+    """Refuse class folders that may be something else; those in them called `splits` are splits."""
     folders = folder.filled
     names = {each.name for each in folders}
     for each in folders:
@@ -105,7 +102,7 @@ def refuse_unclear(folder: Folder, splits: Collection[str] = (), class_named: bo
         len(folders) > 1
         and any(map(is_generic, names))
         and all(is_generic(name) or is_companion(name) for name in names)
-    ) or (len(folders) > 2 and all(map(is_date, names)) and not class_named):
+    ) or (len(folders) > 2 and all(map(is_date, names))):
         what = f"its folders ({name_some(sorted(names))}) do not look like classes"
         raise DatasetError(what, folder.path, "If they are the classes, choose `label_from` top.")
     for name, held in nested.items():

@@ -20,14 +20,11 @@ def touch(folder: Path, *names: str) -> None:
 
 
 def listing(
-    *sources: Path,
-    observer: Observer | None = None,
-    label_from: LabelFrom = "layout",
-    class_named: bool = False,
+    *sources: Path, observer: Observer | None = None, label_from: LabelFrom = "layout"
 ) -> Listing:
     """List sources whose pictures are not going to be read."""
     with ExitStack() as files:
-        return list_sources(sources, files, observer, label_from, class_named=class_named)
+        return list_sources(sources, files, observer, label_from)
 
 
 def rows(found: Listing, folder: Path) -> list[tuple[str, str, str | None]]:

@@ -275,14 +275,6 @@ def test_label_from_answers_what_is_asked(
     assert counted(tmp_path, label_from) == counts
 
 
-def test_dates_are_classes_where_one_is_named(tmp_path: Path) -> None:
-    """As by `positive`; unnamed they are asked for."""
-    make(tmp_path, "{2024-05,2024-06,2024-07}/1.jpg")
-    with pytest.raises(DatasetError, match="do not look like classes"):
-        listing(tmp_path)
-    assert len(listing(tmp_path, class_named=True).pictures) == 3
-
-
 def test_parents_are_the_classes_of_each_split(tmp_path: Path) -> None:
     """Splits are still splits; pictures in no folder below are skipped."""
     make(tmp_path, "{train,test}/{farm,house}/{cat,dog}/1.jpg", "train/2.jpg")
