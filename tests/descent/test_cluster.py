@@ -331,13 +331,11 @@ def test_workers_that_all_end_when_they_are_asked_are_an_error(
 
 
 @NEEDS_SIGSTOP
-@flat_and_tree
 def test_a_worker_that_does_not_answer_is_named_and_keeps_nobody_from_stopping(
-    trial: Trial, monkeypatch: pytest.MonkeyPatch, max_flat: int
+    trial: Trial, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Ctrl-C leaves what was done before; Dask itself gives such a worker up after minutes."""
     monkeypatch.setattr(cluster, "STOP_SECONDS", 0.5)
-    monkeypatch.setattr(cluster, "MAX_FLAT_SHARDS", max_flat)
     trial.dask.use(1)
     silent = trial.dask.add_worker()
     trial.dask.wait_for(2)

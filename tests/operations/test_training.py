@@ -87,7 +87,7 @@ def test_the_order_of_the_pixels_does_not_matter(course_dataset: Path, course_mo
         planes, labels = dataset.train.columns[:], dataset.train.labels
     interleaved = planes.reshape(-1, 3, 64 * 64).transpose(0, 2, 1).reshape(len(planes), -1)
     assert not np.array_equal(planes, interleaved)
-    method = METHODS["vectorized"](Problem(interleaved, labels, Settings()), None)
+    method = METHODS["gram"](Problem(interleaved, labels, Settings()), None)
     stand = descend(method, Training(Settings()))
     assert printed(stand.training.costs) == COURSE_COSTS
     model = catclf.load_model(course_model)  # trained on planes, as any other dataset

@@ -97,6 +97,7 @@ def make_report(
 KINDS = ("pixels", "hog-color")
 # Of tests of what has nothing to do with features.
 of_pixels = pytest.mark.parametrize("sample_report", KINDS[:1], indirect=True)
+six_of_pixels = pytest.mark.parametrize("six_report", KINDS[:1], indirect=True)
 
 
 @pytest.fixture(scope="session", params=KINDS)
@@ -106,7 +107,7 @@ def sample_report(request: Any, tmp_path_factory: pytest.TempPathFactory) -> Pat
     return make_report(folder, [SAMPLE], catclf.Preprocessing(features=request.param))
 
 
-@pytest.fixture(scope="session", params=["pixels", "hog-color"])
+@pytest.fixture(scope="session", params=KINDS)
 def six_report(request: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Report on the six kinds of pictures of the sample, by each kind of features."""
     folder = tmp_path_factory.mktemp("six")

@@ -11,7 +11,7 @@ from playwright.sync_api import Page
 
 import catclf
 from catclf.operations.evaluation import Evaluation
-from page.conftest import OpenPage, violations
+from page.conftest import OpenPage, six_of_pixels, violations
 from page.test_page import BEYOND_THE_CARD, HOSTILE, SPLIT, assert_it_fits, write_report
 from page.test_sections import number, percent
 
@@ -44,6 +44,7 @@ def cells(page: Page) -> list[list[int]]:
     ]
 
 
+@six_of_pixels
 def test_the_matrix_is_that_of_evaluate(six_report: Path, open_page: OpenPage) -> None:
     """Its numbers; the verdict, balanced accuracy, and recall, precision and F1 of each class."""
     page = open_page(six_report)
@@ -72,6 +73,7 @@ def test_the_matrix_is_that_of_evaluate(six_report: Path, open_page: OpenPage) -
     assert "ositive class" not in page.inner_text("main")
 
 
+@six_of_pixels
 def test_a_number_that_is_chosen_shows_its_pictures(six_report: Path, open_page: OpenPage) -> None:
     """By keyboard too: those of the label that are predicted so, with both probabilities."""
     page = open_page(six_report)
@@ -102,6 +104,7 @@ def test_a_number_that_is_chosen_shows_its_pictures(six_report: Path, open_page:
         page.locator("#cell-pictures canvas[width='64']").nth(len(names) - 1).wait_for()  # drawn
 
 
+@six_of_pixels
 def test_the_wrong_ones_stand_by_pairs(six_report: Path, open_page: OpenPage) -> None:
     """Below the name of each pair; a card tells the label's probability, and opens the steps."""
     page = open_page(six_report)
@@ -152,6 +155,7 @@ def test_the_pieces_add_up_to_the_z_of_the_predicted_class(
     assert "of the predicted class, add up to its z." in words
 
 
+@six_of_pixels
 def test_the_reliability_diagram_is_of_the_predicted_class(
     six_report: Path, open_page: OpenPage
 ) -> None:

@@ -19,7 +19,7 @@ from catclf.neighbors import draw_neighbors
 from catclf.operations import reporting
 from datasets import write_small
 from networks import small_backbone
-from page.conftest import SAMPLE, OpenPage, drop, make_report, violations
+from page.conftest import SAMPLE, OpenPage, drop, make_report, six_of_pixels, violations
 from page.test_network import seen_as_predict_sees
 from page.test_page import BEYOND_THE_CARD, HOSTILE, SHORT_SCALES, SPLIT, assert_it_fits
 from page.test_sections import color_at, number
@@ -65,6 +65,7 @@ def answers(page: Page, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.array([each["z"] for each in found]), np.array([each["a"] for each in found])
 
 
+@six_of_pixels
 def test_logits_and_probabilities_are_those_of_the_model(
     six_report: Path, open_page: OpenPage
 ) -> None:
@@ -389,6 +390,7 @@ def test_everyone_can_use_it(
         assert word not in everything
 
 
+@six_of_pixels
 def test_words_are_explained(six_report: Path, open_page: OpenPage) -> None:
     """Softmax too, which two classes do without; and no word that no section uses."""
     page = open_page(six_report)

@@ -93,9 +93,16 @@ def test_a_photo_has_the_pixels_and_probability_of_predict(
     assert off <= total / 1000
 
 
-@pytest.mark.parametrize("features", ["pixels", "hog-color"])
 @pytest.mark.parametrize(
-    ("size", "fit"), [(8, "crop"), (8, "pad"), (31, "pad"), (50, "crop"), (97, "squash")]
+    ("size", "fit", "features"),
+    [
+        (8, "crop", "pixels"),
+        (8, "pad", "hog-color"),
+        (31, "pad", "pixels"),
+        (50, "crop", "hog-color"),
+        (97, "squash", "pixels"),
+        (97, "squash", "hog-color"),
+    ],
 )
 def test_every_size_and_fit_is_that_of_predict(
     small_pictures: Path,
@@ -122,6 +129,7 @@ def test_every_size_and_fit_is_that_of_predict(
         assert np.count_nonzero(difference) <= difference.size / 1000
 
 
+@of_pixels
 def test_the_sample_is_answered_as_predict_does(sample_report: Path, open_page: OpenPage) -> None:
     """By its form, the page says the class and the probability of the command."""
     page = open_page(sample_report)

@@ -20,7 +20,7 @@ from catclf.operations.evaluation import Evaluation
 from catclf.operations.reporting import MEANINGS
 from catclf.operations.shown_names import names_below
 from conftest import training_of
-from page.conftest import SAMPLE, OpenPage
+from page.conftest import SAMPLE, OpenPage, of_pixels
 
 pytestmark = pytest.mark.slow
 
@@ -83,6 +83,7 @@ def color_at(page: Page, canvas: str, x: int, y: int) -> list[int]:
     return color
 
 
+@of_pixels
 def test_the_verdict_is_that_of_evaluate(page: Page, evaluation: Evaluation) -> None:
     """Accuracy, interval, majority class and train accuracy, and words that follow from them."""
     headline, lines = page.inner_text("#headline"), page.inner_text("#lines")
@@ -95,6 +96,7 @@ def test_the_verdict_is_that_of_evaluate(page: Page, evaluation: Evaluation) -> 
     assert "Its accuracy on the 240 pictures it was trained on is " in lines
 
 
+@of_pixels
 def test_percentages_are_rounded_as_in_the_terminal(page: Page) -> None:
     """An exact half becomes even."""
     fractions = [i / 32 for i in range(33)] + [i / 3200 for i in range(100)] + [2 / 3, 1e-9]
@@ -103,6 +105,7 @@ def test_percentages_are_rounded_as_in_the_terminal(page: Page) -> None:
     assert percent(21 / 32) == "65.62\u00a0%"
 
 
+@of_pixels
 def test_the_words_follow_the_numbers(page: Page) -> None:
     """Surely means that the whole interval lies on one side of the constant; weak, nearer to it."""
     for value, (low, high), words in (
@@ -139,6 +142,7 @@ def test_the_words_follow_the_numbers(page: Page) -> None:
             assert shows_train == (name == "accuracy")  # no balanced one is known of it
 
 
+@of_pixels
 def test_the_slider_recounts(page: Page, evaluation: Evaluation) -> None:
     """The confusion matrix, the rates, the curves' points and the line follow the threshold."""
     for t in (0, 0.25, 0.5, 0.735, 0.99, 1):
@@ -195,6 +199,7 @@ def numbers_are_those_of(page: Page, evaluation: Evaluation, t: float) -> None:
     ]
 
 
+@of_pixels
 def test_the_curves_are_those_of_the_probabilities(page: Page, evaluation: Evaluation) -> None:
     """Every corner of the ROC curve, and every pair of recall and precision, in their order."""
     labels, a = evaluation.labels, evaluation.probabilities[:, 1]
@@ -213,6 +218,7 @@ def test_the_curves_are_those_of_the_probabilities(page: Page, evaluation: Evalu
         assert any(point == pytest.approx(pair, abs=1e-3) for pair in pairs)
 
 
+@of_pixels
 def test_the_bar_of_the_verdict_is_to_scale(page: Page, evaluation: Evaluation) -> None:
     """The accuracy, its interval, the train accuracy and the constant, from 0 to 100 %."""
 
@@ -228,6 +234,7 @@ def test_the_bar_of_the_verdict_is_to_scale(page: Page, evaluation: Evaluation) 
     assert at("circle.train", "cx") == pytest.approx(40 + 560 * train)
 
 
+@of_pixels
 def test_the_most_confident_are_shown(page: Page, evaluation: Evaluation) -> None:
     """Wrong ones as `evaluate` names them, each with its file, label and probability."""
     cards = page.locator("#wrong .card").all_inner_texts()
@@ -284,6 +291,7 @@ def test_evidence_is_orange_where_it_speaks_for_the_class(page: Page) -> None:
         assert (r > b) == is_for
 
 
+@of_pixels
 def test_the_reliability_diagram_has_bins_of_equal_count(
     page: Page, evaluation: Evaluation
 ) -> None:
@@ -398,6 +406,7 @@ def test_the_graph_has_the_numbers_of_one_picture(page: Page, sample_report: Pat
     assert page.inner_text("#descend-needs") == "Choose the label y first."
 
 
+@of_pixels
 def test_squared_error_has_its_own_derivatives(page: Page) -> None:
     """Numerical derivatives agree, of both losses and both labels."""
     differences = page.evaluate(
@@ -415,6 +424,7 @@ def test_squared_error_has_its_own_derivatives(page: Page) -> None:
     assert max(differences) < 1e-8
 
 
+@of_pixels
 def test_the_costs_are_those_of_the_model(page: Page, sample_report: Path) -> None:
     """The train split's cost, the test split's log loss, and where that was lowest."""
     train, test = training_of(sample_report.with_name("model.npz")).curves()
@@ -437,6 +447,7 @@ def test_the_costs_are_those_of_the_model(page: Page, sample_report: Path) -> No
     assert number(lowest, "cx") == pytest.approx(52 + 286 * at / 2000)
 
 
+@of_pixels
 def test_a_model_overfits_only_where_it_is_known_to(page: Page) -> None:
     """The log loss rose while the cost fell, which was a log loss too: no penalty, no weights."""
     plain = {"loss": "cross-entropy", "l2": 0, "class_weight": "none", "cost_is_log_loss": True}
