@@ -24,7 +24,7 @@ from dask_cluster import DaskCluster
 from datasets import write_small
 
 # The same examples every time, however slow the machine: a failure is the change's, not luck's.
-settings.register_profile("catclf", deadline=None, derandomize=True, max_examples=30)
+settings.register_profile("catclf", deadline=None, derandomize=True, max_examples=20)
 settings.load_profile("catclf")
 
 

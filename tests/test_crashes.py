@@ -28,8 +28,8 @@ if sys.platform == "win32":
 import resource
 
 pytestmark = pytest.mark.slow
-KILLS = 12  # of each verb, by each signal
-SIZE_LIMITS = 36  # along a whole file
+KILLS = 6  # of each verb, by each signal
+SIZE_LIMITS = 18  # along a whole file
 
 
 def fork() -> int:

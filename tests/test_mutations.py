@@ -23,7 +23,7 @@ pytestmark = pytest.mark.slow
 CHILD_SECONDS = 300  # of a child for all its files: a hang, and no measurement
 
 
-def run(kind: str, files: list[Path], count: int = 200) -> None:
+def run(kind: str, files: list[Path], count: int = 120) -> None:
     """Read mutations of the files in a process of their own."""
     command = [sys.executable, "-W", "error", str(SCRIPT), kind, str(count), *map(str, files)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=CHILD_SECONDS)
@@ -87,7 +87,7 @@ def test_mutated_course_files(options: dict[str, Any], user_block: int, tmp_path
             file.create_dataset(f"{split}_set_x", data=pixels, **options)
             file[f"{split}_set_y"] = np.array([0, 1, 0, 1])
         file["list_classes"] = np.array([b"non-cat", b"cat"])
-    run("course", [path], 100)
+    run("course", [path], 60)
 
 
 def test_mutated_real_course_files(course_files: list[Path]) -> None:

@@ -178,7 +178,7 @@ def test_a_worker_killed_at_any_moment_is_an_error_not_a_wait(
 
     faulthandler.dump_traceback_later(100, exit=True)  # where one waits
     try:
-        for _ in range(8):
+        for _ in range(5):
             pool = Pool(fill, 2)
             victim = random.choice(pool._workers).process
             killer = threading.Timer(random.uniform(0, 0.05), victim.kill)
