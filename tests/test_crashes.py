@@ -29,7 +29,7 @@ import resource
 
 pytestmark = pytest.mark.slow
 KILLS = 6  # of each verb, by each signal
-SIZE_LIMITS = 18  # along a whole file
+SIZE_LIMITS = 36  # along a whole file
 
 
 def fork() -> int:
