@@ -41,7 +41,6 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.filterwarnings("ignore::ResourceWarning"),  # of connections to the killed
 ]
-flat_and_tree = pytest.mark.parametrize("max_flat", [64, 1], ids=["flat", "tree"])
 NEEDS_SIGSTOP = pytest.mark.skipif(
     sys.platform == "win32", reason="no process can be stopped by a signal"
 )
@@ -225,12 +224,11 @@ def test_a_default_rate_that_is_too_high_is_mended_there_too(
 # ------------------------------------------------------------------------------- what is lost
 
 
-@flat_and_tree
 def test_a_killed_worker_costs_no_bit_and_is_told_once(
-    trial: Trial, monkeypatch: pytest.MonkeyPatch, max_flat: int
+    trial: Trial, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its examples are read by others, where workers add up sums of others too."""
-    monkeypatch.setattr(cluster, "MAX_FLAT_SHARDS", max_flat)
+    monkeypatch.setattr(cluster, "MAX_FLAT_SHARDS", 1)
     killed = trial.dask.use(3)[1]
     address = trial.address_of(killed)
     seen = Meanwhile(17, lambda: kill(killed))
