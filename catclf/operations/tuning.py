@@ -127,9 +127,8 @@ def _tuned(dataset: AnyPath, search: Search, observer: Observer) -> Tuned:
     curves = validation.run(compared_iterations(search.iterations), observer)
     balanced = search.class_weight == "balanced"
     shares = class_shares(labels, n_classes)
-    if balanced:
-        shares = np.full(n_classes, 1 / n_classes)
-    constant = constant_log_loss(shares)
+    counted = np.full(n_classes, 1 / n_classes) if balanced else shares
+    constant = constant_log_loss(counted)
     settings = range(len(curves.settings))
     scores = sorted(
         (curves.best(index, search.metric, constant) for index in settings),
@@ -155,8 +154,8 @@ def _tuned(dataset: AnyPath, search: Search, observer: Observer) -> Tuned:
         search=search,
         scores=scores,
         chosen=chosen,
-        majority_rate=float(class_shares(labels, n_classes).max()),
-        constant=shares.tolist(),
+        majority_rate=float(shares.max()),
+        constant=counted.tolist(),
         constant_log_loss=constant,
         m=labels.size,
         total=total,

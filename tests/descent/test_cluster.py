@@ -175,16 +175,15 @@ def notebook(data: Path, tmp_path: Path) -> Iterator[Callable[..., Trial]]:
 # ------------------------------------------------------------------------------------ the bits
 
 
-@pytest.mark.parametrize("number", [3])
 def test_any_number_of_workers_gives_the_bits_of_one_machine(
-    notebook: Callable[..., Trial], number: int, tmp_path: Path
+    notebook: Callable[..., Trial], tmp_path: Path
 ) -> None:
     """Every loss, l2 and class weights, on both splits; nothing is left on the cluster."""
-    trial = notebook(number)
+    trial = notebook(3)
     for settings in (SETTINGS, Settings(0.05, 10, 0.01, "squared-error", 4, "balanced")):
         seen = Meanwhile()
         assert bits(trial.train(seen, settings)) == trial.here(settings)
-        assert seen.n_workers == number
+        assert seen.n_workers == 3
     several = replace(trial, data=write(tmp_path / "d.npz", turns=(1, 0, 2)))
     settings = Settings(0.05, 10, 0.01, every=4, class_weight="balanced")
     assert bits(several.train(None, settings)) == several.here(settings)
