@@ -61,16 +61,16 @@ function matrix() {
   return table;
 }
 
+function headings(...texts) {
+  const heads = texts.map((text) => create("th", { scope: "col" }, text));
+  return create("thead", {}, create("tr", {}, ...heads));
+}
+
 function pairTable() {
-  const heading = (text) => create("th", { scope: "col" }, text);
   return create(
     "table",
     { class: "pair-table" },
-    create(
-      "thead",
-      {},
-      create("tr", {}, ...["label", "predicted", "pictures", "of the label"].map(heading)),
-    ),
+    headings("label", "predicted", "pictures", "of the label"),
     create(
       "tbody",
       {},
@@ -160,16 +160,11 @@ function showClassRates() {
       create("th", { scope: "row" }, name, create("small", {}, counted(count, "picture"))),
       ...names.map((rate) => create("td", { "data-rate": rate }, percent(rateOf(rate)))),
     );
-  const heading = (text) => create("th", { scope: "col" }, text);
   const table = create(
     "table",
     { class: "class-rates" },
     create("caption", {}, "Each class, the lowest recall first"),
-    create(
-      "thead",
-      {},
-      create("tr", {}, ...["class", "recall", "precision", "F1"].map(heading)),
-    ),
+    headings("class", "recall", "precision", "F1"),
     create(
       "tbody",
       {},
