@@ -18,7 +18,7 @@ import io
 import pickle
 import struct
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 
 from catclf.backbone import EFFICIENTNET_LITE0, INSTALL
 from catclf.errors import CatclfError
+from catclf.onnx_graph import Graph, import_onnx
 
 SIZE = 224
 STEM_CHANNELS, HEAD_CHANNELS = 32, 1280
@@ -81,16 +82,6 @@ def efficientnet_lite0(*, rounded: bool = True) -> bytes:
     import_onnx()
     network: bytes = _model(read_weights(_weights_file()), rounded).SerializeToString()
     return network
-
-
-def import_onnx() -> Any:
-    """Return onnx, which reads and writes such files; CatclfError where it cannot be loaded."""
-    try:
-        import onnx
-    except ImportError as error:
-        what = f"a network needs onnx, which cannot be loaded ({error})"
-        raise CatclfError(what, fix=INSTALL) from error
-    return onnx
 
 
 # ------------------------------------------------------------------------------- the weights
@@ -182,21 +173,30 @@ def _view(tensor: _Tensor, numbers: NDArray[Any]) -> NDArray[Any]:
 
 def _model(weights: Weights, rounded: bool) -> Any:
     """Return the ONNX model: stem, blocks, head."""
-    graph = _Graph(weights, rounded)
-    x = graph.normalized("image")
-    x = graph.convolution(x, "_conv_stem", "_bn0", stride=2)  # (n, 32, 112, 112)
+    network = _Network(weights, rounded)
+    x = network.normalized("image")
+    x = network.convolution(x, "_conv_stem", "_bn0", stride=2)  # (n, 32, 112, 112)
     channels = STEM_CHANNELS
     for number, (stage, stride) in enumerate(_blocks()):
         inputs, block, wide = x, f"_blocks.{number}.", channels * stage.expansion
         if stage.expansion > 1:
-            x = graph.convolution(x, f"{block}_expand_conv", f"{block}_bn0")
-        x = graph.convolution(x, f"{block}_depthwise_conv", f"{block}_bn1", stride, groups=wide)
-        x = graph.convolution(x, f"{block}_project_conv", f"{block}_bn2", activates=False)
+            x = network.convolution(x, f"{block}_expand_conv", f"{block}_bn0")
+        x = network.convolution(x, f"{block}_depthwise_conv", f"{block}_bn1", stride, groups=wide)
+        x = network.convolution(x, f"{block}_project_conv", f"{block}_bn2", activates=False)
         if stride == 1 and channels == stage.channels:
-            x = graph.node("Add", [x, inputs])
+            x = network.graph.node("Add", x, inputs)
         channels = stage.channels
-    x = graph.convolution(x, "_conv_head", "_bn1")  # (n, 1280, 7, 7)
-    return graph.model(x)
+    x = network.convolution(x, "_conv_head", "_bn1")  # (n, 1280, 7, 7)
+    network.graph.node("Identity", x, output="features")
+    places = SIZE // 32  # after five convolutions of stride 2
+    return network.graph.model(
+        EFFICIENTNET_LITE0,
+        {"image": (np.float32, ["n", 3, SIZE, SIZE])},
+        {"features": (np.float32, ["n", HEAD_CHANNELS, places, places])},
+        OPSET,
+        IR_VERSION,
+        {"normalize": "raw"},
+    )
 
 
 def _blocks() -> Iterator[tuple[Stage, int]]:
@@ -206,33 +206,22 @@ def _blocks() -> Iterator[tuple[Stage, int]]:
             yield stage, stage.stride if layer == 0 else 1
 
 
-class _Graph:
-    """An ONNX graph that grows node by node; each has one output."""
+class _Network:
+    """A network that grows convolution by convolution."""
 
     def __init__(self, weights: Weights, rounded: bool) -> None:
-        from onnx import helper, numpy_helper
-
-        self._helper, self._tensor = helper, numpy_helper.from_array
+        self.graph = Graph()
         self._learned, self._rounded = weights, rounded
-        self._nodes: list[Any] = []
-        self._arrays: list[Any] = []
         self._convolutions = 0
-        self._clip = [self._array("zero", np.float32(0)), self._array("six", np.float32(6))]
-
-    def _array(self, name: str, values: Any) -> str:
-        self._arrays.append(self._tensor(np.asarray(values), name))
-        return name
-
-    def node(self, kind: str, inputs: Iterable[str], output: str = "", **attributes: Any) -> str:
-        """Add a node, and return its output's name."""
-        output = output or f"x{len(self._nodes)}"
-        self._nodes.append(self._helper.make_node(kind, list(inputs), [output], **attributes))
-        return output
+        named = {"zero": np.float32(0), "six": np.float32(6)}
+        self._clip = [self.graph.array(value, name) for name, value in named.items()]
 
     def normalized(self, image: str) -> str:
         """Add the scaling of pixels, 0 to 255."""
-        centered = self.node("Sub", [image, self._array("mean", np.float32(MEAN))])
-        return self.node("Div", [centered, self._array("deviation", np.float32(DEVIATION))])
+        mean = self.graph.array(np.float32(MEAN), "mean")
+        centered = self.graph.node("Sub", image, mean)
+        deviation = self.graph.array(np.float32(DEVIATION), "deviation")
+        return self.graph.node("Div", centered, deviation)
 
     def convolution(
         self,
@@ -250,44 +239,24 @@ class _Graph:
         """
         number, (weights, biases) = self._convolutions, folded(self._learned, name, norm)
         self._convolutions += 1
-        stored = [self._weights(weights, number), self._array(f"b{number}", biases)]
-        x = self.node(
+        stored = [self._weights(weights, number), self.graph.array(biases, f"b{number}")]
+        x = self.graph.node(
             "Conv",
-            [x, *stored],
+            x,
+            *stored,
             kernel_shape=weights.shape[2:],
             strides=[stride, stride],
             group=groups,
             auto_pad="SAME_UPPER",
         )
-        return self.node("Clip", [x, *self._clip]) if activates else x
+        return self.graph.node("Clip", x, *self._clip) if activates else x
 
     def _weights(self, weights: Array, number: int) -> str:
         if not self._rounded:
-            return self._array(f"w{number}", weights.astype(np.float32))
+            return self.graph.array(weights.astype(np.float32), f"w{number}")
         levels, scales = round_weights(weights)
-        stored = [self._array(f"q{number}", levels), self._array(f"s{number}", scales)]
-        return self.node("DequantizeLinear", stored, f"w{number}", axis=0)
-
-    def model(self, output: str) -> Any:
-        """Return the model whose output this is."""
-        from onnx import TensorProto
-
-        helper, places = self._helper, SIZE // 32  # after five convolutions of stride 2
-        self.node("Identity", [output], "features")
-        image, features = (
-            helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
-            for name, shape in (
-                ("image", ["n", 3, SIZE, SIZE]),
-                ("features", ["n", HEAD_CHANNELS, places, places]),
-            )
-        )
-        graph = helper.make_graph(
-            self._nodes, EFFICIENTNET_LITE0, [image], [features], self._arrays
-        )
-        opsets = [helper.make_opsetid("", OPSET)]
-        model = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION)
-        helper.set_model_props(model, {"normalize": "raw"})
-        return model
+        stored = [self.graph.array(levels, f"q{number}"), self.graph.array(scales, f"s{number}")]
+        return self.graph.node("DequantizeLinear", *stored, output=f"w{number}", axis=0)
 
 
 def folded(weights: Weights, name: str, norm: str) -> tuple[Array, NDArray[np.float32]]:

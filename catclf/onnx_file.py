@@ -24,10 +24,11 @@ from catclf.backbone import (
     open_session,
     run,
 )
-from catclf.efficientnet import WEIGHTS_PACKAGE, efficientnet_lite0, import_onnx
+from catclf.efficientnet import WEIGHTS_PACKAGE, efficientnet_lite0
 from catclf.errors import AnyPath, CatclfError, printable
 from catclf.fields import Range
 from catclf.files import HEAD_BYTES, Expected, read_regular
+from catclf.onnx_graph import import_onnx
 
 MAX_BYTES = 500 * 2**20
 MAX_SIZE = 1024
