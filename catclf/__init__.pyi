@@ -29,6 +29,8 @@ from catclf.operations.comparison import Comparison as Comparison
 from catclf.operations.comparison import compare as compare
 from catclf.operations.evaluation import Evaluation as Evaluation
 from catclf.operations.evaluation import evaluate as evaluate
+from catclf.operations.exporting import Exported as Exported
+from catclf.operations.exporting import export as export
 from catclf.operations.inspection import info as info
 from catclf.operations.prediction import Prediction as Prediction
 from catclf.operations.prediction import predict as predict

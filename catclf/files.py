@@ -88,6 +88,7 @@ class FileKind(Enum):
     PREDICTIONS = "a CSV file of catclf's predictions"
     SKIPPED = "a CSV file of what catclf prepare left out"
     EVIDENCE = "evidence that catclf drew"
+    EXPORT = "an ONNX file that catclf exported"
     PICTURE = "a picture"
     HDF5 = "an HDF5 file"
     ARCHIVE = "an archive"
@@ -119,6 +120,7 @@ _SIGNATURES = (
     (",".join(CLASS_PREDICTIONS_HEADER).encode() + rb',"?P\(', FileKind.PREDICTIONS),
     (",".join(SKIPPED_HEADER).encode() + rb"\n", FileKind.SKIPPED),
     (_EVIDENCE, FileKind.EVIDENCE),
+    (rb"\x08.\x12\x06catclf", FileKind.EXPORT),  # its IR version, and its producer
 )
 
 

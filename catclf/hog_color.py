@@ -95,11 +95,16 @@ def neighbors(size: int) -> list[Shares]:
     Cells are numbered row by row in a grid with one more cell on every side, which takes the votes
     that leave the picture. Both arrays of a pair are (size, size).
     """
-    along = _nearest((np.arange(size) + 0.5) * (CELLS_PER_SIDE / size) + 0.5)  # center of 1: 1.0
+    along = neighbors_along(size)
     return [
         (PADDED_CELLS_PER_SIDE * i[:, np.newaxis] + j, share_i[:, np.newaxis] * share_j)
         for (i, share_i), (j, share_j) in product(along, along)
     ]
+
+
+def neighbors_along(size: int) -> tuple[Shares, Shares]:
+    """Return the two cells nearest to each pixel of a row, or column, and their shares: (size,)."""
+    return _nearest((np.arange(size) + 0.5) * (CELLS_PER_SIDE / size) + 0.5)  # center of 1: 1.0
 
 
 def _nearest(position: NDArray[np.floating]) -> tuple[Shares, Shares]:

@@ -36,6 +36,8 @@ class Graph:
         self._onnx = import_onnx()
         self.nodes: list[Any] = []
         self.arrays: list[Any] = []
+        self._functions: list[Any] = []  # of networks that are joined in, and their opsets
+        self._other_opsets: list[Any] = []
 
     def array(self, values: ArrayLike, name: str = "") -> str:
         """Add an array, and return its name."""
@@ -53,6 +55,18 @@ class Graph:
         self.nodes.append(self._onnx.helper.make_node(kind, names, [output], **attributes))
         return output
 
+    def join(self, network: Any, image: str, output: str) -> str:
+        """Add the nodes of a network, an ONNX model of one input; return an output's name."""
+        network = self._onnx.compose.add_prefix(network, "network/")
+        stored = {each.name for each in network.graph.initializer}
+        [given] = [each.name for each in network.graph.input if each.name not in stored]
+        self.node("Identity", image, output=given)
+        self.nodes.extend(network.graph.node)
+        self.arrays.extend(network.graph.initializer)
+        self._functions.extend(network.functions)
+        self._other_opsets.extend(each for each in network.opset_import if each.domain)
+        return f"network/{output}"
+
     def model(
         self,
         name: str,
@@ -61,8 +75,13 @@ class Graph:
         opset: int,
         ir_version: int,
         metadata: Mapping[str, str],
+        producer: tuple[str, str] | None = None,
+        description: str = "",
     ) -> Any:
-        """Return the ONNX model of the inputs and outputs named, each of a type and a shape."""
+        """Return the ONNX model of the inputs and outputs named, each of a type and a shape.
+
+        The producer is a program and its version.
+        """
         helper = self._onnx.helper
         of_graph = [
             [
@@ -72,9 +91,17 @@ class Graph:
             for values in (inputs, outputs)
         ]
         graph = helper.make_graph(self.nodes, name, *of_graph, self.arrays)
-        opsets = [helper.make_opsetid("", opset)]
-        model = helper.make_model(graph, opset_imports=opsets, ir_version=ir_version)
+        model = helper.make_model(
+            graph,
+            opset_imports=[helper.make_opsetid("", opset), *self._other_opsets],
+            functions=self._functions,
+            ir_version=ir_version,
+        )
         helper.set_model_props(model, dict(metadata))
+        if producer is not None:
+            model.producer_name, model.producer_version = producer
+        if description:
+            model.doc_string = description
         return model
 
     def type_of(self, dtype: type[np.generic]) -> int:

@@ -25,7 +25,9 @@ from catclf.files import HEAD_BYTES, Expected, FileKind, kind_of_bytes, read_reg
 
 # Each verb is a module of this package with a `command`; it is imported when it is called,
 # so that no verb pays for another's imports.
-VERBS = ("prepare", "train", "predict", "evaluate", "report", "tune", "info", "benchmark")
+VERBS = (
+    "prepare", "train", "predict", "evaluate", "report", "export", "tune", "info", "benchmark"
+)  # fmt: skip
 PREFIX = "CATCLF"  # of the variables in the environment that set options
 MAX_CONFIG_BYTES = 2**20
 FORCE = "--force is for the command line alone."

@@ -268,9 +268,9 @@ def quiet_option(function: F) -> F:
     return flag("-q", "--quiet", group="Output", help="Show results and warnings only.")(function)
 
 
-def model_options(many: bool = False) -> Callable[[F], F]:
-    """Declare the options of the verbs that apply a model, or `many`."""
-    declared = (
+def model_options(many: bool = False, threshold: bool = True) -> Callable[[F], F]:
+    """Declare the options of the verbs that apply a model, or `many`, by a `threshold`."""
+    declared = [
         option(
             "-m",
             "--model",
@@ -306,7 +306,9 @@ def model_options(many: bool = False) -> Callable[[F], F]:
             help="Only for a weights-only .npz: the names of its classes, as noncat,cat; of more "
             "than two in the order of its columns.",
         ),
-    )
+    ]
+    if not threshold:
+        del declared[1]
 
     def declare(function: F) -> F:
         for each in reversed(declared):
