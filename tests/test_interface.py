@@ -20,6 +20,7 @@ ASKED = {"Preprocessing", "Search", "Settings"}  # by the caller: no results
 PLAIN = (
     catclf.Backbone,
     catclf.Duplicates,
+    catclf.Exported,
     catclf.Judged,
     catclf.LabeledPrediction,
     catclf.Score,
@@ -55,6 +56,7 @@ def results(small_pictures: Path, small_dataset: Path, folder: Path) -> list[obj
         evaluation.judged,
         catclf.compare(small_dataset, model, model),
         catclf.report(small_dataset, model, folder / "r.html"),
+        catclf.export(model, folder / "m.onnx"),
         next(catclf.predict(small_pictures, model)),
         tuned,
         tuned.scores[0],

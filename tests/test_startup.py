@@ -25,11 +25,10 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 EXTRAS = {
     "backbone.py": {"onnxruntime"},
     "onnx_file.py": {"google", "onnx"},
-    "efficientnet.py": {"onnx"},
+    "onnx_graph.py": {"onnx"},
     "pictures/others.py": {"pillow_heif"},
     "descent/compiled.py": {"numba"},
     "descent/cluster.py": {"distributed"},
-    "descent/shard.py": {"distributed"},
     "operations/training.py": {"distributed"},  # for a type
     "cli/scheduler.py": {"distributed"},
 }

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 
 from catclf import __version__
-from catclf.errors import CatclfError
 from catclf.features import Preprocessing
 from catclf.model import Model
 from catclf.onnx_export.hog_color import hog_color
