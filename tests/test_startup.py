@@ -28,6 +28,7 @@ EXTRAS = {
     "onnx_graph.py": {"onnx"},
     "pictures/others.py": {"pillow_heif"},
     "descent/compiled.py": {"numba"},
+    "cluster.py": {"distributed"},
     "descent/cluster.py": {"distributed"},
     "operations/training.py": {"distributed"},  # for a type
     "cli/scheduler.py": {"distributed"},

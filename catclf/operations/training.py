@@ -61,7 +61,7 @@ from catclf.training import DEFAULT_RATE, Settings, Training
 if TYPE_CHECKING:
     from distributed import Client
 
-    from catclf.descent.cluster import Cluster
+    from catclf.descent.cluster import ClusterSums
 
 CREATED_BY = f"catclf {__version__}"
 
@@ -181,12 +181,12 @@ def train(
             settings = replace(settings, learning_rate=before.learning_rate)
         refuse_loss(settings, opened)
         problem = problem_of(opened, settings)
-        backend: ThisMachine | Cluster = ThisMachine()
+        backend: ThisMachine | ClusterSums = ThisMachine()
         if client is not None:
-            from catclf.descent.cluster import Cluster
+            from catclf.descent.cluster import ClusterSums
 
             shared = SharedDataset.of(opened, settings)
-            backend = held.enter_context(closing(Cluster(client, problem, shared, listener)))
+            backend = held.enter_context(closing(ClusterSums(client, problem, shared, listener)))
             listener.workers(backend.n_workers)
             method = "streaming"
         if old is None:
@@ -267,7 +267,7 @@ def _evaluated(
 
 
 def _choose(
-    problem: Problem, method: str, backend: ThisMachine | Cluster, observer: Observer
+    problem: Problem, method: str, backend: ThisMachine | ClusterSums, observer: Observer
 ) -> Choice:
     """Choose a method, where it is auto, and a kernel that can be loaded where it computes."""
     m, n_x, iterations = problem.m // backend.n_workers, problem.n_x, problem.settings.iterations
@@ -304,7 +304,7 @@ def _model_of(dataset: Dataset, neighbors: Neighbors | None, stand: Stand) -> Mo
 
 def _run(
     model_of: Callable[[Stand], Model],
-    backend: ThisMachine | Cluster,
+    backend: ThisMachine | ClusterSums,
     choice: Choice,
     output: AnyPath,
     observer: Observer,

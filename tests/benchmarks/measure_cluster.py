@@ -24,7 +24,7 @@ from catclf import Settings, open_dataset
 from catclf.cli.scheduler import connected
 from catclf.columns import BLOCK_EXAMPLES
 from catclf.descent import KERNELS, Choice, Method, Problem
-from catclf.descent.cluster import Cluster
+from catclf.descent.cluster import ClusterSums
 from catclf.descent.streaming import Streaming, sums_over
 from catclf.descent.sums import Examples, Sums
 from catclf.observer import Observer
@@ -34,7 +34,7 @@ SETTINGS = Settings(0.0005)
 SMALL = 1000  # pictures whose sums take no time to speak of
 ITERATIONS = 10
 SHARDS = 1000
-GROUPS = math.isqrt(SHARDS)  # as `Cluster` makes of them
+GROUPS = math.isqrt(SHARDS)  # as `ClusterSums` makes of them
 
 
 def measure_cluster(folder: Path) -> list[Row]:
@@ -52,7 +52,7 @@ def measure_cluster(folder: Path) -> list[Row]:
 
 
 @contextmanager
-def on_a_cluster(path: Path, n_workers: int) -> Iterator[tuple[Problem, Cluster, int]]:
+def on_a_cluster(path: Path, n_workers: int) -> Iterator[tuple[Problem, ClusterSums, int]]:
     """Start workers, each a process of one thread, for the examples of a dataset.
 
     Yields the problem, the cluster, and the number of one of the processes.
@@ -64,7 +64,7 @@ def on_a_cluster(path: Path, n_workers: int) -> Iterator[tuple[Problem, Cluster,
     ):
         client.wait_for_workers(n_workers, timeout=60)
         problem = problem_of(dataset, SETTINGS)
-        cluster = Cluster(client, problem, SharedDataset.of(dataset, SETTINGS), Observer())
+        cluster = ClusterSums(client, problem, SharedDataset.of(dataset, SETTINGS), Observer())
         yield problem, cluster, min(client.run(os.getpid).values())
 
 

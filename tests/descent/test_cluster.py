@@ -19,11 +19,13 @@ import pytest
 from dask.config import set as dask_config
 from distributed import Client, LocalCluster
 
-from catclf import ClusterError, train
+from catclf import ClusterError, cluster, train
 from catclf.cli.scheduler import connected
+from catclf.cluster import versions
 from catclf.dataset import NewSplit, open_dataset, write_dataset
-from catclf.descent import choice, cluster, loop, streaming
-from catclf.descent.cluster import Shard, versions
+from catclf.descent import choice, loop, streaming
+from catclf.descent import cluster as shards
+from catclf.descent.cluster import Shard
 from catclf.features import Preprocessing
 from catclf.observer import Observer
 from catclf.operations.problems import SharedDataset
@@ -227,13 +229,13 @@ def test_a_killed_worker_costs_no_bit_and_is_told_once(
     trial: Trial, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its examples are read by others, where workers add up sums of others too."""
-    monkeypatch.setattr(cluster, "MAX_FLAT_SHARDS", 1)
+    monkeypatch.setattr(shards, "MAX_FLAT_SHARDS", 1)
     killed = trial.dask.use(3)[1]
     address = trial.address_of(killed)
     seen = Meanwhile(17, lambda: kill(killed))
     assert bits(trial.train(seen)) == trial.here()
     lost = [text for text in seen.warnings if "lost" in text]
-    assert lost == [f"the cluster lost worker {address}: others read the examples again"]
+    assert lost == [f"the cluster lost worker {address}: others compute what it had"]
 
 
 def test_without_workers_it_waits_for_one(trial: Trial) -> None:
@@ -438,7 +440,8 @@ def test_a_worker_of_another_version_is_named(
 
     trial.dask.use(1)
     monkeypatch.setattr(choice, "COMPILED_START_SECONDS", -1.0)
-    monkeypatch.setattr(cluster, "versions", ours)
+    for module in (cluster, shards):
+        monkeypatch.setattr(module, "versions", ours)
     error = trial.error(f"has {package} .*, and here is 9.9")
     assert error.fix == f"Install the same version of {package} everywhere."
     assert str(error.where).startswith("tcp://127.0.0.1:")
@@ -454,7 +457,7 @@ def test_numba_is_left_out_where_a_worker_lacks_it(
     monkeypatch.setitem(sys.modules, "catclf.descent.compiled", None)  # it cannot be imported
     if not installed:
         kernels = iter([["numpy", "numba"], ["numpy"]])
-        monkeypatch.setattr(cluster, "installed_kernels", lambda: next(kernels))
+        monkeypatch.setattr(shards, "installed_kernels", lambda: next(kernels))
         why = "numba is not installed on inproc://"
     trial, seen = notebook(2), Meanwhile()
     assert bits(trial.train(seen)) == trial.here()
@@ -506,7 +509,7 @@ def test_a_shard_keeps_its_rows_where_memory_holds_them(
 
     Dask is told how large it is; what it would send to another worker is what to read.
     """
-    monkeypatch.setattr(cluster, "get_worker", lambda: _Worker(limit, used))
+    monkeypatch.setattr(shards, "get_worker", lambda: _Worker(limit, used))
     with open_dataset(data) as dataset:
         shared = SharedDataset.of(dataset, SETTINGS)
     shard = Shard(shared, 1, 3, "numpy", versions(["catclf"]))
@@ -515,7 +518,7 @@ def test_a_shard_keeps_its_rows_where_memory_holds_them(
     sums = shard.splits["train"](w, b)
     assert (sys.getsizeof(shard) > (768 + 44) * 3 * SIZE * SIZE) == kept
     sent = pickle.dumps(shard)
-    monkeypatch.setattr(cluster, "get_worker", lambda: _Worker(None, 0))
+    monkeypatch.setattr(shards, "get_worker", lambda: _Worker(None, 0))
     again = pickle.loads(sent)
     assert max(len(sent), sys.getsizeof(again)) < 2000
     other = again.splits["train"](w, b)
