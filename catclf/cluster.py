@@ -10,7 +10,7 @@ import asyncio
 import math
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent import futures
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -31,9 +31,8 @@ POLL_SECONDS = 0.5
 MAX_LOSSES = 4  # of all workers in a row: then it is not the workers' fault
 WITHOUT_WORKERS = "the cluster has no worker: waiting for one"
 SAME_MACHINES = "Has each machine the same catclf, and memory enough?"
-# Of items together: the scheduler spends about a millisecond on a task, and 1000 workers ask for
-# one each.
-TASK_MS = 2000
+# Of items together: a scheduler gives out some 1000 tasks a second, so much for 1000 workers.
+TASK_MS = 1000
 TASK_BYTES = 2**22
 TASKS_AHEAD = 3  # for each core, given to the cluster before their results are taken
 Versions = dict[str, str | None]
@@ -75,7 +74,7 @@ class Cluster:
         items: Iterable[T],
         result_bytes: int = 1,
         item_ms: int = 1,
-    ) -> Iterator[tuple[R, str]]:
+    ) -> Generator[tuple[R, str], None, None]:
         """Yield ``function(item)`` for each item, in order, and the worker that computed it.
 
         As `catclf.workers.map_in_order` does by processes: memory is bounded by some items for each

@@ -30,7 +30,12 @@ EXTRAS = {
     "descent/compiled.py": {"numba"},
     "cluster.py": {"distributed"},
     "descent/cluster.py": {"distributed"},
-    "operations/training.py": {"distributed"},  # for a type
+    # For a type:
+    "operations/picture_rows.py": {"distributed"},
+    "operations/prediction.py": {"distributed"},
+    "operations/preparation.py": {"distributed"},
+    "operations/shared_files.py": {"distributed"},
+    "operations/training.py": {"distributed"},
     "cli/scheduler.py": {"distributed"},
 }
 

@@ -28,6 +28,7 @@ from catclf.cli.output import (
     note,
     wrapped,
 )
+from catclf.cli.scheduler import cluster_client, scheduler_options
 from catclf.columns import Order
 from catclf.errors import CatclfError, name_classes, printable
 from catclf.files import HEAD_BYTES, Expected
@@ -79,6 +80,7 @@ Examples:
     "output is no map.",
 )
 @partial(force_option, replaces="files of another kind in FOLDER, photographs too")
+@partial(scheduler_options, what="predict the files, by the paths they have here")
 @quiet_option
 @click.pass_context
 def command(
@@ -92,6 +94,8 @@ def command(
     format: str,
     evidence: str | None,
     force: bool,
+    scheduler: str | None,
+    scheduler_file: str | None,
     quiet: bool,
 ) -> None:
     """Predict the class of pictures, and its probability.
@@ -123,12 +127,14 @@ def command(
         "csv": partial(as_csv, draws=draws, n_classes=len(loaded.classes)),
         "jsonl": partial(as_json, draws=draws),
     }
+    client = ctx.with_resource(cluster_client(scheduler, scheduler_file))
     predictions = predict(
         chain((sys.stdin.buffer if name == STDIN else name for name in image), listed),
         loaded,
         threshold=threshold,
         evidence=evidence,
         force=force,
+        client=client,
         observer=Display("pictures", quiet=quiet),
     )
     # Whoever reads the results may have seen enough of them, but the PNG files are results too.

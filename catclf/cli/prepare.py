@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections import defaultdict
+from functools import partial
 from typing import Any
 
 import click
@@ -26,6 +27,7 @@ from catclf.cli.options import (
     taken,
 )
 from catclf.cli.output import EXIT_UNREADABLE, Display, as_json, note, note_saved, with_flags
+from catclf.cli.scheduler import cluster_client, scheduler_options
 from catclf.errors import NAMED, DatasetError, PictureError, name_some, printable
 from catclf.features import BY_RULE, Preprocessing
 from catclf.fields import Range
@@ -168,6 +170,7 @@ Examples:
     "--skipped",
     "of the files that were left out, and why (except hidden and system files).",
 )
+@partial(scheduler_options, what="read the pictures, by the paths they have here")
 @format_option
 @quiet_option
 @click.pass_context
@@ -176,6 +179,8 @@ def command(
     /,
     source: tuple[str, ...],
     output: str,
+    scheduler: str | None,
+    scheduler_file: str | None,
     format: str,
     quiet: bool,
     **options: Any,
@@ -205,9 +210,17 @@ def command(
         preprocessing = _preprocessing(options)
     except ValueError as error:
         raise click.UsageError(f"{error}.") from None
-    with _Display("pictures", quiet) as display:
+    with (
+        _Display("pictures", quiet) as display,
+        cluster_client(scheduler, scheduler_file) as client,
+    ):
         prepared = prepare(
-            source or _sample(), output, preprocessing=preprocessing, observer=display, **options
+            source or _sample(),
+            output,
+            preprocessing=preprocessing,
+            client=client,
+            observer=display,
+            **options,
         )
     _warn(prepared, quiet)
     if format == "json":

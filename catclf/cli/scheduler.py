@@ -1,4 +1,4 @@
-"""How `train` is told of a Dask cluster, and connects to it."""
+"""How a verb is told of a Dask cluster, and connects to it."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ MAX_SCHEDULER_FILE_BYTES = 2**20
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def scheduler_options(command: F) -> F:
-    """Declare ``--scheduler`` and ``--scheduler-file``."""
+def scheduler_options(command: F, what: str) -> F:
+    """Declare ``--scheduler`` and ``--scheduler-file``, whose workers compute `what`."""
     address = option(
         "--scheduler",
         group="Cluster",
         metavar="ADDRESS",
-        help="Dask scheduler whose workers compute the iterations: tcp://HOST:PORT or "
-        "tls://HOST:PORT. Needs the extra cluster.",
+        help=f"Dask scheduler whose workers {what}: tcp://HOST:PORT or tls://HOST:PORT. Needs the "
+        "extra cluster.",
     )
     file = option(
         "--scheduler-file",

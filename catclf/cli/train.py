@@ -6,6 +6,7 @@ import os
 import shlex
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from signal import SIGINT, SIGTERM
 from typing import Any
 
@@ -83,7 +84,7 @@ Examples:
     help="Resume the training of the model in --output, to --iters in all. DATASET and settings "
     "that are not given are the model's.",
 )
-@scheduler_options
+@partial(scheduler_options, what="compute the iterations")
 @format_option
 @quiet_option
 @click.pass_context

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby
@@ -22,14 +22,19 @@ from catclf.model import (
 from catclf.model_file import TRAIN_AGAIN, load_model
 from catclf.neighbors import Neighbor
 from catclf.observer import Observer
+from catclf.operations.shared_files import cluster_of, computed_by_workers
 from catclf.pictures.folders import find_pictures
 from catclf.pictures.reading import PICTURE, STREAM_NAME, Picture, one_or_many, pixels_of
 from catclf.workers import map_in_order
 
 if TYPE_CHECKING:
+    from distributed import Client
+
+    from catclf.cluster import Cluster
     from catclf.operations.evidence import EvidenceFolder
 
 DRAWING_MS = 25  # about, of evidence over a picture
+RESULT_BYTES = 2**14  # about, of a prediction; of evidence a PNG of 40 KB
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,6 +89,7 @@ def predict(
     workers: int | None = None,
     evidence: AnyPath | None = None,
     force: bool = False,
+    client: Client | None = None,
     observer: Observer | None = None,
 ) -> Iterator[Prediction]:
     """Predict pictures one after the other, and return an iterator over the predictions.
@@ -98,7 +104,7 @@ def predict(
     threshold
         Of two classes, a picture is predicted positive where its probability is above this.
     workers
-        How many processes decode pictures; None for one for each core.
+        How many processes decode pictures, without a `client`; None for one for each core.
     evidence
         A folder to write each picture to as a PNG, with its evidence over it: orange speaks for the
         positive class, of more than two for the class predicted, blue against it, the stronger the
@@ -106,8 +112,12 @@ def predict(
         is called as the picture.
     force
         Replace what stands in this folder under such a name, whatever it is.
+    client
+        A client of a Dask cluster, as for `catclf.prepare`: its workers predict the files. Pictures
+        that are no files are predicted here.
     observer
-        Receives the files in searched folders that are no pictures.
+        Receives the files in searched folders that are no pictures, and warnings of workers that
+        are lost or waited for.
 
     Returns
     -------
@@ -121,6 +131,9 @@ def predict(
         Where the model's file cannot be used.
     SettingsError
         For a threshold with more than two classes.
+    ClusterError
+        While iterating, where the cluster's workers cannot be used or do not see the same files, or
+        its scheduler is gone.
     CatclfError
         Where onnxruntime, which a model of a backbone needs, is not there, or does not run its
         network; where the features have no places of which there is evidence, or the folder cannot
@@ -145,8 +158,17 @@ def predict(
             open_session(model.preprocessing.backbone.network)
         except CatclfError as error:
             raise _of_network(error, model) from error
-    found = _found(one_or_many(images), observer or Observer())
-    return _predictions(found, model, threshold, workers, folder)
+    observer = observer or Observer()
+    found = _found(one_or_many(images), observer)
+    answer = partial(_answer, model, threshold, folder is not None)
+    item_ms = model.preprocessing.picture_ms + (0 if folder is None else DRAWING_MS)
+    compute: Callable[[Iterable[_Found]], Iterator[_Answer]]
+    if client is None:
+        compute = partial(map_in_order, answer, workers=workers, item_ms=item_ms)
+    else:
+        cluster = cluster_of(client, observer, model.preprocessing)
+        compute = partial(_computed_by_workers, cluster, answer, item_ms)
+    return _predictions(found, answer, compute, folder)
 
 
 class _Found(NamedTuple):
@@ -156,19 +178,24 @@ class _Found(NamedTuple):
     root: str | None = None
 
 
+class _Answer(NamedTuple):
+    """A prediction, and where evidence is drawn its PNG, and the folder that was searched."""
+
+    prediction: Prediction
+    png: bytes | None
+    root: str | None
+
+
 def _predictions(
     found: Iterable[_Found],
-    model: Model,
-    threshold: float,
-    workers: int | None,
+    answer: Callable[[_Found], _Answer],
+    compute: Callable[[Iterable[_Found]], Iterator[_Answer]],
     folder: EvidenceFolder | None,
 ) -> Iterator[Prediction]:
-    answer = partial(_answer, model, threshold, folder is not None)
-    item_ms = model.preprocessing.picture_ms + (0 if folder is None else DRAWING_MS)
+    """Yield the predictions of pictures: of files by `compute`, of others one after the other."""
     for is_file, run in groupby(found, lambda each: isinstance(each.image, str)):
         # A stream cannot be handed to another process, and pixels need no decoding.
-        answers = map_in_order(answer, run, workers if is_file else 1, item_ms=item_ms)
-        for prediction, png, root in answers:
+        for prediction, png, root in compute(run) if is_file else map(answer, run):
             if folder is None or png is None:
                 yield prediction
             else:  # written here: one after the other, and none is half-written when workers end
@@ -176,13 +203,29 @@ def _predictions(
                 yield replace(prediction, evidence=path)
 
 
-def _answer(
-    model: Model, threshold: float, draws: bool, found: _Found
-) -> tuple[Prediction, bytes | None, str | None]:
+def _computed_by_workers(
+    cluster: Cluster, answer: Callable[[_Found], _Answer], item_ms: int, found: Iterable[_Found]
+) -> Iterator[_Answer]:
+    files = ((each, each.image) for each in found if isinstance(each.image, str))  # all are
+    function = partial(_answer_of_file, answer)
+    return computed_by_workers(cluster, function, files, _error_of, RESULT_BYTES, item_ms)
+
+
+def _answer_of_file(answer: Callable[[_Found], _Answer], found: _Found, path: str) -> _Answer:
+    """Return the answer of a picture whose file is read by another path, under its own name."""
+    prediction, png, root = answer(found._replace(image=path))
+    return _Answer(replace(prediction, name=str(found.image)), png, root)
+
+
+def _error_of(answer: _Answer) -> PictureError | None:
+    return answer.prediction.error
+
+
+def _answer(model: Model, threshold: float, draws: bool, found: _Found) -> _Answer:
     """Return the prediction of a picture, and, where it `draws`, the PNG of its evidence."""
     image, root = found
     if isinstance(image, PictureError):
-        return Prediction(image.where or STREAM_NAME, None, None, image), None, root
+        return _Answer(Prediction(image.where or STREAM_NAME, None, None, image), None, root)
     # A PIL image that was opened from a file knows it.
     name = image if isinstance(image, str) else getattr(image, "filename", "") or STREAM_NAME
     preprocessing = model.preprocessing
@@ -198,10 +241,10 @@ def _answer(
             x = column(pixels, preprocessing)
     except PictureError as error:
         told = PictureError(error.what, error.where or name, error.fix)
-        return Prediction(name, None, None, told), None, root
+        return _Answer(Prediction(name, None, None, told), None, root)
     except CatclfError as error:
         raise _of_network(error, model) from error
-    return _prediction(model, threshold, name, x), png, root
+    return _Answer(_prediction(model, threshold, name, x), png, root)
 
 
 def _of_network(error: CatclfError, model: Model) -> CatclfError:

@@ -4,34 +4,30 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
-from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from catclf.columns import Pixels, unroll
 from catclf.dataset import NewSplit, write_dataset
 from catclf.errors import (
     AnyPath,
     CatclfError,
     DatasetError,
     PictureError,
-    name_classes,
     name_some,
-    printable,
 )
-from catclf.features import Preprocessing, column
+from catclf.features import Preprocessing
 from catclf.files import SKIPPED_HEADER, FileKind
-from catclf.logistic import Labels
 from catclf.near_copies import first_of_each
 from catclf.observer import Listener, Observer, Skipped
+from catclf.operations.empty_classes import refuse_empty_class, warn_of_untested
+from catclf.operations.picture_rows import read_rows
 from catclf.operations.staging import Staged, scratch_beside
 from catclf.outputs import check_output, is_same_file, write_csv
-from catclf.pictures.pixels import fit_pixels
 from catclf.sources import list_sources
 from catclf.sources.class_folders import LabelFrom
 from catclf.sources.labeled import Labeled
@@ -46,7 +42,9 @@ from catclf.splits import (
     kept_together,
     without_scenes,
 )
-from catclf.workers import CAN_FORK, map_in_order
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 DEFAULT_TEST_SPLIT = 0.2
 # How the warnings begin whose details the result has.
@@ -114,6 +112,7 @@ def prepare(
     strict: bool = False,
     skipped: AnyPath | None = None,
     force: bool = False,
+    client: Client | None = None,
     observer: Observer | None = None,
     progress: bool = False,
 ) -> Prepared:
@@ -148,7 +147,7 @@ def prepare(
     seed
         Seed of the split.
     workers
-        How many processes decode pictures; None for one a core.
+        How many processes decode pictures, without a `client`; None for one a core.
     strict
         Raise at the first picture that cannot be read, instead of leaving it out.
     skipped
@@ -156,6 +155,11 @@ def prepare(
         systems leave behind, are not among them.
     force
         Let files of another kind, at `output` or `skipped`, be replaced.
+    client
+        A client of a Dask cluster, a ``distributed.Client`` that is not asynchronous: its workers
+        read the pictures, each from storage that all of them see, by the paths they have here. The
+        dataset is the same. Whoever may reach the cluster's scheduler can run any code on all its
+        machines.
     observer
         Receives the progress while pictures are read, the files that are skipped, notes of what was
         understood of the sources, and warnings: of files that are given more than once, of sources
@@ -178,6 +182,9 @@ def prepare(
         without pictures, or one of more than two has a single picture.
     PictureError
         With `strict`, at the first picture that cannot be read.
+    ClusterError
+        Where the cluster's workers cannot be used or do not see the same files, its scheduler is
+        gone, or pictures are in a file of arrays.
     CatclfError
         Where `output` cannot be written, is one of the sources, or is a file of another kind.
     ValueError
@@ -214,7 +221,8 @@ def prepare(
         pictures: list[Labeled] = []
         unreadable: list[PictureError] = []
         # Closed, whatever happens, before the files are that its processes read.
-        reading = files.enter_context(closing(_read_all(listing.pictures, preprocessing, workers)))
+        rows = read_rows(listing.pictures, preprocessing, workers, client, listener)
+        reading = files.enter_context(closing(rows))
         for done, (picture, row) in enumerate(zip(listing.pictures, reading, strict=True), start=1):
             if isinstance(row, PictureError):
                 if strict:
@@ -244,9 +252,9 @@ def prepare(
         if given and all(split == "test" for split in given):
             what = "has only a test split: there is nothing to train on"
             raise DatasetError(what, where, "Name the source of the train split as well.")
-        _refuse_empty_class(labels[~in_test], classes, unreadable, where)
+        refuse_empty_class(labels[~in_test], classes, unreadable, where)
         if test_split or "test" in given:
-            _warn_of_untested(labels[in_test], classes, "test" in given, listener)
+            warn_of_untested(labels[in_test], classes, "test" in given, listener)
         duplicates = find_duplicates(names, labels, in_test, staged.fingerprints, firsts)
 
         def new_split(indices: NDArray[np.intp], also_in_train: int = 0) -> NewSplit:
@@ -285,6 +293,22 @@ def prepare(
     return replace(prepared, warnings=listener.warnings)
 
 
+def _told_apart(
+    sources: AnyPath | Sequence[AnyPath] | NDArray[Any] | Mapping[str, Any], labels: object
+) -> tuple[Sequence[AnyPath], Mapping[str, Any] | None]:
+    """Return the paths of sources, or the arrays that stand for them, by their names."""
+    if isinstance(sources, np.ndarray) and labels is not None:
+        return [], {"images": sources, "labels": labels}
+    if isinstance(sources, Mapping) and labels is None:
+        return [], sources
+    if labels is not None or isinstance(sources, np.ndarray | Mapping):
+        raise TypeError("an array of pictures needs labels, and no other source takes them")
+    paths = [sources] if isinstance(sources, str | os.PathLike) else list(sources)
+    if not paths:
+        raise ValueError("sources must name one at least")
+    return paths, None
+
+
 def _warn_of_pictures(prepared: Prepared, observer: Observer) -> None:
     """Warn of pictures that are left out, leak, or contradict each other."""
     if prepared.unreadable:
@@ -305,101 +329,3 @@ def _warn_of_pictures(prepared: Prepared, observer: Observer) -> None:
 def under_others(classes: tuple[str, ...]) -> str:
     """Return how the warning of pictures under several labels begins."""
     return UNDER_BOTH if len(classes) == 2 else UNDER_OTHERS
-
-
-def _told_apart(
-    sources: AnyPath | Sequence[AnyPath] | NDArray[Any] | Mapping[str, Any], labels: object
-) -> tuple[Sequence[AnyPath], Mapping[str, Any] | None]:
-    """Return the paths of sources, or the arrays that stand for them, by their names."""
-    if isinstance(sources, np.ndarray) and labels is not None:
-        return [], {"images": sources, "labels": labels}
-    if isinstance(sources, Mapping) and labels is None:
-        return [], sources
-    if labels is not None or isinstance(sources, np.ndarray | Mapping):
-        raise TypeError("an array of pictures needs labels, and no other source takes them")
-    paths = [sources] if isinstance(sources, str | os.PathLike) else list(sources)
-    if not paths:
-        raise ValueError("sources must name one at least")
-    return paths, None
-
-
-def _read_all(
-    pictures: Sequence[Labeled], preprocessing: Preprocessing, workers: int | None
-) -> Generator[Pixels | PictureError, None, None]:
-    """Yield what `_read_row` returns of each picture, in order."""
-    # Forked workers read an open file of arrays, or arrays in memory; no others could have them.
-    alone = not CAN_FORK and not all(isinstance(each.pixels, str) for each in pictures)
-    read = partial(_read_row, pictures, preprocessing)
-    workers = 1 if alone else workers
-    yield from map_in_order(
-        read, range(len(pictures)), workers, preprocessing.pixel_n_x, preprocessing.picture_ms
-    )
-
-
-def _read_row(
-    pictures: Sequence[Labeled], preprocessing: Preprocessing, index: int
-) -> Pixels | PictureError:
-    """Return a picture's column of X and, where that holds other features, its pixels: (1, bytes).
-
-    What is wrong with it, where it cannot be read.
-    """
-    picture = pictures[index]
-    try:
-        pixels = picture.read(preprocessing)
-        row = column(pixels, preprocessing)
-    except PictureError as error:
-        return PictureError(error.what, error.where or picture.name, error.fix)
-    if preprocessing.features == "pixels":
-        return row
-    if preprocessing.kept_size != preprocessing.size:
-        pixels = fit_pixels(pixels, Preprocessing(size=preprocessing.kept_size))
-    return np.concatenate([row, unroll(pixels[np.newaxis])], axis=1)
-
-
-def _warn_of_untested(
-    labels: Labels, classes: tuple[str, ...], is_given: bool, observer: Observer
-) -> None:
-    """Warn of classes that the labels of the test split do not hold, be it given or drawn."""
-    counts = class_counts(labels, len(classes))
-    untested = [name for name, count in zip(classes, counts, strict=True) if not count]
-    if not untested:
-        return
-    one = len(untested) == 1
-    to = "the test split" if is_given else "the class" if one else "the classes"
-    if len(classes) == 2:
-        observer.warning(
-            f"the test split has no picture of {' nor of '.join(map(printable, untested))}, "
-            f"and cannot tell how good a model is\nAdd pictures to {to}."
-        )
-        return
-    larger = "" if is_given else ", or choose a larger `test_split`"
-    them, between = ("it", " ") if one else ("them", "\n")
-    observer.warning(
-        f"the test split has no picture of {len(untested)} of {len(classes)} classes{between}"
-        f"({name_classes(untested)})\nand cannot tell how good a model is at {them}\n"
-        f"Add pictures to {to}{larger}."
-    )
-
-
-def _refuse_empty_class(
-    labels: Labels,
-    classes: tuple[str, ...],
-    unreadable: list[PictureError],
-    where: str | None,
-) -> None:
-    counts = class_counts(labels, len(classes))
-    empty = [name for name, count in zip(classes, counts, strict=True) if not count]
-    if empty:
-        left_out = ""
-        if unreadable:
-            first = unreadable[0]
-            left_out = (
-                f"; {len(unreadable)} cannot be read, first "
-                f"{printable(first.where or '')}: {first.what}"
-            )
-        named, each = f"class {empty[0]!r}", "the class"
-        if len(empty) > 1 and len(classes) > 2:
-            named, each = f"{len(empty)} classes ({name_classes(empty)})", "each"
-        what = f"no picture of {named} is left to train on{left_out}"
-        fix = f"Add {'readable ' if unreadable else ''}pictures of {each}."
-        raise DatasetError(what, where, fix)

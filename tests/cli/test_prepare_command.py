@@ -43,7 +43,7 @@ def test_flags_are_the_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
         "workers": None,
         "strict": False,
     }
-    usual |= {"label_from": "layout", "skipped": None}
+    usual |= {"label_from": "layout", "skipped": None, "client": None}
     given: dict[str, Any] = {
         "positive": "cat",
         "test_split": 0,
@@ -51,7 +51,7 @@ def test_flags_are_the_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
         "workers": 2,
         "strict": True,
     }
-    given |= {"label_from": "name", "skipped": "s.csv"}
+    given |= {"label_from": "name", "skipped": "s.csv", "client": None}
     hog = catclf.Preprocessing(size=9, fit="pad", features="hog-color")
     pixels = catclf.Preprocessing()
     assert asked == [

@@ -15,8 +15,10 @@ from PIL import Image
 
 import catclf
 from catclf import CatclfError, Model, ModelError, Preprocessing
+from catclf.backbone import open_session
 from catclf.features import FeaturesKind
 from catclf.files import FileKind, file_kind
+from catclf.onnx_export import exported
 from catclf.operations import exporting
 
 PHOTOS = Path(__file__).parents[3] / "shared" / "photos"
@@ -118,7 +120,7 @@ def test_an_export_that_gives_something_else_is_not_kept(
 ) -> None:
     """It is tried before it is saved."""
     model = small_model()
-    of_another = exporting.exported(replace(model, b=model.b + 1))
+    of_another = exported(replace(model, b=model.b + 1))
     monkeypatch.setattr(exporting, "exported", lambda _: of_another)
     with pytest.raises(CatclfError, match="its export gives probabilities that differ by"):
         catclf.export(model, tmp_path / "m.onnx")
@@ -131,7 +133,7 @@ def test_the_extra_is_missing(
 ) -> None:
     """It names what to install."""
     monkeypatch.setitem(sys.modules, package, None)
-    exporting.open_session.cache_clear()
+    open_session.cache_clear()
     with pytest.raises(CatclfError, match=rf"needs {package}, .*\n.*catclf\[photos\]"):
         catclf.export(small_model(), tmp_path / "m.onnx")
     assert not (tmp_path / "m.onnx").exists()
