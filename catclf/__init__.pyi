@@ -25,6 +25,7 @@ from catclf.observer import Skipped as Skipped
 from catclf.onnx_file import load_backbone as load_backbone
 from catclf.operations.benchmarking import Timing as Timing
 from catclf.operations.benchmarking import benchmark as benchmark
+from catclf.operations.classifier import Classifier as Classifier
 from catclf.operations.comparison import Comparison as Comparison
 from catclf.operations.comparison import compare as compare
 from catclf.operations.evaluation import Evaluation as Evaluation

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -100,3 +100,8 @@ def size_of(n_x: int) -> int:
     if n_x < 3 or 3 * size * size != n_x:
         raise ValueError(f"features must number 3 x size x size (12288 for 64), got {n_x}")
     return size
+
+
+def divided(rows: NDArray[Any]) -> NDArray[np.float64]:
+    """Return columns as arithmetic takes them: bytes divided by 255, other numbers as they are."""
+    return rows / 255 if rows.dtype == np.uint8 else rows

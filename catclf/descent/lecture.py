@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from catclf.columns import divided
 from catclf.descent.problem import Problem, State
 from catclf.descent.rates import safe_rate
 from catclf.logistic import (
@@ -119,13 +120,13 @@ class Vectorized:
 
     def __init__(self, problem: Problem, state: State | None = None) -> None:
         self.w, self.b = problem.start(state)
-        self.X = problem.columns[:].T / 255  # (n_x, m)
+        self.X = divided(problem.columns[:]).T  # (n_x, m)
         self.Y = problem.Y  # (k, m)
         self.weights = problem.example_weights  # (1, m)
         self.problem, self.settings = problem, problem.settings
         self.loss = loss_of(self.settings.loss, problem.k)
         if problem.test is not None:
-            self.X_test = problem.test.columns[:].T / 255
+            self.X_test = divided(problem.test.columns[:]).T
 
     def step(self, with_cost: bool) -> float | None:
         lr, l2 = self.settings.rate, self.settings.l2

@@ -8,7 +8,7 @@ from decimal import ROUND_FLOOR, Context
 
 import numpy as np
 
-from catclf.columns import BLOCK_EXAMPLES, blocks
+from catclf.columns import BLOCK_EXAMPLES, blocks, divided
 from catclf.descent.problem import Problem
 from catclf.logistic import Array, dot, loss_of
 
@@ -38,7 +38,7 @@ def safe_rate(problem: Problem, X: Array | None = None) -> float:
 
 def _divided(problem: Problem) -> Iterator[tuple[slice, Array]]:
     for rows, block in blocks(problem.columns, BLOCK_EXAMPLES):
-        yield rows, block / 255
+        yield rows, divided(block)
 
 
 def rate_below(square: float, problem: Problem) -> float:

@@ -167,6 +167,11 @@ def _hint(image: object) -> str:
     return " (put it into io.BytesIO)" if isinstance(image, bytes | bytearray | memoryview) else ""
 
 
+def is_picture(image: object) -> bool:
+    """Tell whether an item of a list is a picture, as far as its type tells."""
+    return _is_one(image) and not (isinstance(image, np.ndarray) and image.ndim != 3)
+
+
 def _is_one(images: object) -> TypeGuard[Picture]:
     if isinstance(images, np.ndarray):  # four dimensions are a batch, and texts are paths
         return images.ndim != 4 and images.dtype.kind not in "OU"
