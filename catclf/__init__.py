@@ -16,7 +16,7 @@ import os
 import re
 from importlib import import_module
 
-__version__ = "0.2.0.dev0"
+__version__ = "0.2.0"
 
 # A name is imported when it is first used: `catclf predict` needs neither h5py nor anything of
 # training, and its start-up is what a user feels.

@@ -264,7 +264,8 @@ class _Display(Display):
 def _sample() -> tuple[str]:
     """Return the default source, which stands in a checkout only."""
     if not os.path.exists(SAMPLE):
-        raise DatasetError("no such folder, and no SOURCE is named", SAMPLE, NAME_A_SOURCE)
+        fix = f"{NAME_A_SOURCE}\nThe sample comes with the source of catclf, not when it is installed."
+        raise DatasetError("no such folder, and no SOURCE is named", SAMPLE, fix)
     return (SAMPLE,)
 
 
