@@ -206,6 +206,11 @@ class Dataset:
     train: Split
     test: Split
 
+    def _repr_html_(self) -> str:
+        from catclf.notebook import dataset_html  # here, for others to start without
+
+        return dataset_html(self)
+
 
 @contextmanager
 def open_dataset(path: AnyPath, *, keep: bool = False) -> Iterator[Dataset]:

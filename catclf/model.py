@@ -167,6 +167,11 @@ class Model:
             classes = " or ".join(map(repr, self.classes))
         return f"<Model {classes}: size {preprocessing.size}, n_x {preprocessing.n_x}, {how}>"
 
+    def _repr_html_(self) -> str:
+        from catclf.notebook import model_html  # here, for others to start without
+
+        return model_html(self)
+
 
 def evidence_for(
     model: Model, pixels: NDArray[np.uint8], class_name: str | None = None

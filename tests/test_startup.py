@@ -37,6 +37,7 @@ EXTRAS = {
     "operations/shared_files.py": {"distributed"},
     "operations/training.py": {"distributed"},
     "cli/scheduler.py": {"distributed"},
+    "operations/classifier.py": {"sklearn"},  # where it is used with it
 }
 
 

@@ -178,7 +178,7 @@ def _descended(problem: Problem) -> Stand:
         choice = Choice("vectorized", None)
     with Listener(None, False, "iterations") as listener:
         try:
-            training = Training(settings, choice.method, choice.kernel)
+            training = Training(settings, choice.method, choice.kernel, train_examples=problem.m)
             return descend(start(choice, problem), training, observer=listener)
         except DivergenceError as error:
             error.safe_rate = round_down(safe_rate(problem))

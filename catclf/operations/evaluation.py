@@ -27,7 +27,7 @@ from catclf.metrics import (
 )
 from catclf.model import DEFAULT_THRESHOLD, Model, predicted_labels, refuse_threshold
 from catclf.neighbors import Neighbors
-from catclf.operations.advice import features_hint
+from catclf.operations.advice import features_hint, verdict_of
 from catclf.operations.compatibility import (
     other_data,
     path_of,
@@ -239,6 +239,12 @@ class Evaluation:
             f"{judged.value:.4f}, 95 % interval {low:.4f} to {high:.4f}, {judged.constant_name} "
             f"{judged.constant:.4f}, log loss {self.log_loss:.4f}>"
         )
+
+    def _repr_html_(self) -> str:
+        from catclf.notebook import evaluation_html  # here, for others to start without
+
+        judged = self.judged
+        return evaluation_html(self, verdict_of(judged), features_hint(judged, self.features))
 
 
 def evaluate(

@@ -15,7 +15,7 @@ from catclf.errors import CatclfError
 from catclf.logistic import Labels
 from catclf.metrics import calibration
 from catclf.model import Model
-from catclf.operations.advice import features_hint
+from catclf.operations.advice import features_hint, verdict_of
 from catclf.operations.evaluation import Evaluation
 from catclf.operations.page_backbone import evidence_of_file, missing_evidence
 from catclf.operations.page_pictures import jpegs
@@ -166,12 +166,8 @@ def results_data(
         "correct": test.confusion.correct,
         "accuracy": test.accuracy,
         "interval": test.interval,
-        "judged": {
-            **asdict(judged),
-            "surely_better": judged.surely_better,
-            "surely_worse": judged.surely_worse,
-            "weak": judged.weak,
-        },
+        "judged": asdict(judged),
+        "verdict": verdict_of(judged),
         "hint": features_hint(judged, test.features),
         "majority_rate": test.majority_rate,
         "majority_class": test.majority_class,

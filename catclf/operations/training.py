@@ -89,6 +89,9 @@ class Trained:
     saved: bool
     warnings: list[str]
 
+    def _repr_html_(self) -> str:
+        return self.model._repr_html_() + (self.test or self.train)._repr_html_()
+
 
 def train(
     dataset: AnyPath,

@@ -19,7 +19,7 @@ function showVerdict() {
   return showWords(headline, [
     ...(test.majority_rate === 1
       ? [`All of them are of one class: nothing can be said of how the model tells the ${TWO ? "two" : "classes"} apart.`]
-      : [verdict(test.judged), weakness(test)]),
+      : [test.verdict, advice(test)]),
     test.majority_rate < 1 && absentClasses(test),
     isBalanced && plainAccuracy(test),
     onTrain,
@@ -48,18 +48,9 @@ function balancedHeadline({ total, judged: { value, constant } }) {
   ];
 }
 
-function verdict({ name, interval: [low, high], surely_better, surely_worse }) {
-  const range = `the 95\u00a0% interval of its ${name}, ${percent(low)} to ${percent(high)}`;
-  if (surely_better) return `The model is surely better than that: ${range}, lies above it.`;
-  if (surely_worse) return `The model is surely worse than that: ${range}, lies below it.`;
-  return `The model is not surely better than that: ${range}, does not lie above it.`;
-}
-
-// What `catclf evaluate` warns of.
-function weakness({ judged: { name, constant, surely_better, weak }, hint }) {
-  const low = `But its ${name} is low: nearer to ${percent(constant)} than to 100\u00a0%. `;
-  const advice = (hint ?? "").replace(/`(.+?)`/g, "--$1");
-  const line = `${weak && surely_better ? low : ""}${advice}`;
+// What `catclf evaluate` advises.
+function advice({ hint }) {
+  const line = (hint ?? "").replace(/`(.+?)`/g, "--$1");
   const words = line.split(/(\S*-\S+)/).map((part, i) => (i % 2 ? unbroken(part) : part));
   return line && create("span", {}, ...words);
 }

@@ -27,6 +27,6 @@ What cannot be known:
   inverted, as in browsers, whether Adobe's marker is there or not.
 - Color and alpha channels of 16 bits are cut to their high byte by Pillow; gray ones are rounded.
 
-Imports run downwards: `reading` (the way in); `jpeg`, `tiff`; `others`; `pixels`. `folders` and
-`evidence` stand apart.
+Imports run downwards: `reading` (the way in); `jpeg`, `tiff`; `others`; `pixels`. `folders`,
+`evidence` and `weights` stand apart.
 """

@@ -68,6 +68,8 @@ def test_it_trains_as_train_does(paths: list[str], tmp_path: Path) -> None:
         assert made.score(X, LABELS) == trained.train.accuracy
     assert made.model_ is not None
     assert made.model_.preprocessing == preprocessing
+    assert made.model_.training is not None
+    assert made.model_.training.train_examples == 40
     assert repr(clone(made)) == repr(made)
 
 

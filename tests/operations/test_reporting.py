@@ -11,6 +11,7 @@ import pytest
 
 import catclf
 from catclf.errors import DatasetError, ModelError
+from catclf.operations.advice import verdict_of
 from catclf.operations.shown_names import names_below
 from conftest import training_of
 from datasets import write_small
@@ -63,8 +64,7 @@ def test_what_is_judged_is_what_was_asked_for(small_dataset: Path, tmp_path: Pat
             text = page.read_text(encoding="utf-8")
             data = json.loads(text.split('id="data">')[1].split("</script>")[0])
             assert data["test"]["judged"]["name"] == name
-            assert data["test"]["judged"]["surely_better"] == judged.judged.surely_better
-            assert data["test"]["judged"]["weak"] == judged.judged.weak
+            assert data["test"]["verdict"] == verdict_of(judged.judged)
             assert (data["test"]["hint"] or "") in (judged.doubt or "")
             assert (data["test"]["hint"] is not None) == (judged.doubt is not None)
             assert data["other_data"] == trained_on

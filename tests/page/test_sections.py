@@ -15,7 +15,7 @@ from playwright.sync_api import Locator, Page
 import catclf
 from catclf.logistic import sigmoid
 from catclf.metrics import Judged
-from catclf.operations.advice import features_hint
+from catclf.operations.advice import features_hint, verdict_of
 from catclf.operations.evaluation import Evaluation
 from catclf.operations.reporting import MEANINGS
 from catclf.operations.shown_names import names_below
@@ -122,13 +122,11 @@ def test_the_words_follow_the_numbers(page: Page) -> None:
         ):
             judged = Judged(name, value, (low, high), 0.5, 2)
             found = {
-                each: getattr(judged, each) for each in ("surely_better", "surely_worse", "weak")
+                "judged": asdict(judged),
+                "verdict": verdict_of(judged),
+                "hint": features_hint(judged, "pixels"),
             }
-            hint = features_hint(judged, "pixels")
-            page.evaluate(
-                "(found) => { Object.assign(DATA.test, found); showVerdict(); }",
-                {"judged": {**asdict(judged), **found}, "hint": hint},
-            )
+            page.evaluate("(found) => { Object.assign(DATA.test, found); showVerdict(); }", found)
             assert headline in page.inner_text("#headline")
             lines = page.inner_text("#lines")
             assert words in lines
