@@ -264,7 +264,7 @@ class _Display(Display):
 def _sample() -> tuple[str]:
     """Return the default source, which stands in a checkout only."""
     if not os.path.exists(SAMPLE):
-        fix = f"{NAME_A_SOURCE}\nThe sample comes with the source of catclf, not when it is installed."
+        fix = f"{NAME_A_SOURCE}\nThe sample comes with the source distribution, not with the wheel."
         raise DatasetError("no such folder, and no SOURCE is named", SAMPLE, fix)
     return (SAMPLE,)
 
