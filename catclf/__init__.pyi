@@ -14,7 +14,6 @@ from catclf.errors import PictureError as PictureError
 from catclf.errors import SettingsError as SettingsError
 from catclf.features import Preprocessing as Preprocessing
 from catclf.metrics import Confusion as Confusion
-from catclf.metrics import Judged as Judged
 from catclf.model import Model as Model
 from catclf.model_file import load_model as load_model
 from catclf.neighbors import Likeness as Likeness
@@ -49,5 +48,6 @@ from catclf.pictures.reading import read_picture as read_picture
 from catclf.splits import Duplicates as Duplicates
 from catclf.training import Settings as Settings
 from catclf.training import Training as Training
+from catclf.uncertainty import Judged as Judged
 
 __version__: str

@@ -15,15 +15,12 @@ from catclf.files import FileKind
 from catclf.logistic import Array, ClassWeight, Labels, activation, by_class, loss_of
 from catclf.metrics import (
     Confusion,
-    Judged,
     area_under_curve,
-    balanced_interval,
     class_scores,
     class_shares,
     confusion,
     constant_log_loss,
     mean_of,
-    wilson_interval,
 )
 from catclf.model import DEFAULT_THRESHOLD, Model, predicted_labels, refuse_threshold
 from catclf.neighbors import Neighbors
@@ -41,6 +38,7 @@ from catclf.operations.prediction_table import (
 )
 from catclf.outputs import check_output
 from catclf.splits import SplitName
+from catclf.uncertainty import Judged, balanced_interval, wilson_interval
 
 
 @dataclass(frozen=True, eq=False)
