@@ -27,8 +27,8 @@ from catclf.operations.benchmarking import benchmark as benchmark
 from catclf.operations.classifier import Classifier as Classifier
 from catclf.operations.comparison import Comparison as Comparison
 from catclf.operations.comparison import compare as compare
+from catclf.operations.evaluating import evaluate as evaluate
 from catclf.operations.evaluation import Evaluation as Evaluation
-from catclf.operations.evaluation import evaluate as evaluate
 from catclf.operations.exporting import Exported as Exported
 from catclf.operations.exporting import export as export
 from catclf.operations.inspection import info as info

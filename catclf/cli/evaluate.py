@@ -37,7 +37,8 @@ from catclf.cli.output import (
 )
 from catclf.errors import CLASS_CHARACTERS, NAMED_PICTURES, name_classes, printable, shortened
 from catclf.operations.comparison import Comparison, compare
-from catclf.operations.evaluation import Evaluation, evaluate
+from catclf.operations.evaluating import evaluate
+from catclf.operations.evaluation import Evaluation
 from catclf.operations.prediction_table import LabeledPrediction
 
 

@@ -11,8 +11,8 @@ from catclf.columns import Order
 from catclf.dataset import open_dataset
 from catclf.errors import AnyPath, ModelError, printable
 from catclf.model import DEFAULT_THRESHOLD, Model
-from catclf.operations.compatibility import path_of, read_candidates
-from catclf.operations.evaluation import Evaluation, evaluate_candidates
+from catclf.operations.evaluating import evaluate_candidates, path_of, read_candidates
+from catclf.operations.evaluation import Evaluation
 from catclf.splits import SplitName
 from catclf.uncertainty import mcnemar_p
 

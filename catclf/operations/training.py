@@ -38,7 +38,8 @@ from catclf.model import Model
 from catclf.model_file import save_model
 from catclf.neighbors import Neighbors, draw_neighbors
 from catclf.observer import Listener, Observer
-from catclf.operations.evaluation import Evaluation, evaluate_models
+from catclf.operations.evaluating import evaluate_models
+from catclf.operations.evaluation import Evaluation
 from catclf.operations.problems import (
     SharedDataset,
     problem_of,

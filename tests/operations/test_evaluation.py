@@ -21,7 +21,8 @@ from catclf.model_file import save_model
 from catclf.observer import Observer
 from catclf.operations import comparison
 from catclf.operations.comparison import compare
-from catclf.operations.evaluation import Evaluation, evaluate
+from catclf.operations.evaluating import evaluate
+from catclf.operations.evaluation import Evaluation
 from catclf.operations.prediction import predict
 from catclf.training import Settings, Training
 from catclf.uncertainty import balanced_interval, mcnemar_p, wilson_interval
