@@ -17,8 +17,8 @@ from catclf.model import Model
 from catclf.operations.advice import features_hint, verdict_of
 from catclf.operations.evaluation import Evaluation
 from catclf.operations.page_backbone import evidence_of_file, missing_evidence
+from catclf.operations.page_names import names_below
 from catclf.operations.page_pictures import jpegs
-from catclf.operations.shown_names import names_below
 from catclf.page import encoded
 from catclf.uncertainty import calibration
 

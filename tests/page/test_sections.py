@@ -16,8 +16,8 @@ import catclf
 from catclf.logistic import sigmoid
 from catclf.operations.advice import features_hint, verdict_of
 from catclf.operations.evaluation import Evaluation
+from catclf.operations.page_names import names_below
 from catclf.operations.reporting import MEANINGS
-from catclf.operations.shown_names import names_below
 from catclf.uncertainty import Judged
 from conftest import training_of
 from page.conftest import SAMPLE, OpenPage, of_pixels
