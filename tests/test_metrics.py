@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
+from catclf.classes import as_labels
 from catclf.logistic import one_hot, softmax
 from catclf.metrics import (
     Confusion,
@@ -20,7 +21,6 @@ from catclf.metrics import (
     mean_of,
 )
 from catclf.model import predicted_labels
-from catclf.splits import as_labels
 
 Labels = NDArray[np.uint8]
 Scores = NDArray[np.float64]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from catclf.classes import LISTED_CLASSES
 from catclf.cli.output import COLUMNS, number, percent
 from catclf.errors import CLASS_CHARACTERS, name_classes, printable, shortened
 from catclf.metrics import Confusion
 from catclf.operations.evaluation import Evaluation
-from catclf.splits import LISTED_CLASSES
 
 MATRIX_CLASSES = 8  # whose matrix has columns of 7 characters, enough for counts of 5 digits
 NAMED_PAIRS = 10

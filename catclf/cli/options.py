@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import click
 
+from catclf.classes import MAX_CLASSES, as_classes
 from catclf.cli.output import FLAGS
 from catclf.columns import ORDERS
 from catclf.errors import CatclfError, DatasetError
@@ -20,7 +21,6 @@ from catclf.fields import MAX_COUNT, Range, range_of
 from catclf.files import PREPARED, FileKind, file_kind
 from catclf.model import DEFAULT_THRESHOLD
 from catclf.outputs import is_same_file
-from catclf.splits import MAX_CLASSES, as_classes
 
 F = TypeVar("F", bound=Callable[..., Any])
 S = TypeVar("S")
