@@ -14,7 +14,6 @@ from catclf.errors import PictureError as PictureError
 from catclf.errors import SettingsError as SettingsError
 from catclf.features import Preprocessing as Preprocessing
 from catclf.metrics import Confusion as Confusion
-from catclf.metrics import Judged as Judged
 from catclf.model import Model as Model
 from catclf.model_file import load_model as load_model
 from catclf.neighbors import Likeness as Likeness
@@ -28,8 +27,8 @@ from catclf.operations.benchmarking import benchmark as benchmark
 from catclf.operations.classifier import Classifier as Classifier
 from catclf.operations.comparison import Comparison as Comparison
 from catclf.operations.comparison import compare as compare
+from catclf.operations.evaluating import evaluate as evaluate
 from catclf.operations.evaluation import Evaluation as Evaluation
-from catclf.operations.evaluation import evaluate as evaluate
 from catclf.operations.exporting import Exported as Exported
 from catclf.operations.exporting import export as export
 from catclf.operations.inspection import info as info
@@ -49,5 +48,6 @@ from catclf.pictures.reading import read_picture as read_picture
 from catclf.splits import Duplicates as Duplicates
 from catclf.training import Settings as Settings
 from catclf.training import Training as Training
+from catclf.uncertainty import Judged as Judged
 
 __version__: str

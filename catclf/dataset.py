@@ -39,13 +39,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catclf import __version__
+from catclf.classes import as_classes, class_counts, label_type
 from catclf.columns import BLOCK_EXAMPLES, n_blocks
 from catclf.errors import AnyPath, DatasetError
 from catclf.features import Preprocessing
 from catclf.files import PREPARED
 from catclf.logistic import Labels, one_hot
 from catclf.npz import NewNpz, Npz, create_npz, decode_names, encode_names, open_npz
-from catclf.splits import as_classes, class_counts, label_type
 from catclf.workers import available_memory, shared_zeros
 
 FORMAT = "catclf-dataset"
@@ -301,9 +301,9 @@ class NewSplit:
     """A split of a dataset about to be written.
 
     `blocks` are the columns of X as rows, (n, n_x) uint8 at a time, `labels` (m,) as
-    `catclf.splits.as_labels` returns them, and `names` what each picture is called; the train split
-    holds `also_in_train` of them too. Where the features are not the pixels, `pixel_blocks` are the
-    pictures unrolled, (n, 3 kept_size kept_size) at a time.
+    `catclf.classes.as_labels` returns them, and `names` what each picture is called; the train
+    split holds `also_in_train` of them too. Where the features are not the pixels, `pixel_blocks`
+    are the pictures unrolled, (n, 3 kept_size kept_size) at a time.
     """
 
     blocks: Iterable[NDArray[np.uint8]]

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from catclf.classes import MAX_CLASSES, as_classes, label_type
 from catclf.columns import Order, reorder, size_of
 from catclf.errors import AnyPath, ModelError, SettingsError, printable
 from catclf.features import Preprocessing
@@ -30,7 +31,6 @@ from catclf.logistic import Array, n_neurons
 from catclf.model import Model
 from catclf.neighbors import NEAREST, Neighbors
 from catclf.npz import Npz, create_npz, decode_names, encode_names, open_npz
-from catclf.splits import MAX_CLASSES, as_classes, label_type
 from catclf.training import Training
 
 FORMAT = "catclf-model"

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from catclf.backbone import Backbone
+from catclf.classes import as_labels
 from catclf.dataset import NewSplit, write_dataset
 from catclf.features import Preprocessing
-from catclf.splits import as_labels
 
 Pixels = NDArray[np.uint8]
 CLASSES = ("noncat", "cat")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from catclf.classes import LISTED_CLASSES
 from catclf.errors import shortened
-from catclf.splits import LISTED_CLASSES
 
 LARGEST, SMALLEST = 10, 5  # that are shown of more than LISTED_CLASSES
 

@@ -1,14 +1,14 @@
-"""What `evaluate` tells of classes: which are confused, and how well each is recognized."""
+"""What `evaluate` and `train` tell of classes: which are confused, and how well each is known."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from catclf.classes import LISTED_CLASSES
 from catclf.cli.output import COLUMNS, number, percent
-from catclf.errors import name_classes, printable, shortened
+from catclf.errors import CLASS_CHARACTERS, name_classes, printable, shortened
 from catclf.metrics import Confusion
 from catclf.operations.evaluation import Evaluation
-from catclf.splits import LISTED_CLASSES
 
 MATRIX_CLASSES = 8  # whose matrix has columns of 7 characters, enough for counts of 5 digits
 NAMED_PAIRS = 10
@@ -17,26 +17,14 @@ LOWEST = 5  # of more classes
 NAME_CHARACTERS, PAIR_CHARACTERS = 30, 26
 
 
-def two_classes_as_record(evaluation: Evaluation) -> dict[str, object]:
-    """Return the four outcomes and the rates of the positive class, for JSON."""
-    counts = evaluation.confusion
-    return {
-        "confusion": {
-            "true_positives": counts.true_positives,
-            "false_positives": counts.false_positives,
-            "false_negatives": counts.false_negatives,
-            "true_negatives": counts.true_negatives,
-        },
-        "recall_by_class": dict(zip(evaluation.classes, counts.recalls, strict=True)),
-        "precision": counts.precision,
-        "recall": counts.recall,
-        "f1": counts.f1,
-    }
-
-
 def classes_as_record(evaluation: Evaluation) -> dict[str, object]:
-    """Return the confusion matrix, a row for each label, and the rates of each class, for JSON."""
+    """Return the confusion matrix, a row for each label, and the rates of each class, for JSON.
+
+    Of two classes, the four outcomes and the rates of the positive one.
+    """
     counts, classes = evaluation.confusion, evaluation.classes
+    if len(classes) == 2:
+        return _two_classes_as_record(evaluation)
     rates = (counts.examples, counts.recalls, counts.precisions, counts.f1s, evaluation.aucs)
     names = ("examples", "recall", "precision", "f1", "auc")
     return {
@@ -61,7 +49,64 @@ def classes_as_record(evaluation: Evaluation) -> dict[str, object]:
     }
 
 
-def two_class_lines(evaluation: Evaluation) -> Iterator[str]:
+def _two_classes_as_record(evaluation: Evaluation) -> dict[str, object]:
+    """Return the four outcomes and the rates of the positive class, for JSON."""
+    counts = evaluation.confusion
+    return {
+        "confusion": {
+            "true_positives": counts.true_positives,
+            "false_positives": counts.false_positives,
+            "false_negatives": counts.false_negatives,
+            "true_negatives": counts.true_negatives,
+        },
+        "recall_by_class": dict(zip(evaluation.classes, counts.recalls, strict=True)),
+        "precision": counts.precision,
+        "recall": counts.recall,
+        "f1": counts.f1,
+    }
+
+
+def class_lines(evaluation: Evaluation) -> Iterator[str]:
+    """Yield the confusion matrix and the rates of the classes.
+
+    Of many, the most confused pairs instead of the matrix, and the classes of lowest recall.
+    """
+    counts, classes = evaluation.confusion, evaluation.classes
+    if len(classes) == 2:
+        yield from _two_class_lines(evaluation)
+        return
+    many = len(classes) > MATRIX_CLASSES
+    yield from _pair_lines(counts, classes) if many else _matrix_lines(counts, classes)
+    yield ""
+    yield from _rate_lines(counts, classes)
+    yield from undefined_lines(evaluation)
+    yield ""
+
+
+def recall_line(evaluation: Evaluation) -> str:
+    """Return the recall of two classes; of more, which are recognized worst."""
+    counts, classes = evaluation.confusion, evaluation.classes
+    if len(classes) == 2:
+        negative, positive = map(printable, classes)
+        recalls = percent(counts.specificity), percent(counts.recall)
+        return f"recall of {negative} {recalls[0]}, of {positive} {recalls[1]}"
+    lowest = lowest_recalls(counts, 2)
+    if all(recall == 1 for _, recall in lowest):
+        return f"every recall {percent(1)}"
+    told = ", ".join(
+        f"{shortened(classes[label], CLASS_CHARACTERS)} {percent(recall)}"
+        for label, recall in lowest
+    )
+    return f"lowest recall{'s' * (len(lowest) > 1)}: {told}"
+
+
+def lowest_recalls(counts: Confusion, count: int) -> list[tuple[int, float]]:
+    """Return the classes of lowest recall, at most `count`: each with its recall, by label."""
+    defined = [(label, rate) for label, rate in enumerate(counts.recalls) if rate is not None]
+    return sorted(defined, key=lambda each: each[1])[:count]
+
+
+def _two_class_lines(evaluation: Evaluation) -> Iterator[str]:
     """Yield the confusion matrix, and the precision and F1 of the positive class."""
     counts = evaluation.confusion
     negative, positive = (printable(name) for name in evaluation.classes)
@@ -72,26 +117,6 @@ def two_class_lines(evaluation: Evaluation) -> Iterator[str]:
         yield f"{name:{width}}  {row[0]:>{width}}  {row[1]:>{width}}  {percent(recall):>9}"
     yield f"\nprecision          {number(counts.precision)}"
     yield f"F1                 {number(counts.f1)}"
-
-
-def class_lines(evaluation: Evaluation) -> Iterator[str]:
-    """Yield the same of more classes: of each, and on average.
-
-    Of many, the most confused pairs instead of the matrix, and the classes of lowest recall.
-    """
-    counts, classes = evaluation.confusion, evaluation.classes
-    many = len(classes) > MATRIX_CLASSES
-    yield from _pair_lines(counts, classes) if many else _matrix_lines(counts, classes)
-    yield ""
-    yield from _rate_lines(counts, classes)
-    yield from undefined_lines(evaluation)
-    yield ""
-
-
-def lowest_recalls(counts: Confusion, count: int) -> list[tuple[int, float]]:
-    """Return the classes of lowest recall, at most `count`: each with its recall, by label."""
-    defined = [(label, rate) for label, rate in enumerate(counts.recalls) if rate is not None]
-    return sorted(defined, key=lambda each: each[1])[:count]
 
 
 def _matrix_lines(counts: Confusion, classes: tuple[str, ...]) -> Iterator[str]:

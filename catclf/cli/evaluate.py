@@ -12,8 +12,6 @@ from catclf.cli.confusion_table import (
     MATRIX_CLASSES,
     class_lines,
     classes_as_record,
-    two_class_lines,
-    two_classes_as_record,
     undefined_lines,
 )
 from catclf.cli.options import (
@@ -37,7 +35,8 @@ from catclf.cli.output import (
 )
 from catclf.errors import CLASS_CHARACTERS, NAMED_PICTURES, name_classes, printable, shortened
 from catclf.operations.comparison import Comparison, compare
-from catclf.operations.evaluation import Evaluation, evaluate
+from catclf.operations.evaluating import evaluate
+from catclf.operations.evaluation import Evaluation
 from catclf.operations.prediction_table import LabeledPrediction
 
 
@@ -130,13 +129,15 @@ def as_record(evaluation: Evaluation) -> dict[str, object]:
     """Return the results for JSON."""
     counts, judged, classes = evaluation.confusion, evaluation.judged, evaluation.classes
     is_test = evaluation.split == "test"
-    two = len(classes) == 2
+    of_two = {"positive": classes[1], "threshold": evaluation.threshold}
+    if len(classes) > 2:
+        of_two = {}
     return {
         "dataset": evaluation.dataset,
         "model": evaluation.model,
         "split": evaluation.split,
         "classes": classes,
-        **({"positive": classes[1], "threshold": evaluation.threshold} if two else {}),
+        **of_two,
         "examples": counts.total,
         "accuracy": evaluation.accuracy,
         "accuracy_interval_95": evaluation.interval,
@@ -149,7 +150,7 @@ def as_record(evaluation: Evaluation) -> dict[str, object]:
         # On the train split nothing is sure of other pictures.
         "surely_better_than_constant": judged.surely_better if is_test else None,
         "surely_worse_than_constant": judged.surely_worse if is_test else None,
-        **(two_classes_as_record(evaluation) if two else classes_as_record(evaluation)),
+        **classes_as_record(evaluation),
         "auc": evaluation.auc,
         "log_loss": evaluation.log_loss,
         "constant_log_loss": evaluation.constant_log_loss,
@@ -187,7 +188,6 @@ def comparison_as_record(compared: Comparison) -> dict[str, object]:
 
 def lines_of(evaluation: Evaluation) -> Iterator[str]:
     """Yield the results, to be read."""
-    two = len(evaluation.classes) == 2
     yield from _heading(evaluation)
     yield f"model              {_model_line(evaluation)}\n"
     for each in evaluation.accuracies:
@@ -195,8 +195,8 @@ def lines_of(evaluation: Evaluation) -> Iterator[str]:
         yield f"{each.name:17}  {percent(each.value):>8}  (95 % interval {low} to {high})"
         constant = percent(each.constant)
         yield f"{each.constant_name:17}  {constant:>8}  (always predicting {each.constant_class})"
-    yield from two_class_lines(evaluation) if two else class_lines(evaluation)
-    mean = "" if two else "  (one class against the rest, mean)"
+    yield from class_lines(evaluation)
+    mean = "  (one class against the rest, mean)" * (len(evaluation.classes) > 2)
     yield f"AUC                {number(evaluation.auc)}{mean}"
     yield f"log loss           {number(evaluation.log_loss)}  ({_constant_log_loss(evaluation)})"
     if evaluation.split == "test" and evaluation.doubt is None:

@@ -7,6 +7,7 @@ from dataclasses import asdict, replace
 
 import click
 
+from catclf.classes import LISTED_CLASSES
 from catclf.cli.class_counts import count_lines
 from catclf.cli.options import Verb, argument, format_option, quiet_option
 from catclf.cli.output import Display, as_json, percent
@@ -18,7 +19,6 @@ from catclf.model import Model
 from catclf.model_file import FORMAT_VERSION as MODEL_VERSION
 from catclf.neighbors import Neighbors
 from catclf.operations.inspection import info
-from catclf.splits import LISTED_CLASSES
 from catclf.training import Training, short
 
 KEY_WIDTH = 18

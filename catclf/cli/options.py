@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import click
 
+from catclf.classes import MAX_CLASSES, as_classes
 from catclf.cli.output import FLAGS
 from catclf.columns import ORDERS
 from catclf.errors import CatclfError, DatasetError
@@ -20,7 +21,6 @@ from catclf.fields import MAX_COUNT, Range, range_of
 from catclf.files import PREPARED, FileKind, file_kind
 from catclf.model import DEFAULT_THRESHOLD
 from catclf.outputs import is_same_file
-from catclf.splits import MAX_CLASSES, as_classes
 
 F = TypeVar("F", bound=Callable[..., Any])
 S = TypeVar("S")
@@ -30,8 +30,8 @@ INPUT = click.Path(readable=False)  # whether it can be read, the library tells,
 class GroupedOption(click.Option):
     """An option that stands under a heading of its verb's help, with its default."""
 
-    def __init__(self, *args: Any, group: str, **settings: Any) -> None:
-        super().__init__(*args, **{"show_default": True, **settings})
+    def __init__(self, *args: Any, group: str, **attrs: Any) -> None:
+        super().__init__(*args, **{"show_default": True, **attrs})
         self.group = group
 
     def get_help_extra(self, ctx: click.Context) -> Any:
@@ -51,19 +51,17 @@ class Argument(click.Argument):
         return (prefix and os.environ.get(f"{prefix}_{self.name}".upper())) or None
 
 
-def argument(name: str, **settings: Any) -> Callable[[F], F]:
+def argument(name: str, **attrs: Any) -> Callable[[F], F]:
     """Declare an argument; several values in a variable have os.pathsep between them."""
-    return click.argument(name, cls=Argument, **settings)
+    return click.argument(name, cls=Argument, **attrs)
 
 
-def option(*names: str, group: str, **settings: Any) -> Callable[[F], F]:
+def option(*names: str, group: str, **attrs: Any) -> Callable[[F], F]:
     """Declare an option under the heading `group`."""
-    return click.option(*names, cls=GroupedOption, group=group, **settings)
+    return click.option(*names, cls=GroupedOption, group=group, **attrs)
 
 
-def setting(
-    owner: type[Any], field: str, group: str, help: str, **settings: Any
-) -> Callable[[F], F]:
+def setting(owner: type[Any], field: str, group: str, help: str, **attrs: Any) -> Callable[[F], F]:
     """Declare the option of a dataclass's field."""
     limits, default = range_of(owner, field)
     flag = FLAGS.get(field, f"--{field.replace('_', '-')}")
@@ -71,7 +69,7 @@ def setting(
     if isinstance(default, tuple):
         kind = Numbers(limits)
         default = ",".join(f"{number:g}" for number in default) or None
-    named = {"default": default, "metavar": limits.unit, "type": kind, **settings}
+    named = {"default": default, "metavar": limits.unit, "type": kind, **attrs}
     return option(flag, group=group, help=help, **named)
 
 
@@ -247,9 +245,9 @@ def csv_option(name: str, what: str) -> Callable[[F], F]:
     )
 
 
-def flag(*names: str, group: str, help: str, **settings: Any) -> Callable[[F], F]:
+def flag(*names: str, group: str, help: str, **attrs: Any) -> Callable[[F], F]:
     """Declare an option that takes no value."""
-    return option(*names, group=group, help=help, is_flag=True, show_default=False, **settings)
+    return option(*names, group=group, help=help, is_flag=True, show_default=False, **attrs)
 
 
 def format_option(function: F) -> F:

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from catclf.backbone import EFFICIENTNET_LITE0, NORMALIZATIONS
+from catclf.classes import LISTED_CLASSES
 from catclf.cli.class_counts import count_lines
 from catclf.cli.options import (
     INPUT,
@@ -45,7 +46,6 @@ from catclf.operations.preparation import (
 from catclf.pictures.pixels import REPLACE
 from catclf.sources import NAME_A_SOURCE
 from catclf.sources.class_folders import LABELS_FROM
-from catclf.splits import LISTED_CLASSES
 
 SAMPLE = "data/sample"
 

@@ -13,7 +13,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from catclf.cli.confusion_table import lowest_recalls
+from catclf.cli.confusion_table import recall_line
 from catclf.cli.evaluate import accuracy_lines, as_record
 from catclf.cli.options import (
     Verb,
@@ -27,12 +27,11 @@ from catclf.cli.options import (
     setting,
     taken,
 )
-from catclf.cli.output import Display, Results, as_json, counted, note, percent
+from catclf.cli.output import Display, Results, as_json, counted, note
 from catclf.cli.scheduler import cluster_client, scheduler_options
 from catclf.descent import METHODS
-from catclf.errors import CLASS_CHARACTERS, ClusterError, DivergenceError, printable, shortened
+from catclf.errors import ClusterError, DivergenceError, printable
 from catclf.model_file import read_model
-from catclf.operations.evaluation import Evaluation
 from catclf.operations.training import Trained, train
 from catclf.signals import stopped_by_signals
 from catclf.training import DEFAULT_RATE, Settings, Training, short
@@ -273,28 +272,8 @@ def _result_lines(trained: Trained) -> Iterator[str]:
         cost = f"Cost after iteration {training.iterations}"
     yield f"{cost}: {_costs(training.cost, training.test_log_loss)}"
     for evaluation in filter(None, (trained.train, trained.test)):
-        counts = evaluation.confusion
         yield from accuracy_lines(evaluation)
-        if len(evaluation.classes) == 2:
-            negative, positive = map(printable, evaluation.classes)
-            yield (
-                f"  recall of {negative} {percent(counts.specificity)}, "
-                f"of {positive} {percent(counts.recall)}"
-            )
-        else:
-            yield f"  {lowest_recalls_line(evaluation)}"
-
-
-def lowest_recalls_line(evaluation: Evaluation) -> str:
-    """Return which of more than two classes are recognized worst."""
-    lowest = lowest_recalls(evaluation.confusion, 2)
-    if all(recall == 1 for _, recall in lowest):
-        return f"every recall {percent(1)}"
-    told = ", ".join(
-        f"{shortened(evaluation.classes[label], CLASS_CHARACTERS)} {percent(recall)}"
-        for label, recall in lowest
-    )
-    return f"lowest recall{'s' * (len(lowest) > 1)}: {told}"
+        yield f"  {recall_line(evaluation)}"
 
 
 def _fields(trained: Trained, output: str, display: TrainingDisplay) -> dict[str, object]:

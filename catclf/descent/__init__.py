@@ -71,7 +71,7 @@ def kernel_failure(kernel: str | None) -> Exception | None:
 
 
 class ThisMachine:
-    """Computes a descent by the cores there are, as `Cluster` does by its workers."""
+    """Computes a descent by the cores there are, as `ClusterSums` does by a cluster's workers."""
 
     n_workers = 1
     installed_kernels = staticmethod(installed_kernels)

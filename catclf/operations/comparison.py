@@ -10,11 +10,11 @@ import numpy as np
 from catclf.columns import Order
 from catclf.dataset import open_dataset
 from catclf.errors import AnyPath, ModelError, printable
-from catclf.metrics import mcnemar_p
 from catclf.model import DEFAULT_THRESHOLD, Model
-from catclf.operations.compatibility import path_of, read_candidates
-from catclf.operations.evaluation import Evaluation, evaluate_candidates
+from catclf.operations.evaluating import evaluate_candidates, path_of, read_candidates
+from catclf.operations.evaluation import Evaluation
 from catclf.splits import SplitName
+from catclf.uncertainty import mcnemar_p
 
 SIGNIFICANT_P = 0.05
 

@@ -2,40 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from collections.abc import Sequence
 
 from catclf.backbone import EFFICIENTNET_LITE0
-from catclf.columns import ORDERS, Order
 from catclf.dataset import Dataset
 from catclf.errors import (
     DIGEST_CHARACTERS,
-    AnyPath,
     DatasetError,
     name_classes,
     printable,
 )
 from catclf.features import Preprocessing
 from catclf.model import Model
-from catclf.model_file import completed, nameless, read_model, unrolled
-
-
-def path_of(model: AnyPath | Model) -> str | None:
-    """Return a model's file as it is named; None of one from memory."""
-    return None if isinstance(model, Model) else os.fspath(model)
-
-
-def read_candidates(
-    model: AnyPath | Model, order: Order | None = None, classes: Sequence[str] | None = None
-) -> list[Model]:
-    """Return a model; a weights-only one whose order is not given, by each of ORDERS."""
-    if isinstance(model, Model):
-        return [model]
-    found = read_model(model)
-    if found.weights_only and order is None:
-        return [unrolled(found, each, classes) for each in ORDERS]
-    return [completed(found, model, order, classes)]
+from catclf.model_file import nameless
 
 
 def other_data(dataset: Dataset, model: Model) -> str | None:

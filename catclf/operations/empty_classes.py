@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from catclf.classes import class_counts
 from catclf.errors import DatasetError, PictureError, name_classes, printable
 from catclf.logistic import Labels
 from catclf.observer import Observer
-from catclf.splits import class_counts
 
 
 def warn_of_untested(

@@ -14,8 +14,8 @@ from catclf.efficientnet import stored_weights
 from catclf.errors import CatclfError, PictureError
 from catclf.features import Preprocessing
 from catclf.model import Model
+from catclf.operations.page_names import names_below
 from catclf.operations.page_pictures import jpegs
-from catclf.operations.shown_names import names_below
 from catclf.page import encoded
 from catclf.pictures.reading import read_picture
 

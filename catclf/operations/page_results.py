@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 from catclf.dataset import Dataset
 from catclf.errors import CatclfError
 from catclf.logistic import Labels
-from catclf.metrics import calibration
 from catclf.model import Model
 from catclf.operations.advice import features_hint, verdict_of
 from catclf.operations.evaluation import Evaluation
 from catclf.operations.page_backbone import evidence_of_file, missing_evidence
+from catclf.operations.page_names import names_below
 from catclf.operations.page_pictures import jpegs
-from catclf.operations.shown_names import names_below
 from catclf.page import encoded
+from catclf.uncertainty import calibration
 
 PICTURES_SHOWN = 12  # of those predicted wrong, and of those predicted right, at most
 SHOWN_BYTES = 2**19  # of the pictures shown, about: 40 of 64x64

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from distributed import Client
 
     from catclf.cluster import Cluster
-    from catclf.operations.evidence import EvidenceFolder
+    from catclf.operations.evidence_folder import EvidenceFolder
 
 DRAWING_MS = 25  # about, of evidence over a picture
 RESULT_BYTES = 2**14  # about, of a prediction; of evidence a PNG of 40 KB
@@ -148,7 +148,8 @@ def predict(
     refuse_threshold(threshold, model.classes)
     folder = None
     if evidence is not None:
-        from catclf.operations.evidence import EvidenceFolder  # here, for predict to start without
+        # Here, for predict to start without it.
+        from catclf.operations.evidence_folder import EvidenceFolder
 
         folder = EvidenceFolder(evidence, model.preprocessing, force)
     if model.preprocessing.backbone is not None:

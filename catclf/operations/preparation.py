@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from catclf.classes import as_labels, choose_classes, class_counts
 from catclf.dataset import NewSplit, write_dataset
 from catclf.errors import (
     AnyPath,
@@ -32,16 +33,7 @@ from catclf.sources import list_sources
 from catclf.sources.class_folders import LabelFrom
 from catclf.sources.labeled import Labeled
 from catclf.sources.names import class_name
-from catclf.splits import (
-    Duplicates,
-    as_labels,
-    assign_to_test,
-    choose_classes,
-    class_counts,
-    find_duplicates,
-    kept_together,
-    without_scenes,
-)
+from catclf.splits import Duplicates, assign_to_test, find_duplicates, kept_together, without_scenes
 
 if TYPE_CHECKING:
     from distributed import Client

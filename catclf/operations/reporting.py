@@ -18,11 +18,11 @@ from catclf.features import Preprocessing
 from catclf.files import FileKind
 from catclf.logistic import Array
 from catclf.model import Model
-from catclf.operations.compatibility import path_of, read_candidates
-from catclf.operations.evaluation import Evaluation, evaluate_candidates
+from catclf.operations.evaluating import evaluate_candidates, path_of, read_candidates
+from catclf.operations.evaluation import Evaluation
 from catclf.operations.page_backbone import has_pictures, neighbors_data, network_data
+from catclf.operations.page_names import file_name
 from catclf.operations.page_results import ShownPictures, choose_pictures, results_data
-from catclf.operations.shown_names import file_name
 from catclf.outputs import check_output, replacing
 from catclf.page import encoded, render
 from catclf.pictures.jpeg import REDUCTION_MARGINS

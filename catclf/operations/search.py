@@ -13,11 +13,11 @@ from catclf.errors import AnyPath
 from catclf.fields import MAX_COUNT, check_ranges, ranged
 from catclf.files import CONFIG_LINE
 from catclf.logistic import CLASS_WEIGHTS, ClassWeight
-from catclf.metrics import Z_95, Judged
 from catclf.operations.advice import features_hint
 from catclf.operations.prediction_table import LabeledPrediction
 from catclf.outputs import replacing
 from catclf.training import Settings
+from catclf.uncertainty import Z_95, Judged
 
 Rule = Literal["best", "one-se"]
 RULES: dict[Rule, str] = {"best": "the best", "one-se": "the simplest within one standard error"}

@@ -11,6 +11,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from catclf import __version__
+from catclf.classes import warn_of_imbalance
 from catclf.dataset import Dataset, open_dataset
 from catclf.descent import (
     CHECKPOINT_SECONDS,
@@ -38,7 +39,8 @@ from catclf.model import Model
 from catclf.model_file import save_model
 from catclf.neighbors import Neighbors, draw_neighbors
 from catclf.observer import Listener, Observer
-from catclf.operations.evaluation import Evaluation, evaluate_models
+from catclf.operations.evaluating import evaluate_models
+from catclf.operations.evaluation import Evaluation
 from catclf.operations.problems import (
     SharedDataset,
     problem_of,
@@ -55,7 +57,6 @@ from catclf.operations.resuming import (
 )
 from catclf.outputs import check_output
 from catclf.signals import keyboard_interrupts, stopped_by_signals
-from catclf.splits import warn_of_imbalance
 from catclf.training import DEFAULT_RATE, Settings, Training
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from catclf.classes import class_counts, warn_of_imbalance
 from catclf.columns import Columns, blocks_of_bytes
 from catclf.dataset import StoredRows, open_dataset
 from catclf.descent import Problem, round_down
@@ -28,13 +29,11 @@ from catclf.operations.prediction_table import (
 from catclf.operations.search import Search, Tuned, write_config
 from catclf.outputs import check_output, is_same_file
 from catclf.splits import (
-    class_counts,
     divide_into_folds,
     duplicate_groups,
     fingerprint,
     kept_together,
     stratified_sample,
-    warn_of_imbalance,
     without_scenes,
 )
 from catclf.training import Settings

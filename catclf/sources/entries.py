@@ -16,10 +16,10 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from catclf.classes import MAX_CLASS_BYTES, MAX_CLASSES
 from catclf.errors import DatasetError, PictureError, printable
 from catclf.observer import Observer
 from catclf.sources.names import class_name, is_missing
-from catclf.splits import MAX_CLASS_BYTES, MAX_CLASSES
 
 MAX_PIXELS = 50_000_000  # of a picture, all of which are held at once
 MAX_PIXEL_VALUE = 255

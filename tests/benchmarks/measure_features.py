@@ -11,10 +11,11 @@ from catclf import Observer, open_dataset, prepare, train
 from catclf.descent.cross_validation import CrossValidation, Curves
 from catclf.descent.gram import gram_matrix
 from catclf.features import Preprocessing
-from catclf.metrics import class_shares, mcnemar_p
+from catclf.metrics import class_shares
 from catclf.operations.evaluation import Evaluation
 from catclf.splits import divide_into_folds, duplicate_groups, fingerprint
 from catclf.training import Settings
+from catclf.uncertainty import mcnemar_p
 
 SPLIT = {"the sample": [SAMPLE], "the course's files": COURSE}
 UNSPLIT = {"photographs of cats and dogs": [PHOTOS]}

@@ -15,7 +15,7 @@ from catclf.features import Preprocessing
 from catclf.model import Model
 from catclf.model_file import save_model
 from catclf.operations.comparison import compare
-from catclf.operations.evaluation import evaluate
+from catclf.operations.evaluating import evaluate
 from catclf.training import Settings
 from datasets import CLASSES, write_small
 

@@ -16,15 +16,16 @@ from catclf.dataset import open_dataset
 from catclf.errors import DatasetError
 from catclf.features import Preprocessing
 from catclf.logistic import ClassWeight, sigmoid
-from catclf.metrics import balanced_interval, mcnemar_p, wilson_interval
 from catclf.model import Model
 from catclf.model_file import save_model
 from catclf.observer import Observer
 from catclf.operations import comparison
 from catclf.operations.comparison import compare
-from catclf.operations.evaluation import Evaluation, evaluate
+from catclf.operations.evaluating import evaluate
+from catclf.operations.evaluation import Evaluation
 from catclf.operations.prediction import predict
 from catclf.training import Settings, Training
+from catclf.uncertainty import balanced_interval, mcnemar_p, wilson_interval
 from conftest import positive_probability
 from datasets import CLASSES, write_small
 from networks import small_backbone

@@ -17,7 +17,7 @@ from catclf.errors import CatclfError, printable
 from catclf.features import Preprocessing
 from catclf.files import FileKind, file_kind
 from catclf.model import Model
-from catclf.operations.evaluation import evaluate, evaluate_models
+from catclf.operations.evaluating import evaluate, evaluate_models
 from catclf.operations.prediction_table import LabeledPrediction, write_predictions
 from datasets import CLASSES, write_small
 

@@ -12,7 +12,7 @@ import pytest
 import catclf
 from catclf.errors import DatasetError, ModelError
 from catclf.operations.advice import verdict_of
-from catclf.operations.shown_names import names_below
+from catclf.operations.page_names import names_below
 from conftest import training_of
 from datasets import write_small
 

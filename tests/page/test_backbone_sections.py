@@ -17,7 +17,7 @@ import catclf
 from catclf.logistic import sigmoid
 from catclf.model import Model
 from catclf.operations.page_backbone import PUT_BACK
-from catclf.operations.shown_names import names_below
+from catclf.operations.page_names import names_below
 from networks import small_network
 from page.conftest import SAMPLE, OpenPage, drop, violations
 from page.test_page import BROKEN_WORDS, SHORT_SCALES, SPLIT, assert_it_fits

@@ -163,7 +163,7 @@ def test_the_reliability_diagram_is_of_the_predicted_class(
     page = open_page(six_report)
     test = evaluation_beside(six_report, "dataset.npz", "model.npz")
     right = (test.probabilities.argmax(axis=1) == test.labels).astype(np.uint8)
-    bins = catclf.metrics.calibration(right, test.probabilities.max(axis=1), 6)
+    bins = catclf.uncertainty.calibration(right, test.probabilities.max(axis=1), 6)
     points = page.locator("#reliability circle.bin").all()
     for point, each in zip(points, bins, strict=True):
         assert number(point, "cx") == pytest.approx(52 + 286 * each.probability)

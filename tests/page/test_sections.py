@@ -14,11 +14,11 @@ from playwright.sync_api import Locator, Page
 
 import catclf
 from catclf.logistic import sigmoid
-from catclf.metrics import Judged
 from catclf.operations.advice import features_hint, verdict_of
 from catclf.operations.evaluation import Evaluation
+from catclf.operations.page_names import names_below
 from catclf.operations.reporting import MEANINGS
-from catclf.operations.shown_names import names_below
+from catclf.uncertainty import Judged
 from conftest import training_of
 from page.conftest import SAMPLE, OpenPage, of_pixels
 
@@ -296,7 +296,7 @@ def test_the_reliability_diagram_has_bins_of_equal_count(
     """Six bins of 60 pictures, with their intervals; the log loss beside the constant's."""
     labels, a = evaluation.labels, evaluation.probabilities[:, 1]
     points = page.locator("#reliability circle.bin").all()
-    bins = catclf.metrics.calibration(labels, a, 6)
+    bins = catclf.uncertainty.calibration(labels, a, 6)
     assert [each.count for each in bins] == [10] * 6
     for point, each in zip(points, bins, strict=True):
         assert number(point, "cx") == pytest.approx(52 + 286 * each.probability)

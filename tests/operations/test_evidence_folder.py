@@ -1,4 +1,4 @@
-"""catclf.operations.evidence: a PNG for each picture, under a name of its own, that harms none."""
+"""A PNG for each picture, under a name of its own, that harms none."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from catclf.errors import CatclfError
 from catclf.features import Preprocessing
 from catclf.files import EVIDENCE_SUFFIX, FileKind, file_kind
 from catclf.model import Model
-from catclf.operations.evidence import MAX_NAME_BYTES, EvidenceFolder
+from catclf.operations.evidence_folder import MAX_NAME_BYTES, EvidenceFolder
 from catclf.operations.prediction import predict
 from catclf.pictures.evidence import evidence_png
 from catclf.pictures.reading import read_picture
