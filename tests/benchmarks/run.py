@@ -32,6 +32,7 @@ from measure_features import measure_features
 from measure_photos import measure_photos
 from measure_pictures import measure_cold, measure_prepare
 from measure_report import measure_report
+from measure_shared_files import measure_shared_files
 from measure_streaming import measure_streaming
 from measure_suspects import measure_suspects
 from measure_threads import measure_threads
@@ -45,6 +46,7 @@ MEASUREMENTS: dict[str, Callable[[Path], list[Row]]] = {
     "streaming": measure_streaming,
     "disk": measure_disk,
     "cluster": measure_cluster,
+    "shared": measure_shared_files,
     "prepare": measure_prepare,
     "photos": measure_photos,
     "cold": measure_cold,
