@@ -47,7 +47,7 @@ def exported(model: Model) -> Any:
     else:
         probabilities = graph.node("Softmax", z, axis=0)
     predicted = graph.node("ArgMax", probabilities, axis=0, keepdims=0)
-    graph.node("Gather", np.array(model.classes, object), predicted, output=LABEL)
+    graph.node("Gather", np.array(labels_of(model), object), predicted, output=LABEL)
     to = graph.type_of(np.float32)
     graph.node("Cast", probabilities, to=to, output=PROBABILITIES)
     return graph.model(
@@ -60,6 +60,11 @@ def exported(model: Model) -> Any:
         producer=("catclf", __version__),
         description=USAGE,
     )
+
+
+def labels_of(model: Model) -> list[str]:
+    """Return the names of the classes in UTF-8; what a folder's name holds that is none, escaped."""
+    return [name.encode(errors="backslashreplace").decode() for name in model.classes]
 
 
 def _column(graph: Graph, preprocessing: Preprocessing, network: Any) -> str:
@@ -75,7 +80,7 @@ def _column(graph: Graph, preprocessing: Preprocessing, network: Any) -> str:
 def _metadata(model: Model) -> dict[str, str]:
     """Return what the file tells of the model: texts, and JSON where it is more than one."""
     told = {
-        "classes": json.dumps(model.classes),
+        "classes": json.dumps(labels_of(model)),
         "preprocessing": json.dumps(model.preprocessing.described()),
     }
     if model.training is not None:

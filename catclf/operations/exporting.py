@@ -13,7 +13,7 @@ from catclf.errors import AnyPath, CatclfError
 from catclf.files import FileKind
 from catclf.model import Model
 from catclf.model_file import load_model
-from catclf.onnx_export import IMAGE, LABEL, PROBABILITIES, exported
+from catclf.onnx_export import IMAGE, LABEL, PROBABILITIES, exported, labels_of
 from catclf.outputs import check_output, replacing
 
 # A byte of a column may differ by 1 where a runtime adds up a network's products in another order.
@@ -95,7 +95,7 @@ def _difference(file: bytes, model: Model, picture: NDArray[np.uint8]) -> float:
     found, label = open_session(file).run([PROBABILITIES, LABEL], {IMAGE: picture})
     [expected] = model.predict_proba(picture)
     difference = float(np.abs(found - expected).max())
-    return difference if label == model.classes[expected.argmax()] else 1.0
+    return difference if label == labels_of(model)[expected.argmax()] else 1.0
 
 
 def _test_pictures(model: Model) -> list[NDArray[np.uint8]]:

@@ -100,6 +100,17 @@ def test_a_weights_only_model_needs_its_order(tmp_path: Path) -> None:
     assert found[1] == pytest.approx(1 / (1 + np.exp(-z)), abs=1e-6)
 
 
+def test_a_class_is_named_whatever_its_folder_is_called(tmp_path: Path) -> None:
+    """What is no UTF-8 in a name is escaped; all else stays."""
+    model = replace(small_model(), classes=("a\udcff", "\N{CAT FACE}"), b=np.full((1, 1), -50.0))
+    catclf.export(model, tmp_path / "m.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "m.onnx")
+    _, label = session.run(None, {"image": np.zeros((8, 8, 3), np.uint8)})
+    told = session.get_modelmeta().custom_metadata_map
+    assert label == "a\\udcff"
+    assert json.loads(told["classes"]) == [label, "\N{CAT FACE}"]
+
+
 def test_only_an_export_is_replaced(tmp_path: Path) -> None:
     """A user's own network, and the model itself, stay; `force` is the way out."""
     output, model = tmp_path / "m.onnx", small_model()
