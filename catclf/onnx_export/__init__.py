@@ -63,7 +63,7 @@ def exported(model: Model) -> Any:
 
 
 def labels_of(model: Model) -> list[str]:
-    """Return the names of the classes in UTF-8; what a folder's name holds that is none, escaped."""
+    """Return the names of the classes in UTF-8; what of a folder's name is none is escaped."""
     return [name.encode(errors="backslashreplace").decode() for name in model.classes]
 
 
