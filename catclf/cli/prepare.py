@@ -159,7 +159,7 @@ Examples:
     type=Number(Range(whole=True, least=1, most=256)),
     metavar="N",
     show_default="one for each core",
-    help="Processes that decode pictures.",
+    help="Processes that decode pictures, where no cluster does.",
 )
 @flag(
     "--strict",
@@ -170,7 +170,7 @@ Examples:
     "--skipped",
     "of the files that were left out, and why (except hidden and system files).",
 )
-@partial(scheduler_options, what="read the pictures, by the paths they have here")
+@partial(scheduler_options, what="read the picture files, by the paths they have here")
 @format_option
 @quiet_option
 @click.pass_context

@@ -23,8 +23,9 @@ from catclf.onnx_graph import Graph, import_onnx
 IMAGE, PROBABILITIES, LABEL = "image", "probabilities", "label"
 OPSET, IR_VERSION = 17, 8  # of 2022, where no network has another
 USAGE = (
-    "image: a picture of any size, upright, RGB, (height, width, 3) uint8. probabilities: one for "
-    "each of the classes that the metadata name, float32. label: the most probable class's name."
+    "image: a picture of any size, (height, width, 3) uint8: RGB, upright, what is transparent on "
+    "white. probabilities: one for each of the classes that the metadata name, float32. label: the "
+    "most probable class's name."
 )
 
 

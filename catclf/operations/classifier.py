@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from catclf.classes import as_labels
 from catclf.columns import Pixels
 from catclf.descent import Choice, Problem, Stand, choose, descend, round_down, safe_rate, start
-from catclf.errors import DivergenceError
+from catclf.errors import CatclfError, DivergenceError
 from catclf.features import BY_RULE, Preprocessing, column
 from catclf.logistic import Array, ClassWeight, activation, by_class, forward
 from catclf.model import Model
@@ -114,6 +114,8 @@ class Classifier:
             columns = self._validated(X)
             if self.model_ is None:
                 return by_class(activation(forward(self.w_, self.b_, columns.T))).T
+        elif not hasattr(self, "model_"):
+            raise AttributeError("this Classifier is not fitted yet: call fit first")
         elif self.model_ is not None:
             return self.model_.probabilities(_columns(X, self.model_.preprocessing))
         raise ValueError("X must be what fit was given, either pictures or features")
@@ -135,9 +137,12 @@ class Classifier:
 
     def _validated(self, X: Any, *y: Any) -> Any:
         """Return a matrix of features, and in `fit` the labels, as scikit-learn accepts them."""
-        from sklearn.utils.multiclass import check_classification_targets
-        from sklearn.utils.validation import check_is_fitted, validate_data
-
+        try:
+            from sklearn.utils.multiclass import check_classification_targets
+            from sklearn.utils.validation import check_is_fitted, validate_data
+        except ImportError as error:
+            what = f"a matrix of features needs scikit-learn, which cannot be loaded ({error})"
+            raise CatclfError(what, fix="Install it: pip install scikit-learn.") from error
         if not y:
             check_is_fitted(self)
             return validate_data(self, X, reset=False, dtype=np.float64)
@@ -155,8 +160,10 @@ class Classifier:
 
 def _is_matrix(X: Any) -> bool:
     """Tell whether X holds features, and no pictures."""
-    if isinstance(X, np.ndarray):
-        return X.ndim == 2 or (X.ndim != 4 and X.dtype.kind not in "OU")
+    if isinstance(X, str):
+        raise ValueError("X must be a sequence of pictures, got one path")
+    if (shape := getattr(X, "shape", None)) is not None:  # of a table's column, too
+        return len(shape) == 2 or (len(shape) != 4 and np.asarray(X).dtype.kind not in "OUT")
     return not (isinstance(X, Sequence) and len(X) > 0 and is_picture(X[0]))
 
 

@@ -60,7 +60,7 @@ def read_rows(
 def _path_of(picture: Labeled) -> str:
     if isinstance(picture.pixels, str):
         return picture.pixels
-    what = "is in a file of arrays, of which a cluster's workers read no pictures"
+    what = "a cluster's workers read files of pictures, and this one is in an array"
     raise ClusterError(what, picture.name, "Prepare it without a cluster.")
 
 

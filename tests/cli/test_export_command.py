@@ -36,7 +36,7 @@ def test_flags_are_the_arguments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert told.stderr == (
         "input: image (height, width, 3) uint8, RGB, upright\n"
         "outputs: probabilities of ant, bee; label\n"
-        "tried with onnxruntime: probabilities within 3e-08 of predict's\n"
+        "tried with onnxruntime on 3 pictures: within 3e-08 of predict's\n"
     )
     quiet = invoke("export", "-m", model, "--order", "planes", "-q")
     assert (quiet.stdout, quiet.stderr) == ("model.onnx: saved, 3.5 MB\n", "")

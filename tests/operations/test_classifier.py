@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import catclf
-from catclf import Classifier, DivergenceError, Preprocessing
+from catclf import CatclfError, Classifier, DivergenceError, Preprocessing
 from catclf.pictures.reading import read_picture
 
 SAMPLE = Path(__file__).parents[2] / "data" / "sample"
@@ -113,6 +115,37 @@ def test_a_rate_that_is_too_high() -> None:
     with pytest.raises(DivergenceError, match=r"Use `learning_rate` .* or less") as caught:
         Classifier(iterations=1500, learning_rate=100).fit(X, y)
     assert caught.value.safe_rate is not None
+
+
+class Column:
+    """A column of a table, as pandas has it: neither an array nor a sequence."""
+
+    def __init__(self, values: list[str]) -> None:
+        self.values, self.shape = values, (len(values),)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.values)
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        return np.array(self.values, object)
+
+
+def test_a_column_of_paths_is_pictures(paths: list[str]) -> None:
+    """One path alone is not."""
+    made = Classifier(iterations=5, size=8)
+    with pytest.raises(AttributeError, match="not fitted yet"):
+        made.predict(paths)
+    made.fit(Column(paths), LABELS)
+    np.testing.assert_array_equal(made.predict(Column(paths)), made.predict(paths))
+    with pytest.raises(ValueError, match="X must be a sequence of pictures, got one path"):
+        made.predict(paths[0])
+
+
+def test_a_matrix_needs_scikit_learn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says so; pictures do not."""
+    monkeypatch.setitem(sys.modules, "sklearn.utils.multiclass", None)
+    with pytest.raises(CatclfError, match=r"needs scikit-learn.*\n.*pip install scikit-learn"):
+        Classifier().fit(np.eye(4), [0, 1, 0, 1])
 
 
 def test_what_is_given_must_fit(paths: list[str]) -> None:

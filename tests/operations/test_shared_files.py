@@ -175,7 +175,9 @@ def test_a_worker_that_sees_no_or_another_file_is_named(
 def test_pictures_of_an_array_are_refused(notebook: Client, tmp_path: Path) -> None:
     """The workers read pictures by their paths."""
     images, labels = np.full((4, 9, 9, 3), 200, np.uint8), [0, 1, 0, 1]
-    with pytest.raises(ClusterError, match="is in a file of arrays") as caught:
+    with pytest.raises(
+        ClusterError, match="read files of pictures, and this one is in an array"
+    ) as caught:
         catclf.prepare(images, tmp_path / "d.npz", labels=labels, client=notebook)
     assert caught.value.fix == "Prepare it without a cluster."
 
