@@ -53,9 +53,10 @@ def export(model: AnyPath | Model, output: AnyPath, *, force: bool = False) -> E
         A model, or its file. A weights-only file needs `load_model`, with its `order`.
     output
         The ONNX file to write. Its input is ``image`` (height, width, 3) uint8: a picture of any
-        size, RGB, upright. Its outputs are ``probabilities`` (classes,) float32, and ``label``, the
-        name of the most probable class. Its metadata tell the ``classes`` and the
-        ``preprocessing``, in JSON, and the ``digest`` of the dataset that the model was trained on.
+        size, RGB, upright, what is transparent on white. Its outputs are ``probabilities``
+        (classes,) float32, and ``label``, the name of the most probable class. Its metadata tell
+        the ``classes`` and the ``preprocessing``, in JSON, and the ``digest`` of the dataset that
+        the model was trained on.
     force
         Let a file at `output` that catclf did not export be replaced.
 
