@@ -16,12 +16,12 @@ from catclf.backbone import INSTALL
 from catclf.errors import CatclfError
 
 
-def import_onnx() -> Any:
+def import_onnx(needed_by: str = "a network") -> Any:
     """Return onnx, which reads and writes such files; CatclfError where it cannot be loaded."""
     try:
         import onnx
     except ImportError as error:
-        what = f"a network needs onnx, which cannot be loaded ({error})"
+        what = f"{needed_by} needs onnx, which cannot be loaded ({error})"
         raise CatclfError(what, fix=INSTALL) from error
     return onnx
 

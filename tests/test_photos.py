@@ -171,7 +171,8 @@ def test_evaluate_refuses_another_backbone(
             catclf.evaluate(path, model)
         assert f"was prepared with {told}" in str(caught.value)
         assert caught.value.fix == (
-            f"Prepare it with {prepared_by} {source}, or train a model on this one."
+            f"Prepare it with {prepared_by} {source}, to another file, or train a model on this "
+            "one."
         )
     with pytest.raises(DatasetError, match=r"features pixels; the model's .* features small.onnx"):
         catclf.evaluate(pixels[0], model)
@@ -201,7 +202,9 @@ def test_a_network_that_changed_is_told_by_its_digest(
     )
     elsewhere = replace(changed, source="elsewhere/small.onnx")
     path = prepared(dataset, tmp_path, Preprocessing(backbone=elsewhere))
-    with pytest.raises(DatasetError, match=r"`features` 'my nets/small\.onnx', or train"):
+    with pytest.raises(
+        DatasetError, match=r"`features` 'my nets/small\.onnx', to another file, or train"
+    ):
         catclf.evaluate(path, asked)
 
 
@@ -216,8 +219,8 @@ def test_its_fix_names_our_network_as_prepare_does(
     with pytest.raises(DatasetError) as caught:
         catclf.evaluate(pixels[0], model)
     assert caught.value.fix == (
-        "Prepare it with `size` 8, `fit` crop and `features` efficientnet-lite0, or train a model "
-        "on this one."
+        "Prepare it with `size` 8, `fit` crop and `features` efficientnet-lite0, to another file, "
+        "or train a model on this one."
     )
 
 

@@ -57,7 +57,9 @@ class Verbs(click.Group):
     cls=Verbs,
     context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": PREFIX},
     epilog="""\b
-Example, in a fresh checkout:
+Examples, with a folder of pictures for each class in pets, and on the sample in
+a fresh checkout:
+  catclf prepare pets && catclf train && catclf predict holiday
   catclf prepare && catclf train && catclf evaluate
 
 Every option but --force, and every argument, can also be set by an environment

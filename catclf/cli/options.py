@@ -343,14 +343,21 @@ def _explain_extra(ctx: click.Context, words: list[str]) -> str:
         named = "; a model is named with -m"
     else:
         named = "; the file to write is named with -o" if _has(ctx, "output") else ""
-    return f"{extra} {ctx.info_name} takes one DATASET{named}."
+    return f"{extra} {_taken_arguments(ctx)}{named}."
+
+
+def _taken_arguments(ctx: click.Context) -> str:
+    """Return what arguments a verb takes: one, or none."""
+    taken = [each for each in ctx.command.params if isinstance(each, click.Argument)]
+    named = f"one {taken[0].make_metavar(ctx).strip('[]')}" if taken else "no argument"
+    return f"{ctx.info_name} takes {named}"
 
 
 def _number_hint(ctx: click.Context) -> str:
     lists = [param.opts[-1] for param in ctx.command.params if param.type.name == "numbers"]
     if lists:
         return f"Lists have commas and no spaces: {lists[0]} 0.001,0.01"
-    return f"{ctx.info_name} takes one DATASET, a file; an option takes one value."
+    return f"{_taken_arguments(ctx)}; an option takes one value."
 
 
 def _is_number(word: str) -> bool:

@@ -33,8 +33,7 @@ def refuse_mismatch(dataset: Dataset, model: Model) -> None:
         raise DatasetError(
             f"was prepared with {there}; the model's pictures with {asked}",
             dataset.path,
-            _changed(ours, wanted)
-            or f"Prepare it with {_as_parameters(wanted)}, or train a model on this one.",
+            _changed(ours, wanted) or _prepared_alike(dataset, model),
         )
     if model.classes not in (dataset.classes, nameless(len(dataset.classes))):
         what = _other_classes(dataset.classes, model.classes)
@@ -45,6 +44,14 @@ def refuse_mismatch(dataset: Dataset, model: Model) -> None:
                 "If these are in that order, save w and b with columns in the dataset's order."
             )
         raise DatasetError(what, dataset.path, fix)
+
+
+def _prepared_alike(dataset: Dataset, model: Model) -> str:
+    """Return the fix where pictures were prepared otherwise: none that replaces this dataset."""
+    instead = "train a model on this one"
+    if (other := other_data(dataset, model)) is not None:
+        instead = f"name the dataset that the model was trained on, {_quoted(other)}"
+    return f"Prepare it with {_as_parameters(model.preprocessing)}, to another file, or {instead}."
 
 
 def _other_classes(ours: Sequence[str], wanted: Sequence[str]) -> str:

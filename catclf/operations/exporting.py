@@ -14,6 +14,7 @@ from catclf.files import FileKind
 from catclf.model import Model
 from catclf.model_file import load_model
 from catclf.onnx_export import IMAGE, LABEL, PROBABILITIES, exported, labels_of
+from catclf.onnx_graph import import_onnx
 from catclf.outputs import check_output, replacing
 
 # A byte of a column may differ by 1 where a runtime adds up a network's products in another order.
@@ -77,6 +78,7 @@ def export(model: AnyPath | Model, output: AnyPath, *, force: bool = False) -> E
     if not isinstance(model, Model):
         model = load_model(model)
     path = model.path
+    import_onnx("an export")
     check_output(output, FileKind.EXPORT, [] if path is None else [path], force=force)
     try:
         file = exported(model).SerializeToString()

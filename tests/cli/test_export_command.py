@@ -58,3 +58,10 @@ def test_what_was_exported_is_known_elsewhere(tmp_path: Path) -> None:
     for arguments in (["predict", "-m", output, "x"], ["train", output], ["info", output]):
         told = str(invoke(*arguments).exception)
         assert "is an ONNX file that catclf exported, not" in told
+
+
+def test_a_model_is_named_by_its_flag() -> None:
+    """Not as an argument, of which there is none."""
+    said = invoke("export", "model.npz").stderr
+    assert "export takes no argument; a model is named with -m." in said
+    assert "info takes one FILE" in invoke("info", "a", "b").stderr

@@ -123,3 +123,16 @@ def test_other_data_and_leaks_are_told(small_dataset: Path, tmp_path: Path) -> N
     other = write_small(tmp_path / "other.npz", 2, 4, also_in_train=2)
     assert evaluate(other, path).other_data == str(small_dataset)
     assert evaluate(other, path).also_in_train == 2
+
+
+def test_the_dataset_of_the_model_is_named(small_dataset: Path, tmp_path: Path) -> None:
+    """Where another one was prepared otherwise: to prepare that again would replace it."""
+    trained = catclf.train(
+        small_dataset, tmp_path / "m.npz", Settings(iterations=2), observer=catclf.Observer()
+    )
+    other = write_small(tmp_path / "other.npz", 8, size=4, seed=1)
+    with pytest.raises(DatasetError) as caught:
+        evaluate(other, trained.model)
+    assert caught.value.fix is not None
+    assert "to another file, or name the dataset that the model was trained on" in caught.value.fix
+    assert str(small_dataset) in caught.value.fix
