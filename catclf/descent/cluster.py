@@ -92,10 +92,9 @@ class ClusterSums:
         n, kernel = self.n_workers, choice.kernel
         expected = versions(PACKAGES[kernel])
         shards = [Shard(self.shared, number, n, kernel, expected) for number in range(n)]
-        client = self.cluster.client
         # To no worker in particular: where all are lost, Dask has no new one compute a task that
         # was, `allow_other_workers` or not. One by one, or it gives one worker many at once.
-        self.shards = [client.submit(read, shard, pure=False) for shard in shards]
+        self.shards = [self.cluster.submit(read, shard) for shard in shards]
         sums, test_sums = (partial(self._sums, split) for split in ("train", "test"))
         return Streaming(problem, state, sums, test_sums)
 
@@ -110,7 +109,7 @@ class ClusterSums:
             last = asked = client.map(task, shards, pure=False)
             if len(asked) > MAX_FLAT_SHARDS:
                 n = math.isqrt(len(asked))
-                last = [client.submit(add_up, asked[k::n], pure=False) for k in range(n)]
+                last = [self.cluster.submit(add_up, asked[k::n]) for k in range(n)]
         # Those of the iteration before are held until here: of a kind of task of which it has none
         # any more, the scheduler makes new records, and keeps the old ones for ever.
         self.asked = [*asked, *last]

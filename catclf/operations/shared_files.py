@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     from catclf.cluster import Cluster
 
-PACKAGES = ("catclf", "numpy", "pillow")  # which decode a picture, and make it a column
+# Which decode a picture, and make it a column; pillow-heif may be missing, but everywhere.
+PACKAGES = ("catclf", "numpy", "pillow", "pillow-heif")
 SAME_PATHS = "Every worker must read the pictures by the paths they have here."
 T = TypeVar("T")
 R = TypeVar("R")
