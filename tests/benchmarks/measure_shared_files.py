@@ -16,7 +16,7 @@ from catclf.cli.scheduler import connected
 from catclf.cluster import TASK_BYTES, TASK_MS, Cluster
 from catclf.observer import Observer
 
-PHOTOGRAPHS = 2000
+PHOTOGRAPHS = 1000
 TASKS = 500  # whose results are of no size, and
 MEGABYTES = 400  # of results
 
