@@ -208,6 +208,18 @@ def test_items_are_asked_for_as_they_are_needed(notebook: Client) -> None:
         assert next(taken) <= 10 + 2 * 3 * cluster.TASKS_AHEAD + 2
 
 
+def test_a_scheduler_that_is_lost_between_two_predictions_is_an_error(
+    notebook: Client, pictures: Path
+) -> None:
+    """However long whoever iterates has paused: Dask's client has closed itself meanwhile."""
+    with Client(notebook.scheduler.address) as client:
+        found = catclf.predict([pictures] * 9, small_model(SMALL), client=client)
+        next(found)
+        client.close()
+        with pytest.raises(ClusterError, match="the scheduler is gone"):
+            list(found)
+
+
 def test_the_command_line(dask: DaskCluster, pictures: Path, tmp_path: Path) -> None:
     """Both verbs, by either flag; and two schedulers are one too many."""
     dask.use(1)
