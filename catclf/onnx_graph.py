@@ -55,6 +55,15 @@ class Graph:
         self.nodes.append(self._onnx.helper.make_node(kind, names, [output], **attributes))
         return output
 
+    def cast(self, values: str, dtype: type[np.generic], output: str = "") -> str:
+        """Add a conversion to a type, and return its output's name."""
+        return self.node("Cast", values, output=output, to=self.type_of(dtype))
+
+    def to_bytes(self, values: str, value_at_255: float) -> str:
+        """Add the rounding of values, 0 or more, to whole numbers up to 255; return its output."""
+        levels = self.node("Add", self.node("Mul", values, 255 / value_at_255), 0.5)
+        return self.node("Floor", self.node("Min", levels, 255.0))
+
     def join(self, network: Any, image: str, output: str) -> str:
         """Add the nodes of a network, an ONNX model of one input; return an output's name."""
         network = self._onnx.compose.add_prefix(network, "network/")

@@ -49,8 +49,7 @@ def exported(model: Model) -> Any:
         probabilities = graph.node("Softmax", z, axis=0)
     predicted = graph.node("ArgMax", probabilities, axis=0, keepdims=0)
     graph.node("Gather", np.array(labels_of(model), object), predicted, output=LABEL)
-    to = graph.type_of(np.float32)
-    graph.node("Cast", probabilities, to=to, output=PROBABILITIES)
+    graph.cast(probabilities, np.float32, output=PROBABILITIES)
     return graph.model(
         "catclf",
         {IMAGE: (np.uint8, ["height", "width", 3])},

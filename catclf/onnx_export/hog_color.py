@@ -32,9 +32,7 @@ def hog_color(graph: Graph, planes: str, size: int) -> str:
 
 
 def _bytes(graph: Graph, values: str, value_at_255: float) -> str:
-    values = graph.node("Reshape", values, np.array([-1]))
-    levels = graph.node("Add", graph.node("Mul", values, 255 / value_at_255), 0.5)
-    return graph.node("Floor", graph.node("Min", levels, 255.0))
+    return graph.to_bytes(graph.node("Reshape", values, np.array([-1])), value_at_255)
 
 
 def _edges(graph: Graph, planes: str, size: int) -> str:
@@ -75,7 +73,7 @@ def _votes(graph: Graph, down: str, right: str) -> str:
     above_share = graph.node("Sub", direction, below)
     length = graph.node("Sqrt", _squared_length(graph, down, right))
     length = graph.node("Div", length, 255.0)
-    index = graph.node("Cast", below, to=graph.type_of(np.int64))
+    index = graph.cast(below, np.int64)
     votes = []
     for step, share in ((0, graph.node("Sub", 1.0, above_share)), (1, above_share)):
         nearest = graph.node("Mod", graph.node("Add", index, np.int64(step)), np.int64(DIRECTIONS))
@@ -95,7 +93,7 @@ def _direction(graph: Graph, down: str, right: str) -> str:
     place = graph.node(
         "Add", graph.node("Mul", graph.node("Abs", down), 256.0), graph.node("Abs", right)
     )
-    place = graph.node("Cast", place, to=graph.type_of(np.int64))
+    place = graph.cast(place, np.int64)
     angle = graph.node("Gather", table, place)
     leftward = graph.node("Less", right, 0.0)
     angle = graph.node("Where", leftward, graph.node("Sub", HALF_TURN, angle), angle)
@@ -119,9 +117,7 @@ def _colors(graph: Graph, planes: str, size: int) -> str:
     color = graph.node("ReduceSum", graph.node("Mul", levels, places), np.array([0]), keepdims=0)
     quarter = first_color(size)
     bins = graph.node("Add", color, quarter.astype(np.float64))
-    bins = graph.node(
-        "Reshape", graph.node("Cast", bins, to=graph.type_of(np.int64)), np.array([-1])
-    )
+    bins = graph.node("Reshape", graph.cast(bins, np.int64), np.array([-1]))
     n_bins = 4 * LEVELS_PER_COLOR**3
     counts = graph.node(
         "ScatterElements", np.zeros(n_bins), bins, np.ones(size**2), axis=0, reduction="add"

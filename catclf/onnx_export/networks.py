@@ -29,7 +29,7 @@ def opset_of(network: Any) -> int:
 def joined(graph: Graph, planes: str, backbone: Backbone, network: Any) -> str:
     """Add a network, given planes (3, size, size); return the column, as `Backbone.column` does."""
     mean, deviation = np.array(NORMALIZATIONS[backbone.normalize], np.float32).reshape(2, 3, 1, 1)
-    x = graph.node("Cast", planes, to=graph.type_of(np.float32))
+    x = graph.cast(planes, np.float32)
     x = graph.node("Div", graph.node("Sub", x, mean), deviation)
     if backbone.channels_last:
         x = graph.node("Transpose", x, perm=[1, 2, 0])
@@ -44,7 +44,7 @@ def joined(graph: Graph, planes: str, backbone: Backbone, network: Any) -> str:
         found = graph.node("Transpose", found, perm=[1, 0])
     else:
         found = graph.node("Reshape", found, np.array(shape))
-    found = graph.node("Cast", found, to=graph.type_of(np.float64))
+    found = graph.cast(found, np.float64)
     v = graph.node("Div", graph.node("ReduceSum", found, np.array([1]), keepdims=0), 1.0 * shape[1])
     return _to_bytes(graph, v, backbone)
 
@@ -56,5 +56,4 @@ def _to_bytes(graph: Graph, v: str, backbone: Backbone) -> str:
     u = graph.node("Mul", v, scale)
     if backbone.signed:
         u = graph.node("Concat", u, graph.node("Neg", u), axis=0)
-    levels = graph.node("Mul", graph.node("Max", u, 0.0), 255 / RMS_AT_255)
-    return graph.node("Floor", graph.node("Min", graph.node("Add", levels, 0.5), 255.0))
+    return graph.to_bytes(graph.node("Max", u, 0.0), RMS_AT_255)

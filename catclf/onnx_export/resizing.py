@@ -23,7 +23,7 @@ def fitted(graph: Graph, image: str, size: int, fit: Literal["squash", "crop", "
     planes = graph.node("Transpose", image, perm=[2, 0, 1])  # (3, h, w)
     if fit == "crop":
         planes = _square(graph, planes)
-    planes = graph.node("Cast", planes, to=graph.type_of(np.float64))
+    planes = graph.cast(planes, np.float64)
     if fit != "pad":
         return _resized(graph, planes, float(size), float(size))
     height, width = _sides(graph, planes)
@@ -37,7 +37,7 @@ def fitted(graph: Graph, image: str, size: int, fit: Literal["squash", "crop", "
 
 def _sides(graph: Graph, planes: str) -> list[str]:
     """Return height and width of planes (3, h, w), as float64."""
-    shape = graph.node("Cast", graph.node("Shape", planes), to=graph.type_of(np.float64))
+    shape = graph.cast(graph.node("Shape", planes), np.float64)
     return [graph.node("Gather", shape, np.int64(axis)) for axis in (1, 2)]
 
 
@@ -90,4 +90,4 @@ def _padded(graph: Graph, planes: str, inner: list[str], size: int) -> str:
     before = graph.node("Floor", graph.node("Div", rest, 2.0))
     zero = graph.array(np.zeros(1))
     pads = graph.node("Concat", zero, before, zero, graph.node("Sub", rest, before), axis=0)
-    return graph.node("Pad", planes, graph.node("Cast", pads, to=graph.type_of(np.int64)), 255.0)
+    return graph.node("Pad", planes, graph.cast(pads, np.int64), 255.0)
